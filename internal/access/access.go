@@ -1,0 +1,92 @@
+package access
+
+import (
+	"context"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// UserID numbers a user, from 1 upward, never reused.
+type UserID int64
+
+// Role is what a user may do (product.md §1).
+type Role string
+
+// The roles.
+const (
+	PortalAdministrator  Role = "portal-administrator"
+	PortalOperator       Role = "portal-operator"
+	PortalReadonly       Role = "portal-readonly"
+	CompanyAdministrator Role = "company-administrator"
+	CompanyReadonly      Role = "company-readonly"
+)
+
+// Roles lists all roles.
+func Roles() []Role {
+	return []Role{PortalAdministrator, PortalOperator, PortalReadonly, CompanyAdministrator, CompanyReadonly}
+}
+
+// OfCompany reports whether the role is confined to one company.
+func (r Role) OfCompany() bool { return r == CompanyAdministrator || r == CompanyReadonly }
+
+// User is a person or a program that logs in.
+type User struct {
+	ID           UserID
+	Name         string // unique without regard to case; may contain \ @ . and blanks inside
+	Role         Role
+	Company      usage.CompanyID // with a company role; else 0
+	PasswordHash string          // argon2id in PHC form
+	Enabled      bool
+	CreatedAt    time.Time
+}
+
+// Actor is an authenticated user with what it may reach.
+type Actor struct {
+	User    UserID
+	Name    string
+	Role    Role
+	Company usage.CompanyID // 0: all companies
+}
+
+// TokenHash is the SHA-256 of a token: tokens themselves are never kept.
+type TokenHash [32]byte
+
+// Session is one pair of tokens. Family ties the pairs that refresh one another.
+type Session struct {
+	Family     string // random id of the log-in
+	User       UserID
+	Access     TokenHash
+	Refresh    TokenHash
+	AccessEnd  time.Time
+	RefreshEnd time.Time
+}
+
+// UserStore keeps users.
+type UserStore interface {
+	// AddUser gives the user its ID; a taken name is a Conflict.
+	AddUser(ctx context.Context, u User) (User, error)
+	// UpdateUser replaces role, company, password hash and enabled; revokes all sessions of the user in the
+	// same transaction when revoke is set.
+	UpdateUser(ctx context.Context, u User, revoke bool) error
+	// UserByName finds a user without regard to case; NotFound otherwise.
+	UserByName(ctx context.Context, name string) (User, error)
+	// User gives one; NotFound otherwise.
+	User(ctx context.Context, id UserID) (User, error)
+	// Users lists all by ID.
+	Users(ctx context.Context) ([]User, error)
+}
+
+// SessionStore keeps sessions.
+type SessionStore interface {
+	// AddSession stores a new pair and forgets those whose refresh token has ended.
+	AddSession(ctx context.Context, s Session, now time.Time) error
+	// RotateSession replaces the pair that holds the refresh token by next (same family and user, which the
+	// store fills in) and returns it. An unknown or ended token is Unauthenticated; a token that was used before
+	// revokes its whole family, in the same transaction, and is Unauthenticated.
+	RotateSession(ctx context.Context, refresh TokenHash, next Session, now time.Time) (Session, error)
+	// SessionByAccess finds the session of an access token; NotFound when unknown or revoked.
+	SessionByAccess(ctx context.Context, access TokenHash) (Session, error)
+	// EndFamily revokes all pairs of a family.
+	EndFamily(ctx context.Context, family string) error
+}

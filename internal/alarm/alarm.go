@@ -1,0 +1,82 @@
+package alarm
+
+import (
+	"context"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// TemplateID numbers a template. 15 and 42 are the vendor's numbers on which
+// clients rely (rest-v2.md §3.5); ours begin at 1001.
+type TemplateID int
+
+// The templates.
+const (
+	ServerConnection       TemplateID = 15   // a backup server cannot be read
+	CloudConnectConnection TemplateID = 42   // a Cloud Connect server cannot be read
+	NewInstallation        TemplateID = 1001 // C9: the installation id changed
+	UnknownLicenseType     TemplateID = 1002 // C11
+	AssumedWeight          TemplateID = 1003 // C16, C17: one per server and type
+	UnknownWorkloadType    TemplateID = 1004 // C19: one per server and type
+	CountersMissing        TemplateID = 1005 // C26: readings without counters are accepted again
+	UnassignedTenant       TemplateID = 1006 // C30: one per server and tenant
+	ClonedInstallation     TemplateID = 1007 // C34
+	ClockOffset            TemplateID = 1008 // the server's clock is more than 5 minutes off
+)
+
+// Template describes one kind of alarm.
+type Template struct {
+	ID        TemplateID
+	Name      string
+	Category  string
+	Knowledge Knowledge
+}
+
+// Knowledge tells a person what an alarm means and what to do.
+type Knowledge struct{ Summary, Cause, Resolution string }
+
+// Status is the state of an event.
+type Status string
+
+// The states of an event.
+const (
+	StatusError    Status = "Error"
+	StatusWarning  Status = "Warning"
+	StatusResolved Status = "Resolved"
+)
+
+// Condition is something that holds now, about a server.
+type Condition struct {
+	Template TemplateID
+	Subject  string // distinguishes several of one template on one server: a type, a tenant; may be empty
+	Status   Status // StatusError or StatusWarning
+	Message  string // safe to show
+}
+
+// Event is one alarm and its latest activation.
+type Event struct {
+	ID          int64
+	Template    TemplateID
+	Server      usage.ServerID
+	ServerName  string
+	Company     usage.CompanyID // of the server now; Unassigned for a shared one
+	Subject     string
+	RepeatCount int // activations so far, from 1
+	Status      Status
+	Message     string
+	At          time.Time // of the latest change of status
+	FirstAt     time.Time
+}
+
+// Store keeps events.
+type Store interface {
+	// Settle makes the conditions of one server, among the given templates, the ones that hold: new ones
+	// raise an event, vanished ones resolve theirs, those that hold still change nothing. One transaction;
+	// nothing is written when nothing changes.
+	Settle(ctx context.Context, server usage.ServerID, templates []TemplateID, holds []Condition, at time.Time) error
+	// Events lists events by ID; template 0 lists all.
+	Events(ctx context.Context, template TemplateID) ([]Event, error)
+	// Event gives one; NotFound otherwise.
+	Event(ctx context.Context, id int64) (Event, error)
+}

@@ -1,0 +1,72 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// Target is one server to read, with its password opened.
+type Target struct {
+	Server   fleet.Server // with a Connection
+	Password string
+}
+
+// Reading is a complete reading.
+type Reading struct {
+	Snapshot usage.Snapshot
+	Revision string // the API revision that answered, to be remembered
+	// CountersFailed tells that the report timed out or failed for a passing reason, so that the snapshot has no
+	// counters though the server may have them: the runner decides by C26 whether that is a gap.
+	CountersFailed string // in words; empty: counters were read or are absent for a lasting reason
+}
+
+// Finding is the outcome of a test: what a person wants to know about a connection.
+type Finding struct {
+	Product        string // "Veeam Backup & Replication"
+	Version        string
+	Revision       string
+	InstallationID string
+	ServerName     string
+	License        usage.License
+	Fingerprint    string // SHA-256 of the certificate that was presented
+	Hints          []string
+}
+
+// Collector reads servers of one kind. All methods may be called at the same
+// time for different servers; the runner never calls two for one server.
+type Collector interface {
+	// Products lists the products that it reads.
+	Products() []usage.Product
+	// Read takes one reading. Its error is a *Failure.
+	Read(ctx context.Context, t Target) (Reading, error)
+	// Test logs in and says what it found. Its error is a *Failure.
+	Test(ctx context.Context, t Target) (Finding, error)
+	// Release logs out of a server (0: of all) and forgets its tokens.
+	Release(ctx context.Context, server usage.ServerID)
+}
+
+// Failure is why a reading did not come about: it becomes a gap.
+type Failure struct {
+	Reason usage.GapReason
+	Text   string // in words for a person, what to do included; safe to show
+	Cause  error  // for the log
+}
+
+// Failed returns a *Failure with a formatted text.
+func Failed(reason usage.GapReason, cause error, format string, args ...any) *Failure {
+	return &Failure{Reason: reason, Text: fmt.Sprintf(format, args...), Cause: cause}
+}
+
+func (f *Failure) Error() string { return f.Text }
+
+// Unwrap gives the cause.
+func (f *Failure) Unwrap() error { return f.Cause }
+
+// Gap turns the failure into the gap of a reading that started at the given instant.
+func (f *Failure) Gap(at time.Time) usage.Gap {
+	return usage.Gap{At: usage.Truncate(at), Reason: f.Reason, Text: f.Text}
+}

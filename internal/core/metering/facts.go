@@ -1,0 +1,59 @@
+package metering
+
+import (
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Facts is everything that one company's tally of one product at one instant
+// rests on. It holds only what is attributed to the company (C30) and valid at
+// T among the entries before the cutoff (C38, C42).
+type Facts struct {
+	Company usage.CompanyID
+	Product usage.Product
+	At      time.Time      // T
+	Zone    *time.Location // governs computed figures (C8)
+	Catalog string         // catalogue version in force
+
+	// Servers are those that concern the company and are not removed at T, in
+	// the order in which they were added.
+	Servers []Server
+	// NoSource: the provider has no server of this product at all (C32).
+	NoSource bool
+}
+
+// Server is one server's part in the facts.
+type Server struct {
+	ID        usage.ServerID
+	Name      string
+	Shared    bool          // its workloads name their tenants; its counters answer for nobody (C21)
+	Domain    string        // counting domain; empty: the server alone (C15)
+	Authority Authority     // C21
+	Interval  time.Duration // between readings (C32)
+	Cloned    bool          // another server not removed at T has the same installation id (C34)
+
+	// Snapshot is S: the latest in force with takenAt <= T. Its Workloads are
+	// not used; nil: the server is unknown at T.
+	Snapshot *usage.Snapshot
+	// List is S's list, or that of the latest snapshot with one (C27); nil: it never gave one.
+	List *List
+}
+
+// List is what a server listed, with the evidence for each workload.
+type List struct {
+	TakenAt time.Time // of the snapshot that holds the list: lapse is measured there (C3, C27)
+	// Workloads are those attributed to the company, sorted by tenant, then id.
+	Workloads []usage.Workload
+	// Evidence has one element for each workload, in the same order.
+	Evidence []Evidence
+}
+
+// Authority says whose figures answer for a server (C21).
+type Authority string
+
+// The authorities.
+const (
+	Reported Authority = "reported" // the vendor's counters, where there are any
+	Computed Authority = "computed" // our own count from the list
+)

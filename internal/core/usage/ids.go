@@ -1,0 +1,48 @@
+package usage
+
+import (
+	"strconv"
+	"time"
+)
+
+// CompanyID numbers a company: 2 and upward, never reused. Unassigned is the
+// provider's own pseudo company, to which belongs what maps to no company (C30).
+type CompanyID int64
+
+// Unassigned is the company of workloads whose tenant maps to no company (C30).
+// It is addressed as "unassigned" and not listed on the v2 wire.
+const Unassigned CompanyID = 1
+
+// FirstCompany is the smallest number that a real company can have.
+const FirstCompany CompanyID = 2
+
+// ServerID numbers a server, from 1 upward in the order in which servers were added; never reused.
+type ServerID int64
+
+// Position orders the entries of the ledger; given at commit under one lock.
+type Position int64
+
+func (id CompanyID) String() string { return strconv.FormatInt(int64(id), 10) }
+
+func (id ServerID) String() string { return strconv.FormatInt(int64(id), 10) }
+
+// Product is the kind of a server.
+type Product string
+
+// The products of counting.md §1.
+const (
+	ProductVBR          Product = "vbr"
+	ProductCloudConnect Product = "cloudConnect"
+	ProductConsole      Product = "console"
+)
+
+// Products lists all products in their order.
+func Products() []Product { return []Product{ProductVBR, ProductCloudConnect, ProductConsole} }
+
+// Known reports whether p is a product that we count.
+func (p Product) Known() bool {
+	return p == ProductVBR || p == ProductCloudConnect || p == ProductConsole
+}
+
+// Truncate gives t in UTC, cut to microseconds: the form in which every time is kept.
+func Truncate(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }

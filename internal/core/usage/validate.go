@@ -1,0 +1,223 @@
+package usage
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// The limits of one snapshot: beyond them a source is broken or lying.
+const (
+	textLengthMax  = 1024
+	fieldErrorsMax = 20
+	// unitsTotalMax keeps every later sum far from overflow: 10^12 units on one server (int64 holds nine times that).
+	unitsTotalMax = unitsEnd
+)
+
+var (
+	earliestTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	latestTime   = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+)
+
+// Normalize brings s into the form in which it is kept: UTC microseconds,
+// trimmed tenants, Instances where no unit kind is stated, identical rows as
+// one (C33). It returns an Invalid fault with every field that is wrong, among
+// them rows of one identity that differ; shared tells whether tenants belong to
+// the identity.
+func (s *Snapshot) Normalize(shared bool) error {
+	var c checker
+	c.snapshot(s)
+	if len(c.fields) == 0 {
+		c.identities(s, shared)
+	}
+	return fault.InvalidFields("the snapshot is refused", c.fields)
+}
+
+type checker struct {
+	fields []fault.Field
+	total  Units
+}
+
+func (c *checker) add(path, format string, args ...any) {
+	switch {
+	case len(c.fields) < fieldErrorsMax:
+		c.fields = append(c.fields, fault.Field{Path: path, Text: fmt.Sprintf(format, args...)})
+	case len(c.fields) == fieldErrorsMax:
+		c.fields = append(c.fields, fault.Field{Path: "…", Text: "and more"})
+	}
+}
+
+func (c *checker) snapshot(s *Snapshot) {
+	s.TakenAt = c.time("takenAt", s.TakenAt)
+	if !s.Product.Known() {
+		c.add("product", "%q is not one of vbr, cloudConnect, console", clip(string(s.Product)))
+	}
+	c.required("server.name", s.Server.Name)
+	c.required("server.installationId", s.Server.InstallationID)
+	c.text("server.version", s.Server.Version)
+	c.license(&s.License)
+	for i := range s.Workloads {
+		c.workload(fmt.Sprintf("workloads[%d]", i), &s.Workloads[i])
+	}
+	for i := range s.Counters {
+		c.counter(fmt.Sprintf("counters[%d]", i), &s.Counters[i])
+	}
+	if len(s.Counters) == 0 {
+		s.Counters = nil // [] and null mean no counters (C21)
+	}
+	for i, n := range s.Notes {
+		c.required(fmt.Sprintf("notes[%d].code", i), n.Code)
+		c.text(fmt.Sprintf("notes[%d].text", i), n.Text)
+	}
+}
+
+func (c *checker) license(l *License) {
+	c.required("license.type", string(l.Type))
+	if l.Unit == "" {
+		l.Unit = Instances
+	}
+	if l.Unit != Instances && l.Unit != Points {
+		c.add("license.unit", "%q is not one of Instances, Points", clip(string(l.Unit)))
+	}
+	for _, f := range []struct{ path, text string }{
+		{"id", l.ID}, {"edition", l.Edition}, {"package", l.Package}, {"status", l.Status},
+		{"licensedTo", l.LicensedTo}, {"supportId", l.SupportID},
+	} {
+		c.text("license."+f.path, f.text)
+	}
+	l.ExpiresAt = c.optionalTime("license.expiresAt", l.ExpiresAt)
+	c.units("license.licensed", l.Licensed)
+	for i := range l.Sections {
+		path := fmt.Sprintf("license.sections[%d]", i)
+		c.required(path+".kind", l.Sections[i].Kind)
+		l.Sections[i].ExpiresAt = c.optionalTime(path+".expiresAt", l.Sections[i].ExpiresAt)
+	}
+}
+
+func (c *checker) workload(path string, w *Workload) {
+	c.required(path+".id", w.ID)
+	c.text(path+".name", w.Name)
+	c.required(path+".type", w.Type)
+	c.text(path+".host", w.Host)
+	c.text(path+".platform", w.Platform)
+	c.text(path+".machineId", w.MachineID)
+	w.Tenant = strings.TrimSpace(w.Tenant)
+	c.text(path+".tenant", w.Tenant)
+	c.units(path+".units", w.Units)
+	c.units(path+".sizeGb", w.SizeGB)
+	w.FirstProtectedAt = c.optionalTime(path+".firstProtectedAt", w.FirstProtectedAt)
+	w.LastProtectedAt = c.optionalTime(path+".lastProtectedAt", w.LastProtectedAt)
+	if w.Units != nil {
+		c.sum(path+".units", *w.Units)
+	}
+}
+
+func (c *checker) counter(path string, k *Counter) {
+	c.required(path+".type", k.Type)
+	for _, f := range []struct {
+		name  string
+		count int64
+		units *Units
+	}{
+		{"used", k.Used, k.UsedUnits}, {"new", k.New, k.NewUnits},
+		{"rental", k.Rental, k.RentalUnits}, {"removed", k.Removed, nil},
+	} {
+		if f.count < 0 || f.count > countMax {
+			c.add(path+"."+f.name, "%d is not between 0 and %d", f.count, countMax)
+		}
+		c.units(path+"."+f.name+"Units", f.units)
+		if f.units != nil {
+			c.sum(path+"."+f.name+"Units", *f.units)
+		}
+	}
+	c.units(path+".multiplier", k.Multiplier)
+	if k.Multiplier != nil && *k.Multiplier > multiplierMax {
+		c.add(path+".multiplier", "%s is more than %s", *k.Multiplier, multiplierMax)
+	}
+}
+
+const (
+	countMax      = 100_000_000
+	multiplierMax = 10_000 * One
+)
+
+// identities merges identical rows and refuses differing rows of one identity, naming both (C33).
+func (c *checker) identities(s *Snapshot, shared bool) {
+	if len(s.Workloads) == 0 {
+		return
+	}
+	first := make(map[WorkloadKey]int, len(s.Workloads))
+	kept := s.Workloads[:0:0]
+	for i := range s.Workloads {
+		w := &s.Workloads[i]
+		key := w.Key(shared)
+		j, seen := first[key]
+		if !seen {
+			first[key] = i
+			kept = append(kept, *w)
+			continue
+		}
+		if !w.equal(&s.Workloads[j]) {
+			c.add(fmt.Sprintf("workloads[%d]", i), "id %q (%s) is already workloads[%d] (%s), and the two rows differ",
+				clip(w.ID), clip(w.Name), j, clip(s.Workloads[j].Name))
+		}
+	}
+	s.Workloads = kept
+}
+
+func (w *Workload) equal(o *Workload) bool {
+	return string(appendWorkload(nil, w)) == string(appendWorkload(nil, o))
+}
+
+func (c *checker) required(path, text string) {
+	if strings.TrimSpace(text) == "" {
+		c.add(path, "is required")
+	}
+	c.text(path, text)
+}
+
+func (c *checker) text(path, text string) {
+	if len(text) > textLengthMax {
+		c.add(path, "is longer than %d bytes", textLengthMax)
+	} else if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+		c.add(path, "is not valid UTF-8 text")
+	}
+}
+
+func (c *checker) time(path string, t time.Time) time.Time {
+	if t.IsZero() {
+		c.add(path, "is required")
+		return t
+	}
+	t = Truncate(t)
+	if t.Before(earliestTime) || !t.Before(latestTime) {
+		c.add(path, "%s is not between the years 2000 and 2200", t.Format(time.RFC3339))
+	}
+	return t
+}
+
+func (c *checker) optionalTime(path string, t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	truncated := c.time(path, *t)
+	return &truncated
+}
+
+func (c *checker) units(path string, u *Units) {
+	if u != nil && *u < 0 {
+		c.add(path, "%s is negative", *u)
+	}
+}
+
+func (c *checker) sum(path string, u Units) {
+	sum, ok := Add(c.total, u)
+	if !ok || sum > unitsTotalMax {
+		c.add(path, "the server's units add up to more than %s", Units(unitsTotalMax))
+		return
+	}
+	c.total = sum
+}

@@ -1,0 +1,5 @@
+// Package fleet knows the companies and the servers that are read for them:
+// who they are, how a server is reached, and which of their attributes can move
+// a figure. Those attributes are dated facts of the ledger (C38); the rest is
+// plain administration.
+package fleet

@@ -1,0 +1,106 @@
+package fleet
+
+import (
+	"context"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Company is a customer of the provider.
+type Company struct {
+	ID        usage.CompanyID
+	UID       string // GUID, lower case
+	Name      string // unique without regard to case among companies that are not removed
+	Enabled   bool   // a disabled company still counts (C31)
+	CreatedAt time.Time
+	RemovedAt *time.Time
+
+	Tenants []Tenant // mappings in force now (C30)
+}
+
+// Tenant is a mapping of a tenant name, on one shared server or on any (0), to a company (C30).
+type Tenant struct {
+	Server usage.ServerID
+	Name   string
+}
+
+// Server is one backup server that we read, or that is fed by import.
+type Server struct {
+	ID        usage.ServerID
+	Name      string // unique without regard to case among servers that are not removed
+	Product   usage.Product
+	Company   usage.CompanyID // 0 where shared; the value now
+	Shared    bool
+	CreatedAt time.Time
+	RemovedAt *time.Time
+
+	// InstallationID is what it declared or what its latest reading said; empty before the first.
+	InstallationID string
+
+	Domain    string // values now; their history is in the ledger
+	Authority metering.Authority
+	Interval  time.Duration
+
+	Connection *Connection // nil: fed by import only
+}
+
+// Connection is how a server is reached. Its password is sealed (secret).
+type Connection struct {
+	URL      string // https://host:9419
+	Username string
+	Sealed   []byte // the password, sealed for this server
+	TLS      TLS
+	Revision string // the API revision that answered last; empty before the first reading
+}
+
+// TLS says what we trust: the system's authorities when all is empty.
+type TLS struct {
+	CA          string // PEM of the authorities to trust instead
+	Fingerprint string // SHA-256 of the leaf certificate, 64 lower-case hex digits
+	Insecure    bool   // no verification; the administrator said so
+}
+
+// The default intervals between readings (C32).
+const (
+	IntervalRead     = 4 * time.Hour
+	IntervalImported = 31 * 24 * time.Hour
+)
+
+// CompanyStore keeps companies. Every method is one transaction. Facts given to
+// a method become ledger entries in that same transaction.
+type CompanyStore interface {
+	// AddCompany gives the company its ID (never reused) and stores it with its tenants. A name that is
+	// taken or a tenant that another company has is a Conflict.
+	AddCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) (Company, error)
+	// UpdateCompany replaces name, enabled, removal; tenants follow from facts alone.
+	UpdateCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) error
+	// Company answers for a removed one too; NotFound when there never was one.
+	Company(ctx context.Context, id usage.CompanyID) (Company, error)
+	// Companies lists those not removed, by ID; without Unassigned.
+	Companies(ctx context.Context) ([]Company, error)
+}
+
+// ServerStore keeps servers. Every method is one transaction.
+type ServerStore interface {
+	// AddServer gives the server its ID (never reused). A taken name is a Conflict. seal is called inside the
+	// transaction with the new ID to seal the password; nil where there is none.
+	AddServer(ctx context.Context, s Server, facts func(usage.ServerID) []usage.Fact, seal func(usage.ServerID) ([]byte, error), now time.Time) (Server, error)
+	// UpdateServer replaces name, connection and removal; dated attributes follow from facts alone.
+	UpdateServer(ctx context.Context, s Server, facts []usage.Fact, now time.Time) error
+	// NoteRevision remembers the API revision that answered; it moves no figure.
+	NoteRevision(ctx context.Context, id usage.ServerID, revision string) error
+	// Server answers for a removed one too; NotFound when there never was one.
+	Server(ctx context.Context, id usage.ServerID) (Server, error)
+	// Servers lists those not removed, by ID.
+	Servers(ctx context.Context) ([]Server, error)
+}
+
+// PolicyStore keeps the dated facts of the whole installation.
+type PolicyStore interface {
+	// Facts gives the entries of one subject and attribute in the order of their positions.
+	SubjectFacts(ctx context.Context, subject usage.Subject, attribute usage.Attribute) ([]usage.Fact, error)
+	// RecordFacts appends facts.
+	RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time) error
+}

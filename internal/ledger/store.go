@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Head is the end of the ledger. A cutoff of Head.Position+1 sees everything.
+type Head struct {
+	Position   usage.Position // of the last entry; 0 when empty
+	RecordedAt time.Time      // of the last entry; zero when empty
+	// Version changes with every committed change of anything, also by another process; for cache checks.
+	Version int64
+}
+
+// Receipt says where an entry lies.
+type Receipt struct {
+	Position   usage.Position
+	RecordedAt time.Time
+	Duplicate  bool // the entry was there already; nothing was written
+}
+
+// Correction revokes the entry at Entry from its own recordedAt on (C44).
+type Correction struct {
+	Entry  usage.Position
+	Reason string
+	Actor  string
+}
+
+// Store is what the ledger needs of an engine. Every method is one transaction;
+// AppendX methods return only when the entry is durable.
+type Store interface {
+	// AppendSnapshot appends a normalized snapshot of a server. Duplicate and Conflict by C44, among
+	// entries in force. recordedAt is now, or later when the clock went back: it strictly increases.
+	AppendSnapshot(ctx context.Context, server usage.ServerID, s *usage.Snapshot, now time.Time) (Receipt, error)
+	// AppendGap appends a gap; the same server, instant and reason is a duplicate.
+	AppendGap(ctx context.Context, server usage.ServerID, g usage.Gap, now time.Time) (Receipt, error)
+	// AppendCorrection revokes a snapshot or gap. Revoking a correction, a fact or a revoked entry is Invalid or Conflict.
+	AppendCorrection(ctx context.Context, c Correction, now time.Time) (Receipt, error)
+	// Facts gives what the company's tally of product at T rests on, among the entries before the cutoff
+	// (positions < before): attribution, removal, domains, authority, intervals and policy as valid at T (C38),
+	// S and its list per server (C27), the evidence (C9, C10), clones (C34).
+	Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (metering.Facts, error)
+	// Head gives the end of the ledger; cheap.
+	Head(ctx context.Context) (Head, error)
+	// PositionAt gives the position of the first entry with recordedAt >= t, or one past the end (C42).
+	PositionAt(ctx context.Context, t time.Time) (usage.Position, error)
+	// Readings gives what is known of the readings of every server that is not removed, by server.
+	Readings(ctx context.Context) ([]ServerReadings, error)
+}
+
+// ServerReadings is the recent past of one server's readings, among entries in force.
+type ServerReadings struct {
+	Server usage.ServerID
+	// Last is the head of the latest snapshot by takenAt (Workloads nil, even where a list was read), nil before the first.
+	Last *usage.Snapshot
+	// LastListed is the number of workloads in the latest list; -1 when there never was one.
+	LastListed int
+	// LastTenants are the distinct tenants that the latest list names.
+	LastTenants []string
+	// PreviousInstallationID is that of the snapshot before Last; empty when there is none (C9 epoch alarm).
+	PreviousInstallationID string
+	// LastCounted reports whether Last carries counters (C26).
+	LastCounted bool
+	// PartialSince is the instant of the first GapPartial after Last; nil when there is none (C26).
+	PartialSince *time.Time
+	// Gap is the latest gap that lies after Last; nil when the last reading succeeded.
+	Gap *usage.Gap
+}

@@ -1,0 +1,22 @@
+package store
+
+import (
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// Store is everything that an engine keeps.
+type Store interface {
+	fleet.CompanyStore
+	fleet.ServerStore
+	fleet.PolicyStore
+	ledger.Store
+	alarm.Store
+	access.UserStore
+	access.SessionStore
+
+	// Close ends the engine; it waits for running transactions.
+	Close() error
+}
