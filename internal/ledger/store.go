@@ -48,8 +48,11 @@ type Store interface {
 	Head(ctx context.Context) (Head, error)
 	// PositionAt gives the position of the first entry with recordedAt >= t, or one past the end (C42).
 	PositionAt(ctx context.Context, t time.Time) (usage.Position, error)
-	// Readings gives what is known of the readings of every server that is not removed, by server.
-	Readings(ctx context.Context) ([]ServerReadings, error)
+	// NextInstant gives the earliest instant after t from which an entry counts that does not count at t: the
+	// takenAt of a snapshot or the validFrom of a dated fact; zero when there is none.
+	NextInstant(ctx context.Context, t time.Time) (time.Time, error)
+	// Readings gives what is known of the readings of the named servers (none named: of all) that are not removed, by server.
+	Readings(ctx context.Context, only ...usage.ServerID) ([]ServerReadings, error)
 }
 
 // ServerReadings is the recent past of one server's readings, among entries in force.

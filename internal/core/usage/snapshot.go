@@ -136,6 +136,9 @@ type Note struct {
 	Text string
 }
 
+// NoteCountersMissing marks a reading that was accepted without counters after 48 hours of failing reports (C26).
+const NoteCountersMissing = "counters-missing"
+
 // Gap is a reading that should exist and does not, with its reason (counting.md §1, C33).
 type Gap struct {
 	At     time.Time // when the reading started

@@ -1,0 +1,179 @@
+package alarm
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// clockOffsetMax is how far a server's clock may be off before it is an alarm.
+const clockOffsetMax = 5 * time.Minute
+
+// Service checks conditions and keeps their events.
+type Service struct {
+	Store     Store
+	Ledger    *ledger.Ledger
+	Servers   fleet.ServerStore
+	Companies fleet.CompanyStore
+	Now       func() time.Time
+}
+
+// Check settles all conditions of one server: what holds is raised, what no
+// longer holds is resolved. A removed server has no conditions.
+func (s *Service) Check(ctx context.Context, id usage.ServerID) error {
+	server, err := s.Servers.Server(ctx, id)
+	if err != nil {
+		return err
+	}
+	var holds []Condition
+	if server.RemovedAt == nil {
+		if holds, err = s.conditions(ctx, &server); err != nil {
+			return err
+		}
+	}
+	all := make([]TemplateID, len(templates))
+	for i := range templates {
+		all[i] = templates[i].ID
+	}
+	return s.Store.Settle(ctx, id, all, holds, usage.Truncate(s.Now()))
+}
+
+// CheckAll checks every server.
+func (s *Service) CheckAll(ctx context.Context) error {
+	servers, err := s.Servers.Servers(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range servers {
+		if err := s.Check(ctx, servers[i].ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) conditions(ctx context.Context, server *fleet.Server) ([]Condition, error) {
+	readings, err := s.Ledger.Readings(ctx, server.ID)
+	if err != nil || len(readings) == 0 {
+		return nil, err
+	}
+	holds := ofReadings(server, &readings[0])
+	if server.Shared {
+		return s.ofShared(ctx, server, &readings[0], holds)
+	}
+	return s.ofTally(ctx, server, server.Company, holds)
+}
+
+// ofReadings are the conditions that show in the readings alone.
+func ofReadings(server *fleet.Server, r *ledger.ServerReadings) []Condition {
+	var holds []Condition
+	add := func(t TemplateID, status Status, format string, args ...any) {
+		holds = append(holds, Condition{Template: t, Status: status, Message: fmt.Sprintf(format, args...)})
+	}
+	if r.Gap != nil {
+		template := ServerConnection
+		if server.Product == usage.ProductCloudConnect {
+			template = CloudConnectConnection
+		}
+		add(template, StatusError, "%s cannot be read (%s): %s", server.Name, r.Gap.Reason, r.Gap.Text)
+	}
+	last := r.Last
+	if last == nil {
+		return holds
+	}
+	if before := r.PreviousInstallationID; before != "" && before != last.Server.InstallationID {
+		add(NewInstallation, StatusWarning, "%s answers with installation id %s, before it was %s", server.Name, last.Server.InstallationID, before)
+	}
+	if !last.License.Type.Known() {
+		add(UnknownLicenseType, StatusWarning, "%s has a license of the unknown type %q", server.Name, last.License.Type)
+	}
+	for _, n := range last.Notes {
+		if n.Code == usage.NoteCountersMissing {
+			add(CountersMissing, StatusWarning, "%s gives no license counters: %s", server.Name, n.Text)
+			break
+		}
+	}
+	if o := last.Server.ClockOffset; o != nil && (*o > clockOffsetMax || *o < -clockOffsetMax) {
+		add(ClockOffset, StatusWarning, "the clock of %s is %s", server.Name, inWords(*o))
+	}
+	return holds
+}
+
+func inWords(offset time.Duration) string {
+	if offset < 0 {
+		return (-offset).Round(time.Second).String() + " behind ours"
+	}
+	return offset.Round(time.Second).String() + " ahead of ours"
+}
+
+// ofShared adds what a shared server's workloads show in every company that has a tenant on it.
+func (s *Service) ofShared(ctx context.Context, server *fleet.Server, r *ledger.ServerReadings, holds []Condition) ([]Condition, error) {
+	companies, err := s.Companies.Companies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	mapped := make(map[string]usage.CompanyID)
+	for i := range companies {
+		for _, t := range companies[i].Tenants {
+			if _, own := mapped[t.Name]; t.Server == server.ID || t.Server == 0 && !own {
+				mapped[t.Name] = companies[i].ID
+			}
+		}
+	}
+	concerned := map[usage.CompanyID]bool{usage.Unassigned: true}
+	for _, tenant := range r.LastTenants {
+		company, ok := mapped[tenant]
+		if !ok {
+			holds = append(holds, Condition{
+				UnassignedTenant, tenant, StatusWarning,
+				fmt.Sprintf("%s names the tenant %q, which belongs to no company", server.Name, tenant),
+			})
+			continue
+		}
+		concerned[company] = true
+	}
+	for company := range concerned {
+		if holds, err = s.ofTally(ctx, server, company, holds); err != nil {
+			return nil, err
+		}
+	}
+	return holds, nil
+}
+
+var flagTemplates = map[metering.FlagKind]TemplateID{
+	metering.AssumedWeight: AssumedWeight,
+	metering.UnknownType:   UnknownWorkloadType,
+	metering.ClonedServer:  ClonedInstallation,
+}
+
+// ofTally adds the flags that counting raised about the server (C17, C19, C34).
+func (s *Service) ofTally(ctx context.Context, server *fleet.Server, company usage.CompanyID, holds []Condition) ([]Condition, error) {
+	tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: company, Product: server.Product})
+	if err != nil {
+		return nil, err
+	}
+	seen := make(map[string]bool)
+	for _, c := range holds {
+		seen[fmt.Sprint(c.Template, "/", c.Subject)] = true
+	}
+	for _, f := range tally.Flags {
+		template, ok := flagTemplates[f.Kind]
+		key := fmt.Sprint(template, "/", f.Type)
+		if !ok || f.Server != server.ID || seen[key] {
+			continue
+		}
+		seen[key] = true
+		text := f.Text
+		if !strings.Contains(text, server.Name) {
+			text = server.Name + ": " + text
+		}
+		holds = append(holds, Condition{template, f.Type, StatusWarning, text})
+	}
+	return holds, nil
+}

@@ -1,0 +1,69 @@
+package alarm
+
+import "slices"
+
+// Templates lists all templates by number. 15 and 42 must exist, also without
+// events: clients ask for them and stop when they are missing (rest-v2.md §3.5).
+func Templates() []Template { return slices.Clone(templates) }
+
+// TemplateByID finds a template.
+func TemplateByID(id TemplateID) (Template, bool) {
+	i := slices.IndexFunc(templates, func(t Template) bool { return t.ID == id })
+	if i < 0 {
+		return Template{}, false
+	}
+	return templates[i], true
+}
+
+var templates = []Template{
+	{ServerConnection, "Backup server connection state", "Backup server", Knowledge{
+		"A backup server could not be read.",
+		"It is switched off or unreachable, its certificate changed, or it refuses the account.",
+		"Run server test for it: it says in words what is wrong. Its last reading stands until then; figures are marked stale or unknown, never zero.",
+	}},
+	{CloudConnectConnection, "Cloud Connect server connection state", "Cloud Connect server", Knowledge{
+		"A Cloud Connect server could not be read.",
+		"It is switched off or unreachable, its certificate changed, or it refuses the account.",
+		"Run server test for it: it says in words what is wrong. Its last reading stands until then; figures are marked stale or unknown, never zero.",
+	}},
+	{NewInstallation, "Installation id changed", "Backup server", Knowledge{
+		"A server answers with another installation id than before.",
+		"It was reinstalled, its database was replaced, or its address now leads to another server.",
+		"Check that it is the right server. Its machines are counted as if it were read for the first time: none of them is new without a stated date.",
+	}},
+	{UnknownLicenseType, "Unknown license type", "License", Knowledge{
+		"A license states a type that is not known.",
+		"The product is newer than this program, or the license is unusual.",
+		"Until it is known, the license is treated as one without free new machines.",
+	}},
+	{AssumedWeight, "Assumed weight", "License", Knowledge{
+		"Workloads are counted with an assumed weight.",
+		"The catalogue has no weight for this type under this edition, package or unit kind, or a size is missing.",
+		"Compare with the vendor's report; have the weight added to the catalogue.",
+	}},
+	{UnknownWorkloadType, "Unknown workload type", "License", Knowledge{
+		"Workloads have a type that the catalogue does not know.",
+		"The product is newer than the catalogue.",
+		"They are counted in the row Unknown with their stated units, or 1 each; have the type added to the catalogue.",
+	}},
+	{CountersMissing, "License report missing", "Backup server", Knowledge{
+		"A server that gave license counters has not given them for 48 hours.",
+		"Its license report times out or fails.",
+		"Readings are accepted without counters and counted from the list. Look at the server's own report.",
+	}},
+	{UnassignedTenant, "Unassigned tenant", "Cloud Connect server", Knowledge{
+		"A shared server names a tenant that belongs to no company.",
+		"The tenant is new, was renamed, or its company was removed.",
+		"Map it with company edit --add-cloud-tenant. Until then its workloads belong to the unassigned company.",
+	}},
+	{ClonedInstallation, "Cloned installation id", "Backup server", Knowledge{
+		"Two servers have the same installation id.",
+		"One was cloned from the other.",
+		"Both are counted. Reset the installation id of one of them, or remove the server that was added twice.",
+	}},
+	{ClockOffset, "Server clock offset", "Backup server", Knowledge{
+		"A server's clock differs from ours by more than 5 minutes.",
+		"One of the two clocks is not synchronised.",
+		"Synchronise both: months turn by the clock.",
+	}},
+}

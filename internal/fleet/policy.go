@@ -1,0 +1,57 @@
+package fleet
+
+import (
+	"context"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Zone gives the zone that governs computed figures now (C8): UTC unless set.
+func (d *Directory) Zone(ctx context.Context) (*time.Location, error) {
+	facts, err := d.Policy.SubjectFacts(ctx, usage.PolicySubject, usage.AttrZone)
+	if err != nil {
+		return nil, err
+	}
+	name, ok := usage.ValueAt(facts, d.Now())
+	if !ok {
+		return time.UTC, nil
+	}
+	return loadZone(name)
+}
+
+// SetZone makes the named zone govern from now on; the first one governs from the beginning of time (C38).
+func (d *Directory) SetZone(ctx context.Context, name string) error {
+	if _, err := loadZone(name); err != nil {
+		return err
+	}
+	return d.setPolicy(ctx, usage.AttrZone, name)
+}
+
+// SetCatalog makes a catalogue version count from now on; the first one from the beginning of time (C38).
+func (d *Directory) SetCatalog(ctx context.Context, version string) error {
+	return d.setPolicy(ctx, usage.AttrCatalog, version)
+}
+
+func (d *Directory) setPolicy(ctx context.Context, attribute usage.Attribute, value string) error {
+	facts, err := d.Policy.SubjectFacts(ctx, usage.PolicySubject, attribute)
+	if err != nil {
+		return err
+	}
+	now := usage.Truncate(d.Now())
+	if current, ok := usage.ValueAt(facts, now); ok && current == value {
+		return nil
+	}
+	return d.Policy.RecordFacts(ctx, []usage.Fact{{
+		Subject: usage.PolicySubject, Attribute: attribute, Value: value, ValidFrom: now,
+	}}, now)
+}
+
+func loadZone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return nil, fault.Wrap(err, fault.Invalid, "%q is not a time zone: write it as UTC or Europe/Berlin", name)
+	}
+	return zone, nil
+}

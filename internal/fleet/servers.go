@@ -1,0 +1,382 @@
+package fleet
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/pem"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// The bounds of an interval between readings.
+const (
+	intervalMin = time.Minute
+	intervalMax = 366 * 24 * time.Hour
+)
+
+// NewServer is the input of AddServer. With a URL it is a server that we read,
+// without one it is fed by import.
+type NewServer struct {
+	Name           string // default: the host of the URL
+	Product        usage.Product
+	Company        usage.CompanyID // 0 with Shared
+	Shared         bool
+	InstallationID string
+	Domain         string
+	Authority      metering.Authority
+	Interval       time.Duration // 0: the default of C32
+	URL            string
+	Username       string
+	Password       string
+	TLS            TLS
+}
+
+// AddServer adds a server. Conflict: the name is taken.
+func (d *Directory) AddServer(ctx context.Context, n NewServer) (Server, error) {
+	var fields []fault.Field
+	s := n.server(&fields)
+	if err := fault.InvalidFields("the server is not added", fields); err != nil {
+		return Server{}, err
+	}
+	if !n.Shared {
+		if _, err := d.present(ctx, n.Company); err != nil {
+			return Server{}, err
+		}
+	}
+	now := usage.Truncate(d.Now())
+	s.CreatedAt = now
+	var seal func(usage.ServerID) ([]byte, error)
+	if s.Connection != nil {
+		seal = func(id usage.ServerID) ([]byte, error) { return d.Seal(id, n.Password) }
+	}
+	return d.Servers.AddServer(ctx, s, func(id usage.ServerID) []usage.Fact {
+		subject := usage.ServerSubject(id)
+		return []usage.Fact{
+			{Subject: subject, Attribute: usage.AttrCompany, Value: s.Company.String(), ValidFrom: now},
+			{Subject: subject, Attribute: usage.AttrDomain, Value: s.Domain, ValidFrom: now},
+			{Subject: subject, Attribute: usage.AttrAuthority, Value: string(s.Authority), ValidFrom: now},
+			{Subject: subject, Attribute: usage.AttrInterval, Value: seconds(s.Interval), ValidFrom: now},
+			{Subject: subject, Attribute: usage.AttrRemoved, Value: "false", ValidFrom: now},
+		}
+	}, seal, now)
+}
+
+func (n NewServer) server(fields *[]fault.Field) Server {
+	add := func(path, text string) { *fields = append(*fields, fault.Field{Path: path, Text: text}) }
+	s := Server{
+		Product: n.Product, Company: n.Company, Shared: n.Shared, InstallationID: strings.TrimSpace(n.InstallationID),
+		Domain: strings.TrimSpace(n.Domain), Authority: n.Authority, Interval: n.Interval,
+	}
+	if s.Product == "" {
+		s.Product = usage.ProductVBR
+	}
+	if s.Authority == "" {
+		s.Authority = metering.Reported
+	}
+	if !s.Product.Known() {
+		add("--product", "is one of vbr, cloudConnect, console")
+	}
+	if n.Shared == (n.Company != 0) {
+		add("--company", "give either a company or --shared")
+	}
+	host := ""
+	if n.URL != "" {
+		s.Connection, host = n.connection(fields)
+	} else {
+		if n.Username != "" || n.Password != "" || n.TLS != (TLS{}) {
+			add("--url", "is required with --username, --password-stdin, --ca, --fingerprint and --insecure")
+		}
+		if s.InstallationID == "" {
+			add("--installation-id", "is required without --url: import finds the server by it")
+		}
+	}
+	if s.Interval == 0 {
+		s.Interval = defaultInterval(s.Connection)
+	}
+	name := n.Name
+	if name == "" {
+		name = host
+	}
+	s.Name = checkName(fields, "--name", name)
+	checkDated(fields, &s)
+	return s
+}
+
+func defaultInterval(c *Connection) time.Duration {
+	if c == nil {
+		return IntervalImported
+	}
+	return IntervalRead
+}
+
+func checkDated(fields *[]fault.Field, s *Server) {
+	add := func(path, text string) { *fields = append(*fields, fault.Field{Path: path, Text: text}) }
+	if s.Authority != metering.Reported && s.Authority != metering.Computed {
+		add("--authority", "is reported or computed")
+	}
+	if s.Interval < intervalMin || s.Interval > intervalMax || s.Interval%time.Second != 0 {
+		add("--every", "is between 1m and 366 days, in whole seconds")
+	}
+	if len(s.Domain) > nameLengthMax {
+		add("--domain", "is longer than 200 bytes")
+	}
+}
+
+func (n NewServer) connection(fields *[]fault.Field) (c *Connection, host string) {
+	c = &Connection{Username: n.Username, TLS: n.TLS}
+	c.URL, host = checkURL(fields, n.URL)
+	checkLogin(fields, n.Username, n.Password)
+	c.TLS = checkTLS(fields, n.TLS)
+	return c, host
+}
+
+func checkLogin(fields *[]fault.Field, username, password string) {
+	if strings.TrimSpace(username) == "" {
+		*fields = append(*fields, fault.Field{Path: "--username", Text: "is required with --url"})
+	}
+	if password == "" {
+		*fields = append(*fields, fault.Field{Path: "--password-stdin", Text: "is required with --url, and the password on standard input may not be empty"})
+	}
+}
+
+// checkURL accepts https://host[:port] and completes nothing but the scheme: the collector probes the ports.
+func checkURL(fields *[]fault.Field, text string) (normal, host string) {
+	wrong := func(why string) (string, string) {
+		*fields = append(*fields, fault.Field{Path: "--url", Text: why})
+		return "", ""
+	}
+	text = strings.TrimSpace(text)
+	if !strings.Contains(text, "://") {
+		text = "https://" + text
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil, u.Hostname() == "":
+		return wrong("is written as https://host or https://host:9419")
+	case u.Scheme != "https":
+		return wrong("must be https: the server speaks nothing else, and a password goes over it")
+	case u.User != nil:
+		return wrong("must not hold a user name or password: use --username and --password-stdin")
+	case strings.Trim(u.Path, "/") != "", u.RawQuery != "", u.Fragment != "":
+		return wrong("must not hold a path: only https://host:port")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return wrong("has a port that is not between 1 and 65535")
+		}
+	}
+	return "https://" + u.Host, u.Hostname()
+}
+
+func checkTLS(fields *[]fault.Field, t TLS) TLS {
+	set := 0
+	for _, on := range []bool{t.CA != "", t.Fingerprint != "", t.Insecure} {
+		if on {
+			set++
+		}
+	}
+	if set > 1 {
+		*fields = append(*fields, fault.Field{Path: "--ca, --fingerprint, --insecure", Text: "give at most one of them"})
+	}
+	if t.CA != "" {
+		if block, _ := pem.Decode([]byte(t.CA)); block == nil || block.Type != "CERTIFICATE" {
+			*fields = append(*fields, fault.Field{Path: "--ca", Text: "holds no PEM certificate"})
+		}
+	}
+	if t.Fingerprint != "" {
+		clean := strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(t.Fingerprint))
+		if b, err := hex.DecodeString(clean); err != nil || len(b) != 32 {
+			*fields = append(*fields, fault.Field{Path: "--fingerprint", Text: "is the SHA-256 of the certificate: 64 hexadecimal digits, colons allowed (the 40 digits that the vendor's console shows are SHA-1)"})
+		}
+		t.Fingerprint = clean
+	}
+	return t
+}
+
+// ServerEdit is the input of EditServer; nil leaves a member as it is.
+type ServerEdit struct {
+	Name      *string
+	Company   *usage.CompanyID
+	Domain    *string
+	Authority *metering.Authority
+	Interval  *time.Duration
+	URL       *string
+	Username  *string
+	Password  *string
+	TLS       *TLS
+	From      time.Time // from when company, domain, authority and interval are valid; zero: now (C38)
+}
+
+// EditServer changes a server. Dated attributes are valid from e.From.
+func (d *Directory) EditServer(ctx context.Context, id usage.ServerID, e ServerEdit) (Server, error) {
+	s, err := d.presentServer(ctx, id)
+	if err != nil {
+		return Server{}, err
+	}
+	if e.Company != nil {
+		if _, err := d.present(ctx, *e.Company); err != nil {
+			return Server{}, err
+		}
+	}
+	now := usage.Truncate(d.Now())
+	var fields []fault.Field
+	facts := e.dated(&s, fromOr(e.From, now), &fields)
+	if e.Name != nil {
+		s.Name = checkName(&fields, "--name", *e.Name)
+	}
+	e.connection(&s, &fields)
+	checkDated(&fields, &s)
+	if err := fault.InvalidFields("the server is not changed", fields); err != nil {
+		return Server{}, err
+	}
+	if e.Password != nil {
+		if s.Connection.Sealed, err = d.Seal(id, *e.Password); err != nil {
+			return Server{}, err
+		}
+	}
+	if err := d.Servers.UpdateServer(ctx, s, facts, now); err != nil {
+		return Server{}, err
+	}
+	return d.Servers.Server(ctx, id)
+}
+
+func (e ServerEdit) dated(s *Server, from time.Time, fields *[]fault.Field) []usage.Fact {
+	var facts []usage.Fact
+	set := func(a usage.Attribute, value string) {
+		facts = append(facts, usage.Fact{Subject: usage.ServerSubject(s.ID), Attribute: a, Value: value, ValidFrom: from})
+	}
+	if e.Company != nil {
+		if s.Shared {
+			*fields = append(*fields, fault.Field{Path: "--company", Text: "a shared server belongs to no company: map its tenants instead"})
+		}
+		s.Company = *e.Company
+		set(usage.AttrCompany, s.Company.String())
+	}
+	if e.Domain != nil {
+		s.Domain = strings.TrimSpace(*e.Domain)
+		set(usage.AttrDomain, s.Domain)
+	}
+	if e.Authority != nil {
+		s.Authority = *e.Authority
+		set(usage.AttrAuthority, string(s.Authority))
+	}
+	if e.Interval != nil {
+		s.Interval = *e.Interval
+		set(usage.AttrInterval, seconds(s.Interval))
+	}
+	return facts
+}
+
+func (e ServerEdit) connection(s *Server, fields *[]fault.Field) {
+	if e.URL == nil && e.Username == nil && e.Password == nil && e.TLS == nil {
+		return
+	}
+	if s.Connection == nil {
+		*fields = append(*fields, fault.Field{Path: "--url", Text: "this server is fed by import and has no connection: add it again with --url"})
+		return
+	}
+	c := *s.Connection
+	if e.URL != nil {
+		c.URL, _ = checkURL(fields, *e.URL)
+		c.Revision = ""
+	}
+	if e.Username != nil {
+		c.Username = *e.Username
+	}
+	if e.TLS != nil {
+		c.TLS = checkTLS(fields, *e.TLS)
+	}
+	if e.Password != nil {
+		checkLogin(fields, c.Username, *e.Password)
+	}
+	s.Connection = &c
+}
+
+// RemoveServer removes a server: its workloads are absent from now on, its history stays (C1).
+func (d *Directory) RemoveServer(ctx context.Context, id usage.ServerID, from time.Time) error {
+	s, err := d.presentServer(ctx, id)
+	if err != nil {
+		return err
+	}
+	now := usage.Truncate(d.Now())
+	s.RemovedAt = &now
+	return d.Servers.UpdateServer(ctx, s, []usage.Fact{{
+		Subject: usage.ServerSubject(id), Attribute: usage.AttrRemoved, Value: "true", ValidFrom: fromOr(from, now),
+	}}, now)
+}
+
+// FindServer finds what a person names: a number, an installation id or "name:…".
+func (d *Directory) FindServer(ctx context.Context, ref string) (Server, error) {
+	ref = strings.TrimSpace(ref)
+	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
+		return d.presentServer(ctx, usage.ServerID(id))
+	}
+	name, byName := cutFold(ref, "name:")
+	found, err := d.matching(ctx, func(s *Server) bool {
+		return byName && strings.EqualFold(s.Name, name) || !byName && strings.EqualFold(s.InstallationID, ref)
+	})
+	switch {
+	case err != nil:
+		return Server{}, err
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) > 1:
+		return Server{}, fault.New(fault.Conflict, "%d servers have the installation id %s (%s): give a number or name:…", len(found), ref, serverNames(found))
+	case byName:
+		return Server{}, fault.New(fault.NotFound, "there is no server named %q", name)
+	default:
+		return Server{}, fault.New(fault.NotFound, "there is no server %q: give its number, its installation id, or name:…", ref)
+	}
+}
+
+// ByInstallation finds the server that an imported reading belongs to (product.md §3). Conflict: two servers have the id (C34).
+func (d *Directory) ByInstallation(ctx context.Context, installation string) (Server, error) {
+	found, err := d.matching(ctx, func(s *Server) bool { return s.InstallationID == installation })
+	switch {
+	case err != nil:
+		return Server{}, err
+	case len(found) == 0:
+		return Server{}, fault.New(fault.NotFound, "no server has the installation id %s: add it with\n  tallystick server add --company COMPANY --name NAME --installation-id %s", installation, installation)
+	case len(found) > 1:
+		return Server{}, fault.New(fault.Conflict, "%d servers have the installation id %s (%s): say which with --server", len(found), installation, serverNames(found))
+	}
+	return found[0], nil
+}
+
+func (d *Directory) matching(ctx context.Context, match func(*Server) bool) ([]Server, error) {
+	servers, err := d.Servers.Servers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []Server
+	for i := range servers {
+		if match(&servers[i]) {
+			found = append(found, servers[i])
+		}
+	}
+	return found, nil
+}
+
+func serverNames(servers []Server) string {
+	names := make([]string, len(servers))
+	for i := range servers {
+		names[i] = servers[i].ID.String() + " " + servers[i].Name
+	}
+	return strings.Join(names, ", ")
+}
+
+func (d *Directory) presentServer(ctx context.Context, id usage.ServerID) (Server, error) {
+	s, err := d.Servers.Server(ctx, id)
+	if fault.Is(err, fault.NotFound) || err == nil && s.RemovedAt != nil {
+		return Server{}, fault.New(fault.NotFound, "there is no server %d", id)
+	}
+	return s, err
+}
+
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }

@@ -1,0 +1,151 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/catalog"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// clockTolerance is how far a reading may lie ahead of our clock (C45).
+const clockTolerance = 5 * time.Minute
+
+// Ledger appends facts and answers with figures. It is the one way to a figure:
+// every surface, report and command asks Usage (C29).
+type Ledger struct {
+	Store Store
+	Now   func() time.Time
+
+	projection projection
+}
+
+// AppendSnapshot appends a reading of a server; shared says whether its
+// workloads name tenants. The snapshot is normalized first. Invalid: it is wrong or lies in
+// the future (C45); Conflict: there is another one of that instant (C44).
+func (l *Ledger) AppendSnapshot(ctx context.Context, server usage.ServerID, shared bool, s usage.Snapshot) (Receipt, error) {
+	now := l.Now()
+	if err := s.Normalize(shared); err != nil {
+		return Receipt{}, err
+	}
+	if err := refuseFuture(s.TakenAt, now); err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := l.Store.AppendSnapshot(ctx, server, &s, now)
+	if err != nil {
+		return Receipt{}, err
+	}
+	l.projection.stale(receipt)
+	return receipt, nil
+}
+
+// AppendGap appends a reading that did not come about.
+func (l *Ledger) AppendGap(ctx context.Context, server usage.ServerID, g usage.Gap) (Receipt, error) {
+	g.At = usage.Truncate(g.At)
+	return l.Store.AppendGap(ctx, server, g, l.Now())
+}
+
+// Correct revokes an entry, from now on (C44).
+func (l *Ledger) Correct(ctx context.Context, c Correction) (Receipt, error) {
+	var fields []fault.Field
+	if c.Reason == "" {
+		fields = append(fields, fault.Field{Path: "reason", Text: "is required"})
+	}
+	if c.Actor == "" {
+		fields = append(fields, fault.Field{Path: "actor", Text: "is required"})
+	}
+	if err := fault.InvalidFields("the correction is refused", fields); err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := l.Store.AppendCorrection(ctx, c, l.Now())
+	if err == nil {
+		l.projection.stale(receipt)
+	}
+	return receipt, err
+}
+
+// Readings gives what is known of every server's readings.
+func (l *Ledger) Readings(ctx context.Context) ([]ServerReadings, error) {
+	return l.Store.Readings(ctx)
+}
+
+func refuseFuture(taken, now time.Time) error {
+	if taken.After(now.Add(clockTolerance)) {
+		return fault.New(fault.Invalid, "takenAt %s lies more than 5 minutes ahead of our clock (%s)",
+			taken.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+// Query asks for one figure.
+type Query struct {
+	Company usage.CompanyID
+	Product usage.Product
+	// At is T; zero: now. A T in the future is a projection (C45).
+	At time.Time
+	// RecordedBefore limits what was known (C42); zero: all that is known now.
+	RecordedBefore time.Time
+}
+
+// Usage counts. The tally is immutable; for a query without times the same
+// pointer comes back for as long as the answer is the same, and its At is then
+// the instant of counting, not of asking.
+func (l *Ledger) Usage(ctx context.Context, q Query) (*metering.Tally, error) {
+	if q.At.IsZero() && q.RecordedBefore.IsZero() {
+		return l.projection.usage(ctx, l, q.Company, q.Product)
+	}
+	now := l.Now()
+	at := q.At
+	if at.IsZero() {
+		at = now
+	}
+	before, err := l.cutoff(ctx, q.RecordedBefore, now)
+	if err != nil {
+		return nil, err
+	}
+	_, tally, err := l.count(ctx, q.Company, q.Product, at, before)
+	return tally, err
+}
+
+// Facts gives what a tally at T rests on, with all that is known now.
+func (l *Ledger) Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, error) {
+	head, err := l.Store.Head(ctx)
+	if err != nil {
+		return metering.Facts{}, err
+	}
+	return l.Store.Facts(ctx, company, product, usage.Truncate(at), head.Position+1)
+}
+
+func (l *Ledger) cutoff(ctx context.Context, recordedBefore, now time.Time) (usage.Position, error) {
+	if recordedBefore.IsZero() {
+		head, err := l.Store.Head(ctx)
+		return head.Position + 1, err
+	}
+	if recordedBefore.After(now) {
+		return 0, fault.New(fault.Invalid, "what will be known at %s is not known yet: a cutoff may not lie in the future",
+			recordedBefore.UTC().Format(time.RFC3339))
+	}
+	return l.Store.PositionAt(ctx, usage.Truncate(recordedBefore))
+}
+
+func (l *Ledger) count(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (metering.Facts, *metering.Tally, error) {
+	facts, err := l.Store.Facts(ctx, company, product, usage.Truncate(at), before)
+	if err != nil {
+		return facts, nil, err
+	}
+	if facts.Catalog == "" { // nothing recorded yet: the first one, from the beginning of time
+		facts.Catalog = catalog.Versions()[0]
+	}
+	weights, err := catalog.Version(facts.Catalog)
+	if err != nil {
+		return facts, nil, fault.Wrap(err, fault.Internal,
+			"the ledger counts with catalogue %q, which this program does not know: use the version that wrote it, or a newer one", facts.Catalog)
+	}
+	tally, err := metering.Count(weights, facts)
+	if err != nil {
+		return facts, nil, err
+	}
+	return facts, &tally, nil
+}
