@@ -1,0 +1,69 @@
+package sqlite
+
+import (
+	"errors"
+	"time"
+
+	"modernc.org/sqlite"
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// The primary result codes that are decided on; the extended ones hold them in their low byte.
+const (
+	codeError      = lib.SQLITE_ERROR
+	codeBusy       = lib.SQLITE_BUSY
+	codeConstraint = lib.SQLITE_CONSTRAINT
+)
+
+// busyRetryAfter is how long a caller waits before it tries again what another writer held up.
+const busyRetryAfter = time.Second
+
+// toFault turns an error of the driver into a fault by its result code.
+func toFault(err error) error {
+	switch extendedCode(err) {
+	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY:
+		return fault.Wrap(err, fault.Conflict, "the same is already there")
+	case lib.SQLITE_CONSTRAINT_FOREIGNKEY:
+		return fault.Wrap(err, fault.Conflict, "what it refers to is not there")
+	}
+	switch resultCode(err) {
+	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
+		busy := fault.Wrap(err, fault.Unavailable, "the database is busy: another process is writing; try again")
+		busy.RetryAfter = busyRetryAfter
+		return busy
+	case lib.SQLITE_FULL:
+		return fault.Wrap(err, fault.Unavailable, "the disk is full")
+	case lib.SQLITE_IOERR:
+		return fault.Wrap(err, fault.Unavailable, "the disk cannot be read or written")
+	case lib.SQLITE_READONLY:
+		return fault.Wrap(err, fault.Unavailable, "the database is read-only")
+	case lib.SQLITE_CANTOPEN, lib.SQLITE_PERM, lib.SQLITE_AUTH:
+		return fault.Wrap(err, fault.Unavailable, "the database file cannot be opened")
+	case lib.SQLITE_NOMEM:
+		return fault.Wrap(err, fault.Unavailable, "the machine is out of memory")
+	case lib.SQLITE_INTERRUPT, lib.SQLITE_ABORT:
+		return fault.Wrap(err, fault.Unavailable, "the call was interrupted")
+	case lib.SQLITE_CORRUPT:
+		return fault.Wrap(err, fault.Internal, "the database file is damaged: restore it from a backup")
+	case lib.SQLITE_NOTADB:
+		return fault.Wrap(err, fault.Internal, "it is not a database, or it is damaged: restore it from a backup")
+	case lib.SQLITE_TOOBIG:
+		return fault.Wrap(err, fault.Invalid, "it is too large for the database")
+	default:
+		return fault.Wrap(err, fault.Internal, "the database failed")
+	}
+}
+
+// extendedCode gives SQLite's result code with its detail; 0 where err is none of SQLite's.
+func extendedCode(err error) int {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		return e.Code()
+	}
+	return 0
+}
+
+// resultCode gives SQLite's primary result code; 0 where err is none of SQLite's.
+func resultCode(err error) int { return extendedCode(err) & 0xff }

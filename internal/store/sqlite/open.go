@@ -1,0 +1,124 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/store"
+	"github.com/tallystick/tallystick/internal/store/sqlstore"
+)
+
+// readersMax bounds the reading connections; each costs some memory and two file handles.
+const readersMax = 8
+
+// Store is an open database file.
+type Store struct {
+	*sqlstore.Store
+	writer, reader *sql.DB
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Option changes how a store is opened.
+type Option func(*sqlstore.Options)
+
+// Now sets the clock at which "values now" of companies and servers are valid; the default is the system's.
+func Now(now func() time.Time) Option { return func(o *sqlstore.Options) { o.Now = now } }
+
+// Open opens the database at path, which it creates (mode 0600, its folder 0700) and migrates as needed.
+// Several processes may have it open. Errors name the file: Unavailable where it cannot be opened or written,
+// Unsupported where a newer program wrote it, Invalid where it is no database of ours, Internal where it is damaged.
+func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be opened", path)
+	}
+	if err := create(path); err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %s", path, reason(err))
+	}
+	s := &Store{}
+	if s.writer, err = pool(path, "_txlock=immediate", 1); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, s.writer); err != nil {
+		return nil, errors.Join(atFile(ctx, path, err), s.writer.Close())
+	}
+	if s.reader, err = pool(path, "_query_only=1", readersMax); err != nil {
+		return nil, errors.Join(err, s.writer.Close())
+	}
+	o := sqlstore.Options{Writer: s.writer, Reader: s.reader, Fault: toFault}
+	for _, option := range options {
+		option(&o)
+	}
+	s.Store = sqlstore.New(o)
+	return s, nil
+}
+
+// create makes the file before SQLite does, so that nobody else can read it; its -wal and -shm follow its mode.
+func create(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the administrator names the file
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// reason is the system's word for what is wrong, without the path that the message names already.
+func reason(err error) string {
+	var at *os.PathError
+	if errors.As(err, &at) {
+		return at.Err.Error()
+	}
+	return err.Error()
+}
+
+// pragmas hold on every connection. busy_timeout is first: without it, two
+// connections that open together are "locked" before they can wait.
+var pragmas = []string{
+	"busy_timeout(10000)",
+	"journal_mode(WAL)",
+	"synchronous(FULL)", // a commit is on the disk when it returns
+	"foreign_keys(ON)",
+	"journal_size_limit(67108864)",
+	"trusted_schema(OFF)",
+}
+
+func pool(path, mode string, connections int) (*sql.DB, error) {
+	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
+	query := []string{mode, "_dqs=0", "_defensive=1"}
+	for _, pragma := range pragmas {
+		query = append(query, "_pragma="+pragma)
+	}
+	dsn.RawQuery = strings.Join(query, "&")
+	db, err := sql.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "%s cannot be opened", path)
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+// atFile names the file in what went wrong while opening it.
+func atFile(ctx context.Context, path string, err error) error {
+	if ctx.Err() != nil {
+		return fault.Wrap(ctx.Err(), fault.Unavailable, "opening %s was cancelled", path)
+	}
+	var f *fault.Error
+	if !errors.As(err, &f) && !errors.As(toFault(err), &f) {
+		return fault.Wrap(err, fault.Internal, "%s cannot be opened", path)
+	}
+	return fault.Wrap(err, f.Code, "%s cannot be opened: %s", path, f.Message)
+}

@@ -1,0 +1,185 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+const (
+	eventColumns = `SELECT e.id, e.template, e.server, v.name, e.subject, e.repeat_count, e.status, e.message, e.at, e.first_at
+FROM events e JOIN servers v ON v.id = e.server`
+	eventSQL         = eventColumns + ` WHERE e.id = $1`
+	eventsSQL        = eventColumns + ` ORDER BY e.id`
+	eventsOfSQL      = eventColumns + ` WHERE e.template = $1 ORDER BY e.id`
+	serverEventsSQL  = eventColumns + ` WHERE e.server = $1 ORDER BY e.id`
+	nextEventSQL     = `SELECT COALESCE(MAX(id), 0) + 1 FROM events`
+	insertEventSQL   = `INSERT INTO events (id, template, server, subject, repeat_count, status, message, at, first_at) VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $7)`
+	updateEventSQL   = `UPDATE events SET repeat_count = $2, status = $3, message = $4, at = $5 WHERE id = $1`
+	insertHistorySQL = `INSERT INTO activations (event, number, status, message, raised_at) VALUES ($1, $2, $3, $4, $5)`
+	endHistorySQL    = `UPDATE activations SET resolved_at = $3 WHERE event = $1 AND number = $2`
+)
+
+// Settle makes the conditions of one server, among the given templates, the ones that hold.
+func (s *Store) Settle(ctx context.Context, server usage.ServerID, templates []alarm.TemplateID, holds []alarm.Condition, at time.Time) error {
+	for _, c := range holds {
+		if !slices.Contains(templates, c.Template) {
+			return fault.New(fault.Invalid, "a condition of template %d holds, which is not among those to settle", c.Template)
+		}
+	}
+	unsettled := false // a reading transaction first: what holds still must not wait for, or take, the writer
+	err := s.read(ctx, func(tx *sql.Tx) error {
+		changes, err := pendingChanges(ctx, tx, server, templates, holds)
+		unsettled = len(changes) > 0
+		return err
+	})
+	if err != nil || !unsettled {
+		return err
+	}
+	return s.write(ctx, func(tx *sql.Tx) error {
+		changes, err := pendingChanges(ctx, tx, server, templates, holds)
+		if err != nil || len(changes) == 0 {
+			return err
+		}
+		for _, c := range changes {
+			if err := c.apply(ctx, tx, server, usage.Truncate(at)); err != nil {
+				return err
+			}
+		}
+		return bump(ctx, tx)
+	})
+}
+
+// change is one event's change of status; ID 0 raises a new event.
+type change struct {
+	event  alarm.Event
+	status alarm.Status
+	holds  alarm.Condition
+}
+
+func pendingChanges(ctx context.Context, tx *sql.Tx, server usage.ServerID, templates []alarm.TemplateID, holds []alarm.Condition) ([]change, error) {
+	if err := needServer(ctx, tx, server); err != nil {
+		return nil, err
+	}
+	events, err := collect(ctx, tx, scanEvent, serverEventsSQL, int64(server))
+	if err != nil {
+		return nil, err
+	}
+	type key struct {
+		template alarm.TemplateID
+		subject  string
+	}
+	known := make(map[key]alarm.Event, len(events))
+	for _, e := range events {
+		known[key{e.Template, e.Subject}] = e
+	}
+	var changes []change
+	holding := make(map[key]bool, len(holds))
+	for _, c := range holds {
+		k := key{c.Template, c.Subject}
+		if holding[k] {
+			continue
+		}
+		holding[k] = true
+		if e := known[k]; e.Status != c.Status {
+			changes = append(changes, change{event: e, status: c.Status, holds: c})
+		}
+	}
+	for _, e := range events {
+		if slices.Contains(templates, e.Template) && !holding[key{e.Template, e.Subject}] && e.Status != alarm.StatusResolved {
+			changes = append(changes, change{event: e, status: alarm.StatusResolved})
+		}
+	}
+	return changes, nil
+}
+
+func (c change) apply(ctx context.Context, tx *sql.Tx, server usage.ServerID, at time.Time) error {
+	e := c.event
+	switch {
+	case c.status == alarm.StatusResolved:
+		if _, err := tx.ExecContext(ctx, updateEventSQL, e.ID, e.RepeatCount, string(alarm.StatusResolved), e.Message, micros(at)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, endHistorySQL, e.ID, e.RepeatCount, micros(at))
+		return err
+	case e.ID == 0:
+		id, _, err := first(ctx, tx, scanInt, nextEventSQL)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, insertEventSQL, id, int64(c.holds.Template), int64(server), c.holds.Subject,
+			string(c.status), c.holds.Message, micros(at)); err != nil {
+			return err
+		}
+		return activate(ctx, tx, id, 1, c.holds, at)
+	case e.Status == alarm.StatusResolved:
+		if _, err := tx.ExecContext(ctx, updateEventSQL, e.ID, e.RepeatCount+1, string(c.status), c.holds.Message, micros(at)); err != nil {
+			return err
+		}
+		return activate(ctx, tx, e.ID, e.RepeatCount+1, c.holds, at)
+	default: // it got worse or better without ending: the same activation
+		_, err := tx.ExecContext(ctx, updateEventSQL, e.ID, e.RepeatCount, string(c.status), c.holds.Message, micros(at))
+		return err
+	}
+}
+
+func activate(ctx context.Context, tx *sql.Tx, event int64, number int, c alarm.Condition, at time.Time) error {
+	_, err := tx.ExecContext(ctx, insertHistorySQL, event, number, string(c.Status), c.Message, micros(at))
+	return err
+}
+
+// Events lists events by ID; template 0 lists all.
+func (s *Store) Events(ctx context.Context, template alarm.TemplateID) ([]alarm.Event, error) {
+	if template == 0 {
+		return s.events(ctx, eventsSQL)
+	}
+	return s.events(ctx, eventsOfSQL, int64(template))
+}
+
+// Event gives one; NotFound otherwise.
+func (s *Store) Event(ctx context.Context, id int64) (alarm.Event, error) {
+	events, err := s.events(ctx, eventSQL, id)
+	if err == nil && len(events) == 0 {
+		return alarm.Event{}, fault.New(fault.NotFound, "there is no event %d", id)
+	}
+	if err != nil {
+		return alarm.Event{}, err
+	}
+	return events[0], nil
+}
+
+func (s *Store) events(ctx context.Context, query string, args ...any) (events []alarm.Event, err error) {
+	now := usage.Truncate(s.now())
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		events, err = collect(ctx, tx, scanEvent, query, args...)
+		if err != nil || len(events) == 0 {
+			return err
+		}
+		v, err := s.viewNow(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		defer v.release()
+		for i := range events {
+			events[i].Company = usage.Unassigned
+			if owner, _ := v.owner(events[i].Server); owner != 0 {
+				events[i].Company = owner
+			}
+		}
+		return nil
+	})
+	return events, err
+}
+
+func scanEvent(row scanner) (alarm.Event, error) {
+	var e alarm.Event
+	var at, firstAt int64
+	err := row.Scan(&e.ID, &e.Template, &e.Server, &e.ServerName, &e.Subject, &e.RepeatCount, &e.Status, &e.Message, &at, &firstAt)
+	e.At, e.FirstAt = fromMicros(at), fromMicros(firstAt)
+	return e, err
+}

@@ -1,0 +1,213 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+const (
+	companyColumns   = `SELECT id, uid, name, enabled, created_at, removed_at FROM companies`
+	companySQL       = companyColumns + ` WHERE id = $1`
+	companiesSQL     = companyColumns + ` WHERE removed_at IS NULL AND id >= $1 ORDER BY id`
+	nextCompanySQL   = `SELECT MAX(id) + 1 FROM companies` // rows are never deleted, so a number never returns
+	insertCompanySQL = `INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	updateCompanySQL = `UPDATE companies SET name = $2, name_key = $3, enabled = $4, removed_at = $5 WHERE id = $1`
+	companyNamedSQL  = `SELECT id FROM companies WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
+	companyHereSQL   = `SELECT 1 FROM companies WHERE id = $1 AND removed_at IS NULL`
+)
+
+// AddCompany gives the company its ID and stores it with its tenants, whose mappings become facts valid from now.
+func (s *Store) AddCompany(ctx context.Context, c fleet.Company, facts []usage.Fact, now time.Time) (fleet.Company, error) {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		id, _, err := first(ctx, tx, scanInt, nextCompanySQL)
+		if err != nil {
+			return err
+		}
+		c.ID = usage.CompanyID(id)
+		if err := freeCompanyName(ctx, tx, c); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, insertCompanySQL, id, c.UID, c.Name, nameKey(c.Name), fromBool(c.Enabled),
+			micros(c.CreatedAt), microsOrNull(c.RemovedAt)); err != nil {
+			return err
+		}
+		if err := claimTenants(ctx, tx, c.ID, append(tenantFacts(c, now), facts...), now); err != nil {
+			return err
+		}
+		return bumpFleet(ctx, tx)
+	})
+	if err != nil {
+		return fleet.Company{}, err
+	}
+	return s.Company(ctx, c.ID)
+}
+
+func tenantFacts(c fleet.Company, now time.Time) []usage.Fact {
+	facts := make([]usage.Fact, len(c.Tenants))
+	for i, t := range c.Tenants {
+		facts[i] = usage.Fact{
+			Subject: usage.TenantSubject(t.Server, t.Name), Attribute: usage.AttrCompany, Value: c.ID.String(), ValidFrom: usage.Truncate(now),
+		}
+	}
+	return facts
+}
+
+// UpdateCompany replaces name, enabled and removal; tenants follow from facts alone.
+func (s *Store) UpdateCompany(ctx context.Context, c fleet.Company, facts []usage.Fact, now time.Time) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if c.RemovedAt == nil {
+			if err := freeCompanyName(ctx, tx, c); err != nil {
+				return err
+			}
+		}
+		result, err := tx.ExecContext(ctx, updateCompanySQL, int64(c.ID), c.Name, nameKey(c.Name), fromBool(c.Enabled), microsOrNull(c.RemovedAt))
+		if err := oneRow(result, err, noCompany(c.ID)); err != nil {
+			return err
+		}
+		if err := claimTenants(ctx, tx, c.ID, facts, now); err != nil {
+			return err
+		}
+		return bumpFleet(ctx, tx)
+	})
+}
+
+// oneRow gives missing when a statement changed no row.
+func oneRow(result sql.Result, err, missing error) error {
+	if err != nil {
+		return err
+	}
+	n, err := result.RowsAffected()
+	if err == nil && n == 0 {
+		return missing
+	}
+	return err
+}
+
+func noCompany(id usage.CompanyID) error {
+	return fault.New(fault.NotFound, "there is no company %d", id)
+}
+
+func freeCompanyName(ctx context.Context, tx *sql.Tx, c fleet.Company) error {
+	other, taken, err := first(ctx, tx, scanInt, companyNamedSQL, nameKey(c.Name), int64(c.ID))
+	if err == nil && taken {
+		return fault.New(fault.Conflict, "the name %q is taken by company %d", c.Name, other)
+	}
+	return err
+}
+
+// claimTenants appends facts one by one, refusing a mapping to the company where the
+// same tenant is mapped now to another company that is not removed (C30).
+func claimTenants(ctx context.Context, tx *sql.Tx, company usage.CompanyID, facts []usage.Fact, now time.Time) error {
+	for i, f := range facts {
+		server, tenant, ok := f.Subject.Tenant()
+		if ok && f.Attribute == usage.AttrCompany && f.Value == company.String() {
+			owner, err := mappedNow(ctx, tx, f.Subject, now)
+			if err != nil {
+				return err
+			}
+			if owner >= usage.FirstCompany && owner != company {
+				return fault.New(fault.Conflict, "the tenant %q on %s belongs to company %d", tenant, onServer(server), owner)
+			}
+		}
+		if err := appendFacts(ctx, tx, facts[i:i+1], now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func onServer(id usage.ServerID) string {
+	if id == 0 {
+		return "any shared server"
+	}
+	return "server " + id.String()
+}
+
+// mappedNow gives the company that a tenant is mapped to; 0 where it is none, or one that is removed (C31).
+func mappedNow(ctx context.Context, tx *sql.Tx, tenant usage.Subject, now time.Time) (usage.CompanyID, error) {
+	facts, err := subjectFacts(ctx, tx, tenant, usage.AttrCompany)
+	if err != nil {
+		return 0, err
+	}
+	value, _ := usage.ValueAt(facts, now)
+	company := parseCompany(value)
+	here, err := exists(ctx, tx, companyHereSQL, int64(company))
+	if err != nil || !here {
+		return 0, err
+	}
+	return company, nil
+}
+
+// Company gives one company, removed or not.
+func (s *Store) Company(ctx context.Context, id usage.CompanyID) (c fleet.Company, err error) {
+	companies, err := s.companies(ctx, companySQL, int64(id))
+	if err == nil && len(companies) == 0 {
+		return c, noCompany(id)
+	}
+	if err != nil {
+		return c, err
+	}
+	return companies[0], nil
+}
+
+// Companies lists those not removed, by ID; without Unassigned.
+func (s *Store) Companies(ctx context.Context) ([]fleet.Company, error) {
+	return s.companies(ctx, companiesSQL, int64(usage.FirstCompany))
+}
+
+func (s *Store) companies(ctx context.Context, query string, args ...any) (companies []fleet.Company, err error) {
+	now := usage.Truncate(s.now())
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		companies, err = collect(ctx, tx, scanCompany, query, args...)
+		if err != nil {
+			return err
+		}
+		v, err := s.viewNow(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		defer v.release()
+		for i := range companies {
+			companies[i].Tenants = v.tenants(companies[i].ID)
+		}
+		return nil
+	})
+	return companies, err
+}
+
+func scanCompany(row scanner) (fleet.Company, error) {
+	var c fleet.Company
+	var created int64
+	var removed sql.NullInt64
+	err := row.Scan(&c.ID, &c.UID, &c.Name, &c.Enabled, &created, &removed)
+	c.CreatedAt, c.RemovedAt = fromMicros(created), fromMicrosOrNull(removed)
+	return c, err
+}
+
+// tenants gives the mappings in force to a company, by server, then name.
+func (v view) tenants(company usage.CompanyID) []fleet.Tenant {
+	if v.removed(usage.CompanySubject(company)) {
+		return nil // its tenants are unassigned (C31)
+	}
+	var tenants []fleet.Tenant
+	for _, subject := range v.p.tenantsOf[company] {
+		if v.company(subject) == company {
+			server, name, _ := subject.Tenant()
+			tenants = append(tenants, fleet.Tenant{Server: server, Name: name})
+		}
+	}
+	slices.SortFunc(tenants, func(a, b fleet.Tenant) int {
+		if a.Server != b.Server {
+			return int(a.Server - b.Server)
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	return tenants
+}

@@ -1,0 +1,265 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"sort"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+const (
+	factsAfterSQL = `SELECT position, subject, attribute, value, valid_from FROM facts
+WHERE position > $1 AND position <= $2 ORDER BY position`
+	correctionsAfterSQL = `SELECT server, position FROM corrections WHERE position > $1 AND position <= $2 ORDER BY position`
+	installationsSQL    = `SELECT installation_id, server FROM installations WHERE position > $1 AND position <= $2 ORDER BY position`
+	registrySQL         = `SELECT id, name, product, url FROM servers ORDER BY id`
+)
+
+// projection is what decides about attribution, kept in memory: all dated facts
+// in the order of their positions, and what narrows a search. It only grows, as
+// the ledger does; every question names its cutoff, so that newer entries in it
+// never change an older answer.
+type projection struct {
+	mu       sync.RWMutex
+	position usage.Position // everything up to here is in
+
+	facts     map[factKey][]usage.Fact
+	serversOf map[usage.CompanyID][]usage.ServerID // every server that ever belonged to it; 0: shared
+	tenantsOf map[usage.CompanyID][]usage.Subject  // every tenant that was ever mapped to it
+	corrected map[usage.ServerID]usage.Position    // the latest correction of an entry of the server
+	saidBy    map[string][]usage.ServerID          // every server that ever said this installation id
+	saidOf    map[usage.ServerID][]string          // the same, the other way round
+
+	fleet    int64 // the state of the rows below
+	registry map[usage.ServerID]registered
+}
+
+type factKey struct {
+	subject   usage.Subject
+	attribute usage.Attribute
+}
+
+// registered is what is not dated about a server.
+type registered struct {
+	name    string
+	product usage.Product
+	read    bool // it has a connection
+}
+
+// view asks the projection as of an instant and a cutoff. It holds the
+// projection for reading until it is released.
+type view struct {
+	p      *projection
+	at     time.Time
+	before usage.Position
+}
+
+func (v view) release() { v.p.mu.RUnlock() }
+
+// viewNow gives a view of everything that the transaction sees.
+func (s *Store) viewNow(ctx context.Context, tx *sql.Tx, now time.Time) (view, error) {
+	h, err := readHead(ctx, tx)
+	if err != nil {
+		return view{}, err
+	}
+	return s.projection.view(ctx, tx, h, now, h.Position+1)
+}
+
+// view brings the projection up to the head and gives a view, to be released by the caller.
+func (p *projection) view(ctx context.Context, tx *sql.Tx, h head, at time.Time, before usage.Position) (view, error) {
+	p.mu.RLock()
+	for p.position < h.Position || p.registry == nil || p.fleet < h.fleet {
+		p.mu.RUnlock()
+		if err := p.advance(ctx, tx, h); err != nil {
+			return view{}, err
+		}
+		p.mu.RLock()
+	}
+	return view{p, at, before}, nil
+}
+
+// advance reads everything before it changes anything: a broken read leaves the projection as it was.
+func (p *projection) advance(ctx context.Context, tx *sql.Tx, h head) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.registry == nil || p.fleet < h.fleet {
+		if err := p.readRegistry(ctx, tx, h); err != nil {
+			return err
+		}
+	}
+	if p.position >= h.Position {
+		return nil
+	}
+	after, upTo := int64(p.position), int64(h.Position)
+	facts, err := collect(ctx, tx, scanFact, factsAfterSQL, after, upTo)
+	if err != nil {
+		return err
+	}
+	corrections, err := collect(ctx, tx, scanPair[usage.ServerID, usage.Position], correctionsAfterSQL, after, upTo)
+	if err != nil {
+		return err
+	}
+	said, err := collect(ctx, tx, scanPair[string, usage.ServerID], installationsSQL, after, upTo)
+	if err != nil {
+		return err
+	}
+	p.init()
+	for _, f := range facts {
+		p.addFact(f)
+	}
+	for _, c := range corrections {
+		p.corrected[c.a] = c.b
+	}
+	for _, i := range said {
+		p.saidBy[i.a] = append(p.saidBy[i.a], i.b)
+		p.saidOf[i.b] = append(p.saidOf[i.b], i.a)
+	}
+	p.position = h.Position
+	return nil
+}
+
+func (p *projection) init() {
+	if p.facts != nil {
+		return
+	}
+	p.facts = make(map[factKey][]usage.Fact)
+	p.serversOf = make(map[usage.CompanyID][]usage.ServerID)
+	p.tenantsOf = make(map[usage.CompanyID][]usage.Subject)
+	p.corrected = make(map[usage.ServerID]usage.Position)
+	p.saidBy = make(map[string][]usage.ServerID)
+	p.saidOf = make(map[usage.ServerID][]string)
+}
+
+func (p *projection) readRegistry(ctx context.Context, tx *sql.Tx, h head) error {
+	type row struct {
+		id usage.ServerID
+		registered
+	}
+	rows, err := collect(ctx, tx, func(s scanner) (r row, err error) {
+		var url sql.NullString
+		err = s.Scan(&r.id, &r.name, &r.product, &url)
+		r.read = url.Valid
+		return r, err
+	}, registrySQL)
+	if err != nil {
+		return err
+	}
+	p.registry, p.fleet = make(map[usage.ServerID]registered, len(rows)), h.fleet
+	for _, r := range rows {
+		p.registry[r.id] = r.registered
+	}
+	return nil
+}
+
+func (p *projection) addFact(f usage.Fact) {
+	key := factKey{f.Subject, f.Attribute}
+	p.facts[key] = append(p.facts[key], f)
+	if f.Attribute != usage.AttrCompany {
+		return
+	}
+	company := parseCompany(f.Value)
+	for _, earlier := range p.facts[key][:len(p.facts[key])-1] {
+		if parseCompany(earlier.Value) == company {
+			return // it is in the lists below already
+		}
+	}
+	if _, _, ok := f.Subject.Tenant(); ok {
+		p.tenantsOf[company] = append(p.tenantsOf[company], f.Subject)
+	} else if id, ok := serverOf(f.Subject); ok {
+		p.serversOf[company] = append(p.serversOf[company], id)
+	}
+}
+
+func serverOf(subject usage.Subject) (usage.ServerID, bool) {
+	const prefix = "server/"
+	if len(subject) <= len(prefix) || subject[:len(prefix)] != prefix {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(string(subject[len(prefix):]), 10, 64)
+	return usage.ServerID(id), err == nil
+}
+
+// parseCompany reads the value of a company fact; what is no number is no company.
+func parseCompany(value string) usage.CompanyID {
+	id, err := strconv.ParseInt(value, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return usage.CompanyID(id)
+}
+
+type pair[A, B any] struct {
+	a A
+	b B
+}
+
+func scanPair[A, B any](row scanner) (p pair[A, B], err error) { return p, row.Scan(&p.a, &p.b) }
+
+// value gives what an attribute is at the view's instant among the facts before its cutoff (C38).
+func (v view) value(subject usage.Subject, attribute usage.Attribute) (string, bool) {
+	facts := v.p.facts[factKey{subject, attribute}]
+	n := sort.Search(len(facts), func(i int) bool { return facts[i].Position >= v.before })
+	return usage.ValueAt(facts[:n], v.at)
+}
+
+// company gives the company that a server or tenant belongs to; 0 where there is no fact.
+func (v view) company(subject usage.Subject) usage.CompanyID {
+	value, _ := v.value(subject, usage.AttrCompany)
+	return parseCompany(value)
+}
+
+// owner gives a server's company, 0 for a shared one; ok is false where the server is not there before the cutoff.
+func (v view) owner(id usage.ServerID) (company usage.CompanyID, ok bool) {
+	value, ok := v.value(usage.ServerSubject(id), usage.AttrCompany)
+	return parseCompany(value), ok
+}
+
+func (v view) removed(subject usage.Subject) bool {
+	value, _ := v.value(subject, usage.AttrRemoved)
+	return value == "true"
+}
+
+// present reports whether a server is there at the view's instant: added, and not removed.
+func (v view) present(id usage.ServerID) bool {
+	_, ok := v.owner(id)
+	return ok && !v.removed(usage.ServerSubject(id))
+}
+
+func (v view) domain(id usage.ServerID) string {
+	value, _ := v.value(usage.ServerSubject(id), usage.AttrDomain)
+	return value
+}
+
+func (v view) authority(id usage.ServerID) metering.Authority {
+	if value, ok := v.value(usage.ServerSubject(id), usage.AttrAuthority); ok {
+		return metering.Authority(value)
+	}
+	return defaultAuthority
+}
+
+func (v view) interval(id usage.ServerID, read bool) time.Duration {
+	value, _ := v.value(usage.ServerSubject(id), usage.AttrInterval)
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	return defaultInterval(read)
+}
+
+// tenant gives the company that a tenant of a shared server maps to: the server's own mapping before the one for
+// any; Unassigned where there is none, or its company is removed (C30, C31).
+func (v view) tenant(server usage.ServerID, name string) usage.CompanyID {
+	value, ok := v.value(usage.TenantSubject(server, name), usage.AttrCompany)
+	if !ok {
+		value, _ = v.value(usage.TenantSubject(0, name), usage.AttrCompany)
+	}
+	company := parseCompany(value)
+	if company < usage.FirstCompany || v.removed(usage.CompanySubject(company)) {
+		return usage.Unassigned
+	}
+	return company
+}

@@ -1,0 +1,117 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// Options is what an engine brings.
+type Options struct {
+	Writer *sql.DB // transactions of it lock for writing from their first moment
+	Reader *sql.DB // transactions of it see one consistent state
+	// Fault turns a driver's error into a fault by its code.
+	Fault func(error) error
+	// Now says at which instant "values now" of companies and servers are valid; nil: the system's clock.
+	Now func() time.Time
+}
+
+// Store implements store.Store over two pools of connections.
+type Store struct {
+	writer, reader *sql.DB
+	toFault        func(error) error
+	now            func() time.Time
+
+	projection projection
+	tips       tips
+	zones      sync.Map // name -> *time.Location
+
+	open   sync.RWMutex // held for reading by every step: Close waits for them
+	closed bool
+}
+
+// New gives a store over the pools, which it closes.
+func New(o Options) *Store {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Store{writer: o.Writer, reader: o.Reader, toFault: o.Fault, now: o.Now}
+}
+
+// Close waits for running transactions and closes the pools. Closing again does nothing.
+func (s *Store) Close() error {
+	s.open.Lock()
+	defer s.open.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	// The writer last: where the last connection tidies up, it must be one that may write.
+	return s.fault(context.Background(), errors.Join(s.reader.Close(), s.writer.Close()))
+}
+
+// write runs one step in one writing transaction: all of it or nothing.
+func (s *Store) write(ctx context.Context, step func(*sql.Tx) error) error {
+	return s.step(ctx, s.writer, nil, step)
+}
+
+// read runs one step that sees one consistent state.
+func (s *Store) read(ctx context.Context, step func(*sql.Tx) error) error {
+	return s.step(ctx, s.reader, &sql.TxOptions{ReadOnly: true}, step)
+}
+
+func (s *Store) step(ctx context.Context, pool *sql.DB, options *sql.TxOptions, step func(*sql.Tx) error) error {
+	s.open.RLock()
+	defer s.open.RUnlock()
+	if s.closed {
+		return fault.New(fault.Unavailable, "the store is closed")
+	}
+	tx, err := pool.BeginTx(ctx, options)
+	if err != nil {
+		return s.fault(ctx, err)
+	}
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
+	if err := step(tx); err != nil {
+		return s.fault(ctx, err)
+	}
+	return s.fault(ctx, tx.Commit())
+}
+
+// fault leaves faults as they are, tells a cancelled call from a broken engine, and asks the engine for the rest.
+func (s *Store) fault(ctx context.Context, err error) error {
+	var known *fault.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return err
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fault.Wrap(errors.Join(context.DeadlineExceeded, err), fault.Unavailable, "the store did not answer in time")
+	case errors.Is(err, context.Canceled), ctx.Err() != nil:
+		return fault.Wrap(errors.Join(context.Canceled, err), fault.Unavailable, "the call was cancelled")
+	default:
+		return s.toFault(err)
+	}
+}
+
+const (
+	bumpSQL      = `UPDATE meta SET version = version + 1`
+	bumpFleetSQL = `UPDATE meta SET version = version + 1, fleet = fleet + 1`
+)
+
+// bump makes Head.Version change. Every writing step calls it, but those of sessions: no answer rests on
+// them, and a log-in must not throw away everybody's cached answers.
+func bump(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, bumpSQL)
+	return err
+}
+
+// bumpFleet is bump for steps that change a server's or company's row.
+func bumpFleet(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, bumpFleetSQL)
+	return err
+}

@@ -1,0 +1,109 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+const (
+	userColumns   = `SELECT id, name, role, company, password_hash, enabled, created_at FROM users`
+	userSQL       = userColumns + ` WHERE id = $1`
+	userByNameSQL = userColumns + ` WHERE name_key = $1`
+	usersSQL      = userColumns + ` ORDER BY id`
+	nextUserSQL   = `SELECT COALESCE(MAX(id), 0) + 1 FROM users` // rows are never deleted, so a number never returns
+	insertUserSQL = `INSERT INTO users (id, name, name_key, role, company, password_hash, enabled, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	updateUserSQL = `UPDATE users SET role = $2, company = $3, password_hash = $4, enabled = $5 WHERE id = $1`
+	endUserSQL    = `DELETE FROM sessions WHERE user_id = $1`
+)
+
+// AddUser gives the user its ID; a taken name is a Conflict.
+func (s *Store) AddUser(ctx context.Context, u access.User) (access.User, error) {
+	u.CreatedAt = usage.Truncate(u.CreatedAt)
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		taken, err := exists(ctx, tx, `SELECT 1 FROM users WHERE name_key = $1`, nameKey(u.Name))
+		if err != nil {
+			return err
+		}
+		if taken {
+			return fault.New(fault.Conflict, "there is already a user named %q", u.Name)
+		}
+		id, _, err := first(ctx, tx, scanInt, nextUserSQL)
+		if err != nil {
+			return err
+		}
+		u.ID = access.UserID(id)
+		if _, err := tx.ExecContext(ctx, insertUserSQL, id, u.Name, nameKey(u.Name), string(u.Role), companyOrNull(u.Company),
+			u.PasswordHash, fromBool(u.Enabled), micros(u.CreatedAt)); err != nil {
+			return err
+		}
+		return bump(ctx, tx)
+	})
+	if err != nil {
+		return access.User{}, err
+	}
+	return u, nil
+}
+
+func companyOrNull(id usage.CompanyID) sql.NullInt64 {
+	return sql.NullInt64{Int64: int64(id), Valid: id != 0}
+}
+
+// UpdateUser replaces role, company, password hash and enabled; revoke ends all sessions of the user.
+func (s *Store) UpdateUser(ctx context.Context, u access.User, revoke bool) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, updateUserSQL, int64(u.ID), string(u.Role), companyOrNull(u.Company), u.PasswordHash, fromBool(u.Enabled))
+		if err := oneRow(result, err, fault.New(fault.NotFound, "there is no user %d", u.ID)); err != nil {
+			return err
+		}
+		if revoke {
+			if _, err := tx.ExecContext(ctx, endUserSQL, int64(u.ID)); err != nil {
+				return err
+			}
+		}
+		return bump(ctx, tx)
+	})
+}
+
+// UserByName finds a user without regard to case.
+func (s *Store) UserByName(ctx context.Context, name string) (access.User, error) {
+	return s.user(ctx, fault.New(fault.NotFound, "there is no user named %q", name), userByNameSQL, nameKey(name))
+}
+
+// User gives one user.
+func (s *Store) User(ctx context.Context, id access.UserID) (access.User, error) {
+	return s.user(ctx, fault.New(fault.NotFound, "there is no user %d", id), userSQL, int64(id))
+}
+
+func (s *Store) user(ctx context.Context, missing error, query string, arg any) (u access.User, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		var found bool
+		u, found, err = first(ctx, tx, scanUser, query, arg)
+		if err == nil && !found {
+			return missing
+		}
+		return err
+	})
+	return u, err
+}
+
+// Users lists all by ID.
+func (s *Store) Users(ctx context.Context) (users []access.User, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		users, err = collect(ctx, tx, scanUser, usersSQL)
+		return err
+	})
+	return users, err
+}
+
+func scanUser(row scanner) (access.User, error) {
+	var u access.User
+	var company sql.NullInt64
+	var created int64
+	err := row.Scan(&u.ID, &u.Name, &u.Role, &company, &u.PasswordHash, &u.Enabled, &created)
+	u.Company, u.CreatedAt = usage.CompanyID(company.Int64), fromMicros(created)
+	return u, err
+}

@@ -1,0 +1,156 @@
+package storetest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/store"
+)
+
+func newUser(t testing.TB, s store.Store, name string) access.User {
+	t.Helper()
+	return must1(s.AddUser(t.Context(), access.User{
+		Name: name, Role: access.CompanyReadonly, Company: newCompany(t, s, "of "+name).ID, PasswordHash: "$argon2id$", Enabled: true,
+		CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC),
+	}))(t)
+}
+
+var userTests = map[string]func(*testing.T, store.Store){
+	"no field is lost": func(t *testing.T, s store.Store) {
+		u := newUser(t, s, `DOM\Jörg S.`)
+		nonZero(t, u)
+		wantEqual(t, u, must1(s.User(t.Context(), u.ID))(t))
+		wantEqual(t, u, must1(s.UserByName(t.Context(), `dom\JÖRG s.`))(t))
+		wantEqual(t, []access.User{u}, must1(s.Users(t.Context()))(t))
+	},
+	"update keeps the name": func(t *testing.T, s store.Store) {
+		u := newUser(t, s, "a")
+		u.Role, u.Company, u.PasswordHash, u.Enabled = access.PortalAdministrator, 0, "h2", false
+		changed := u
+		changed.Name, changed.CreatedAt = "other", Now()
+		must(t, s.UpdateUser(t.Context(), changed, false))
+		wantEqual(t, u, must1(s.User(t.Context(), u.ID))(t))
+		wantCode(t, s.UpdateUser(t.Context(), access.User{ID: 99}, true), fault.NotFound, "99")
+	},
+	"names are unique without regard to case, numbers in order": func(t *testing.T, s store.Store) {
+		newUser(t, s, "b")
+		newUser(t, s, "A")
+		_, err := s.AddUser(t.Context(), access.User{Name: "B"})
+		wantCode(t, err, fault.Conflict, `"B"`)
+		var ids []access.UserID
+		for _, u := range must1(s.Users(t.Context()))(t) {
+			ids = append(ids, u.ID)
+		}
+		wantEqual(t, []access.UserID{1, 2}, ids)
+		_, err = s.UserByName(t.Context(), "c")
+		wantCode(t, err, fault.NotFound, "c")
+		_, err = s.User(t.Context(), 99)
+		wantCode(t, err, fault.NotFound, "99")
+	},
+}
+
+// pairOf gives a pair whose tokens are told apart by n.
+func pairOf(family string, user access.UserID, n byte) access.Session {
+	p := access.Session{Family: family, User: user, AccessEnd: Now().Add(time.Hour), RefreshEnd: Now().Add(24 * time.Hour)}
+	p.Access, p.Refresh = filled('a', n), filled('r', n)
+	return p
+}
+
+func filled(kind, n byte) (h access.TokenHash) {
+	copy(h[:], slices.Repeat([]byte{kind, n}, len(h)/2))
+	return h
+}
+
+func wantSession(t testing.TB, s store.Store, p access.Session, there bool) {
+	t.Helper()
+	got, err := s.SessionByAccess(t.Context(), p.Access)
+	if !there {
+		wantCode(t, err, fault.NotFound)
+		return
+	}
+	must(t, err)
+	wantEqual(t, p, got)
+}
+
+var sessionTests = map[string]func(*testing.T, store.Store){
+	"no field is lost": func(t *testing.T, s store.Store) {
+		p := pairOf("f", newUser(t, s, "u").ID, 1)
+		nonZero(t, p)
+		must(t, s.AddSession(t.Context(), p, Now()))
+		wantSession(t, s, p, true)
+		wantSession(t, s, pairOf("f", 1, 2), false)
+	},
+	"a refresh token is used once": func(t *testing.T, s store.Store) {
+		u := newUser(t, s, "u").ID
+		one, two, three := pairOf("f", u, 1), pairOf("ignored", 77, 2), pairOf("", 0, 3)
+		must(t, s.AddSession(t.Context(), one, Now()))
+		must(t, s.AddSession(t.Context(), pairOf("other", u, 9), Now()))
+		got := must1(s.RotateSession(t.Context(), one.Refresh, two, Now()))(t)
+		two.Family, two.User = "f", u
+		wantEqual(t, two, got)
+		wantSession(t, s, one, false)
+		wantSession(t, s, two, true)
+
+		_, err := s.RotateSession(t.Context(), one.Refresh, three, Now()) // used before: the family ends
+		wantCode(t, err, fault.Unauthenticated)
+		wantSession(t, s, two, false)
+		_, err = s.RotateSession(t.Context(), two.Refresh, three, Now())
+		wantCode(t, err, fault.Unauthenticated)
+		wantSession(t, s, three, false)
+		wantSession(t, s, pairOf("other", u, 9), true)
+	},
+	"reuse is told after other log-ins, until the token's end": func(t *testing.T, s store.Store) {
+		u := newUser(t, s, "u").ID
+		one, two := pairOf("f", u, 1), pairOf("f", u, 2)
+		two.RefreshEnd = one.RefreshEnd.Add(time.Hour)
+		must(t, s.AddSession(t.Context(), one, Now()))
+		must1(s.RotateSession(t.Context(), one.Refresh, two, Now()))(t)
+		must(t, s.AddSession(t.Context(), pairOf("g", u, 3), one.RefreshEnd.Add(-time.Microsecond)))
+		wantSession(t, s, two, true)
+		_, err := s.RotateSession(t.Context(), one.Refresh, pairOf("", 0, 4), one.RefreshEnd.Add(-time.Microsecond))
+		wantCode(t, err, fault.Unauthenticated, "before")
+		wantSession(t, s, two, false)
+	},
+	"unknown and ended tokens": func(t *testing.T, s store.Store) {
+		u := newUser(t, s, "u").ID
+		p := pairOf("f", u, 1)
+		must(t, s.AddSession(t.Context(), p, Now()))
+		_, err := s.RotateSession(t.Context(), filled('x', 1), pairOf("", 0, 2), Now())
+		wantCode(t, err, fault.Unauthenticated)
+		_, err = s.RotateSession(t.Context(), p.Refresh, pairOf("", 0, 2), p.RefreshEnd)
+		wantCode(t, err, fault.Unauthenticated)
+		wantSession(t, s, p, true)
+		must(t, s.AddSession(t.Context(), pairOf("g", u, 3), p.RefreshEnd)) // forgets what has ended
+		wantSession(t, s, p, false)
+	},
+	"families and users are revoked": func(t *testing.T, s store.Store) {
+		u, v := newUser(t, s, "u"), newUser(t, s, "v")
+		pairs := []access.Session{pairOf("f", u.ID, 1), pairOf("f", u.ID, 2), pairOf("g", u.ID, 3), pairOf("h", v.ID, 4)}
+		for _, p := range pairs {
+			must(t, s.AddSession(t.Context(), p, Now()))
+		}
+		must(t, s.EndFamily(t.Context(), "f"))
+		must(t, s.EndFamily(t.Context(), "unknown"))
+		for i, there := range []bool{false, false, true, true} {
+			wantSession(t, s, pairs[i], there)
+		}
+		must(t, s.UpdateUser(t.Context(), u, false))
+		wantSession(t, s, pairs[2], true)
+		must(t, s.UpdateUser(t.Context(), u, true))
+		wantSession(t, s, pairs[2], false)
+		wantSession(t, s, pairs[3], true)
+	},
+	"log-ins leave the version alone": func(t *testing.T, s store.Store) {
+		u := newUser(t, s, "u")
+		head := must1(s.Head(t.Context()))(t)
+		must(t, s.AddSession(t.Context(), pairOf("f", u.ID, 1), Now()))
+		must1(s.RotateSession(t.Context(), filled('r', 1), pairOf("", 0, 2), Now()))(t)
+		wantEqual(t, head, must1(s.Head(t.Context()))(t))
+	},
+}
+
+func itoa(p usage.Position) string { return usage.ServerID(p).String() }

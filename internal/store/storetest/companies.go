@@ -1,0 +1,103 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/store"
+)
+
+func tenantFact(server usage.ServerID, name, company string, from time.Time) usage.Fact {
+	return usage.Fact{Subject: usage.TenantSubject(server, name), Attribute: usage.AttrCompany, Value: company, ValidFrom: from}
+}
+
+var companyTests = map[string]func(*testing.T, store.Store){
+	"no field is lost": func(t *testing.T, s store.Store) {
+		want := fleet.Company{
+			UID: "6f9619ff-8b86-d011-b42d-00c04fc964ff", Name: "Ünïcode & Söhne", Enabled: true,
+			CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC),
+			RemovedAt: ref(time.Date(2026, 2, 2, 3, 4, 5, 678901000, time.UTC)),
+			Tenants:   []fleet.Tenant{{Name: "Contoso"}, {Server: 7, Name: "a/b"}},
+		}
+		added := must1(s.AddCompany(t.Context(), want, nil, Now()))(t)
+		want.ID = added.ID
+		nonZero(t, want, "Company.Tenants.Server")
+		wantEqual(t, want, added)
+		wantEqual(t, want, must1(s.Company(t.Context(), want.ID))(t))
+	},
+	"numbers begin at 2, come in order and never return": func(t *testing.T, s store.Store) {
+		a, b := newCompany(t, s, "a"), newCompany(t, s, "b")
+		wantEqual(t, []usage.CompanyID{2, 3}, []usage.CompanyID{a.ID, b.ID})
+		b.RemovedAt = ref(Now())
+		must(t, s.UpdateCompany(t.Context(), b, nil, Now()))
+		wantEqual(t, usage.CompanyID(4), newCompany(t, s, "c").ID)
+		var ids []usage.CompanyID
+		for _, c := range must1(s.Companies(t.Context()))(t) {
+			ids = append(ids, c.ID)
+		}
+		wantEqual(t, []usage.CompanyID{2, 4}, ids)
+		wantEqual(t, ref(Now()), must1(s.Company(t.Context(), b.ID))(t).RemovedAt)
+	},
+	"unassigned is there and not listed": func(t *testing.T, s store.Store) {
+		wantEqual(t, usage.Unassigned, must1(s.Company(t.Context(), usage.Unassigned))(t).ID)
+		wantEqual(t, 0, len(must1(s.Companies(t.Context()))(t)))
+		_, err := s.Company(t.Context(), 99)
+		wantCode(t, err, fault.NotFound, "99")
+		wantCode(t, s.UpdateCompany(t.Context(), fleet.Company{ID: 99, Name: "x"}, nil, Now()), fault.NotFound, "99")
+	},
+	"names are unique without regard to case while not removed": func(t *testing.T, s store.Store) {
+		a, b := newCompany(t, s, "Straße Σίσυφος K"), newCompany(t, s, "b")
+		add := func(name string) error {
+			_, err := s.AddCompany(t.Context(), fleet.Company{UID: "u", Name: name, CreatedAt: Now()}, nil, Now())
+			return err
+		}
+		wantCode(t, add("STRAßE ΣΊΣΥΦΟς \u212a"), fault.Conflict, "company 2")
+		wantEqual(t, 2, len(must1(s.Companies(t.Context()))(t)))
+		b.Name = "straße σίσυφοσ k"
+		wantCode(t, s.UpdateCompany(t.Context(), b, nil, Now()), fault.Conflict)
+		a.Name = "straße σίσυφοσ k" // its own name in other letters is free for it
+		must(t, s.UpdateCompany(t.Context(), a, nil, Now()))
+		a.RemovedAt = ref(Now())
+		must(t, s.UpdateCompany(t.Context(), a, nil, Now()))
+		must(t, add("STRAßE ΣΊΣΥΦΟς K"))
+	},
+	"update replaces name and enabled": func(t *testing.T, s store.Store) {
+		c := newCompany(t, s, "a", fleet.Tenant{Name: "T"})
+		c.Name, c.Enabled = "z", false
+		changed := c
+		changed.Tenants = nil // tenants follow from facts alone
+		must(t, s.UpdateCompany(t.Context(), changed, nil, Now()))
+		wantEqual(t, c, must1(s.Company(t.Context(), c.ID))(t))
+	},
+	"a tenant has one company": func(t *testing.T, s store.Store) {
+		a, b := newCompany(t, s, "a", fleet.Tenant{Name: "T"}), newCompany(t, s, "b")
+		_, err := s.AddCompany(t.Context(), fleet.Company{UID: "c", Name: "c", CreatedAt: Now(), Tenants: []fleet.Tenant{{Name: " T "}}}, nil, Now())
+		wantCode(t, err, fault.Conflict, `"T"`, "company 2")
+		wantEqual(t, 2, len(must1(s.Companies(t.Context()))(t))) // nothing of it is kept
+		claim := []usage.Fact{tenantFact(0, "T", b.ID.String(), Now())}
+		wantCode(t, s.UpdateCompany(t.Context(), b, claim, Now()), fault.Conflict)
+		must(t, s.UpdateCompany(t.Context(), b, []usage.Fact{tenantFact(0, "t", b.ID.String(), Now()), tenantFact(3, "T", b.ID.String(), Now())}, Now()))
+		wantEqual(t, []fleet.Tenant{{Name: "t"}, {Server: 3, Name: "T"}}, must1(s.Company(t.Context(), b.ID))(t).Tenants)
+		must(t, s.UpdateCompany(t.Context(), a, []usage.Fact{tenantFact(0, "T", "1", day(19, 0))}, Now()))
+		must(t, s.UpdateCompany(t.Context(), b, claim, Now()))
+		wantEqual(t, 0, len(must1(s.Company(t.Context(), a.ID))(t).Tenants))
+		wantEqual(t, 3, len(must1(s.Company(t.Context(), b.ID))(t).Tenants))
+	},
+	"a removed company's tenant is free": func(t *testing.T, s store.Store) {
+		a, b := newCompany(t, s, "a", fleet.Tenant{Name: "T"}), newCompany(t, s, "b")
+		a.RemovedAt = ref(Now())
+		must(t, s.UpdateCompany(t.Context(), a, nil, Now()))
+		must(t, s.UpdateCompany(t.Context(), b, []usage.Fact{tenantFact(0, "T", b.ID.String(), Now())}, Now()))
+		wantEqual(t, []fleet.Tenant{{Name: "T"}}, must1(s.Company(t.Context(), b.ID))(t).Tenants)
+	},
+	"a mapping that begins later is not there yet": func(t *testing.T, s store.Store) {
+		a := newCompany(t, s, "a")
+		must(t, s.UpdateCompany(t.Context(), a, []usage.Fact{
+			tenantFact(0, "T", "1", day(1, 0)), tenantFact(0, "T", a.ID.String(), Now().Add(time.Microsecond)),
+		}, Now()))
+		wantEqual(t, 0, len(must1(s.Company(t.Context(), a.ID))(t).Tenants))
+	},
+}
