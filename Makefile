@@ -1,0 +1,44 @@
+# Everything that a person or a machine does with this tree. `make` lists it.
+
+GO        ?= go
+TESTFLAGS ?=
+BENCH     ?= .
+FUZZTIME  ?= 30s
+DEMOFLAGS ?=
+
+# A test that hangs is a defect: the whole suite is meant to take a minute or two.
+TIMEOUT := 10m
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test check lint bench fuzz need-go
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: need-go ## simulated backup servers, companies and a running console, in one command (DEMOFLAGS=--check ends by itself)
+	@CGO_ENABLED=0 $(GO) run ./cmd/tallystick demo $(DEMOFLAGS)
+
+build: need-go ## the program, as bin/tallystick
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/tallystick ./cmd/tallystick
+
+test: need-go ## all tests, quickly (no race detector, no C compiler)
+	@CGO_ENABLED=0 $(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+
+check: need-go ## build, vet, formatting, imports against ARCHITECTURE.md, all tests with the race detector
+	@scripts/need-cc
+	$(GO) build ./...
+	$(GO) vet ./...
+	@scripts/formatted
+	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+
+lint: need-go ## golangci-lint, the pinned version (installed into .bin/ when missing)
+	@scripts/golangci-lint run --timeout 20m
+
+bench: need-go ## benchmarks, with the machine that they ran on (BENCH=regexp)
+	@scripts/bench '$(BENCH)'
+
+fuzz: need-go ## every fuzz target for FUZZTIME (30s) each
+	@scripts/fuzz '$(FUZZTIME)'
+
+need-go:
+	@scripts/need-go
