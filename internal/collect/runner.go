@@ -1,0 +1,354 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// Ledger is where readings go; *ledger.Ledger is one.
+type Ledger interface {
+	AppendSnapshot(ctx context.Context, server usage.ServerID, shared bool, s usage.Snapshot) (ledger.Receipt, error)
+	AppendGap(ctx context.Context, server usage.ServerID, g usage.Gap) (ledger.Receipt, error)
+	Readings(ctx context.Context, only ...usage.ServerID) ([]ledger.ServerReadings, error)
+}
+
+// Fleet is where servers come from; every fleet.ServerStore is one.
+type Fleet interface {
+	Server(ctx context.Context, id usage.ServerID) (fleet.Server, error)
+	Servers(ctx context.Context) ([]fleet.Server, error)
+	NoteRevision(ctx context.Context, id usage.ServerID, revision string) error
+}
+
+// The bounds of reading.
+const (
+	workersDefault = 32
+	// partialAfter is how long failing reports are gaps before readings without counters are accepted (C26).
+	partialAfter = 48 * time.Hour
+	// clockTolerance is how far a reading may lie ahead of our clock (C45).
+	clockTolerance = 5 * time.Minute
+	// recordWithin bounds the writing of an outcome when the caller has gone.
+	recordWithin = 2 * time.Second
+)
+
+// Runner takes readings and puts them, or the gaps that they left, into the
+// ledger. It never reads one server twice at the same time.
+type Runner struct {
+	Collectors []Collector
+	Ledger     Ledger
+	Fleet      Fleet
+	// Open opens a server's sealed password.
+	Open func(server usage.ServerID, sealed []byte) (string, error)
+	// After is called after each outcome that is in the ledger, to check alarms; may be nil.
+	After   func(ctx context.Context, o *Outcome)
+	Now     func() time.Time
+	Log     *slog.Logger
+	Workers int // servers read at the same time; 0: 32
+
+	mu   sync.Mutex
+	busy map[usage.ServerID]chan struct{}
+}
+
+// ReadNow reads the named servers (none named: all that we read) and returns
+// when all are done. each is called for every one as it ends, one at a time. A gap is an outcome,
+// not an error; the error joins what could not be recorded.
+func (r *Runner) ReadNow(ctx context.Context, ids []usage.ServerID, each func(*Outcome)) error {
+	servers, err := r.named(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var (
+		wg    sync.WaitGroup
+		mu    sync.Mutex
+		errs  []error
+		lanes = make(chan struct{}, r.workers())
+	)
+	for i := range servers {
+		wg.Go(func() {
+			lanes <- struct{}{}
+			o := r.Read(ctx, &servers[i])
+			<-lanes
+			mu.Lock()
+			defer mu.Unlock()
+			if o.Err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", o.Name, o.Err))
+			}
+			if each != nil {
+				each(&o)
+			}
+		})
+	}
+	wg.Wait()
+	if ctx.Err() != nil {
+		return fault.Wrap(ctx.Err(), fault.Unavailable, "interrupted; repeat the command to complete it")
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Runner) workers() int {
+	if r.Workers > 0 {
+		return r.Workers
+	}
+	return workersDefault
+}
+
+func (r *Runner) named(ctx context.Context, ids []usage.ServerID) ([]fleet.Server, error) {
+	if len(ids) == 0 {
+		all, err := r.Fleet.Servers(ctx)
+		return slices.DeleteFunc(all, func(s fleet.Server) bool { return s.Connection == nil }), err
+	}
+	servers := make([]fleet.Server, 0, len(ids))
+	for i, id := range ids {
+		if slices.Contains(ids[:i], id) {
+			continue
+		}
+		s, err := r.Fleet.Server(ctx, id)
+		if err == nil && s.RemovedAt != nil {
+			err = fault.New(fault.NotFound, "there is no server %d", id)
+		}
+		if err != nil {
+			return nil, err
+		}
+		servers = append(servers, s)
+	}
+	return servers, nil
+}
+
+// Read takes one reading of a server and records what came of it.
+func (r *Runner) Read(ctx context.Context, s *fleet.Server) Outcome {
+	o := Outcome{Server: s.ID, Name: s.Name, Listed: -1, Before: -1}
+	leave, err := r.enter(ctx, s.ID)
+	if err != nil {
+		o.At, o.Interrupted, o.Err = usage.Truncate(r.Now()), true, err
+		return o
+	}
+	defer leave()
+	o.At = usage.Truncate(r.Now())
+	r.read(ctx, s, &o)
+	o.Took = r.Now().Sub(o.At)
+	r.log(&o)
+	if r.After != nil && o.Err == nil {
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
+		defer cancel()
+		r.After(after, &o)
+	}
+	return o
+}
+
+// enter waits until nobody else reads the server.
+func (r *Runner) enter(ctx context.Context, id usage.ServerID) (leave func(), err error) {
+	r.mu.Lock()
+	if r.busy == nil {
+		r.busy = make(map[usage.ServerID]chan struct{})
+	}
+	turn := r.busy[id]
+	if turn == nil {
+		turn = make(chan struct{}, 1)
+		r.busy[id] = turn
+	}
+	r.mu.Unlock()
+	select {
+	case turn <- struct{}{}:
+		return func() { <-turn }, ctx.Err()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (r *Runner) read(ctx context.Context, s *fleet.Server, o *Outcome) {
+	reading, target, failure := r.collect(ctx, s)
+	if ctx.Err() != nil && (failure == nil || failure.Reason == usage.GapInterrupted) {
+		o.Interrupted, o.Err = true, ctx.Err()
+		return
+	}
+	if failure == nil {
+		failure = r.record(ctx, s, &reading, o)
+	}
+	if failure != nil {
+		r.recordGap(ctx, s.ID, failure, o)
+		return
+	}
+	if o.Err == nil && reading.Revision != "" && target.Server.Connection.Revision != reading.Revision {
+		if err := r.Fleet.NoteRevision(ctx, s.ID, reading.Revision); err != nil {
+			r.Log.Warn("the API revision of a server is not remembered", "server", s.ID, "error", err)
+		}
+	}
+}
+
+// collect opens the password and asks the collector; a collector's panic is that server's failure alone.
+func (r *Runner) collect(ctx context.Context, s *fleet.Server) (reading Reading, t Target, failure *Failure) {
+	defer func() {
+		if p := recover(); p != nil {
+			failure = Failed(usage.GapOther, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "the collector broke down; the log says where")
+		}
+	}()
+	c, t, failure := r.target(s)
+	if failure != nil {
+		return Reading{}, t, failure
+	}
+	reading, err := c.Read(ctx, t)
+	return reading, t, asFailure(ctx, err)
+}
+
+func asFailure(ctx context.Context, err error) *Failure {
+	var f *Failure
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &f):
+		return f
+	case ctx.Err() != nil:
+		return Failed(usage.GapInterrupted, err, "interrupted")
+	default:
+		return Failed(usage.GapOther, err, "%s", fault.Text(err))
+	}
+}
+
+func (r *Runner) target(s *fleet.Server) (Collector, Target, *Failure) {
+	i := slices.IndexFunc(r.Collectors, func(c Collector) bool { return slices.Contains(c.Products(), s.Product) })
+	switch {
+	case s.Connection == nil:
+		return nil, Target{}, Failed(usage.GapUnsupported, nil, "%s is fed by import: it has no address to read from", s.Name)
+	case i < 0:
+		return nil, Target{}, Failed(usage.GapUnsupported, nil, "servers of product %s cannot be read: feed it by import", s.Product)
+	}
+	password, err := r.Open(s.ID, s.Connection.Sealed)
+	if err != nil {
+		return nil, Target{}, Failed(usage.GapCredential, err,
+			"its sealed password cannot be opened (%s): enter it again with server edit %d --password-stdin", fault.Text(err), s.ID)
+	}
+	return r.Collectors[i], Target{Server: *s, Password: password}, nil
+}
+
+// record appends the snapshot. A failure that it returns becomes a gap; trouble of the ledger itself is o.Err.
+func (r *Runner) record(ctx context.Context, s *fleet.Server, reading *Reading, o *Outcome) *Failure {
+	before, err := r.before(ctx, s.ID)
+	if err != nil {
+		o.Err = err
+		return nil
+	}
+	snapshot := &reading.Snapshot
+	o.At = usage.Truncate(snapshot.TakenAt)
+	if failure := withoutCounters(reading, before, s.Name); failure != nil {
+		return failure
+	}
+	if now := r.Now(); snapshot.TakenAt.After(now.Add(clockTolerance)) {
+		o.At = usage.Truncate(now)
+		return Failed(usage.GapClock, nil,
+			"our own clock went back from %s to %s while the server was read: check the clock of this machine",
+			snapshot.TakenAt.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	receipt, err := r.Ledger.AppendSnapshot(ctx, s.ID, s.Shared, *snapshot)
+	switch {
+	case err == nil:
+		o.Receipt, o.Counters, o.Notes, o.Before = &receipt, len(snapshot.Counters), snapshot.Notes, before.LastListed
+		if snapshot.Workloads != nil {
+			o.Listed = len(snapshot.Workloads)
+		}
+		return nil
+	case fault.Is(err, fault.Invalid), fault.Is(err, fault.Conflict):
+		return Failed(usage.GapBadReading, err, "the reading contradicts itself or the ledger and is refused: %s", fault.Text(err))
+	case ctx.Err() != nil:
+		o.Interrupted, o.Err = true, ctx.Err()
+		return nil
+	default:
+		o.Err = err
+		return nil
+	}
+}
+
+func (r *Runner) before(ctx context.Context, id usage.ServerID) (ledger.ServerReadings, error) {
+	readings, err := r.Ledger.Readings(ctx, id)
+	for i := range readings {
+		if readings[i].Server == id {
+			return readings[i], err
+		}
+	}
+	return ledger.ServerReadings{Server: id, LastListed: -1}, err
+}
+
+// withoutCounters decides on a reading whose report failed for a passing reason (C26): a gap while the reading
+// before had counters, for 48 hours; then it is accepted, with a note that raises an alarm.
+func withoutCounters(reading *Reading, before ledger.ServerReadings, name string) *Failure {
+	s := &reading.Snapshot
+	if reading.CountersFailed == "" || len(s.Counters) > 0 {
+		return nil
+	}
+	if !before.LastCounted {
+		code := "report-failed" // there never were counters that could be missed
+		if before.Last != nil && slices.ContainsFunc(before.Last.Notes, isCountersMissing) {
+			code = usage.NoteCountersMissing
+		}
+		s.Notes = append(s.Notes, usage.Note{Code: code, Text: reading.CountersFailed})
+		return nil
+	}
+	if before.PartialSince == nil || s.TakenAt.Sub(*before.PartialSince) < partialAfter {
+		return Failed(usage.GapPartial, nil, "%s was read but for its license report, which it gave before: %s", name, reading.CountersFailed)
+	}
+	s.Notes = append(s.Notes, usage.Note{
+		Code: usage.NoteCountersMissing,
+		Text: fmt.Sprintf("the license report has failed since %s: %s", before.PartialSince.UTC().Format(time.RFC3339), reading.CountersFailed),
+	})
+	return nil
+}
+
+func isCountersMissing(n usage.Note) bool { return n.Code == usage.NoteCountersMissing }
+
+// recordGap appends the gap, also when the caller has gone: a failure that is known is not lost.
+func (r *Runner) recordGap(ctx context.Context, id usage.ServerID, f *Failure, o *Outcome) {
+	gap := f.Gap(o.At)
+	o.Gap = &gap
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
+	defer cancel()
+	if f.Cause != nil {
+		r.Log.Info("why a server could not be read", "server", id, "reason", f.Reason, "cause", f.Cause)
+	}
+	if _, err := r.Ledger.AppendGap(ctx, id, gap); err != nil {
+		o.Err = err
+	}
+}
+
+func (r *Runner) log(o *Outcome) {
+	attributes := []any{"server", o.Server, "name", o.Name, "took", o.Took.Round(time.Millisecond)}
+	switch {
+	case o.Interrupted:
+		r.Log.Info("reading interrupted", attributes...)
+	case o.Err != nil:
+		r.Log.Error("reading not recorded", append(attributes, "error", o.Err)...)
+	case o.Gap != nil:
+		r.Log.Warn("reading left a gap", append(attributes, "reason", o.Gap.Reason, "text", o.Gap.Text)...)
+	default:
+		r.Log.Info("server read", append(attributes, "workloads", o.Listed, "counters", o.Counters, "duplicate", o.Duplicate())...)
+	}
+}
+
+// Test logs in to a server and says what it found. Its error is a *Failure.
+func (r *Runner) Test(ctx context.Context, s *fleet.Server) (Finding, error) {
+	leave, err := r.enter(ctx, s.ID)
+	if err != nil {
+		return Finding{}, Failed(usage.GapInterrupted, err, "interrupted")
+	}
+	defer leave()
+	c, t, failure := r.target(s)
+	if failure != nil {
+		return Finding{}, failure
+	}
+	return c.Test(ctx, t)
+}
+
+// Release logs out of a server (0: of all).
+func (r *Runner) Release(ctx context.Context, id usage.ServerID) {
+	for _, c := range r.Collectors {
+		c.Release(ctx, id)
+	}
+}

@@ -1,0 +1,186 @@
+package vbr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/collect"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// span is the oldest and the newest restore point of one backup object.
+type span struct{ oldest, newest time.Time }
+
+// join gives the span over both.
+func (s span) join(o span) span {
+	if o.oldest.Before(s.oldest) {
+		s.oldest = o.oldest
+	}
+	if o.newest.After(s.newest) {
+		s.newest = o.newest
+	}
+	return s
+}
+
+// objectIndex finds backup objects by exact identity, and by name for hints.
+type objectIndex struct {
+	byIdentity map[string][]int // id, objectId and biosUuid, lower case
+	byName     map[string][]int // lower case
+}
+
+func indexObjects(objects []objectRow) objectIndex {
+	x := objectIndex{make(map[string][]int, 2*len(objects)), make(map[string][]int, len(objects))}
+	for i := range objects {
+		o := &objects[i]
+		seen := make(map[string]bool, 3)
+		for _, identity := range []text{o.ID, o.ObjectID, o.BiosUUID} {
+			key := strings.ToLower(string(identity))
+			if key != "" && !seen[key] && !nilUUID(key) {
+				seen[key] = true
+				x.byIdentity[key] = append(x.byIdentity[key], i)
+			}
+		}
+		if o.Name != "" {
+			name := strings.ToLower(string(o.Name))
+			x.byName[name] = append(x.byName[name], i)
+		}
+	}
+	return x
+}
+
+// nilUUID tells an identity that identifies nothing.
+func nilUUID(key string) bool { return strings.Trim(key, "0-") == "" }
+
+func (x *objectIndex) of(row *instanceRow) []int {
+	return x.byIdentity[strings.ToLower(string(row.InstanceID))]
+}
+
+func (x *objectIndex) named(row *instanceRow) []int {
+	return x.byName[strings.ToLower(string(row.Name))]
+}
+
+// dates reads the backup objects and, for those that a date can be taken from,
+// their restore points: one short request per object, since a restore point does not say which
+// object it belongs to and only the filter is exact. A server that does not give them for a lasting
+// reason costs the dates, with a note; any other trouble fails the reading, since a machine that loses its date changes its state.
+func (s *session) dates(ctx context.Context, c *Collector, m *material) *collect.Failure {
+	m.spans = make(map[string]span)
+	if len(m.rows) == 0 && !m.addsNew {
+		return nil
+	}
+	objects, failure := list[objectRow](ctx, s, "the list of backup objects", (*client).backupObjects,
+		url.Values{"orderColumn": {"Name"}, "orderAsc": {"true"}})
+	if failure != nil {
+		return s.withoutDates(ctx, m, failure)
+	}
+	m.objects = objects
+	until := c.now().Add(c.limits.Dates)
+	wanted := m.wantedObjects()
+	for n, i := range wanted {
+		if !c.now().Before(until) {
+			m.note("dates-incomplete", fmt.Sprintf("restore points were read of %d of %d backup objects in %s; the others state no dates", n, len(wanted), c.limits.Dates))
+			return nil
+		}
+		points, found, failure := s.span(ctx, m, &m.objects[i])
+		if failure != nil {
+			return s.withoutDates(ctx, m, failure)
+		}
+		if found {
+			m.spans[string(m.objects[i].ID)] = points
+		}
+	}
+	return nil
+}
+
+// errFilterIgnored marks a server that answers with other objects' restore points.
+var errFilterIgnored = errors.New("the filter by backup object is ignored")
+
+// withoutDates decides on a failure while dates are read.
+func (s *session) withoutDates(ctx context.Context, m *material, failure *collect.Failure) *collect.Failure {
+	status := statusOf(failure)
+	// An enum value that our revision cannot express fails a whole page, every time: with a server newer than we know.
+	inexpressible := status >= http.StatusInternalServerError && newerThanKnown(parseBuild(string(m.info.BuildVersion)))
+	refused := status >= http.StatusBadRequest && status < http.StatusInternalServerError && failure.Reason != usage.GapRefused
+	if ctx.Err() != nil || !(inexpressible || refused || errors.Is(failure.Cause, errFilterIgnored)) {
+		return failure
+	}
+	m.objects, m.spans = nil, make(map[string]span)
+	m.note("dates-unavailable", "no dates are stated: "+failure.Text)
+	return nil
+}
+
+// wantedObjects lists the objects that share an exact identity with a row, and
+// under Rental those that may be new.
+func (m *material) wantedObjects() []int {
+	index := indexObjects(m.objects)
+	wanted := make([]bool, len(m.objects))
+	for i := range m.rows {
+		for _, o := range index.of(&m.rows[i]) {
+			wanted[o] = true
+		}
+	}
+	for _, group := range m.omitted(&index) {
+		for _, o := range group {
+			wanted[o] = true
+		}
+	}
+	var list []int
+	for i, w := range wanted {
+		if n, err := m.objects[i].RestorePoints.count(); w && (err != nil || n > 0 || m.objects[i].RestorePoints == "") {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// pointsPage is how many restore points are asked for at once: usually all of an object.
+const pointsPage = 200
+
+// span reads the restore points of one object, the newest first; of one with more than a page also the oldest.
+func (s *session) span(ctx context.Context, m *material, o *objectRow) (points span, found bool, failure *collect.Failure) {
+	rows, total, failure := s.points(ctx, o, pointsPage, false)
+	if failure != nil {
+		return span{}, false, failure
+	}
+	stated, err := o.RestorePoints.count()
+	if err == nil && o.RestorePoints != "" && total > 2*stated+10 {
+		return span{}, false, collect.Failed(usage.GapServerFault, errFilterIgnored, "%s does not filter restore points by backup object", s.client.host())
+	}
+	if total > int64(len(rows)) {
+		oldest, _, failure := s.points(ctx, o, 1, true)
+		if failure != nil {
+			return span{}, false, failure
+		}
+		rows = append(rows, oldest...)
+	}
+	for _, row := range rows {
+		if t := row.CreationTime.in(m.zone); t != nil {
+			if !found {
+				points, found = span{*t, *t}, true
+			}
+			points = points.join(span{*t, *t})
+		}
+	}
+	return points, found, nil
+}
+
+func (s *session) points(ctx context.Context, o *objectRow, limit int, oldestFirst bool) (rows []pointRow, total int64, failure *collect.Failure) {
+	p, failure := onePage[pointRow](ctx, s, "the restore points", (*client).restorePoints, url.Values{
+		"backupObjectIdFilter": {string(o.ID)}, "orderColumn": {"CreationTime"}, "orderAsc": {strconv.FormatBool(oldestFirst)},
+		"skip": {"0"}, "limit": {strconv.Itoa(limit)},
+	})
+	if failure != nil {
+		return nil, 0, failure
+	}
+	total, err := p.Pagination.Total.count()
+	if err != nil {
+		return nil, 0, collect.Failed(usage.GapServerFault, err, "%s states a total of restore points that is no number", s.client.host())
+	}
+	return *p.Data, total, nil
+}

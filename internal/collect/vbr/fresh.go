@@ -1,0 +1,180 @@
+package vbr
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Machines that are new this month. Under Rental the license list presumably
+// names only consuming workloads, so new ones are found as backup objects that
+// the list omits and whose restore points all lie in this month (C9).
+
+// omitted groups the backup objects that no row of the list means, by machine. A row with the name of an object may
+// mean it, so that one is left out: free must be proven.
+func (m *material) omitted(index *objectIndex) [][]int {
+	if !m.addsNew {
+		return nil
+	}
+	meant := make([]bool, len(m.objects))
+	for i := range m.rows {
+		for _, o := range slices.Concat(index.of(&m.rows[i]), index.named(&m.rows[i])) {
+			meant[o] = true
+		}
+	}
+	groups := make(map[string]int)
+	var list [][]int
+	for i := range m.objects {
+		if meant[i] {
+			continue
+		}
+		key := m.objects[i].machine()
+		g, ok := groups[key]
+		if !ok {
+			g = len(list)
+			groups[key] = g
+			list = append(list, nil)
+		}
+		list[g] = append(list[g], i)
+	}
+	return list
+}
+
+// machine tells the objects of one machine in several backups from those of others.
+func (o *objectRow) machine() string {
+	switch {
+	case o.BiosUUID != "" && !nilUUID(string(o.BiosUUID)):
+		return "bios/" + strings.ToLower(string(o.BiosUUID))
+	case o.ObjectID != "":
+		return "object/" + strings.ToLower(string(o.PlatformName+"/"+o.ObjectID))
+	default:
+		return "id/" + strings.ToLower(string(o.ID))
+	}
+}
+
+// added gives the new machines that the list omits.
+func (m *material) added(types *typeTable, index *objectIndex, counters []usage.Counter) []usage.Workload {
+	month := usage.MonthOf(m.takenAt, time.UTC).Start(time.UTC)
+	identity := m.identityOfRows(index)
+	var list []usage.Workload
+	var assumed bool
+	for _, group := range m.omitted(index) {
+		points, found := m.spanOf(group)
+		o := &m.objects[group[0]]
+		id, agent := types.ofObject(o)
+		if !found || points.oldest.Before(month) || id == "" || m.coveredBySockets(id) {
+			continue
+		}
+		if agent {
+			id, assumed = newAgentType(counters), true
+		}
+		if points.oldest.After(m.takenAt) {
+			points.oldest = m.takenAt // its clock is ahead of ours; a later date would be void
+		}
+		list = append(list, usage.Workload{
+			ID: m.identityOf(group, identity), Name: string(o.Name), Type: id, Platform: string(o.PlatformName),
+			FirstProtectedAt: &points.oldest, LastProtectedAt: &points.newest,
+		})
+	}
+	if assumed {
+		m.note("agent-kind-assumed", "the server does not state whether a new agent is one of a server; taken from the counters, else for a server (inference)")
+	}
+	m.compareNew(len(list), counters)
+	return list
+}
+
+// coveredBySockets tells machines that a socket license may cover: those consume no instances, old or new.
+func (m *material) coveredBySockets(id string) bool {
+	if m.license.Sockets == nil || id != vSphereVM && id != hyperVVM {
+		return false
+	}
+	used, _, err := m.license.Sockets.Used.units()
+	return err != nil || used == nil || *used > 0
+}
+
+// newAgentType takes the kind of new agent that alone the counters count.
+func newAgentType(counters []usage.Counter) string {
+	var servers, stations int64
+	for i := range counters {
+		switch counters[i].Type {
+		case serverAgent:
+			servers += counters[i].New
+		case workstation:
+			stations += counters[i].New
+		}
+	}
+	if stations > 0 && servers == 0 {
+		return workstation
+	}
+	return serverAgent
+}
+
+// compareNew notes where as many machines are not found as the license states to be new.
+func (m *material) compareNew(found int, counters []usage.Counter) {
+	if !m.rental() || m.license.Instances == nil {
+		return
+	}
+	stated, _, err := m.license.Instances.New.units()
+	if err != nil || stated == nil {
+		return
+	}
+	want := stated.String()
+	if len(counters) > 0 { // they count machines, the license its units
+		var n int64
+		for i := range counters {
+			n += counters[i].New
+		}
+		want = fmt.Sprint(n)
+	}
+	if want != fmt.Sprint(found) {
+		m.note("new-differs", fmt.Sprintf("%s new this month by the license, %d found that its list omits", want, found))
+	}
+}
+
+// identityKind is which identity of a backup object the rows of this server carry as instanceId.
+type identityKind func(*objectRow) text
+
+// identityOfRows finds by which identity most rows match, so that an added machine has the id under which the list
+// will name it once it consumes.
+func (m *material) identityOfRows(index *objectIndex) identityKind {
+	kinds := []identityKind{
+		func(o *objectRow) text { return o.BiosUUID },
+		func(o *objectRow) text { return o.ObjectID },
+		func(o *objectRow) text { return o.ID },
+	}
+	votes := make([]int, len(kinds))
+	for i := range m.rows {
+		for _, o := range index.of(&m.rows[i]) {
+			for k, kind := range kinds {
+				if strings.EqualFold(string(kind(&m.objects[o])), string(m.rows[i].InstanceID)) {
+					votes[k]++
+				}
+			}
+		}
+	}
+	best := slices.Index(votes, slices.Max(votes))
+	if votes[best] == 0 {
+		return kinds[0]
+	}
+	return kinds[best]
+}
+
+// identityOf gives the added machine's id: the smallest of that kind in its group, else of the objects' own ids.
+func (m *material) identityOf(group []int, kind identityKind) string {
+	own := func(o *objectRow) text { return o.ID }
+	for _, k := range []identityKind{kind, own} {
+		var best string
+		for _, i := range group {
+			if id := string(k(&m.objects[i])); id != "" && !nilUUID(id) && (best == "" || id < best) {
+				best = id
+			}
+		}
+		if best != "" {
+			return best
+		}
+	}
+	return ""
+}
