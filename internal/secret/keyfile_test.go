@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"bytes"
 	"encoding/base64"
 	"io/fs"
 	"os"
@@ -83,15 +84,15 @@ func TestCreateKeepsAnExistingKey(t *testing.T) {
 	if err := create(path); err != nil {
 		t.Fatal(err)
 	}
-	before, err := os.ReadFile(path) //nolint:gosec // a file of this test
+	before, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := create(path); err == nil {
 		t.Error("made a second key in its place")
 	}
-	after, err := os.ReadFile(path) //nolint:gosec // a file of this test
-	if err != nil || string(before) != string(after) {
+	after, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(before, after) {
 		t.Errorf("the key file changed: %v", err)
 	}
 	onlyFile(t, path)
