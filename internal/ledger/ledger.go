@@ -66,9 +66,9 @@ func (l *Ledger) Correct(ctx context.Context, c Correction) (Receipt, error) {
 	return receipt, err
 }
 
-// Readings gives what is known of every server's readings.
-func (l *Ledger) Readings(ctx context.Context) ([]ServerReadings, error) {
-	return l.Store.Readings(ctx)
+// Readings gives what is known of the readings of the named servers; none named: of all.
+func (l *Ledger) Readings(ctx context.Context, only ...usage.ServerID) ([]ServerReadings, error) {
+	return l.Store.Readings(ctx, only...)
 }
 
 func refuseFuture(taken, now time.Time) error {
