@@ -116,6 +116,9 @@ func (r *Runner) named(ctx context.Context, ids []usage.ServerID) ([]fleet.Serve
 		if err == nil && s.RemovedAt != nil {
 			err = fault.New(fault.NotFound, "there is no server %d", id)
 		}
+		if err == nil && s.Connection == nil {
+			err = fault.New(fault.Invalid, "%s is fed by import: it has no address to read from", s.Name)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -114,7 +114,7 @@ func newAgentType(counters []usage.Counter) string {
 
 // compareNew notes where as many machines are not found as the license states to be new.
 func (m *material) compareNew(found int, counters []usage.Counter) {
-	if !m.rental() || m.license.Instances == nil {
+	if !m.addsNew || m.license.Instances == nil {
 		return
 	}
 	stated, _, err := m.license.Instances.New.units()

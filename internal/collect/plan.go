@@ -1,0 +1,130 @@
+package collect
+
+import (
+	"hash/fnv"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// The times of the plan.
+const (
+	// edgeWindow is the part of a month's end that gets readings whatever happened before (C36).
+	edgeWindow = 15 * time.Minute
+	// edgeEvery repeats them to the edge: the last one starts within it.
+	edgeEvery = 5 * time.Minute
+	// edgeSpread keeps servers apart in the window; less than edgeEvery, so that the last one is not late.
+	edgeSpread = 4 * time.Minute
+	// retryFirst is the first wait after a passing failure; it doubles up to the interval.
+	retryFirst = time.Minute
+	// refusedFirst is the first wait after a refusal; it doubles up to refusedMax.
+	refusedFirst = 15 * time.Minute
+	refusedMax   = 6 * time.Hour
+)
+
+// Past is what is known of a server's readings when the next one is planned.
+type Past struct {
+	Server   usage.ServerID
+	Interval time.Duration
+	Last     time.Time       // when the last attempt started; zero: there was none
+	Failures int             // failed attempts since the last reading
+	Reason   usage.GapReason // of the last failure
+}
+
+// Next gives when the server is to be read next: by its interval, later after
+// failures, and at every month's edge in each of the zones (C36), whatever the
+// back-off. It is a pure function of the past: an instant that has gone by means "now, once".
+func Next(p Past, zones ...*time.Location) time.Time {
+	if p.Last.IsZero() {
+		return time.Time{}
+	}
+	next := p.regular()
+	for _, zone := range zones {
+		if edge := p.edge(zone); edge.Before(next) {
+			next = edge
+		}
+	}
+	return next
+}
+
+// regular is the next instant by interval or back-off.
+func (p Past) regular() time.Time {
+	if p.Failures > 0 {
+		return p.Last.Add(p.backOff())
+	}
+	// The instants of a server lie on a grid of its own, so that servers spread over the interval and stay there.
+	// At least half an interval lies between two readings, at most one and a half.
+	interval := max(p.Interval, time.Second)
+	phase := share(p.Server, 0, interval)
+	since := p.Last.Add(interval / 2).Sub(time.Unix(0, 0).Add(phase))
+	steps := since / interval
+	if since > 0 && since%interval != 0 {
+		steps++
+	}
+	return time.Unix(0, 0).Add(phase + steps*interval).UTC()
+}
+
+// backOff is how long to wait after a failure. It differs a little between servers and is the same each time.
+func (p Past) backOff() time.Duration {
+	wait, most := retryFirst, max(p.Interval, retryFirst)
+	if refusal(p.Reason) {
+		wait, most = refusedFirst, refusedMax
+	}
+	for range min(p.Failures-1, 20) {
+		if wait >= most {
+			break
+		}
+		wait *= 2
+	}
+	wait = min(wait, most)
+	if wait > retryFirst {
+		wait -= share(p.Server, p.Failures, wait/10)
+	}
+	return wait
+}
+
+// refusal reports whether somebody must act before another attempt makes sense.
+func refusal(r usage.GapReason) bool {
+	switch r {
+	case usage.GapRefused, usage.GapDenied, usage.GapCredential, usage.GapTLS, usage.GapUnsupported:
+		return true
+	default:
+		return false
+	}
+}
+
+// edge gives the first instant after the last attempt at which a month's edge wants a reading.
+func (p Past) edge(zone *time.Location) time.Time {
+	month := usage.MonthOf(p.Last, zone)
+	for {
+		end := month.End(zone)
+		for at := end.Add(share(p.Server, 1, edgeSpread) - edgeWindow); at.Before(end); at = at.Add(edgeEvery) {
+			if at.After(p.Last) {
+				return at.UTC()
+			}
+		}
+		// After a passing failure in the window, again and again until its edge.
+		if again := p.Last.Add(retryFirst); p.Failures > 0 && !refusal(p.Reason) && again.Before(end) {
+			return again.UTC()
+		}
+		month = month.Next()
+	}
+}
+
+// share gives a part of span that depends on the server alone: the jitter.
+func share(id usage.ServerID, salt int, span time.Duration) time.Duration {
+	if span <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	var b [16]byte
+	for i := range 8 {
+		b[i], b[8+i] = byte(id>>(8*i)), byte(salt>>(8*i))
+	}
+	_, _ = h.Write(b[:])
+	x := h.Sum64()
+	x ^= x >> 32 // the low bits of FNV of short inputs hardly differ
+	x *= 0x9e3779b97f4a7c15
+	x ^= x >> 29
+	return time.Duration(x % uint64(span)) //nolint:gosec // span is positive, and so is the rest
+}

@@ -1,0 +1,230 @@
+package vbr
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Kind is what a saved body is.
+type Kind int
+
+// The kinds that import takes.
+const (
+	KindUnknown  Kind = iota
+	KindSnapshot      // our own tallystick.snapshot/v1
+	KindLicense       // a body of GET /api/v1/license
+	KindReport        // a JSON license report
+)
+
+// Recognise tells what a saved body is from the members at its root.
+func Recognise(body []byte) Kind {
+	has := make(map[string]bool)
+	d := json.NewDecoder(bytes.NewReader(trimBOM(body)))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return KindUnknown
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			break
+		}
+		key, _ := name.(string)
+		has[key] = true
+		var skipped json.RawMessage
+		if d.Decode(&skipped) != nil {
+			break
+		}
+	}
+	switch {
+	case has["schema"], has["takenAt"], has["workloads"]:
+		return KindSnapshot
+	case has["products"]:
+		return KindReport
+	case has["instanceLicenseSummary"], has["socketLicenseSummary"], has["status"] && has["licensedTo"]:
+		return KindLicense
+	default:
+		return KindUnknown
+	}
+}
+
+// Meta is what a saved body does not say of itself.
+type Meta struct {
+	ServerName     string
+	InstallationID string // a report states it; may then be empty
+	Version        string
+	Product        usage.Product
+	Shared         bool
+	TakenAt        time.Time // required
+	Types          TypeRules
+}
+
+func (m *Meta) missing(installation string) error {
+	var fields []fault.Field
+	need := func(present bool, path, text string) {
+		if !present {
+			fields = append(fields, fault.Field{Path: path, Text: text})
+		}
+	}
+	need(!m.TakenAt.IsZero(), "--taken-at", "is required: the body does not say when it was read")
+	need(installation != "", "--server", "is required: the body does not say of which server it is")
+	need(m.Product == usage.ProductVBR || m.Product == usage.ProductCloudConnect, "product", "a body of this kind belongs to a server of product vbr or cloudConnect")
+	return fault.InvalidFields("the body needs more than it says", fields)
+}
+
+// FromLicenseBody makes a snapshot of a saved body of GET /api/v1/license. Its
+// workload rows are the list where there are any; else its totals per type are counters.
+func FromLicenseBody(body []byte, meta Meta) (usage.Snapshot, error) {
+	if err := meta.missing(meta.InstallationID); err != nil {
+		return usage.Snapshot{}, err
+	}
+	l, err := readLicenseAny(body)
+	if err != nil {
+		return usage.Snapshot{}, bodyFault(err, "a license")
+	}
+	if l.Status == "" && l.Type == "" {
+		return usage.Snapshot{}, fault.New(fault.Invalid, "the body is no license: it states neither status nor type")
+	}
+	m := meta.material()
+	m.license = l
+	types := newTypeTable(meta.Types)
+	in := l.Instances
+	switch {
+	case in != nil && in.Workload != nil:
+		m.rows = *in.Workload
+	case in == nil || l.consumesNothing():
+		m.rows = []instanceRow{}
+	case len(in.Objects) == 0:
+		return usage.Snapshot{}, fault.New(fault.Invalid, "the license states %s used instances, but neither the workloads nor totals per type", in.Used)
+	}
+	listed := m.rows != nil
+	s, err := m.translate(&types)
+	if err != nil {
+		return s, err
+	}
+	if !listed {
+		s.Workloads = nil
+		if s.Counters, err = types.totals(in.Objects); err != nil {
+			return s, err
+		}
+	}
+	return s, s.Normalize(meta.Shared)
+}
+
+// readLicenseAny reads a license of any revision: one may state its dates at the root or in its sections.
+func readLicenseAny(body []byte) (license, error) { return readLicense12(body) }
+
+// totals makes counters of a license's totals per type: used only, since nothing else is stated.
+func (t *typeTable) totals(objects []objectTotal) (counters []usage.Counter, err error) {
+	for _, o := range objects {
+		row := counterRow{Objects: o.Count, Multiplier: o.Multiplier, UsedUnits: o.Used}
+		c, err := t.counter(&row)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Invalid, "objects of type %s: %s", clip(string(o.Type), 60), fault.Text(err))
+		}
+		if c.Type = t.ofRow("", string(o.Type)); c.Type == anyVM {
+			c.Type = vSphereVM
+		}
+		counters = append(counters, c)
+	}
+	return counters, nil
+}
+
+// FromReport makes snapshots of a saved JSON license report: counters only, one
+// snapshot for each installation that the report names.
+func FromReport(body []byte, meta Meta) ([]usage.Snapshot, error) {
+	sections, err := readReport(body)
+	if err != nil {
+		return nil, bodyFault(err, "a license report")
+	}
+	groups, order := byInstallation(sections, meta.InstallationID)
+	if len(order) == 0 {
+		return nil, fault.New(fault.Invalid, "the license report names no product with a license")
+	}
+	if meta.InstallationID != "" && !slices.Equal(order, []string{meta.InstallationID}) {
+		return nil, fault.New(fault.Invalid, "the report is of installation %s, the server has %s: name the right server, or none",
+			order, meta.InstallationID)
+	}
+	snapshots := make([]usage.Snapshot, 0, len(order))
+	for _, installation := range order {
+		s, err := meta.ofSections(installation, groups[installation])
+		if err != nil {
+			return nil, err
+		}
+		snapshots = append(snapshots, s)
+	}
+	return snapshots, nil
+}
+
+func byInstallation(sections []reportSection, otherwise string) (groups map[string][]reportSection, order []string) {
+	groups = make(map[string][]reportSection)
+	for _, s := range sections {
+		id := string(s.InstallationID)
+		if id == "" {
+			id = otherwise
+		}
+		if groups[id] == nil {
+			order = append(order, id)
+		}
+		groups[id] = append(groups[id], s)
+	}
+	return groups, order
+}
+
+func (m *Meta) ofSections(installation string, sections []reportSection) (usage.Snapshot, error) {
+	if err := m.missing(installation); err != nil {
+		return usage.Snapshot{}, err
+	}
+	first := sections[0]
+	raw := m.material()
+	raw.info.VbrID = text(installation)
+	if raw.info.Name == "" {
+		raw.info.Name = text(installation)
+	}
+	if raw.info.BuildVersion == "" {
+		raw.info.BuildVersion = first.Version
+	}
+	raw.license.Edition = text(squashBlanks(string(first.Edition)))
+	raw.license.SupportID = first.SupportID
+	raw.license.Instances = &instanceSummary{Package: first.Package}
+	raw.report.sections = sections
+	types := newTypeTable(m.Types)
+	s, err := raw.translate(&types)
+	if err != nil {
+		return s, err
+	}
+	s.Workloads = nil // the report lists none (C27)
+	return s, s.Normalize(m.Shared)
+}
+
+// squashBlanks writes an edition as the license does: the report says "Enterprise Plus".
+func squashBlanks(s string) string {
+	return string(bytes.ReplaceAll([]byte(s), []byte(" "), nil))
+}
+
+func (m *Meta) material() *material {
+	name := m.ServerName
+	if name == "" {
+		name = m.InstallationID
+	}
+	return &material{
+		takenAt: m.TakenAt, product: m.Product, shared: m.Shared, zone: time.UTC,
+		info: infoBody{VbrID: text(m.InstallationID), Name: text(name), BuildVersion: text(m.Version)},
+	}
+}
+
+func bodyFault(err error, what string) error {
+	switch {
+	case errors.Is(err, errCut):
+		return fault.Wrap(err, fault.Invalid, "the body of %s is cut off", what)
+	case errors.Is(err, errNoReport):
+		return fault.Wrap(err, fault.Invalid, "the body is not %s", what)
+	default:
+		return fault.Wrap(err, fault.Invalid, "the body is not %s: %s", what, fault.Text(readable(err)))
+	}
+}
