@@ -198,3 +198,7 @@ func (c *client) names() []string {
 	}
 	return out
 }
+
+func contextWithCancel() (context.Context, context.CancelFunc) {
+	return context.WithCancel(context.Background())
+}
