@@ -10,13 +10,6 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
-// The primary result codes that are decided on; the extended ones hold them in their low byte.
-const (
-	codeError      = lib.SQLITE_ERROR
-	codeBusy       = lib.SQLITE_BUSY
-	codeConstraint = lib.SQLITE_CONSTRAINT
-)
-
 // busyRetryAfter is how long a caller waits before it tries again what another writer held up.
 const busyRetryAfter = time.Second
 

@@ -102,7 +102,7 @@ func (f *fold) reading(ctx context.Context, tx *sql.Tx) (*reading, error) {
 	if !f.own {
 		return r, nil
 	}
-	text, _, err := first(ctx, tx, func(row scanner) (b []byte, err error) { return b, row.Scan(&b) }, headOfSQL, int64(f.last.position))
+	text, _, err := first(ctx, tx, scanOne[[]byte], headOfSQL, int64(f.last.position))
 	if err != nil {
 		return nil, err
 	}

@@ -154,7 +154,10 @@ func revocable(ctx context.Context, tx *sql.Tx, entry usage.Position) (server in
 		kind       string
 		server, by int64
 	}
-	e, found, err := first(ctx, tx, func(s scanner) (r row, err error) { return r, s.Scan(&r.kind, &r.server, &r.by) }, entryKindSQL, int64(entry))
+	e, found, err := first(ctx, tx, func(s scanner) (r row, err error) {
+		err = s.Scan(&r.kind, &r.server, &r.by)
+		return r, err
+	}, entryKindSQL, int64(entry))
 	switch {
 	case err != nil:
 		return 0, err

@@ -67,7 +67,8 @@ func insertList(ctx context.Context, tx *sql.Tx, l storedList) error {
 // loadList gives the workloads under a digest, sorted by tenant, then id.
 func loadList(ctx context.Context, tx *sql.Tx, digest []byte) ([]usage.Workload, error) {
 	l, found, err := first(ctx, tx, func(row scanner) (l storedList, err error) {
-		return l, row.Scan(&l.size, &l.body)
+		err = row.Scan(&l.size, &l.body)
+		return l, err
 	}, selectListSQL, digest)
 	if err != nil {
 		return nil, err

@@ -198,7 +198,10 @@ type pair[A, B any] struct {
 	b B
 }
 
-func scanPair[A, B any](row scanner) (p pair[A, B], err error) { return p, row.Scan(&p.a, &p.b) }
+func scanPair[A, B any](row scanner) (p pair[A, B], err error) {
+	err = row.Scan(&p.a, &p.b)
+	return p, err
+}
 
 // value gives what an attribute is at the view's instant among the facts before its cutoff (C38).
 func (v view) value(subject usage.Subject, attribute usage.Attribute) (string, bool) {

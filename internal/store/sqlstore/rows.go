@@ -47,7 +47,13 @@ func exists(ctx context.Context, tx *sql.Tx, query string, args ...any) (bool, e
 	return found, err
 }
 
-func scanInt(row scanner) (n int64, err error) { return n, row.Scan(&n) }
+// scanOne reads the only column of a row.
+func scanOne[T any](row scanner) (value T, err error) {
+	err = row.Scan(&value)
+	return value, err
+}
+
+func scanInt(row scanner) (int64, error) { return scanOne[int64](row) }
 
 // micros is how a time is kept: microseconds since 1970, UTC.
 func micros(t time.Time) int64 { return t.UnixMicro() }

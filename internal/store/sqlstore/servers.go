@@ -122,7 +122,7 @@ func freeServerName(ctx context.Context, tx *sql.Tx, v fleet.Server) error {
 // NoteRevision remembers the API revision that answered; it moves no figure, and the same one again writes nothing.
 func (s *Store) NoteRevision(ctx context.Context, id usage.ServerID, revision string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		known, found, err := first(ctx, tx, func(row scanner) (r string, err error) { return r, row.Scan(&r) }, revisionSQL, int64(id))
+		known, found, err := first(ctx, tx, scanOne[string], revisionSQL, int64(id))
 		switch {
 		case err != nil:
 			return err

@@ -1,0 +1,117 @@
+package sqlite
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// benchSnapshot lists machines as a VBR server does: variant changes every machine's last restore point.
+func benchSnapshot(workloads, variant int) *usage.Snapshot {
+	first := killStart.AddDate(0, -3, 0)
+	last := killStart.Add(time.Duration(variant) * time.Second)
+	s := &usage.Snapshot{
+		TakenAt: killStart, Product: usage.ProductVBR, ListsNew: true,
+		Server:    usage.ServerFacts{InstallationID: "8f1c0a52-7d39-4b0e-9f54-2f6a6d3f1e77", Name: "VBR01", Version: "12.3.1.1139"},
+		License:   usage.License{Type: usage.LicenseRental, Edition: "EnterprisePlus", Unit: usage.Instances},
+		Workloads: make([]usage.Workload, workloads),
+	}
+	one := usage.One
+	for i := range s.Workloads {
+		s.Workloads[i] = usage.Workload{
+			ID: fmt.Sprintf("4225a1b2-0000-4000-8000-%012d", i), Name: fmt.Sprintf("web%04d.customer.example", i), Host: "vcenter1",
+			Type: "VBR_vSphere_VM", Platform: "VMware", MachineID: fmt.Sprintf("4225a1b2-0000-4000-8000-%012d", i), Units: &one,
+			FirstProtectedAt: &first, LastProtectedAt: &last,
+		}
+	}
+	return s
+}
+
+func benchStore(b *testing.B) *Store {
+	b.Helper()
+	s := openAt(b, filepath.Join(b.TempDir(), "tally.db"))
+	addBenchServer(b, s)
+	return s
+}
+
+func benchAppend(b *testing.B, s *Store, server usage.ServerID, snapshot *usage.Snapshot, at time.Time) {
+	b.Helper()
+	snapshot.TakenAt = at
+	if _, err := s.AppendSnapshot(b.Context(), server, snapshot, at); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func BenchmarkAppendUnchanged1000(b *testing.B) {
+	s, snapshot := benchStore(b), benchSnapshot(1000, 0)
+	benchAppend(b, s, 1, snapshot, killStart)
+	n := 0
+	for b.Loop() {
+		n++
+		benchAppend(b, s, 1, snapshot, killStart.Add(time.Duration(n)*time.Minute))
+	}
+}
+
+func BenchmarkAppendNew1000(b *testing.B) {
+	s := benchStore(b)
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		n++
+		snapshot := benchSnapshot(1000, n)
+		b.StartTimer()
+		benchAppend(b, s, 1, snapshot, killStart.Add(time.Duration(n)*time.Minute))
+	}
+}
+
+// factsStore has two servers of 500 workloads with 60 readings each, every list another.
+func factsStore(b *testing.B) (s *Store, now time.Time) {
+	b.Helper()
+	s = benchStore(b)
+	for n := range 60 {
+		now = killStart.Add(time.Duration(n) * 4 * time.Hour)
+		benchAppend(b, s, 1, benchSnapshot(500, n), now)
+		benchAppend(b, s, 2, benchSnapshot(500, n), now)
+	}
+	return s, now
+}
+
+func benchFacts(b *testing.B, s *Store, at time.Time, before usage.Position) {
+	b.Helper()
+	f, err := s.Facts(b.Context(), 2, usage.ProductVBR, at, before)
+	if err != nil || len(f.Servers) != 2 || len(f.Servers[0].List.Workloads) != 500 {
+		b.Fatalf("%v %d", err, len(f.Servers))
+	}
+}
+
+func BenchmarkFactsWarm(b *testing.B) {
+	s, now := factsStore(b)
+	for b.Loop() {
+		benchFacts(b, s, now, 1<<60)
+	}
+}
+
+// BenchmarkFactsAfterAppend asks after each new reading: one list is folded on.
+func BenchmarkFactsAfterAppend(b *testing.B) {
+	s, now := factsStore(b)
+	n := 100
+	for b.Loop() {
+		b.StopTimer()
+		n++
+		now = now.Add(time.Hour)
+		benchAppend(b, s, 1, benchSnapshot(500, n), now)
+		b.StartTimer()
+		benchFacts(b, s, now, 1<<60)
+	}
+}
+
+// BenchmarkFactsPast asks for an instant before the last reading: the history up to it is folded anew (59 lists a server).
+func BenchmarkFactsPast(b *testing.B) {
+	s, now := factsStore(b)
+	for b.Loop() {
+		benchFacts(b, s, now.Add(-time.Hour), 1<<60)
+	}
+}
