@@ -34,10 +34,10 @@ func (c *client) statusFailure(a *answer, what string) *collect.Failure {
 		return collect.Failed(usage.GapServerFault, cause, "%s sends us elsewhere for %s (HTTP %d): redirects are not followed; give the server's own address with server edit --url",
 			c.host(), what, a.status)
 	case a.status >= http.StatusInternalServerError:
-		return collect.Failed(usage.GapServerFault, cause, "%s has an internal error at %s (HTTP %d%s): the server's own REST API service log says more",
+		return collect.Failed(usage.GapServerFault, cause, "%s has an internal error at %s: HTTP %d%s; the server's own REST API service log says more",
 			c.host(), what, a.status, a.says())
 	default:
-		return collect.Failed(usage.GapServerFault, cause, "%s does not give %s (HTTP %d%s)", c.host(), what, a.status, a.says())
+		return collect.Failed(usage.GapServerFault, cause, "%s does not give %s: HTTP %d%s", c.host(), what, a.status, a.says())
 	}
 }
 

@@ -112,7 +112,8 @@ func newAgentType(counters []usage.Counter) string {
 	return serverAgent
 }
 
-// compareNew notes where as many machines are not found as the license states to be new.
+// compareNew notes where other machines are found than the license states to be new. The counters count machines;
+// the license its units, of which a machine may take less than one.
 func (m *material) compareNew(found int, counters []usage.Counter) {
 	if !m.addsNew || m.license.Instances == nil {
 		return
@@ -121,15 +122,15 @@ func (m *material) compareNew(found int, counters []usage.Counter) {
 	if err != nil || stated == nil {
 		return
 	}
-	want := stated.String()
-	if len(counters) > 0 { // they count machines, the license its units
+	differs, want := (*stated == 0) != (found == 0), stated.String()+" units"
+	if len(counters) > 0 {
 		var n int64
 		for i := range counters {
 			n += counters[i].New
 		}
-		want = fmt.Sprint(n)
+		differs, want = n != int64(found), fmt.Sprint(n)
 	}
-	if want != fmt.Sprint(found) {
+	if differs {
 		m.note("new-differs", fmt.Sprintf("%s new this month by the license, %d found that its list omits", want, found))
 	}
 }
