@@ -32,7 +32,7 @@ check: need-go ## build, vet, formatting, imports against ARCHITECTURE.md, all t
 	CGO_ENABLED=1 $(GO) test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
 
 lint: need-go ## golangci-lint, the pinned version (installed into .bin/ when missing)
-	@scripts/golangci-lint run --timeout 20m
+	@scripts/golangci-lint run
 
 bench: need-go ## benchmarks, with the machine that they ran on (BENCH=regexp)
 	@scripts/bench '$(BENCH)'
