@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -141,8 +142,8 @@ func (c *client) report(body string) reply {
 func (c *client) form(pairs ...string) reply {
 	c.t.Helper()
 	v := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		v.Set(pairs[i], pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		v.Set(pair[0], pair[1])
 	}
 	return c.do(http.MethodPost, "/api/oauth2/token", "application/x-www-form-urlencoded", strings.NewReader(v.Encode()))
 }

@@ -30,10 +30,11 @@ func Demo(o DemoOptions) *Scenario {
 	d.subscription("Southridge")
 	d.points("Westvale")
 	for i := 3; i < max(o.Companies, 3); i++ {
-		switch name := companyName(i); {
-		case i == 3:
+		name := companyName(i)
+		switch i {
+		case 3:
 			d.agents(name)
-		case i == 4:
+		case 4:
 			d.mixed(name)
 		default:
 			d.generated(name)

@@ -85,12 +85,15 @@ func (w *workload) standing(now time.Time, rentalLicense bool) standing {
 	return used
 }
 
+// tick gives the nth instant after the anchor at which a backup can fall.
+func (w *workload) tick(n int64) time.Time { return w.anchor.Add(time.Duration(n * int64(w.every))) }
+
 // newest gives the last restore point at now; the workload must have begun.
 func (w *workload) newest(now time.Time) time.Time {
 	if !w.last.IsZero() && !now.Before(w.last) {
 		return w.last
 	}
-	if t := w.anchor.Add(now.Sub(w.anchor) / w.every * w.every); t.After(w.first) && !t.After(now) {
+	if t := w.tick(int64(now.Sub(w.anchor) / w.every)); t.After(w.first) && !t.After(now) {
 		return t
 	}
 	return w.first
@@ -121,8 +124,8 @@ func (w *workload) eachPoint(now, from, to time.Time, yield func(time.Time)) {
 	if !start.After(w.first) {
 		start = w.first.Add(1)
 	}
-	steps := (start.Sub(w.anchor) + w.every - 1) / w.every
-	for t := w.anchor.Add(steps * w.every); !t.After(to); t = t.Add(w.every) {
+	n := int64((start.Sub(w.anchor) + w.every - 1) / w.every)
+	for t := w.tick(n); !t.After(to); t = t.Add(w.every) {
 		if w.last.IsZero() || t.Before(w.last) {
 			yield(t)
 		}
@@ -141,7 +144,7 @@ func (w *workload) points(now time.Time) int {
 
 // next gives the restore point after now; ok is false when there will be none.
 func (w *workload) next(now time.Time) (time.Time, bool) {
-	t := w.anchor.Add((now.Sub(w.anchor)/w.every + 1) * w.every)
+	t := w.tick(int64(now.Sub(w.anchor)/w.every) + 1)
 	return t, w.last.IsZero() || t.Before(w.last)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -322,7 +323,7 @@ retentionDays = 1
 	}
 	a := "backupObjectIdFilter=" + fmt.Sprint(objects[0]["id"])
 	b := "backupObjectIdFilter=" + fmt.Sprint(objects[1]["id"])
-	stamp := func(s string) string { return url.QueryEscape(s) }
+	stamp := url.QueryEscape
 	for _, tc := range []struct{ query, want string }{
 		{a + "&orderColumn=CreationTime", "10-01T09:30 10-01T20:30 10-02T20:30 10-03T20:30 10-04T20:30 10-04T23:00"},
 		{a + "&orderColumn=CreationTime&orderAsc=false&limit=1", "10-04T23:00"},
@@ -407,5 +408,26 @@ func TestServerLivesByItsOwnClock(t *testing.T) {
 	}
 	if u, n := c.counted(); u != 1 || n != 0 {
 		t.Errorf("used %v, new %v: for this server it is November", u, n)
+	}
+}
+
+// The example that the documents use says of itself what is expected, on any day.
+func TestFirstLightFigures(t *testing.T) {
+	t.Parallel()
+	data, err := Example("first-light")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, now := range moments(t) {
+		s := mustParse(t, string(data))
+		s.Clock = ClockSpec{Start: now}
+		got := standingsAt(s, 0, now)
+		want := map[string]int{"vsphere-vm used": 5, "vsphere-vm new": 1, "windows-server used": 1, "windows-workstation used": 1}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%v: %v, want %v", now, got, want)
+		}
+		if got := standingsAt(s, 2, now); got["linux-server used"] != 0 || got["vsphere-vm used"] != 12 {
+			t.Errorf("%v: points server %v", now, got)
+		}
 	}
 }

@@ -150,7 +150,7 @@ func (t *table) whole(name string) int64 {
 // count reads a whole number that, if stated, must be positive.
 func (t *table) count(name string) int {
 	n := t.whole(name)
-	if _, ok := t.keys[name]; ok && (n < 1 || n > 1<<31-1) {
+	if _, ok := t.keys[name]; ok && (n < 1 || n >= 1<<31) {
 		t.wrong(name, "a positive whole number")
 		return 0
 	}

@@ -31,9 +31,8 @@ func revisionOf(name string) (revision, bool) {
 }
 
 // The three shapes of the license wire (vbr-rest.md §3.2).
-func (r revision) nulls() bool      { return r < rev13r0 }  // absent optional fields are explicit nulls
-func (r revision) sections() bool   { return r >= rev13r2 } // expiry dates live inside the sections
-func (r revision) hasLicense() bool { return r >= rev12r0 }
+func (r revision) nulls() bool    { return r < rev13r0 }  // absent optional fields are explicit nulls
+func (r revision) sections() bool { return r >= rev13r2 } // expiry dates live inside the sections
 
 // generation is what a wire serves.
 type generation struct {

@@ -318,10 +318,10 @@ func TestRequestsAreRemembered(t *testing.T) {
 	if got[0].GrantType != "password" || got[0].Endpoint != "token" || got[0].Status != 200 {
 		t.Errorf("first %+v", got[0])
 	}
-	if r := got[1]; r.Method != "GET" || r.Path != "/api/v1/license/instances" || r.Query != "limit=5" || r.Revision != "1.3-rev1" || !r.At.Equal(noon) {
+	if r := got[1]; r.Method != http.MethodGet || r.Path != "/api/v1/license/instances" || r.Query != "limit=5" || r.Revision != "1.3-rev1" || !r.At.Equal(noon) {
 		t.Errorf("second %+v", r)
 	}
-	if r := got[2]; r.Endpoint != "" || r.Status != 404 || r.Method != "POST" {
+	if r := got[2]; r.Endpoint != "" || r.Status != 404 || r.Method != http.MethodPost {
 		t.Errorf("third %+v", r)
 	}
 }

@@ -1,6 +1,9 @@
 package sim
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // view is what the license makes of the workloads at one instant.
 type view struct {
@@ -29,14 +32,14 @@ func (c *call) view() *view {
 // rename gives the first counted workload a type that nobody knows, on every page alike.
 func (v *view) rename(text string) {
 	for i, w := range v.items {
-		if v.standings[i] == used {
-			items := append([]*workload(nil), v.items...)
-			renamed := *w
-			renamed.words = unknownWords(text, text)
-			items[i] = &renamed
-			v.items = items
-			return
+		if v.standings[i] != used {
+			continue
 		}
+		renamed := *w
+		renamed.words = unknownWords(text, text)
+		v.items = slices.Clone(v.items)
+		v.items[i] = &renamed
+		return
 	}
 }
 

@@ -91,7 +91,7 @@ func parseSpan(text string) (time.Duration, error) {
 	if err != nil || n > daysMax {
 		return 0, badSpan(text)
 	}
-	total := time.Duration(n) * day //nolint:gosec // bounded by daysMax
+	total := time.Duration(n) * day
 	if rest == "" && found {
 		return total, nil
 	}

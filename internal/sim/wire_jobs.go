@@ -145,7 +145,7 @@ func (c *call) jobState(w *body, j *job) {
 	w.uuid("repositoryId", c.s.key, partRepository)
 	w.text("repositoryName", repositoryName)
 	w.whole("objectsCount", int64(j.objects))
-	w.uuid("sessionId", c.s.key, partSession^j.first.jobPart()^uint64(j.last.UnixNano())) //nolint:gosec // a part of an id
+	w.uuid("sessionId", c.s.key, partSession^j.first.jobPart()^uint64(j.last.UnixNano()))
 	if c.rev >= rev13r0 {
 		w.flag("highPriority", false)
 		w.whole("progressPercent", 100)

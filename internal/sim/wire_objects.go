@@ -118,7 +118,7 @@ func (wl *workload) bytes() int64 {
 	if wl.sizeGB > 0 {
 		return int64(wl.sizeGB * (1 << 30))
 	}
-	return int64(20+wl.key%400) << 30 //nolint:gosec // below 420
+	return int64(20+wl.key%400) << 30
 }
 
 // backupPart is the part of the key of the backup that a workload's restore points lie in: one backup a kind.
@@ -236,7 +236,7 @@ func (c *call) pointName(wl *workload) string {
 }
 
 func (c *call) restorePoint(w *body, pt point) {
-	stamp := uint64(pt.at.UnixNano()) //nolint:gosec // a part of an id
+	stamp := uint64(pt.at.UnixNano())
 	w.open('{')
 	w.text("platformName", c.platformName(pt.wl))
 	if pt.at.Equal(pt.wl.first) {
