@@ -1,0 +1,60 @@
+package catalog
+
+import (
+	"bytes"
+	"embed"
+	"strings"
+	"sync"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+//go:embed data
+var data embed.FS
+
+// versions lists every version that was ever shipped, the oldest first: a ledger may name any of them (C38).
+var versions = []string{"2026-11"}
+
+// loaded parses each version once.
+var loaded = sync.OnceValues(func() (map[string]*Catalog, error) {
+	all := make(map[string]*Catalog, len(versions))
+	for _, v := range versions {
+		types, err := data.ReadFile("data/" + v + ".types")
+		if err != nil {
+			return nil, err
+		}
+		weights, err := data.ReadFile("data/" + v + ".weights")
+		if err != nil {
+			return nil, err
+		}
+		if all[v], err = Parse(v, bytes.NewReader(types), bytes.NewReader(weights)); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+})
+
+// Versions lists the versions that this program knows, the oldest first.
+func Versions() []string { return append([]string(nil), versions...) }
+
+// Version gives a catalogue by its version; NotFound when this program does not know it.
+func Version(name string) (*Catalog, error) {
+	all, err := loaded()
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the built-in catalogue is damaged: %v", err)
+	}
+	c, ok := all[name]
+	if !ok {
+		return nil, fault.New(fault.NotFound, "there is no catalogue %q; this program knows %s", name, strings.Join(versions, ", "))
+	}
+	return c, nil
+}
+
+// Latest gives the newest catalogue.
+func Latest() *Catalog {
+	c, err := Version(versions[len(versions)-1])
+	if err != nil {
+		panic(err) // the data is part of the program, and a test parses it
+	}
+	return c
+}

@@ -1,0 +1,129 @@
+package metering
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/core/catalog"
+)
+
+// machine is what links members: in one counting domain, the same machine and
+// charge family, or the same id and type on two servers (C12).
+type machine struct {
+	domain int // index of the first server of the domain
+	family catalog.Family
+	id     string
+	typ    string // with the second link only
+}
+
+// group gives the connected components of the linked items that count, in the order of their first members (C12).
+func (n *count) group() [][]int {
+	domains := n.domains()
+	parent := make([]int, len(n.items))
+	first := map[machine]int{}
+	link := func(m machine, i int) {
+		if j, seen := first[m]; seen {
+			union(parent, i, j)
+		} else {
+			first[m] = i
+		}
+	}
+	for i := range n.items {
+		parent[i] = i
+		it := &n.items[i]
+		if !it.counts() || !it.known || it.typ.SoldBy == catalog.BySize { // C14: never grouped, by either link
+			continue
+		}
+		d := domains[it.server]
+		if it.w.MachineID != "" && it.typ.Family != "" {
+			link(machine{domain: d.first, family: it.typ.Family, id: it.w.MachineID}, i)
+		}
+		if d.servers > 1 {
+			link(machine{domain: d.first, typ: it.typ.ID, id: it.w.ID}, i)
+		}
+	}
+	return n.components(parent)
+}
+
+// domain is a counting domain (C15).
+type domain struct {
+	first   int // index of its first server
+	servers int
+}
+
+func (n *count) domains() []domain {
+	domains := make([]domain, len(n.facts.Servers))
+	for i := range domains {
+		domains[i] = domain{first: i}
+		for j := range n.facts.Servers {
+			if n.sameDomain(i, j) {
+				domains[i].first = min(domains[i].first, j)
+				domains[i].servers++
+			}
+		}
+	}
+	return domains
+}
+
+func union(parent []int, a, b int) {
+	a, b = find(parent, a), find(parent, b)
+	parent[max(a, b)] = min(a, b)
+}
+
+func find(parent []int, i int) int {
+	for parent[i] != i {
+		parent[i] = parent[parent[i]]
+		i = parent[i]
+	}
+	return i
+}
+
+// components collects the items that count by their roots. Nearly all stand alone, so their slices share one array.
+func (n *count) components(parent []int) [][]int {
+	groups := make([][]int, 0, len(n.items))
+	place := make(map[int]int) // root of a larger group -> index in groups
+	alone := make([]int, len(n.items))
+	for i := range n.items {
+		if !n.items[i].counts() {
+			continue
+		}
+		root := find(parent, i)
+		if root == i {
+			alone[i] = i
+			place[i] = len(groups)
+			groups = append(groups, alone[i:i+1:i+1])
+			continue
+		}
+		at := place[root] // the root is the smallest index of its group: it came before
+		groups[at] = append(groups[at], i)
+	}
+	return groups
+}
+
+// charged gives the member that is charged: among those not rental-covered if
+// there are any, else among all, the heaviest; ties by catalogue order, then
+// workload id, then the order in which the servers were added (C12).
+func (n *count) charged(group []int) int {
+	best := group[0]
+	for _, i := range group[1:] {
+		if n.before(i, best) {
+			best = i
+		}
+	}
+	return best
+}
+
+// before orders the members of a group; the tenant only settles what the rule leaves open on a shared server.
+func (n *count) before(i, j int) bool {
+	a, b := &n.items[i], &n.items[j]
+	if ra, rb := n.rentalCovered(a), n.rentalCovered(b); ra != rb {
+		return rb
+	}
+	return cmp.Or(
+		cmp.Compare(b.units, a.units),
+		cmp.Compare(a.typ.Order, b.typ.Order),
+		strings.Compare(a.w.ID, b.w.ID),
+		cmp.Compare(a.server, b.server),
+		strings.Compare(a.w.Tenant, b.w.Tenant),
+	) < 0
+}
