@@ -3,5 +3,5 @@
 // not pass is a defect of the engine, never of the kit.
 //
 // What counts as the right answer of Facts comes from a naive implementation
-// over the full history, compared on random ledgers.
+// over the full history (naive.go), compared on random ledgers.
 package storetest

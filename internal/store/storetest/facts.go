@@ -135,6 +135,21 @@ var factsTests = map[string]func(*testing.T, store.Store){
 		appendAll(t, s, again, snapshotOf(day(5, 0), "i", "a"))
 		wantEqual(t, day(5, 0), evidenceOf(t, factsAt(t, s, c, Now(), everything), again, "a").FirstListed)
 	},
+	"of several removed servers, the latest that ends with the same installation continues": func(t *testing.T, s store.Store) {
+		c := newCompany(t, s, "a").ID
+		for i, past := range [][]*usage.Snapshot{
+			{snapshotOf(day(2, 0), "i", "a")},
+			{snapshotOf(day(3, 0), "i", "a"), snapshotOf(day(4, 0), "j", "a")},
+			{snapshotOf(day(1, 0), "i", "a")},
+		} {
+			old := newServer(t, s, "old"+usage.ServerID(i).String(), c, usage.ProductVBR).ID
+			appendAll(t, s, old, past...)
+			removeServer(t, s, old, day(5, 0))
+		}
+		again := newServer(t, s, "again", c, usage.ProductVBR).ID
+		appendAll(t, s, again, snapshotOf(day(6, 0), "i", "a"))
+		wantEqual(t, metEvidence(day(1, 0)), evidenceOf(t, factsAt(t, s, c, Now(), everything), again, "a")) // 6 <- 2 <- 1
+	},
 	"tenants of a shared server (C30, C31)": func(t *testing.T, s store.Store) {
 		a := newCompany(t, s, "a", fleet.Tenant{Name: "T"})
 		b := newCompany(t, s, "b", fleet.Tenant{Server: 1, Name: "T"}, fleet.Tenant{Server: 1, Name: "U"})

@@ -44,7 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 	}{
 		{"companies", companyTests}, {"servers", serverTests}, {"policy", policyTests}, {"ledger", ledgerTests},
 		{"readings", readingTests}, {"facts", factsTests}, {"alarms", alarmTests}, {"users", userTests},
-		{"sessions", sessionTests}, {"life", lifeTests}, {"random", randomTests},
+		{"sessions", sessionTests}, {"life", lifeTests},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
@@ -57,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 			}
 		})
 	}
+	t.Run("facts of random ledgers are the naive ones", k.random)
 	if k.twice != nil {
 		for name, test := range twiceTests {
 			t.Run("two handles/"+name, func(t *testing.T) {

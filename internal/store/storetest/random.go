@@ -1,9 +1,204 @@
 package storetest
 
 import (
+	"fmt"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/store"
 )
 
-var randomTests = map[string]func(*testing.T, store.Store){}
+// random drives a store and a plain history with the same random steps.
+type random struct {
+	t       *testing.T
+	r       *rapid.T
+	s       store.Store
+	history history
+	next    usage.Position
+	serial  int
+}
+
+// companies take part in random ledgers: the unassigned one, and three whose facts are recorded without rows.
+const companiesMax = 4
+
+func draw[T any](m *random, what string, values ...T) T {
+	return rapid.SampledFrom(values).Draw(m.r, what)
+}
+
+func (m *random) instant(what string) time.Time {
+	return day(rapid.IntRange(1, 9).Draw(m.r, what), draw(m, what+" hour", 0, 12))
+}
+
+func (m *random) check(err error) {
+	if err != nil {
+		m.r.Fatal(err)
+	}
+}
+
+// record appends facts to both.
+func (m *random) record(facts ...usage.Fact) {
+	m.check(m.s.RecordFacts(m.t.Context(), facts, Now()))
+	m.remember(facts)
+}
+
+func (m *random) remember(facts []usage.Fact) {
+	for _, f := range facts {
+		f.Position = m.next
+		m.history.entries = append(m.history.entries, entry{position: m.next, fact: &f})
+		m.next++
+	}
+}
+
+func (m *random) addServer() {
+	owner := usage.CompanyID(draw(m, "owner", 0, 2, 2, 3))
+	m.serial++
+	v := fleet.Server{Name: fmt.Sprint("s", m.serial), Product: draw(m, "product", usage.ProductVBR, usage.ProductVBR, usage.ProductConsole), CreatedAt: day(1, 0)}
+	var facts []usage.Fact
+	v, err := m.s.AddServer(m.t.Context(), v, func(id usage.ServerID) []usage.Fact {
+		facts = []usage.Fact{serverFact(id, usage.AttrCompany, owner.String(), day(1, 0)), serverFact(id, usage.AttrRemoved, "false", day(1, 0))}
+		return facts
+	}, nil, Now())
+	m.check(err)
+	m.history.servers = append(m.history.servers, v)
+	m.remember(facts)
+}
+
+func (m *random) server() (usage.ServerID, bool) {
+	if len(m.history.servers) == 0 {
+		return 0, false
+	}
+	return rapid.SampledFrom(m.history.servers).Draw(m.r, "server").ID, true
+}
+
+func (m *random) serverFact() {
+	if id, ok := m.server(); ok {
+		f := draw(m, "fact",
+			serverFact(id, usage.AttrRemoved, "true", time.Time{}), serverFact(id, usage.AttrRemoved, "true", time.Time{}),
+			serverFact(id, usage.AttrRemoved, "false", time.Time{}), serverFact(id, usage.AttrCompany, "3", time.Time{}),
+			serverFact(id, usage.AttrCompany, "2", time.Time{}), serverFact(id, usage.AttrDomain, "em", time.Time{}),
+			serverFact(id, usage.AttrAuthority, "computed", time.Time{}))
+		f.ValidFrom = m.instant("from")
+		m.record(f)
+	}
+}
+
+func (m *random) tenantFact() {
+	on := usage.ServerID(draw(m, "on", 0, 0, 1, 2))
+	m.record(tenantFact(on, draw(m, "tenant", "T", "U", "V"), draw(m, "company", "1", "2", "2", "3", "4"), m.instant("from")))
+}
+
+func (m *random) policyFact() {
+	m.record(draw(m, "policy",
+		usage.Fact{Subject: usage.CompanySubject(3), Attribute: usage.AttrRemoved, Value: draw(m, "removed", "true", "false"), ValidFrom: m.instant("from")},
+		usage.Fact{Subject: usage.PolicySubject, Attribute: usage.AttrZone, Value: "Europe/Berlin", ValidFrom: m.instant("from")},
+		usage.Fact{Subject: usage.PolicySubject, Attribute: usage.AttrCatalog, Value: "v2", ValidFrom: m.instant("from")}))
+}
+
+func (m *random) snapshot() {
+	id, ok := m.server()
+	if !ok {
+		return
+	}
+	s := snapshotOf(m.instant("taken"), draw(m, "installation", "i", "i", "j"), rapid.SliceOfNDistinct(
+		rapid.SampledFrom([]string{"T/a", "T/b", "U/a", "V/c", "/a", "/d"}), 0, 4, rapid.ID).Draw(m.r, "workloads")...)
+	if slices.ContainsFunc(m.history.servers, func(v fleet.Server) bool { return v.ID == id && !v.Shared }) {
+		for i := range s.Workloads { // there, tenants are no part of the identity
+			s.Workloads[i].ID += s.Workloads[i].Tenant
+		}
+	}
+	s.ListsNew = draw(m, "listsNew", true, false)
+	for i := range s.Workloads {
+		if draw(m, "stated", true, false) {
+			s.Workloads[i].FirstProtectedAt = ref(m.instant("first"))
+		}
+	}
+	if draw(m, "list", 0, 1, 2, 3, 4) == 0 {
+		s.Workloads = nil
+	}
+	receipt, err := m.s.AppendSnapshot(m.t.Context(), id, s, Now())
+	switch {
+	case fault.Is(err, fault.Conflict), err == nil && receipt.Duplicate:
+		return
+	case err == nil && receipt.Position != m.next:
+		m.r.Fatalf("position %d, want %d", receipt.Position, m.next)
+	}
+	m.check(err)
+	m.history.entries = append(m.history.entries, entry{position: m.next, server: id, snapshot: s})
+	m.next++
+}
+
+func (m *random) correction() {
+	if len(m.history.entries) == 0 {
+		return
+	}
+	e := rapid.SampledFrom(m.history.entries).Draw(m.r, "revoked")
+	receipt, err := m.s.AppendCorrection(m.t.Context(), ledger.Correction{Entry: e.position, Reason: "r", Actor: "a"}, Now())
+	again := slices.ContainsFunc(m.history.entries, func(c entry) bool { return c.revokes == e.position })
+	if e.snapshot == nil || again {
+		if !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Conflict) {
+			m.r.Fatalf("revoking entry %d: %v", e.position, err)
+		}
+		return
+	}
+	m.check(err)
+	m.history.entries = append(m.history.entries, entry{position: receipt.Position, revokes: e.position})
+	m.next++
+}
+
+// ask compares answers: for now, where the engine may remember, and for any instant and cutoff.
+func (m *random) ask() {
+	company := usage.CompanyID(rapid.IntRange(1, companiesMax).Draw(m.r, "company"))
+	at, before := Now(), everything
+	if draw(m, "past", true, false) {
+		at = m.instant("at")
+	}
+	if draw(m, "cutoff", true, false) {
+		before = usage.Position(rapid.IntRange(0, int(m.next)+1).Draw(m.r, "before"))
+	}
+	product := draw(m, "product", usage.ProductVBR, usage.ProductVBR, usage.ProductConsole)
+	got, err := m.s.Facts(m.t.Context(), company, product, at, before)
+	m.check(err)
+	want := m.history.facts(company, product, at, before)
+	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
+		m.r.Fatalf("company %d, %s, at %v before %d: want (-), got (+)\n%s", company, product, at, before, d)
+	}
+}
+
+// random compares Facts with the naive ones on random ledgers, each in a store of its own.
+func (k *kit) random(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		s := k.open(t)
+		defer func() {
+			if err := s.Close(); err != nil {
+				r.Fatal(err)
+			}
+		}()
+		m := &random{t: t, r: r, s: s, next: 1}
+		m.addServer()
+		m.addServer()
+		r.Repeat(map[string]func(*rapid.T){
+			"addServer":  m.step(m.addServer),
+			"serverFact": m.step(m.serverFact),
+			"tenantFact": m.step(m.tenantFact),
+			"policyFact": m.step(m.policyFact),
+			"snapshot":   m.step(m.snapshot),
+			"snapshot2":  m.step(m.snapshot),
+			"snapshot3":  m.step(m.snapshot),
+			"correction": m.step(m.correction),
+			"":           m.step(m.ask),
+		})
+	})
+}
+
+func (m *random) step(do func()) func(*rapid.T) {
+	return func(r *rapid.T) { m.r = r; do() }
+}
