@@ -431,3 +431,27 @@ func TestFirstLightFigures(t *testing.T) {
 		}
 	}
 }
+
+// Rows that are equal in the sorted column keep the order of the scenario, up and down, so that pages never overlap.
+func TestSortingIsStable(t *testing.T) {
+	t.Parallel()
+	text := minimal
+	for i := range 60 {
+		text += fmt.Sprintf("[[server.workload]]\nname='m%02d'\nkind='%s'\nfirst='-60d'\n", i, []string{"vsphere-vm", "application", "linux-server"}[i%3])
+	}
+	_, c := dial(t, text, "1.3-rev1")
+	for _, order := range []string{"true", "false"} {
+		rows, _ := c.list("license/instances?limit=500&orderColumn=Type&orderAsc=" + order)
+		last := map[any]string{}
+		for _, row := range rows {
+			name, _ := row["name"].(string)
+			if name < last[row["type"]] {
+				t.Errorf("orderAsc=%s: %s after %s", order, name, last[row["type"]])
+			}
+			last[row["type"]] = name
+		}
+		if first := rows[0]["type"]; len(last) != 3 || (first == "Application") != (order == "true") {
+			t.Errorf("orderAsc=%s begins with %v", order, first)
+		}
+	}
+}
