@@ -15,11 +15,16 @@ TIMEOUT := 10m
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: need-go ## simulated backup servers, companies and a running console, in one command (DEMOFLAGS=--check ends by itself)
-	@CGO_ENABLED=0 $(GO) run ./cmd/tallystick demo $(DEMOFLAGS)
+demo: bin/tallystick ## simulated backup servers, companies and a running console, in one command (DEMOFLAGS=--check ends by itself)
+	@exec bin/tallystick demo $(DEMOFLAGS)
 
-build: need-go ## the program, as bin/tallystick
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/tallystick ./cmd/tallystick
+build: bin/tallystick ## the program, as bin/tallystick
+
+# Always asked of go, which knows what changed. No C compiler is needed.
+.PHONY: bin/tallystick
+bin/tallystick: need-go
+	@echo "Building bin/tallystick (the first time takes a minute or two)." >&2
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/tallystick
 
 test: need-go ## all tests, quickly (no race detector, no C compiler)
 	@CGO_ENABLED=0 $(GO) test -timeout $(TIMEOUT) $(TESTFLAGS) ./...
