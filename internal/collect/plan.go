@@ -77,10 +77,7 @@ func (p Past) backOff() time.Duration {
 		wait *= 2
 	}
 	wait = min(wait, most)
-	if wait > retryFirst {
-		wait -= share(p.Server, p.Failures, wait/10)
-	}
-	return wait
+	return max(wait-share(p.Server, p.Failures, wait/10), retryFirst)
 }
 
 // refusal reports whether somebody must act before another attempt makes sense.

@@ -1,0 +1,280 @@
+package collect_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/collect"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// scheduled runs a schedule inside a bubble of fake time, until the test ends.
+type scheduled struct {
+	*world
+	schedule *collect.Schedule
+	offset   time.Duration // of the wall clock, which can be set; timers do not follow it
+	version  atomic.Int64  // stands in for the store's, which tests of days of ticks would ask too often
+	cancel   context.CancelFunc
+	ended    chan struct{}
+}
+
+func newScheduled(t *testing.T) *scheduled {
+	t.Helper()
+	s := &scheduled{ended: make(chan struct{})}
+	s.world = newWorld(t, func() time.Time { return time.Now().Add(s.offset).UTC() })
+	s.schedule = &collect.Schedule{
+		Runner: s.runner, Now: s.now, Log: slog.New(slog.DiscardHandler), Zone: s.directory.Zone,
+		Version: func(context.Context) (int64, error) { return s.version.Load(), nil },
+	}
+	return s
+}
+
+// addServer adds a server while the schedule may be running.
+func (s *scheduled) addServer(name string, every time.Duration) fleet.Server {
+	defer s.version.Add(1)
+	return s.world.addServer(name, every)
+}
+
+func (s *scheduled) run() {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	s.cancel = cancel
+	go func() {
+		defer close(s.ended)
+		if err := s.schedule.Run(ctx); err != nil {
+			s.t.Error(err)
+		}
+	}()
+}
+
+func (s *scheduled) stop() {
+	s.cancel()
+	<-s.ended
+}
+
+// pass lets time pass and everything settle.
+func pass(d time.Duration) {
+	time.Sleep(d) // in a bubble: no time at all
+	synctest.Wait()
+}
+
+func TestScheduleReadsInTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduled(t)
+		server := s.addServer("vbr01", 4*time.Hour)
+		s.run()
+		pass(time.Second)
+		if n := len(s.collector.times(server.ID)); n != 1 {
+			t.Fatalf("%d readings in the first second", n)
+		}
+		pass(24 * time.Hour)
+		if n := len(s.collector.times(server.ID)); n < 6 || n > 8 {
+			t.Errorf("%d readings in a day of 4-hour intervals", n)
+		}
+		later := s.addServer("vbr02", 4*time.Hour)
+		pass(time.Second)
+		if n := len(s.collector.times(later.ID)); n != 1 {
+			t.Errorf("a new server was read %d times within a second", n)
+		}
+		s.stop()
+	})
+}
+
+func TestScheduleFollowsEdits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduled(t)
+		server := s.addServer("vbr01", 4*time.Hour)
+		s.collector.set(func(_ context.Context, target collect.Target) (collect.Reading, error) {
+			if target.Password == "secret" {
+				return collect.Reading{}, collect.Failed(usage.GapRefused, nil, "wrong password")
+			}
+			return s.collector.good(t.Context(), target)
+		})
+		s.run()
+		pass(time.Hour) // refused at 0, 15 and 45 minutes
+		if n := len(s.collector.times(server.ID)); n < 2 || n > 4 {
+			t.Fatalf("%d attempts with a refused password in an hour", n)
+		}
+		before := len(s.collector.times(server.ID))
+		right := "right"
+		if _, err := s.directory.EditServer(t.Context(), server.ID, fleet.ServerEdit{Password: &right}); err != nil {
+			t.Fatal(err)
+		}
+		s.version.Add(1)
+		pass(time.Second)
+		if n := len(s.collector.times(server.ID)); n != before+1 || s.readings(server.ID).Gap != nil {
+			t.Errorf("an edited server is read at once: %d readings, then %d", before, n)
+		}
+		if err := s.directory.RemoveServer(t.Context(), server.ID, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+		s.version.Add(1)
+		pass(24 * time.Hour)
+		if n := len(s.collector.times(server.ID)); n != before+1 {
+			t.Errorf("a removed server is read: %d", n)
+		}
+		if len(s.collector.released) == 0 {
+			t.Error("a removed server is not logged out")
+		}
+		s.stop()
+	})
+}
+
+// TestScheduleClock: the wall clock jumps while timers do not, as when a machine sleeps or its clock is set.
+func TestScheduleClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduled(t)
+		server := s.addServer("vbr01", 4*time.Hour)
+		s.run()
+		pass(time.Second)
+		s.offset += 10 * 24 * time.Hour
+		pass(2 * time.Second)
+		if n := len(s.collector.times(server.ID)); n != 2 {
+			t.Fatalf("after ten days of sleep: %d readings, want one more, once", n)
+		}
+		s.offset -= 20 * 24 * time.Hour
+		pass(7 * time.Hour)
+		if n := len(s.collector.times(server.ID)); n < 3 {
+			t.Errorf("after the clock went back: %d readings in 7 hours", n)
+		}
+		s.stop()
+	})
+}
+
+// TestScheduleMonthsEdge: a refused server gets its readings at the edge, in the policy's zone and in UTC.
+func TestScheduleMonthsEdge(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduled(t) // the bubble begins on 1 January 2000
+		s.offset = time.Date(2026, 10, 31, 12, 0, 0, 0, time.UTC).Sub(time.Now())
+		if err := s.directory.SetZone(t.Context(), "America/New_York"); err != nil {
+			t.Fatal(err)
+		}
+		server := s.addServer("vbr01", 4*time.Hour)
+		s.collector.set(func(context.Context, collect.Target) (collect.Reading, error) {
+			return collect.Reading{}, collect.Failed(usage.GapDenied, nil, "no role")
+		})
+		s.run()
+		pass(24 * time.Hour)
+		for _, edge := range []time.Time{time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 1, 4, 0, 0, 0, time.UTC)} {
+			n := 0
+			for _, at := range s.collector.times(server.ID) {
+				if left := edge.Sub(at); left > 0 && left <= 15*time.Minute {
+					n++
+				}
+			}
+			if n != 3 {
+				t.Errorf("%d attempts in the last quarter of an hour before %s, want 3", n, edge)
+			}
+		}
+		s.stop()
+	})
+}
+
+func TestScheduleStops(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduled(t)
+		server := s.addServer("vbr01", 4*time.Hour)
+		s.collector.set(func(ctx context.Context, _ collect.Target) (collect.Reading, error) {
+			<-ctx.Done()
+			return collect.Reading{}, collect.Failed(usage.GapInterrupted, ctx.Err(), "interrupted")
+		})
+		s.run()
+		pass(time.Minute)
+		began := time.Now()
+		s.stop()
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("stopping took %s", took)
+		}
+		if r := s.readings(server.ID); r.Gap != nil || r.Last != nil {
+			t.Errorf("the interrupted reading left %+v", r)
+		}
+		if len(s.collector.released) == 0 {
+			t.Error("it did not log out")
+		}
+	})
+}
+
+// TestScheduleTroubleDelaysNobody: as many servers hang as there are workers; the others are read in time.
+func TestScheduleTroubleDelaysNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduled(t)
+		s.runner.Workers = 2
+		bad := map[usage.ServerID]bool{}
+		for _, name := range []string{"bad1", "bad2", "bad3", "bad4"} {
+			bad[s.addServer(name, time.Hour).ID] = true
+		}
+		good := s.addServer("good", time.Hour)
+		s.collector.set(func(ctx context.Context, target collect.Target) (collect.Reading, error) {
+			if bad[target.Server.ID] {
+				select {
+				case <-time.After(time.Minute):
+				case <-ctx.Done():
+				}
+				return collect.Reading{}, collect.Failed(usage.GapTimeout, errors.New("hangs"), "no answer")
+			}
+			return s.collector.good(ctx, target)
+		})
+		s.run()
+		pass(10 * time.Minute) // by now the bad ones are known
+		first := len(s.collector.times(good.ID))
+		pass(12 * time.Hour)
+		times := s.collector.times(good.ID)
+		if n := len(times) - first; n < 11 {
+			t.Fatalf("%d readings in 12 hours", n)
+		}
+		for i := first; i+1 < len(times); i++ {
+			if late := times[i+1].Sub(times[i]) - time.Hour; late > time.Second {
+				t.Errorf("a reading is %s late", late)
+			}
+		}
+		s.stop()
+	})
+}
+
+func TestScheduleStatusAndRestart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduled(t)
+		server := s.addServer("vbr01", 4*time.Hour)
+		looking := func() collect.ServerStatus {
+			list, err := s.schedule.Status(t.Context())
+			if err != nil || len(list) != 1 {
+				t.Fatalf("%v, %v", list, err)
+			}
+			return list[0]
+		}
+		if st := looking(); st.LastAt != nil || st.Next.After(s.now()) || st.Last != "" {
+			t.Errorf("before the first: %+v", st)
+		}
+		s.run()
+		pass(time.Second)
+		st := looking()
+		if st.LastAt == nil || st.Reading || st.Next.Before(s.now().Add(2*time.Hour)) || !strings.Contains(st.Last, "3 workloads") {
+			t.Errorf("after the first: %+v", st)
+		}
+		s.stop()
+		if again := looking(); !again.Next.Equal(st.Next) || again.Last != "read 3 workloads" {
+			t.Errorf("from the ledger: %+v, running %+v", again, st)
+		}
+		// Another process starts: it knows what was read and reads nothing at once.
+		s.ended = make(chan struct{})
+		s.run()
+		pass(time.Minute)
+		if n := len(s.collector.times(server.ID)); n != 1 {
+			t.Errorf("%d readings after a restart", n)
+		}
+		s.stop()
+	})
+}
