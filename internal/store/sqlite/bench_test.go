@@ -74,7 +74,9 @@ func factsStore(b *testing.B) (s *Store, now time.Time) {
 	for n := range 60 {
 		now = killStart.Add(time.Duration(n) * 4 * time.Hour)
 		benchAppend(b, s, 1, benchSnapshot(500, n), now)
-		benchAppend(b, s, 2, benchSnapshot(500, n), now)
+		other := benchSnapshot(500, n)
+		other.Server.InstallationID = "another"
+		benchAppend(b, s, 2, other, now)
 	}
 	return s, now
 }

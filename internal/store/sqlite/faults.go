@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"modernc.org/sqlite"
-	lib "modernc.org/sqlite/lib"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
@@ -16,33 +16,33 @@ const busyRetryAfter = time.Second
 // toFault turns an error of the driver into a fault by its result code.
 func toFault(err error) error {
 	switch extendedCode(err) {
-	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY:
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 		return fault.Wrap(err, fault.Conflict, "the same is already there")
-	case lib.SQLITE_CONSTRAINT_FOREIGNKEY:
+	case sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY:
 		return fault.Wrap(err, fault.Conflict, "what it refers to is not there")
 	}
 	switch resultCode(err) {
-	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		busy := fault.Wrap(err, fault.Unavailable, "the database is busy: another process is writing; try again")
 		busy.RetryAfter = busyRetryAfter
 		return busy
-	case lib.SQLITE_FULL:
+	case sqlite3.SQLITE_FULL:
 		return fault.Wrap(err, fault.Unavailable, "the disk is full")
-	case lib.SQLITE_IOERR:
+	case sqlite3.SQLITE_IOERR:
 		return fault.Wrap(err, fault.Unavailable, "the disk cannot be read or written")
-	case lib.SQLITE_READONLY:
+	case sqlite3.SQLITE_READONLY:
 		return fault.Wrap(err, fault.Unavailable, "the database is read-only")
-	case lib.SQLITE_CANTOPEN, lib.SQLITE_PERM, lib.SQLITE_AUTH:
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
 		return fault.Wrap(err, fault.Unavailable, "the database file cannot be opened")
-	case lib.SQLITE_NOMEM:
+	case sqlite3.SQLITE_NOMEM:
 		return fault.Wrap(err, fault.Unavailable, "the machine is out of memory")
-	case lib.SQLITE_INTERRUPT, lib.SQLITE_ABORT:
+	case sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_ABORT:
 		return fault.Wrap(err, fault.Unavailable, "the call was interrupted")
-	case lib.SQLITE_CORRUPT:
+	case sqlite3.SQLITE_CORRUPT:
 		return fault.Wrap(err, fault.Internal, "the database file is damaged: restore it from a backup")
-	case lib.SQLITE_NOTADB:
+	case sqlite3.SQLITE_NOTADB:
 		return fault.Wrap(err, fault.Internal, "it is not a database, or it is damaged: restore it from a backup")
-	case lib.SQLITE_TOOBIG:
+	case sqlite3.SQLITE_TOOBIG:
 		return fault.Wrap(err, fault.Invalid, "it is too large for the database")
 	default:
 		return fault.Wrap(err, fault.Internal, "the database failed")

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bufio"
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -23,6 +24,14 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(killPath); path != "" {
 		appendUntilKilled(path)
 	}
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if !given { // each random ledger is a database of its own: make fuzz asks for more
+		if err := flag.Set("rapid.checks", randomLedgers); err != nil {
+			panic(err)
+		}
+	}
 	os.Exit(m.Run())
 }
 
@@ -31,8 +40,12 @@ var killStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // killSnapshot is the same for the same writer and number, in every process.
 func killSnapshot(writer, n int) *usage.Snapshot {
 	s := benchSnapshot(20+n%30, n)
-	s.TakenAt = killStart.Add(time.Duration(n) * time.Hour).Add(time.Duration(writer) * time.Minute)
+	s.TakenAt = killTaken(writer, n)
 	return s
+}
+
+func killTaken(writer, n int) time.Time {
+	return killStart.Add(time.Duration(n)*time.Hour + time.Duration(writer)*time.Minute)
 }
 
 // appendUntilKilled prints "writer number position" for every acknowledged snapshot. It goes over the whole past
@@ -81,7 +94,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 
 func appendAndKill(t *testing.T, path string, after time.Duration, acknowledged map[[2]int]usage.Position) {
 	t.Helper()
-	child := exec.Command(os.Args[0]) //nolint:gosec // this test binary
+	child := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test binary
 	child.Env = append(os.Environ(), killPath+"="+path)
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
@@ -158,7 +171,7 @@ func checkWhole(t *testing.T, path string, acknowledged map[[2]int]usage.Positio
 		t.Fatal(err)
 	}
 	for key, position := range acknowledged {
-		if want := killSnapshot(key[0], key[1]).TakenAt.UnixMicro(); there[position] != want {
+		if want := killTaken(key[0], key[1]).UnixMicro(); there[position] != want {
 			t.Errorf("acknowledged snapshot %v is not entry %d", key, position)
 		}
 	}

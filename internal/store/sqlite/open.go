@@ -65,7 +65,7 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 
 // create makes the file before SQLite does, so that nobody else can read it; its -wal and -shm follow its mode.
 func create(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { //nolint:gosec // the administrator names the file
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the administrator names the file

@@ -49,7 +49,7 @@ func TestEveryConnectionIsDurable(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = conn.Close() }()
+			t.Cleanup(func() { _ = conn.Close() })
 			for pragma, value := range want {
 				var got string
 				if err := conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != value {
@@ -66,21 +66,7 @@ func TestOrderedStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, filepath.Join(t.TempDir(), "tally.db"))
 	for _, statement := range sqlstore.Ordered() {
-		args := make([]any, statement.Args)
-		for i := range args {
-			args[i] = 0
-		}
-		rows, err := s.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+statement.SQL, args...)
-		if err != nil {
-			t.Errorf("%s: %v", statement.Name, err)
-			continue
-		}
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
+		for _, detail := range planOf(t, s, statement) {
 			sorts := strings.Contains(detail, "TEMP B-TREE")
 			// In the order of its own key, a table is its index; where not all of it is asked for, that is no excuse.
 			scans := strings.HasPrefix(detail, "SCAN") && !strings.Contains(detail, "USING") && !statement.Whole
@@ -88,10 +74,32 @@ func TestOrderedStatementsUseIndexes(t *testing.T) {
 				t.Errorf("%s: %s", statement.Name, detail)
 			}
 		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	}
+}
+
+func planOf(t *testing.T, s *Store, statement sqlstore.Statement) (details []string) {
+	t.Helper()
+	args := make([]any, statement.Args)
+	for i := range args {
+		args[i] = 0
+	}
+	rows, err := s.writer.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+statement.SQL, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", statement.Name, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
 			t.Fatal(err)
 		}
+		details = append(details, detail)
 	}
+	if err := rows.Err(); err != nil || len(details) == 0 {
+		t.Fatalf("%s: %d steps, %v", statement.Name, len(details), err)
+	}
+	return details
 }
 
 func TestOpenRefuses(t *testing.T) {

@@ -9,9 +9,9 @@ import (
 )
 
 // openAt opens the file and closes it when the test ends.
-func openAt(t testing.TB, path string, options ...Option) *Store {
+func openAt(t testing.TB, path string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), path, append([]Option{Now(storetest.Now)}, options...)...)
+	s, err := Open(t.Context(), path, Now(storetest.Now))
 	if err != nil {
 		t.Fatal(err)
 	}

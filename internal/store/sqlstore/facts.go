@@ -154,16 +154,23 @@ func (v view) part(id usage.ServerID, company usage.CompanyID) part {
 	return p
 }
 
-// tenantsHere says for every tenant name that any fact maps whether it maps to the company on this server.
+// tenantsHere says of the tenant names that decide whether each maps to the company on this server: of those that were
+// ever mapped to it, and for Unassigned of all that were ever mapped.
 func (v view) tenantsHere(server usage.ServerID, company usage.CompanyID) map[string]bool {
 	ours := make(map[string]bool)
-	for _, subjects := range v.p.tenantsOf {
+	add := func(subjects []usage.Subject) {
 		for _, subject := range subjects {
-			on, name, _ := subject.Tenant()
-			if on == 0 || on == server {
+			if on, name, _ := subject.Tenant(); on == 0 || on == server {
 				ours[name] = v.tenant(server, name) == company
 			}
 		}
+	}
+	if company != usage.Unassigned {
+		add(v.p.tenantsOf[company])
+		return ours
+	}
+	for _, subjects := range v.p.tenantsOf {
+		add(subjects)
 	}
 	return ours
 }
@@ -230,7 +237,9 @@ func (s *Store) zone(name string) (*time.Location, error) {
 		return time.UTC, nil
 	}
 	if known, ok := s.zones.Load(name); ok {
-		return known.(*time.Location), nil //nolint:forcetypeassert // only written below
+		if zone, ok := known.(*time.Location); ok {
+			return zone, nil
+		}
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {

@@ -49,7 +49,7 @@ func (q question) reading(ctx context.Context, p *part) (*reading, error) {
 	}
 	shared := p.server.Shared
 	t := q.store.tips.get(tipKey{p.server.ID, shared})
-	if r, err := q.fromTip(ctx, t, chain, shared); r != nil || err != nil {
+	if r, ok, err := q.fromTip(ctx, t, chain, shared); ok || err != nil {
 		return r, err
 	}
 	f, err := q.foldChain(ctx, chain, shared)
@@ -59,31 +59,29 @@ func (q question) reading(ctx context.Context, p *part) (*reading, error) {
 	return f.reading(ctx, q.tx)
 }
 
-// fromTip answers from the tip, brought up to date; nil where it cannot.
-func (q question) fromTip(ctx context.Context, t *tip, chain []segment, shared bool) (*reading, error) {
+// fromTip answers from the tip, brought up to date; ok is false where it cannot.
+func (q question) fromTip(ctx context.Context, t *tip, chain []segment, shared bool) (r *reading, ok bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if past, err := t.past(ctx, q, chain); past || err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if q.before == q.head.Position+1 { // only a question about everything is worth advancing for
 		if err := t.advance(ctx, q, chain, shared); err != nil {
 			t.fold, t.current = nil, nil // it may be half done
-			return nil, err
+			return nil, false, err
 		}
 	}
 	if t.fold == nil || !sameChain(t.chain, chain) || t.synced < q.before-1 || t.newest >= q.before || t.fold.last.takenAt.After(q.at) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if t.current == nil {
-		r, err := t.fold.reading(ctx, q.tx)
-		if err != nil {
-			return nil, err
+		if t.current, err = t.fold.reading(ctx, q.tx); err != nil {
+			return nil, false, err
 		}
-		t.current = r
-		q.store.tips.note(t, int64(len(r.workloads)))
+		q.store.tips.note(t, int64(len(t.current.workloads)))
 	}
-	return t.current, nil
+	return t.current, true, nil
 }
 
 // past reports whether the question lies before the end of the history, where no tip can answer and none is built.

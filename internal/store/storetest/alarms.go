@@ -51,7 +51,7 @@ var alarmTests = map[string]func(*testing.T, store.Store){
 	},
 	"subjects, servers and templates stay apart": func(t *testing.T, s store.Store) {
 		a := oneServer(t, s)
-		b := newServer(t, s, "shared", 0, usage.ProductVBR).ID
+		b := newServer(t, s, "shared", 0).ID
 		both := []alarm.TemplateID{alarm.ServerConnection, alarm.UnassignedTenant}
 		tenant := func(name string) alarm.Condition {
 			return alarm.Condition{Template: alarm.UnassignedTenant, Subject: name, Status: alarm.StatusWarning, Message: name}

@@ -32,7 +32,7 @@ var factsTests = map[string]func(*testing.T, store.Store){
 		c := newCompany(t, s, "a").ID
 		f := factsAt(t, s, c, day(2, 0), everything)
 		wantEqual(t, metering.Facts{Company: c, Product: usage.ProductVBR, At: day(2, 0), Zone: time.UTC, NoSource: true}, f)
-		v := newServer(t, s, "x", newCompany(t, s, "b").ID, usage.ProductVBR)
+		v := newServer(t, s, "x", newCompany(t, s, "b").ID)
 		wantEqual(t, false, factsAt(t, s, c, day(2, 0), everything).NoSource)
 		wantEqual(t, true, must1(s.Facts(t.Context(), c, usage.ProductConsole, day(2, 0), everything))(t).NoSource)
 		removeServer(t, s, v.ID, day(3, 0))
@@ -44,7 +44,7 @@ var factsTests = map[string]func(*testing.T, store.Store){
 		v := fullServer(c)
 		v.Product, v.RemovedAt = usage.ProductVBR, nil
 		v = must1(s.AddServer(t.Context(), v, factsOf(v, day(1, 0)), nil, day(1, 0)))(t)
-		twin := newServer(t, s, "twin", newCompany(t, s, "b").ID, usage.ProductVBR)
+		twin := newServer(t, s, "twin", newCompany(t, s, "b").ID)
 		appendAll(t, s, v.ID, snapshotOf(day(2, 0), "i", "w"))
 		appendAll(t, s, twin.ID, snapshotOf(day(2, 0), "i"))
 		got := factsAt(t, s, c, day(3, 0), everything).Servers[0]
@@ -106,10 +106,10 @@ var factsTests = map[string]func(*testing.T, store.Store){
 	},
 	"a server that was removed and added again continues (C10)": func(t *testing.T, s store.Store) {
 		c, other := newCompany(t, s, "a").ID, newCompany(t, s, "b").ID
-		old := newServer(t, s, "old", c, usage.ProductVBR).ID
+		old := newServer(t, s, "old", c).ID
 		appendAll(t, s, old, snapshotOf(day(2, 0), "i", "a"), snapshotOf(day(3, 0), "i", "a"))
-		again := newServer(t, s, "again", c, usage.ProductVBR).ID
-		elsewhere := newServer(t, s, "elsewhere", other, usage.ProductVBR).ID
+		again := newServer(t, s, "again", c).ID
+		elsewhere := newServer(t, s, "elsewhere", other).ID
 		appendAll(t, s, again, snapshotOf(day(5, 0), "i", "a", "b"))
 		appendAll(t, s, elsewhere, snapshotOf(day(5, 0), "i", "a", "b"))
 		wantEqual(t, day(5, 0), evidenceOf(t, factsAt(t, s, c, Now(), everything), again, "a").FirstListed) // not removed: two servers
@@ -121,17 +121,17 @@ var factsTests = map[string]func(*testing.T, store.Store){
 		appendAll(t, s, again, snapshotOf(day(6, 0), "i", "a", "b"))
 		wantEqual(t, day(2, 0), evidenceOf(t, factsAt(t, s, c, Now(), everything), again, "a").FirstListed) // warm, and further
 		removeServer(t, s, again, day(7, 0))
-		third := newServer(t, s, "third", c, usage.ProductVBR).ID
+		third := newServer(t, s, "third", c).ID
 		appendAll(t, s, third, snapshotOf(day(8, 0), "i", "a"))
 		wantEqual(t, day(2, 0), evidenceOf(t, factsAt(t, s, c, Now(), everything), third, "a").FirstListed)
 		wantEqual(t, []usage.ServerID{third}, keys(listed(factsAt(t, s, c, Now(), everything))))
 	},
 	"a reinstalled one does not continue": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a").ID
-		old := newServer(t, s, "old", c, usage.ProductVBR).ID
+		old := newServer(t, s, "old", c).ID
 		appendAll(t, s, old, snapshotOf(day(2, 0), "i", "a"), snapshotOf(day(3, 0), "j", "a"))
 		removeServer(t, s, old, day(4, 0))
-		again := newServer(t, s, "again", c, usage.ProductVBR).ID
+		again := newServer(t, s, "again", c).ID
 		appendAll(t, s, again, snapshotOf(day(5, 0), "i", "a"))
 		wantEqual(t, day(5, 0), evidenceOf(t, factsAt(t, s, c, Now(), everything), again, "a").FirstListed)
 	},
@@ -142,11 +142,11 @@ var factsTests = map[string]func(*testing.T, store.Store){
 			{snapshotOf(day(3, 0), "i", "a"), snapshotOf(day(4, 0), "j", "a")},
 			{snapshotOf(day(1, 0), "i", "a")},
 		} {
-			old := newServer(t, s, "old"+usage.ServerID(i).String(), c, usage.ProductVBR).ID
+			old := newServer(t, s, "old"+usage.ServerID(i).String(), c).ID
 			appendAll(t, s, old, past...)
 			removeServer(t, s, old, day(5, 0))
 		}
-		again := newServer(t, s, "again", c, usage.ProductVBR).ID
+		again := newServer(t, s, "again", c).ID
 		appendAll(t, s, again, snapshotOf(day(6, 0), "i", "a"))
 		wantEqual(t, metEvidence(day(1, 0)), evidenceOf(t, factsAt(t, s, c, Now(), everything), again, "a")) // 6 <- 2 <- 1
 	},
@@ -154,7 +154,7 @@ var factsTests = map[string]func(*testing.T, store.Store){
 		a := newCompany(t, s, "a", fleet.Tenant{Name: "T"})
 		b := newCompany(t, s, "b", fleet.Tenant{Server: 1, Name: "T"}, fleet.Tenant{Server: 1, Name: "U"})
 		c := newCompany(t, s, "c")
-		one, two := newServer(t, s, "one", 0, usage.ProductVBR).ID, newServer(t, s, "two", 0, usage.ProductVBR).ID
+		one, two := newServer(t, s, "one", 0).ID, newServer(t, s, "two", 0).ID
 		for _, v := range []usage.ServerID{one, two} {
 			appendAll(t, s, v, snapshotOf(day(2, 0), "i"+v.String(), "T/x", "T/y", "U/x", "t/x", "/x"))
 		}
@@ -176,7 +176,7 @@ var factsTests = map[string]func(*testing.T, store.Store){
 	},
 	"dated attribution": func(t *testing.T, s store.Store) {
 		a, b := newCompany(t, s, "a").ID, newCompany(t, s, "b").ID
-		v := newServer(t, s, "x", a, usage.ProductVBR).ID
+		v := newServer(t, s, "x", a).ID
 		p := appendAll(t, s, v, snapshotOf(day(2, 0), "i", "w"))
 		must(t, s.RecordFacts(t.Context(), []usage.Fact{serverFact(v, usage.AttrCompany, b.String(), day(5, 0))}, Now()))
 		has := func(c usage.CompanyID, at time.Time, before usage.Position) bool {
@@ -189,11 +189,11 @@ var factsTests = map[string]func(*testing.T, store.Store){
 	},
 	"another company's data never changes the answer": func(t *testing.T, s store.Store) {
 		a, b := newCompany(t, s, "a", fleet.Tenant{Name: "T"}).ID, newCompany(t, s, "b").ID
-		own, shared := newServer(t, s, "own", a, usage.ProductVBR).ID, newServer(t, s, "shared", 0, usage.ProductVBR).ID
+		own, shared := newServer(t, s, "own", a).ID, newServer(t, s, "shared", 0).ID
 		appendAll(t, s, own, snapshotOf(day(2, 0), "i", "x"))
 		appendAll(t, s, shared, snapshotOf(day(2, 0), "s", "T/x"))
 		want := factsAt(t, s, a, day(9, 0), everything)
-		foreign := newServer(t, s, "foreign", b, usage.ProductVBR).ID
+		foreign := newServer(t, s, "foreign", b).ID
 		appendAll(t, s, foreign, snapshotOf(day(1, 0), "f", "x"), snapshotOf(day(3, 0), "f", "y"))
 		must(t, s.RecordFacts(t.Context(), []usage.Fact{tenantFact(0, "U", b.String(), Now()), tenantFact(shared, "V", b.String(), Now())}, Now()))
 		removeServer(t, s, foreign, day(4, 0))
@@ -202,7 +202,7 @@ var factsTests = map[string]func(*testing.T, store.Store){
 	},
 	"clones are told at each instant (C34)": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a").ID
-		one, two := newServer(t, s, "one", c, usage.ProductVBR).ID, newServer(t, s, "two", c, usage.ProductVBR).ID
+		one, two := newServer(t, s, "one", c).ID, newServer(t, s, "two", c).ID
 		appendAll(t, s, one, snapshotOf(day(2, 0), "i"), snapshotOf(day(6, 0), "i"))
 		appendAll(t, s, two, snapshotOf(day(3, 0), "i"), snapshotOf(day(4, 0), "j"), snapshotOf(day(5, 0), "i"))
 		removeServer(t, s, two, day(7, 0))

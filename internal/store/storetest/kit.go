@@ -42,9 +42,16 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		name  string
 		tests map[string]func(*testing.T, store.Store)
 	}{
-		{"companies", companyTests}, {"servers", serverTests}, {"policy", policyTests}, {"ledger", ledgerTests},
-		{"readings", readingTests}, {"facts", factsTests}, {"alarms", alarmTests}, {"users", userTests},
-		{"sessions", sessionTests}, {"life", lifeTests},
+		{"companies", companyTests},
+		{"servers", serverTests},
+		{"policy", policyTests},
+		{"ledger", ledgerTests},
+		{"readings", readingTests},
+		{"facts", factsTests},
+		{"alarms", alarmTests},
+		{"users", userTests},
+		{"sessions", sessionTests},
+		{"life", lifeTests},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
@@ -151,9 +158,9 @@ func newCompany(t testing.TB, s store.Store, name string, tenants ...fleet.Tenan
 }
 
 // newServer adds a server of a company; company 0 makes it shared.
-func newServer(t testing.TB, s store.Store, name string, company usage.CompanyID, product usage.Product) fleet.Server {
+func newServer(t testing.TB, s store.Store, name string, company usage.CompanyID) fleet.Server {
 	t.Helper()
-	return must1(s.AddServer(t.Context(), fleet.Server{Name: name, Product: product, Company: company, CreatedAt: day(1, 0)},
+	return must1(s.AddServer(t.Context(), fleet.Server{Name: name, Product: usage.ProductVBR, Company: company, CreatedAt: day(1, 0)},
 		func(id usage.ServerID) []usage.Fact {
 			return []usage.Fact{serverFact(id, usage.AttrCompany, company.String(), day(1, 0))}
 		}, nil, day(1, 0)))(t)

@@ -36,7 +36,7 @@ func fullSnapshot(takenAt time.Time) *usage.Snapshot {
 // oneServer gives a store's only server, of company 2.
 func oneServer(t testing.TB, s store.Store) usage.ServerID {
 	t.Helper()
-	return newServer(t, s, "x", newCompany(t, s, "a").ID, usage.ProductVBR).ID
+	return newServer(t, s, "x", newCompany(t, s, "a").ID).ID
 }
 
 var ledgerTests = map[string]func(*testing.T, store.Store){
@@ -96,7 +96,7 @@ var ledgerTests = map[string]func(*testing.T, store.Store){
 	},
 	"the same reading of two servers is two entries": func(t *testing.T, s store.Store) {
 		server := oneServer(t, s)
-		other := newServer(t, s, "y", 2, usage.ProductVBR).ID
+		other := newServer(t, s, "y", 2).ID
 		a := must1(s.AppendSnapshot(t.Context(), server, snapshotOf(day(2, 0), "i", "a"), Now()))(t)
 		b := must1(s.AppendSnapshot(t.Context(), other, snapshotOf(day(2, 0), "i", "a"), Now()))(t)
 		wantEqual(t, []any{a.Position + 1, false}, []any{b.Position, b.Duplicate})
@@ -190,7 +190,7 @@ var ledgerTests = map[string]func(*testing.T, store.Store){
 			}
 			last = now
 		}
-		var c = usage.CompanyID(2)
+		c := usage.CompanyID(2)
 		var v usage.ServerID
 		check("company added", true, func() { newCompany(t, s, "a") })
 		check("company changed", true, func() {
@@ -198,7 +198,7 @@ var ledgerTests = map[string]func(*testing.T, store.Store){
 			company.Enabled = false
 			must(t, s.UpdateCompany(t.Context(), company, nil, Now()))
 		})
-		check("server added", true, func() { v = newServer(t, s, "x", c, usage.ProductVBR).ID })
+		check("server added", true, func() { v = newServer(t, s, "x", c).ID })
 		check("server removed", true, func() { removeServer(t, s, v, Now()) })
 		check("policy", true, func() {
 			must(t, s.RecordFacts(t.Context(), []usage.Fact{{Subject: usage.PolicySubject, Attribute: usage.AttrZone, Value: "UTC"}}, Now()))
@@ -253,7 +253,7 @@ var readingTests = map[string]func(*testing.T, store.Store){
 	"by server, without the removed, only those named": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a").ID
 		for _, name := range []string{"x", "y", "z"} {
-			newServer(t, s, name, c, usage.ProductVBR)
+			newServer(t, s, name, c)
 		}
 		removeServer(t, s, 2, Now())
 		ids := func(only ...usage.ServerID) (ids []usage.ServerID) {

@@ -133,11 +133,11 @@ func (v asOf) continued(h *history, s fleet.Server) []*usage.Snapshot {
 		for _, o := range gone {
 			earlier := slices.DeleteFunc(v.snapshots(o.ID), func(x *usage.Snapshot) bool { return !x.TakenAt.Before(all[0].TakenAt) })
 			if n := len(earlier); n > 0 && earlier[n-1].Server.InstallationID == all[0].Server.InstallationID &&
-				(best == nil || earlier[n-1].TakenAt.After(best[len(best)-1].TakenAt)) {
+				(len(best) == 0 || earlier[n-1].TakenAt.After(best[len(best)-1].TakenAt)) {
 				best = earlier
 			}
 		}
-		if best == nil {
+		if len(best) == 0 {
 			return all
 		}
 		all = append(slices.Clone(best), all...)

@@ -53,7 +53,7 @@ var serverTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, want.ID, sealedFor)
 	},
 	"shared, without connection, defaults": func(t *testing.T, s store.Store) {
-		v := newServer(t, s, "x", 0, usage.ProductVBR)
+		v := newServer(t, s, "x", 0)
 		wantEqual(t, fleet.Server{
 			ID: 1, Name: "x", Product: usage.ProductVBR, Shared: true, CreatedAt: day(1, 0),
 			Authority: metering.Reported, Interval: fleet.IntervalImported,
@@ -81,7 +81,7 @@ var serverTests = map[string]func(*testing.T, store.Store){
 	},
 	"dated attributes are those of now": func(t *testing.T, s store.Store) {
 		a, b := newCompany(t, s, "a"), newCompany(t, s, "b")
-		v := newServer(t, s, "x", a.ID, usage.ProductVBR)
+		v := newServer(t, s, "x", a.ID)
 		must(t, s.UpdateServer(t.Context(), v, []usage.Fact{
 			serverFact(v.ID, usage.AttrCompany, b.ID.String(), Now()), // from this very instant
 			serverFact(v.ID, usage.AttrDomain, "first", Now().Add(time.Hour)),
@@ -93,12 +93,12 @@ var serverTests = map[string]func(*testing.T, store.Store){
 	},
 	"numbers, order and names": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a")
-		first := newServer(t, s, "One", c.ID, usage.ProductVBR)
-		newServer(t, s, "two", c.ID, usage.ProductVBR)
+		first := newServer(t, s, "One", c.ID)
+		newServer(t, s, "two", c.ID)
 		_, err := s.AddServer(t.Context(), fleet.Server{Name: "ONE", Product: usage.ProductVBR}, factsOf(fleet.Server{}, Now()), nil, Now())
 		wantCode(t, err, fault.Conflict, "server 1")
 		removeServer(t, s, first.ID, Now())
-		wantEqual(t, usage.ServerID(3), newServer(t, s, "ONE", c.ID, usage.ProductVBR).ID)
+		wantEqual(t, usage.ServerID(3), newServer(t, s, "ONE", c.ID).ID)
 		var ids []usage.ServerID
 		for _, v := range must1(s.Servers(t.Context()))(t) {
 			ids = append(ids, v.ID)
@@ -123,7 +123,7 @@ var serverTests = map[string]func(*testing.T, store.Store){
 	},
 	"the installation id is declared, else as last read": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a")
-		v := newServer(t, s, "x", c.ID, usage.ProductVBR)
+		v := newServer(t, s, "x", c.ID)
 		appendAll(t, s, v.ID, snapshotOf(day(3, 0), "new"), snapshotOf(day(2, 0), "old"))
 		wantEqual(t, "new", must1(s.Server(t.Context(), v.ID))(t).InstallationID)
 		declared := fullServer(c.ID)

@@ -21,7 +21,7 @@ func Seed(t testing.TB, s store.Store) {
 	own := fullServer(a.ID)
 	own.Product, own.RemovedAt = usage.ProductVBR, nil
 	own = must1(s.AddServer(t.Context(), own, factsOf(own, day(1, 0)), nil, day(1, 0)))(t)
-	shared := newServer(t, s, "shared", 0, usage.ProductVBR)
+	shared := newServer(t, s, "shared", 0)
 	appendAll(t, s, own.ID, fullSnapshot(day(2, 0)), snapshotOf(day(3, 0), "inst", "w1", "w2"), unlisted(day(4, 0), "inst"))
 	wrong := appendAll(t, s, own.ID, snapshotOf(day(5, 0), "inst"))
 	must1(s.AppendCorrection(t.Context(), ledger.Correction{Entry: wrong, Reason: "r", Actor: "x"}, Now()))(t)
