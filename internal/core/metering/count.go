@@ -11,8 +11,14 @@ import (
 
 // Count counts one company and product at one instant, by the rules of
 // counting.md. It is a pure function of its arguments (C42). The only error is
-// Internal: sums that do not fit, never a wrong figure.
+// Internal: facts that are no facts, or sums that do not fit; never a wrong figure.
 func Count(c *catalog.Catalog, f Facts) (Tally, error) {
+	if f.Zone == nil {
+		f.Zone = time.UTC // the default of C8
+	}
+	if err := f.check(); err != nil {
+		return Tally{}, err
+	}
 	n := newCount(c, &f)
 	n.classify()
 	n.settle(n.group())
@@ -23,7 +29,7 @@ func Count(c *catalog.Catalog, f Facts) (Tally, error) {
 	var total sums
 	for i := range f.Servers {
 		s := n.source(i)
-		total.addRows(s.Rows)
+		total.addRows(c, s.Rows)
 		t.use(&s)
 		t.Servers[i] = s
 	}
@@ -33,7 +39,10 @@ func Count(c *catalog.Catalog, f Facts) (Tally, error) {
 	}
 	t.Members = n.members()
 	t.Flags = n.flags.sorted()
-	return t, firstError(n.sums.err, total.err)
+	if err := firstError(n.sums.err, total.err); err != nil {
+		return Tally{}, err
+	}
+	return t, nil
 }
 
 // use takes a source's standing into the answer (C32).
@@ -58,6 +67,7 @@ type count struct {
 	utc     usage.Month // T's month in UTC: reported figures (C8)
 	items   []item
 	begin   []int // index of each server's first item; one more at the end
+	domains []domain
 	flags   flags
 	sums    sums // only for its error
 }
@@ -85,7 +95,7 @@ func newCount(c *catalog.Catalog, f *Facts) *count {
 	}
 	return &count{
 		catalog: c, facts: f, items: make([]item, 0, size), begin: make([]int, 0, len(f.Servers)+1),
-		month: usage.MonthOf(f.At, f.Zone), utc: usage.MonthOf(f.At, time.UTC),
+		month: usage.MonthOf(f.At, f.Zone), utc: usage.MonthOf(f.At, time.UTC), domains: domainsOf(f.Servers),
 	}
 }
 
@@ -176,23 +186,7 @@ func staleAfter(s *Server) time.Duration { return 3 * s.Interval }
 // answersReported decides whose figure answers (C21, C24).
 func (n *count) answersReported(i int) bool {
 	s := &n.facts.Servers[i]
-	return len(s.Snapshot.Counters) > 0 && !s.Shared && s.Authority == Reported && !n.hasNeighbour(i)
-}
-
-// hasNeighbour: another server with a snapshot at T counts in the same domain (C15, C24).
-func (n *count) hasNeighbour(i int) bool {
-	for j := range n.facts.Servers {
-		if j != i && n.facts.Servers[j].Snapshot != nil && n.sameDomain(i, j) {
-			return true
-		}
-	}
-	return false
-}
-
-// sameDomain: one server, or servers that carry the same domain; a shared server is a domain by itself (C15).
-func (n *count) sameDomain(i, j int) bool {
-	a, b := &n.facts.Servers[i], &n.facts.Servers[j]
-	return i == j || a.Domain != "" && a.Domain == b.Domain && !a.Shared && !b.Shared
+	return len(s.Snapshot.Counters) > 0 && !s.Shared && s.Authority != Computed && n.domains[i].read < 2
 }
 
 func (n *count) members() []Member {

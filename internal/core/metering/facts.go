@@ -3,6 +3,7 @@ package metering
 import (
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
@@ -57,3 +58,17 @@ const (
 	Reported Authority = "reported" // the vendor's counters, where there are any
 	Computed Authority = "computed" // our own count from the list
 )
+
+// check refuses facts that a store must never give: counting on would be guessing.
+func (f *Facts) check() error {
+	for i := range f.Servers {
+		switch l := f.Servers[i].List; {
+		case l == nil:
+		case f.Servers[i].Snapshot == nil:
+			return fault.New(fault.Internal, "server %s has a list and no snapshot", f.Servers[i].ID)
+		case len(l.Evidence) != len(l.Workloads):
+			return fault.New(fault.Internal, "server %s lists %d workloads with evidence for %d", f.Servers[i].ID, len(l.Workloads), len(l.Evidence))
+		}
+	}
+	return nil
+}

@@ -18,7 +18,6 @@ type machine struct {
 
 // group gives the connected components of the linked items that count, in the order of their first members (C12).
 func (n *count) group() [][]int {
-	domains := n.domains()
 	parent := make([]int, len(n.items))
 	first := map[machine]int{}
 	link := func(m machine, i int) {
@@ -34,7 +33,7 @@ func (n *count) group() [][]int {
 		if !it.counts() || !it.known || it.typ.SoldBy == catalog.BySize { // C14: never grouped, by either link
 			continue
 		}
-		d := domains[it.server]
+		d := n.domains[it.server]
 		if it.w.MachineID != "" && it.typ.Family != "" {
 			link(machine{domain: d.first, family: it.typ.Family, id: it.w.MachineID}, i)
 		}
@@ -49,18 +48,31 @@ func (n *count) group() [][]int {
 type domain struct {
 	first   int // index of its first server
 	servers int
+	read    int // servers with a snapshot at T (C24)
 }
 
-func (n *count) domains() []domain {
-	domains := make([]domain, len(n.facts.Servers))
-	for i := range domains {
-		domains[i] = domain{first: i}
-		for j := range n.facts.Servers {
-			if n.sameDomain(i, j) {
-				domains[i].first = min(domains[i].first, j)
-				domains[i].servers++
+// domainsOf gives the domain of each server: servers that carry the same name, else the server alone. A shared
+// server belongs to no company and is a domain by itself (C15).
+func domainsOf(servers []Server) []domain {
+	domains := make([]domain, len(servers))
+	named := map[string]int{}
+	for i := range servers {
+		s := &servers[i]
+		first := i
+		if s.Domain != "" && !s.Shared {
+			if j, seen := named[s.Domain]; seen {
+				first = j
 			}
+			named[s.Domain] = first
 		}
+		domains[i].first = first
+		domains[first].servers++
+		if s.Snapshot != nil {
+			domains[first].read++
+		}
+	}
+	for i := range domains {
+		domains[i] = domains[domains[i].first]
 	}
 	return domains
 }
@@ -123,7 +135,7 @@ func (n *count) before(i, j int) bool {
 		cmp.Compare(b.units, a.units),
 		cmp.Compare(a.typ.Order, b.typ.Order),
 		strings.Compare(a.w.ID, b.w.ID),
-		cmp.Compare(a.server, b.server),
+		cmp.Compare(n.facts.Servers[a.server].ID, n.facts.Servers[b.server].ID), // numbered in the order in which they were added
 		strings.Compare(a.w.Tenant, b.w.Tenant),
 	) < 0
 }

@@ -73,10 +73,14 @@ func (s *sums) addAmount(into *Amount, a Amount) {
 	into.Units, into.Count = units, int64(count)
 }
 
-// addRows adds rows that are in order already, as rows gives them.
-func (s *sums) addRows(rows []Row) {
+// addRows adds the rows of a part.
+func (s *sums) addRows(c *catalog.Catalog, rows []Row) {
 	for i := range rows {
-		s.add(rowKey{order: rows[i].order, typ: rows[i].Type, unit: rows[i].Unit}, &rows[i])
+		key := unknownKey(rows[i].Unit)
+		if t, known := c.Type(rows[i].Type); known {
+			key = rowKey{t.Order, t.ID, rows[i].Unit}
+		}
+		s.add(key, &rows[i])
 	}
 }
 
@@ -88,7 +92,6 @@ func (s *sums) rows(holds func(*Row) bool) []Row {
 	rows := make([]Row, 0, len(s.list))
 	for i := range s.list {
 		if r := &s.list[i].row; holds(r) {
-			r.order = s.list[i].key.order
 			rows = append(rows, *r)
 		}
 	}

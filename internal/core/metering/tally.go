@@ -35,8 +35,6 @@ type Row struct {
 	Rental Amount
 	New    Amount
 	Used   Amount
-
-	order int // of the catalogue
 }
 
 // Origin says which figure a server contributes (C21, C24).
