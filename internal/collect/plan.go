@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"fmt"
 	"hash/fnv"
 	"time"
 
@@ -114,11 +115,7 @@ func share(id usage.ServerID, salt int, span time.Duration) time.Duration {
 		return 0
 	}
 	h := fnv.New64a()
-	var b [16]byte
-	for i := range 8 {
-		b[i], b[8+i] = byte(id>>(8*i)), byte(salt>>(8*i))
-	}
-	_, _ = h.Write(b[:])
+	_, _ = fmt.Fprint(h, id, "/", salt)
 	x := h.Sum64()
 	x ^= x >> 32 // the low bits of FNV of short inputs hardly differ
 	x *= 0x9e3779b97f4a7c15

@@ -235,9 +235,8 @@ func (r *Runner) target(s *fleet.Server) (Collector, Target, *Failure) {
 
 // record appends the snapshot. A failure that it returns becomes a gap; trouble of the ledger itself is o.Err.
 func (r *Runner) record(ctx context.Context, s *fleet.Server, reading *Reading, o *Outcome) *Failure {
-	before, err := r.before(ctx, s.ID)
-	if err != nil {
-		o.Err = err
+	var before ledger.ServerReadings
+	if before, o.Err = r.before(ctx, s.ID); o.Err != nil {
 		return nil
 	}
 	snapshot := &reading.Snapshot
@@ -252,22 +251,18 @@ func (r *Runner) record(ctx context.Context, s *fleet.Server, reading *Reading, 
 			snapshot.TakenAt.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
 	receipt, err := r.Ledger.AppendSnapshot(ctx, s.ID, s.Shared, *snapshot)
-	switch {
-	case err == nil:
+	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict) {
+		return Failed(usage.GapBadReading, err, "the reading contradicts itself or the ledger and is refused: %s", fault.Text(err))
+	}
+	o.Err = err
+	o.Interrupted = err != nil && ctx.Err() != nil
+	if err == nil {
 		o.Receipt, o.Counters, o.Notes, o.Before = &receipt, len(snapshot.Counters), snapshot.Notes, before.LastListed
 		if snapshot.Workloads != nil {
 			o.Listed = len(snapshot.Workloads)
 		}
-		return nil
-	case fault.Is(err, fault.Invalid), fault.Is(err, fault.Conflict):
-		return Failed(usage.GapBadReading, err, "the reading contradicts itself or the ledger and is refused: %s", fault.Text(err))
-	case ctx.Err() != nil:
-		o.Interrupted, o.Err = true, ctx.Err()
-		return nil
-	default:
-		o.Err = err
-		return nil
 	}
+	return nil
 }
 
 func (r *Runner) before(ctx context.Context, id usage.ServerID) (ledger.ServerReadings, error) {

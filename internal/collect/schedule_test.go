@@ -19,8 +19,8 @@ import (
 type scheduled struct {
 	*world
 	schedule *collect.Schedule
-	offset   time.Duration // of the wall clock, which can be set; timers do not follow it
-	version  atomic.Int64  // stands in for the store's, which tests of days of ticks would ask too often
+	offset   atomic.Int64 // of the wall clock, which can be set; timers do not follow it
+	version  atomic.Int64 // stands in for the store's, which tests of days of ticks would ask too often
 	cancel   context.CancelFunc
 	ended    chan struct{}
 }
@@ -28,7 +28,7 @@ type scheduled struct {
 func newScheduled(t *testing.T) *scheduled {
 	t.Helper()
 	s := &scheduled{ended: make(chan struct{})}
-	s.world = newWorld(t, func() time.Time { return time.Now().Add(s.offset).UTC() })
+	s.world = newWorld(t, func() time.Time { return time.Now().Add(time.Duration(s.offset.Load())).UTC() })
 	s.schedule = &collect.Schedule{
 		Runner: s.runner, Now: s.now, Log: slog.New(slog.DiscardHandler), Zone: s.directory.Zone,
 		Version: func(context.Context) (int64, error) { return s.version.Load(), nil },
@@ -60,7 +60,7 @@ func (s *scheduled) stop() {
 
 // pass lets time pass and everything settle.
 func pass(d time.Duration) {
-	time.Sleep(d) // in a bubble: no time at all
+	<-time.After(d) // in a bubble: no time at all
 	synctest.Wait()
 }
 
@@ -136,12 +136,12 @@ func TestScheduleClock(t *testing.T) {
 		server := s.addServer("vbr01", 4*time.Hour)
 		s.run()
 		pass(time.Second)
-		s.offset += 10 * 24 * time.Hour
+		s.offset.Add(int64(10 * 24 * time.Hour))
 		pass(2 * time.Second)
 		if n := len(s.collector.times(server.ID)); n != 2 {
 			t.Fatalf("after ten days of sleep: %d readings, want one more, once", n)
 		}
-		s.offset -= 20 * 24 * time.Hour
+		s.offset.Add(-int64(20 * 24 * time.Hour))
 		pass(7 * time.Hour)
 		if n := len(s.collector.times(server.ID)); n < 3 {
 			t.Errorf("after the clock went back: %d readings in 7 hours", n)
@@ -155,7 +155,7 @@ func TestScheduleMonthsEdge(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScheduled(t) // the bubble begins on 1 January 2000
-		s.offset = time.Date(2026, 10, 31, 12, 0, 0, 0, time.UTC).Sub(time.Now())
+		s.offset.Store(int64(time.Until(time.Date(2026, 10, 31, 12, 0, 0, 0, time.UTC))))
 		if err := s.directory.SetZone(t.Context(), "America/New_York"); err != nil {
 			t.Fatal(err)
 		}

@@ -71,7 +71,7 @@ func (c *scripted) times(id usage.ServerID) []time.Time {
 }
 
 // good answers with the same content at each instant.
-func (c *scripted) good(_ context.Context, t collect.Target) (collect.Reading, error) {
+func (c *scripted) good(context.Context, collect.Target) (collect.Reading, error) {
 	return collect.Reading{Revision: "1.3-rev2", Snapshot: snapshot(c.now(), 3)}, nil
 }
 

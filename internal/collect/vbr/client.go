@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -44,7 +43,6 @@ type client struct {
 type answer struct {
 	status int
 	body   []byte
-	date   time.Time
 }
 
 func (a *answer) empty() bool { return len(bytes.TrimSpace(a.body)) == 0 }
@@ -161,7 +159,7 @@ func (c *client) send(ctx context.Context, method, path string, k call, limit in
 	if err != nil {
 		return answer{}, c.connectFailure(ctx, err, path)
 	}
-	defer res.Body.Close() //nolint:errcheck // read to its end or given up
+	defer res.Body.Close()
 	a := answer{status: res.StatusCode}
 	if limit == 0 {
 		return a, nil

@@ -113,7 +113,8 @@ func FromLicenseBody(body []byte, meta Meta) (usage.Snapshot, error) {
 			return s, err
 		}
 	}
-	return s, s.Normalize(meta.Shared)
+	err = s.Normalize(meta.Shared)
+	return s, err
 }
 
 // readLicenseAny reads a license of any revision: one may state its dates at the root or in its sections.
@@ -199,7 +200,8 @@ func (m *Meta) ofSections(installation string, sections []reportSection) (usage.
 		return s, err
 	}
 	s.Workloads = nil // the report lists none (C27)
-	return s, s.Normalize(m.Shared)
+	err = s.Normalize(m.Shared)
+	return s, err
 }
 
 // squashBlanks writes an edition as the license does: the report says "Enterprise Plus".

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -239,7 +240,7 @@ func (w *world) checkAllowed() {
 	w.t.Helper()
 	w.collector.Release(context.Background(), 0)
 	for _, r := range w.fleet.Requests(w.server.Name) {
-		if !slices.Contains(allowed, r.Method+" "+r.Path) && !(r.Method == "GET" && strings.HasPrefix(r.Path, "/swagger/v1.")) {
+		if !slices.Contains(allowed, r.Method+" "+r.Path) && !(r.Method == http.MethodGet && strings.HasPrefix(r.Path, "/swagger/v1.")) {
 			w.t.Errorf("the collector sent %s %s", r.Method, r.Path)
 		}
 	}
@@ -406,17 +407,17 @@ func TestRefusedPasswordIsNotRepeated(t *testing.T) {
 	w := newWorld(t, fmt.Sprintf(rental, "13.0", ""))
 	w.target.Password = "wrong"
 	const token = "/api/oauth2/token"
-	w.fails(usage.GapRefused, "check user name")
+	_ = w.fails(usage.GapRefused, "check user name")
 	if _, err := w.collector.Test(t.Context(), w.target); err == nil || !strings.Contains(err.Error(), "02:01:00 UTC") {
 		t.Errorf("the second try says %v", err)
 	}
 	w.fleet.Clock().Set(w.fleet.Clock().Now().Add(59 * time.Second))
-	w.fails(usage.GapRefused, "not asked again")
+	_ = w.fails(usage.GapRefused, "not asked again")
 	if n := w.count("POST", token); n != 1 {
 		t.Errorf("%d log-ins within a minute", n)
 	}
 	w.fleet.Clock().Set(w.fleet.Clock().Now().Add(2 * time.Second))
-	w.fails(usage.GapRefused, "check user name")
+	_ = w.fails(usage.GapRefused, "check user name")
 	if n := w.count("POST", token); n != 2 {
 		t.Errorf("%d log-ins after a minute", n)
 	}
@@ -457,7 +458,7 @@ grant = "capitalised"`))
 func TestOldServerIsUnsupported(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fmt.Sprintf(rental, "12.2", ""))
-	w.fails(usage.GapUnsupported, "12.3 or newer", "import")
+	_ = w.fails(usage.GapUnsupported, "12.3 or newer", "import")
 	if n := w.count("POST", "/api/oauth2/token"); n != 0 {
 		t.Errorf("%d log-ins on a server that cannot be read", n)
 	}
@@ -508,7 +509,7 @@ first = "-90d"
 		t.Errorf("%d requests for restore points that can state no date", n)
 	}
 	w.fault(sim.Fault{Kind: sim.FaultShrinkingList, Times: -1})
-	w.fails(usage.GapIncomplete, "kept changing")
+	_ = w.fails(usage.GapIncomplete, "kept changing")
 	if n := w.count("GET", "/api/v1/license/instances"); n != 8+2*4 {
 		t.Errorf("%d requests for the list: it is begun again three times", n)
 	}
@@ -672,7 +673,7 @@ func TestTLS(t *testing.T) {
 	f = w.fails(usage.GapTLS, w.server.Fingerprint, "another certificate")
 	t.Log(f.Text)
 	w.target.Server.Connection.URL = strings.Replace(w.server.URL, "https", "http", 1)
-	w.fails(usage.GapOther, "https")
+	_ = w.fails(usage.GapOther, "https")
 }
 
 func TestInterrupted(t *testing.T) {

@@ -47,8 +47,13 @@ func TestReach(t *testing.T) {
 				}
 			case *ast.CallExpr:
 				if sel, ok := n.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "send" {
-					method := n.Args[1].(*ast.SelectorExpr).Sel.Name //nolint:forcetypeassert // a test
-					name := n.Args[2].(*ast.Ident).Name              //nolint:forcetypeassert // a test
+					verb, isVerb := n.Args[1].(*ast.SelectorExpr)
+					constant, isConstant := n.Args[2].(*ast.Ident)
+					if !isVerb || !isConstant {
+						t.Error("a request whose method or path is not fixed")
+						return true
+					}
+					method, name := verb.Sel.Name, constant.Name
 					if name == "path" {
 						name = "pathSwagger" // servesRevision fills in the revision
 					}
@@ -84,7 +89,7 @@ func sources(t *testing.T) (files []*ast.File) {
 	return files
 }
 
-func hasClient(f *ast.File) bool { return f.Scope.Lookup("pathToken") != nil } //nolint:staticcheck // enough for a test
+func hasClient(f *ast.File) bool { return f.Scope.Lookup("pathToken") != nil }
 
 func boolInt(b bool) int {
 	if b {

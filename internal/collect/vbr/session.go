@@ -79,12 +79,13 @@ func (s *session) ask(ctx context.Context, m method, query url.Values) (answer, 
 	}
 	for {
 		a, failure := m(s.client, ctx, call{revision: s.revision.name, token: s.token, query: query})
-		if failure != nil || a.status != http.StatusUnauthorized && !a.empty() {
+		if failure != nil || a.status != http.StatusUnauthorized && !(a.status == http.StatusOK && a.empty()) {
 			return a, failure
 		}
 		s.token, s.refresh = "", ""
 		if fresh {
-			return a, s.rejected(&a)
+			failure = s.rejected(&a)
+			return a, failure
 		}
 		if failure := s.logIn(ctx); failure != nil {
 			return a, failure

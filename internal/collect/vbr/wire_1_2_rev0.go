@@ -16,5 +16,5 @@ func readLicense12(body []byte) (license, error) {
 	if err := decodeJSON(body, &w); err != nil {
 		return license{}, err
 	}
-	return license{w.licenseHead, w.Expires, w.Instances, w.Sockets, w.Capacity}, nil
+	return license(w), nil
 }
