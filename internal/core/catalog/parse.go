@@ -85,16 +85,30 @@ func (p *parser) typeLine(cells []string) {
 	}
 	p.c.types = append(p.c.types, t)
 	for _, name := range append([]string{t.ID, t.Name30}, t.Aliases...) {
-		for _, key := range []string{name, strings.ToLower(name)} {
-			if at, taken := p.c.byName[key]; taken && at != t.Order-1 {
-				p.wrong("the name %s is that of %s already", name, p.c.types[at].ID)
-			}
-			p.c.byName[key] = t.Order - 1
+		if !plainName(name) {
+			p.wrong("%q is no name: letters, digits and _ only", name)
+			continue
+		}
+		if strings.EqualFold(name, UnknownType) {
+			p.wrong("%s is the row of what the catalogue does not know", UnknownType) // C19
+			continue
+		}
+		if at, taken := p.c.byName[strings.ToLower(name)]; taken && at != t.Order-1 {
+			p.wrong("the name %s is that of %s already", name, p.c.types[at].ID)
+			continue
+		}
+		p.c.byName[name], p.c.byName[strings.ToLower(name)] = t.Order-1, t.Order-1
+	}
+}
+
+// plainName keeps out what would never be stated, or would match by accident: an empty alias resolves every missing type.
+func plainName(name string) bool {
+	for _, c := range []byte(name) {
+		if c != '_' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
 		}
 	}
-	if strings.EqualFold(t.ID, UnknownType) {
-		p.wrong("%s is the row of what the catalogue does not know", UnknownType)
-	}
+	return name != ""
 }
 
 func (p *parser) soldBy(t *Type, cell string) {
@@ -102,8 +116,8 @@ func (p *parser) soldBy(t *Type, cell string) {
 	case cell == string(ByObject), cell == string(ByStated):
 		t.SoldBy = SoldBy(cell)
 	case sized:
-		block, _, err := usage.ParseUnits(size)
-		if err != nil || block <= 0 {
+		block, rounded, err := usage.ParseUnits(size)
+		if err != nil || rounded || block <= 0 {
 			p.wrong("%q is no block size such as 500GB", cell)
 		}
 		t.SoldBy, t.Block = BySize, block
@@ -118,7 +132,7 @@ func (p *parser) soldBy(t *Type, cell string) {
 func (p *parser) weightLine(cells []string) {
 	t, known := p.c.Type(cells[0])
 	if !known {
-		p.wrong("%s is no type of this catalogue", cells[0])
+		p.wrong("%q is the id of no type of this catalogue", cells[0])
 		return
 	}
 	r := weightRow{unit: usage.UnitKind(cells[1]), edition: fold(cells[2]), source: cells[5]}
@@ -130,6 +144,9 @@ func (p *parser) weightLine(cells []string) {
 		p.wrong("%q is no weight: an exact decimal above 0, at most 10000", cells[3])
 	}
 	r.weight = weight
+	if r.edition == "" {
+		p.wrong("%q is no edition or package", cells[2])
+	}
 	if r.from, err = usage.ParseMonth(cells[4]); err != nil {
 		p.wrong("%v", err)
 	}

@@ -38,7 +38,7 @@ func (s *Snapshot) CanonicalHead() []byte {
 	return w.b
 }
 
-// CanonicalList writes the list of workloads alone: a JSON array sorted by tenant and id, or null.
+// CanonicalList writes the list of workloads alone: a JSON array sorted by id, then tenant, or null.
 func (s *Snapshot) CanonicalList() []byte {
 	if s.Workloads == nil {
 		return []byte("null")
