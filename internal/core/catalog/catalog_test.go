@@ -140,7 +140,7 @@ func TestParseNamesEveryMistake(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"types:2: the family", "types:2: \"500TB\"", "types:2: the name a", "types:3: has 2", "types:4", "types:5: types sold by size",
-		"weights:2", "weights:3: C is no type", "weights:4: the unit", "weights:4: \"-1\"", "weights:4: \"2026\""} {
+		"weights:2", "weights:3: \"C\" is the id of no type", "weights:4: the unit", "weights:4: \"-1\"", "weights:4: \"2026\""} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not named in %v", want, err)
 		}
