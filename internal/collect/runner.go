@@ -237,7 +237,7 @@ func (r *Runner) target(s *fleet.Server) (Collector, Target, *Failure) {
 func (r *Runner) record(ctx context.Context, s *fleet.Server, reading *Reading, o *Outcome) *Failure {
 	var before ledger.ServerReadings
 	if before, o.Err = r.before(ctx, s.ID); o.Err != nil {
-		return nil
+		return nil //nolint:nilerr // the outcome carries it: the server is not to blame
 	}
 	snapshot := &reading.Snapshot
 	o.At = usage.Truncate(snapshot.TakenAt)

@@ -67,8 +67,9 @@ func (x *objectIndex) named(row *instanceRow) []int {
 
 // dates reads the backup objects and, for those that a date can be taken from,
 // their restore points: one short request per object, since a restore point does not say which
-// object it belongs to and only the filter is exact. A server that does not give them for a lasting
-// reason costs the dates, with a note; any other trouble fails the reading, since a machine that loses its date changes its state.
+// object it belongs to and only the filter is exact. What was asked lately and cannot have changed since is not asked
+// again (see memory). A server that does not give them for a lasting reason costs the dates, with a note; any
+// other trouble fails the reading, since a machine that loses its date changes its state.
 func (s *session) dates(ctx context.Context, c *Collector, m *material) *collect.Failure {
 	m.spans = make(map[string]span)
 	if len(m.rows) == 0 && !m.addsNew {
@@ -82,17 +83,22 @@ func (s *session) dates(ctx context.Context, c *Collector, m *material) *collect
 	m.objects = objects
 	until := c.now().Add(c.limits.Dates)
 	wanted := m.wantedObjects()
+	known := s.recall(ctx, m, wanted)
 	for n, i := range wanted {
-		if !c.now().Before(until) {
+		id := string(m.objects[i].ID)
+		points, ok := known[id]
+		if !ok && !c.now().Before(until) {
 			m.note("dates-incomplete", fmt.Sprintf("restore points were read of %d of %d backup objects in %s; the others state no dates", n, len(wanted), c.limits.Dates))
 			return nil
 		}
-		points, found, failure := s.span(ctx, m, &m.objects[i])
-		if failure != nil {
-			return s.withoutDates(ctx, m, failure)
+		if !ok {
+			if points, ok, failure = s.span(ctx, m, &m.objects[i]); failure != nil {
+				return s.withoutDates(ctx, m, failure)
+			}
+			s.memory.keep(&m.objects[i], points, ok, m.takenAt)
 		}
-		if found {
-			m.spans[string(m.objects[i].ID)] = points
+		if ok {
+			m.spans[id] = points
 		}
 	}
 	return nil
@@ -110,31 +116,35 @@ func (s *session) withoutDates(ctx context.Context, m *material, failure *collec
 	if ctx.Err() != nil || !(inexpressible || refused || errors.Is(failure.Cause, errFilterIgnored)) {
 		return failure
 	}
-	m.objects, m.spans = nil, make(map[string]span)
+	m.objects, m.spans, s.memory = nil, make(map[string]span), memory{}
 	m.note("dates-unavailable", "no dates are stated: "+failure.Text)
 	return nil
 }
 
-// wantedObjects lists the objects that share an exact identity with a row, and
-// under Rental those that may be new.
-func (m *material) wantedObjects() []int {
+// wantedObjects lists the objects that may be new, which matter most, and those
+// that share an exact identity with a row.
+func (m *material) wantedObjects() (list []int) {
 	index := indexObjects(m.objects)
-	wanted := make([]bool, len(m.objects))
-	for i := range m.rows {
-		for _, o := range index.of(&m.rows[i]) {
-			wanted[o] = true
+	seen := make([]bool, len(m.objects))
+	add := func(group []int) {
+		for _, i := range group {
+			o := &m.objects[i]
+			n, err := o.RestorePoints.count()
+			if !seen[i] && (err != nil || n > 0 || o.RestorePoints == "") {
+				list = append(list, i)
+			}
+			seen[i] = true
 		}
 	}
+	m.omittedObjects = make(map[string]bool)
 	for _, group := range m.omitted(&index) {
-		for _, o := range group {
-			wanted[o] = true
+		add(group)
+		for _, i := range group {
+			m.omittedObjects[string(m.objects[i].ID)] = true
 		}
 	}
-	var list []int
-	for i, w := range wanted {
-		if n, err := m.objects[i].RestorePoints.count(); w && (err != nil || n > 0 || m.objects[i].RestorePoints == "") {
-			list = append(list, i)
-		}
+	for i := range m.rows {
+		add(index.of(&m.rows[i]))
 	}
 	return list
 }

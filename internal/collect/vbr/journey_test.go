@@ -266,7 +266,7 @@ func TestFaults(t *testing.T) {
 		{"server-error", sim.Fault{Kind: sim.FaultServerError}, usage.GapServerFault, "HTTP 500"},
 		{"error-in-list", sim.Fault{Kind: sim.FaultServerError, Path: "license/instances", Status: 503}, usage.GapServerFault, "HTTP 503"},
 		{"error-in-objects", sim.Fault{Kind: sim.FaultServerError, Path: "backupObjects"}, usage.GapServerFault, "HTTP 500"},
-		{"error-in-points", sim.Fault{Kind: sim.FaultServerError, Path: "restorePoints", After: 3}, usage.GapServerFault, "HTTP 500"},
+		{"error-in-points", sim.Fault{Kind: sim.FaultServerError, Path: "restorePoints", After: 1}, usage.GapServerFault, "HTTP 500"},
 		{"cut-length", sim.Fault{Kind: sim.FaultCutBody, Path: "license/instances", Mode: "length"}, usage.GapIncomplete, "cut off"},
 		{"cut-chunked", sim.Fault{Kind: sim.FaultCutBody, Path: "license/instances", Mode: "chunked"}, usage.GapIncomplete, "cut off"},
 		{"cut-clean", sim.Fault{Kind: sim.FaultCutBody, Path: "license/instances", Mode: "clean"}, usage.GapIncomplete, "cut off"},
@@ -686,5 +686,44 @@ func TestInterrupted(t *testing.T) {
 	var f *collect.Failure
 	if !errors.As(err, &f) || f.Reason != usage.GapInterrupted {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestRestorePointsAreAskedSparingly: one question per object once; then only for what a sweep shows to have changed,
+// with the same dates as if all were asked.
+func TestRestorePointsAreAskedSparingly(t *testing.T) {
+	t.Parallel()
+	for _, wire := range []string{"12.3", "13.1"} {
+		w := newWorld(t, fmt.Sprintf(rental, wire, ""))
+		asked := func() (n int) {
+			before := w.count("GET", "/api/v1/restorePoints")
+			got := w.read().Snapshot
+			n = w.count("GET", "/api/v1/restorePoints") - before
+			other := vbr.New(vbr.Options{Now: w.fleet.Clock().Now}) // without a memory
+			full, err := other.Read(t.Context(), w.target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other.Release(t.Context(), 0)
+			if full.Snapshot.Digest() != got.Digest() {
+				t.Errorf("%s: remembered\n%s\nasked\n%s", wire, got.Canonical(), full.Snapshot.Canonical())
+			}
+			return n
+		}
+		if n := asked(); n != 37 {
+			t.Errorf("%s: the first reading asks %d times for restore points", wire, n)
+		}
+		w.fleet.Clock().Set(w.fleet.Clock().Now().Add(4 * time.Hour))
+		if n := asked(); n != 3 { // the sweep, and the two machines that may be new
+			t.Errorf("%s: a quiet reading asks %d times", wire, n)
+		}
+		w.fleet.Clock().Set(w.fleet.Clock().Now().Add(19 * time.Hour)) // the nightly backups have run
+		if n := asked(); n != 38 {
+			t.Errorf("%s: after the backups it asks %d times", wire, n)
+		}
+		for range 6 { // a month goes by, and into the next one
+			w.fleet.Clock().Set(w.fleet.Clock().Now().Add(5*24*time.Hour + 3*time.Hour))
+			asked()
+		}
 	}
 }

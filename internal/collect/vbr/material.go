@@ -24,7 +24,9 @@ type material struct {
 	report  report
 	objects []objectRow
 	spans   map[string]span // restore points by id of the backup object
-	notes   []usage.Note
+	// omittedObjects are the ids of backup objects that the list does not mean; asked every time.
+	omittedObjects map[string]bool
+	notes          []usage.Note
 }
 
 func (m *material) note(code, text string) {

@@ -25,6 +25,8 @@ type session struct {
 	upgradeSeen string    // the build for which a newer revision was looked for
 	grants      grantWords
 
+	memory memory
+
 	token     string
 	refresh   string
 	renewAt   time.Time // 80 % of its life

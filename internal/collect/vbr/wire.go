@@ -195,6 +195,6 @@ type objectRow struct {
 }
 
 type pointRow struct {
-	ID           text  `json:"id"`
+	Name         text  `json:"name"`
 	CreationTime stamp `json:"creationTime"`
 }
