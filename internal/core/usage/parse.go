@@ -123,6 +123,9 @@ type decimalText Units
 
 func (d *decimalText) UnmarshalJSON(data []byte) error {
 	text := string(data)
+	if text == "null" { // null is missing (C44), also where a decimal is no pointer
+		return nil
+	}
 	if len(data) > 0 && data[0] == '"' {
 		if err := json.Unmarshal(data, &text); err != nil {
 			return err
