@@ -74,13 +74,12 @@ type count struct {
 
 // item is one listed workload while it is being counted.
 type item struct {
+	*kind
 	server int // index in the facts
 	w      *usage.Workload
-	typ    catalog.Type
-	known  bool // the catalogue knows the type (C19)
-	units  usage.Units
-	first  time.Time // C9
-	dated  bool      // first is known
+	units  usage.Units // C16
+	first  time.Time   // C9
+	dated  bool        // first is known
 	state  State
 	rule   string
 	by     int // with Covered: index of the charged item
@@ -116,17 +115,16 @@ func (n *count) classify() {
 }
 
 func (n *count) classifyList(server int, s *Server) {
-	weights := n.weightsOf(s, n.month)
+	known := n.kindsOf(s, n.month)
 	for _, at := range inOrder(s.List.Workloads) {
 		w := &s.List.Workloads[at]
-		it := item{server: server, w: w, by: -1}
-		it.typ, it.known = n.catalog.Resolve(w.Type)
+		it := item{kind: known.of(w.Type), server: server, w: w, by: -1}
 		it.first, it.dated = s.List.Evidence[at].FirstProtected()
 		it.state, it.rule = ownState(n.facts.Product, s.List.TakenAt, w)
-		weight := weights.of(&it)
-		it.units = weight.units
+		var why string
+		it.units, why = n.weigh(w, it.kind)
 		if it.counts() {
-			n.flags.workload(s, &it, weight)
+			n.flags.workload(s, &it, why)
 		}
 		n.items = append(n.items, it)
 	}
@@ -195,7 +193,7 @@ func (n *count) members() []Member {
 		it := &n.items[i]
 		s := &n.facts.Servers[it.server]
 		m := Member{
-			Server: s.ID, Key: it.w.Key(s.Shared), Name: it.w.Name, Stated: it.w.Type, Type: it.typeID(), State: it.state, Rule: it.rule,
+			Server: s.ID, Key: it.w.Key(s.Shared), Name: it.w.Name, Stated: it.w.Type, Type: it.key(s.Snapshot.License.Unit).typ, State: it.state, Rule: it.rule,
 			Unit: s.Snapshot.License.Unit, Units: it.units, Last: it.w.LastProtectedAt,
 		}
 		if it.dated {
@@ -208,13 +206,6 @@ func (n *count) members() []Member {
 		members[i] = m
 	}
 	return members
-}
-
-func (it *item) typeID() string {
-	if !it.known {
-		return catalog.UnknownType
-	}
-	return it.typ.ID
 }
 
 // NextChange gives the first instant after T at which the same facts could give

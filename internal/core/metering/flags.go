@@ -30,12 +30,12 @@ func (f *flags) unknownType(s *Server, stated string) {
 }
 
 // workload flags what is odd about one workload that counts.
-func (f *flags) workload(s *Server, it *item, w weighed) {
+func (f *flags) workload(s *Server, it *item, why string) {
 	if !it.known {
 		f.unknownType(s, it.w.Type)
 	}
-	if w.why != "" {
-		f.assumed(s, it.typ.ID, w.why)
+	if why != "" {
+		f.assumed(s, it.typ.ID, why)
 	}
 }
 

@@ -12,14 +12,14 @@ import (
 type machine struct {
 	domain int // index of the first server of the domain
 	family catalog.Family
+	order  int // of the type; with the second link only
 	id     string
-	typ    string // with the second link only
 }
 
 // group gives the connected components of the linked items that count, in the order of their first members (C12).
 func (n *count) group() [][]int {
 	parent := make([]int, len(n.items))
-	first := map[machine]int{}
+	first := make(map[machine]int, len(n.items))
 	link := func(m machine, i int) {
 		if j, seen := first[m]; seen {
 			union(parent, i, j)
@@ -38,7 +38,7 @@ func (n *count) group() [][]int {
 			link(machine{domain: d.first, family: it.typ.Family, id: it.w.MachineID}, i)
 		}
 		if d.servers > 1 {
-			link(machine{domain: d.first, typ: it.typ.ID, id: it.w.ID}, i)
+			link(machine{domain: d.first, order: it.typ.Order, id: it.w.ID}, i)
 		}
 	}
 	return n.components(parent)
@@ -93,7 +93,7 @@ func find(parent []int, i int) int {
 // components collects the items that count by their roots. Nearly all stand alone, so their slices share one array.
 func (n *count) components(parent []int) [][]int {
 	groups := make([][]int, 0, len(n.items))
-	place := make(map[int]int) // root of a larger group -> index in groups
+	place := make([]int, len(n.items)) // of a root: index in groups
 	alone := make([]int, len(n.items))
 	for i := range n.items {
 		if !n.items[i].counts() {

@@ -118,10 +118,7 @@ func (n *count) computed(server int) []Row {
 	for i := n.begin[server]; i < n.begin[server+1]; i++ {
 		it := &n.items[i]
 		one := Amount{1, it.units}
-		key := rowKey{order: it.typ.Order, typ: it.typ.ID, unit: unit}
-		if !it.known {
-			key = unknownKey(unit)
-		}
+		key := it.key(unit)
 		switch it.state {
 		case Rental:
 			out.addAmount(&out.at(key).Rental, one)

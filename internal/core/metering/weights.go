@@ -5,56 +5,65 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
-// weighed is what a workload weighs, and why a person should look at it.
-type weighed struct {
-	units usage.Units
-	why   string // C16, C17: the weight is assumed; empty: it is not
+// kind is a type as one server states it, with its weight there.
+type kind struct {
+	typ    catalog.Type
+	known  bool // the catalogue knows the type (C19)
+	weight catalog.Weight
 }
 
-// weights answers for one server in one month; each type is looked up once.
-type weights struct {
-	n       *count
+// key is the row that workloads of this kind stand in (C19, C28).
+func (k *kind) key(unit usage.UnitKind) rowKey {
+	if !k.known {
+		return unknownKey(unit)
+	}
+	return rowKey{order: k.typ.Order, typ: k.typ.ID, unit: unit}
+}
+
+// kinds answers for one server in one month; each stated type is looked up once.
+type kinds struct {
+	catalog *catalog.Catalog
 	license *usage.License
 	month   usage.Month
-	cache   map[int]catalog.Weight // by the type's order
+	found   map[string]*kind
 }
 
-func (n *count) weightsOf(s *Server, month usage.Month) *weights {
-	return &weights{n: n, license: &s.Snapshot.License, month: month, cache: map[int]catalog.Weight{}}
+func (n *count) kindsOf(s *Server, month usage.Month) kinds {
+	return kinds{n.catalog, &s.Snapshot.License, month, map[string]*kind{}}
 }
 
-func (w *weights) weight(t catalog.Type) catalog.Weight {
-	found, ok := w.cache[t.Order]
-	if !ok {
-		found = w.n.catalog.Weight(t, w.license.Unit, w.license.Edition, w.license.Package, w.month)
-		w.cache[t.Order] = found
+// of gives the weight in force (C16, C17): 1 for a type that the catalogue does not know (C19).
+func (ks kinds) of(stated string) *kind {
+	if k, seen := ks.found[stated]; seen {
+		return k
 	}
-	return found
+	k := &kind{weight: catalog.Weight{Units: usage.One}}
+	if k.typ, k.known = ks.catalog.Resolve(stated); k.known {
+		k.weight = ks.catalog.Weight(k.typ, ks.license.Unit, ks.license.Edition, ks.license.Package, ks.month)
+	}
+	ks.found[stated] = k
+	return k
 }
 
-// of gives the units of a workload: as stated; else 1 for an unknown type (C19); else by the catalogue (C16, C17).
-func (w *weights) of(it *item) weighed {
+// weigh gives the units of a workload: as stated; else by the catalogue. why is in words when they are assumed.
+func (n *count) weigh(w *usage.Workload, k *kind) (units usage.Units, why string) {
 	switch {
-	case it.w.Units != nil:
-		return weighed{units: *it.w.Units}
-	case !it.known:
-		return weighed{units: usage.One}
-	case it.typ.SoldBy == catalog.BySize && it.w.SizeGB == nil:
-		return weighed{usage.One, "neither size nor units of " + it.typ.ID + " are stated: counted as 1"}
+	case w.Units != nil:
+		return *w.Units, ""
+	case k.typ.SoldBy != catalog.BySize:
+		return k.weight.Units, k.weight.Why
+	case w.SizeGB == nil:
+		return usage.One, "neither size nor units of " + k.typ.ID + " are stated: counted as 1"
 	}
-	weight := w.weight(it.typ)
-	if it.typ.SoldBy != catalog.BySize {
-		return weighed{weight.Units, weight.Why}
-	}
-	blocks := int64(*it.w.SizeGB / it.typ.Block) // floored for each workload, before anything is summed (C16)
-	return weighed{w.n.times(weight.Units, blocks), weight.Why}
+	blocks := int64(*w.SizeGB / k.typ.Block) // floored for each workload, before anything is summed (C16)
+	return n.times(k.weight.Units, blocks), k.weight.Why
 }
 
 // times multiplies, and remembers that a product did not fit.
 func (n *count) times(u usage.Units, by int64) usage.Units {
 	product, ok := u.Times(by)
 	if !ok {
-		n.sums.err = errOverflow()
+		n.sums.note(errOverflow())
 	}
 	return product
 }
