@@ -47,13 +47,14 @@ func newShape(t reflect.Type) *shape {
 }
 
 func kindOfType(t reflect.Type) (kind, *shape) {
+	if t.Kind() == reflect.Pointer {
+		return kindOfType(t.Elem())
+	}
 	if t.Implements(reflect.TypeFor[scalar]()) {
 		zero, _ := reflect.Zero(t).Interface().(scalar)
 		return zero.value().kind, nil
 	}
 	switch t.Kind() {
-	case reflect.Pointer:
-		return kindOfType(t.Elem())
 	case reflect.Bool:
 		return kindBool, nil
 	case reflect.Int, reflect.Int64:
