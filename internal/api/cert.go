@@ -121,9 +121,10 @@ func certificateTemplate(hosts []string, now time.Time) (*x509.Certificate, erro
 		Subject:      pkix.Name{CommonName: "Tallystick", Organization: []string{"self-signed by " + printable(name)}},
 		NotBefore:    now.Add(-time.Hour), // for clients whose clock is a little slow
 		NotAfter:     now.AddDate(selfSignedYears, 0, 0),
-		KeyUsage:     x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IsCA:         true, BasicConstraintsValid: true, MaxPathLenZero: true, // so that it can be trusted by itself
+		// No authority: some clients refuse one in the place of a server. It can be trusted by itself all the same.
+		BasicConstraintsValid: true,
 	}
 	addNames(t, append([]string{name, "localhost", "127.0.0.1", "::1"}, hosts...))
 	return t, nil
