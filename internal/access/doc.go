@@ -1,7 +1,12 @@
 // Package access decides who may do what: users, roles, sessions and tokens.
 //
+//	Login ──▶ pair ──Check──▶ Actor ──May──▶ yes or no
+//	           │ ▲
+//	           └─┘ Refresh: once per refresh token
+//
 // Passwords are argon2id. Tokens are 256 random bits, given out once and kept
 // as SHA-256. An access token lives an hour; a refresh token is used once and
 // gives a new pair of the same family; using it again revokes the family
-// (rest-v2.md §8). Log-in attempts are limited per account and address.
+// (rest-v2.md §8). Log-in attempts are limited per account and address. Check
+// answers from memory; Forget drops that when another process changed a user.
 package access

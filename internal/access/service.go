@@ -1,0 +1,122 @@
+package access
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Service knows users and their sessions. Its fields are set before its first use; it must not be copied after.
+type Service struct {
+	Users    UserStore
+	Sessions SessionStore
+	Now      func() time.Time
+
+	hasher    hasher
+	accounts  limiter
+	addresses limiter
+	actors    actorCache
+}
+
+const userNameMax = 200 // characters
+
+// NewUser is the input of AddUser.
+type NewUser struct {
+	Name     string // may hold \ @ . and blanks inside
+	Role     Role
+	Company  usage.CompanyID // with a company role, and only there
+	Password string
+}
+
+// AddUser adds an enabled user. Invalid names every field; Conflict: the name is taken.
+func (s *Service) AddUser(ctx context.Context, n NewUser) (User, error) {
+	var fields []fault.Field
+	name := checkUserName(&fields, n.Name)
+	checkRole(&fields, n.Role, n.Company)
+	checkPassword(&fields, n.Password)
+	if err := fault.InvalidFields("the user is not added", fields); err != nil {
+		return User{}, err
+	}
+	hash, err := s.hash(ctx, n.Password)
+	if err != nil {
+		return User{}, err
+	}
+	return s.Users.AddUser(ctx, User{
+		Name: name, Role: n.Role, Company: n.Company, PasswordHash: hash, Enabled: true, CreatedAt: usage.Truncate(s.Now()),
+	})
+}
+
+// checkUserName refuses what cannot be typed or told apart on a screen.
+func checkUserName(fields *[]fault.Field, name string) string {
+	name = strings.TrimSpace(name)
+	text := ""
+	switch {
+	case name == "":
+		text = "is required"
+	case !utf8.ValidString(name):
+		text = "is not UTF-8"
+	case utf8.RuneCountInString(name) > userNameMax:
+		text = "is longer than 200 characters"
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		text = "holds a character that cannot be seen"
+	}
+	if text != "" {
+		*fields = append(*fields, fault.Field{Path: "name", Text: text})
+	}
+	return name
+}
+
+func checkRole(fields *[]fault.Field, role Role, company usage.CompanyID) {
+	switch {
+	case !slices.Contains(Roles(), role):
+		names := make([]string, 0, len(Roles()))
+		for _, r := range Roles() {
+			names = append(names, string(r))
+		}
+		*fields = append(*fields, fault.Field{Path: "role", Text: "is not one of " + strings.Join(names, ", ")})
+	case role.OfCompany() && company == 0:
+		*fields = append(*fields, fault.Field{Path: "company", Text: "is required with the role " + string(role)})
+	case !role.OfCompany() && company != 0:
+		*fields = append(*fields, fault.Field{Path: "company", Text: "goes with a company role only, not with " + string(role)})
+	}
+}
+
+// SetPassword replaces a user's password and ends all its sessions. NotFound, or Invalid with the field.
+func (s *Service) SetPassword(ctx context.Context, id UserID, password string) error {
+	var fields []fault.Field
+	checkPassword(&fields, password)
+	if err := fault.InvalidFields("the password is not changed", fields); err != nil {
+		return err
+	}
+	hash, err := s.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, id, true, func(u *User) { u.PasswordHash = hash })
+}
+
+// SetEnabled enables or disables a user; disabling ends all its sessions. NotFound.
+func (s *Service) SetEnabled(ctx context.Context, id UserID, on bool) error {
+	return s.change(ctx, id, !on, func(u *User) { u.Enabled = on })
+}
+
+func (s *Service) change(ctx context.Context, id UserID, revoke bool, edit func(*User)) error {
+	u, err := s.Users.User(ctx, id)
+	if err != nil {
+		return err
+	}
+	edit(&u)
+	if err := s.Users.UpdateUser(ctx, u, revoke); err != nil {
+		return err
+	}
+	s.Forget()
+	// Whoever locked the account with attempts of their own does not keep its owner out after this.
+	s.accounts.reset(accountKey(u.Name))
+	return nil
+}

@@ -1,0 +1,228 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// Frame runs surfaces: routing, tokens, limits, headers, errors and the log.
+type Frame struct {
+	Surfaces []Surface // the first one also answers for paths that nobody owns
+	// Check gives the actor of an access token; Unauthenticated when there is none.
+	Check func(ctx context.Context, token string) (access.Actor, error)
+	Log   *slog.Logger // what is asked for: answers at Debug, refusals and writes at Info, defects at Error
+}
+
+// Handler builds the handler. It fails when the tables contradict one another.
+func (f *Frame) Handler() (http.Handler, error) {
+	if len(f.Surfaces) == 0 {
+		return nil, fault.New(fault.Internal, "there is no surface")
+	}
+	h := &handler{frame: f, prefix: rand.Text()[:8]}
+	for _, s := range f.Surfaces {
+		for _, route := range s.Routes() {
+			if err := check(route); err != nil {
+				return nil, fault.Wrap(err, fault.Internal, "the route table is wrong: %v", err)
+			}
+			if err := h.router.add(s, route); err != nil {
+				return nil, fault.Wrap(err, fault.Internal, "the route table is wrong: %v", err)
+			}
+		}
+	}
+	return h, nil
+}
+
+func check(route Route) error {
+	if !strings.HasPrefix(route.Pattern, "/") || route.Method == "" {
+		return fmt.Errorf("%q %q is no route", route.Method, route.Pattern)
+	}
+	if (route.Handle == nil) != (route.Served == NotServed) {
+		return fmt.Errorf("%s %s: an endpoint where it is served, and only there", route.Method, route.Pattern)
+	}
+	return nil
+}
+
+type handler struct {
+	frame  *Frame
+	router router
+	prefix string // of request ids: differs from process to process
+	count  atomic.Uint64
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begin := time.Now()
+	c := &call{id: h.prefix + "-" + strconv.FormatUint(h.count.Add(1), 10)}
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	answer, err := h.answer(w, r, c)
+	if err != nil && r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
+		h.log(r, c, record{status: statusClientGone, begin: begin})
+		panic(http.ErrAbortHandler) // the client has gone: nobody is there to tell
+	}
+	send(w, r, answer, err)
+	h.log(r, c, record{status: answer.Status, bytes: len(answer.Body), begin: begin, err: err})
+}
+
+// statusClientGone stands in the log for a request whose client did not wait.
+const statusClientGone = 499
+
+// answer gives what is to be sent. With an error, the answer says it in the surface's envelope.
+func (h *handler) answer(w http.ResponseWriter, r *http.Request, c *call) (answer Raw, err error) {
+	found, s := h.router.find(r.URL.EscapedPath())
+	if s == nil {
+		s = h.frame.Surfaces[0]
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			err = panicked(v)
+		}
+		if err != nil {
+			answer = fail(s, r, err)
+		}
+		if answer.Status == 0 {
+			answer.Status = http.StatusOK
+		}
+	}()
+	t, err := h.target(r, found)
+	if err != nil {
+		return Raw{}, err
+	}
+	s = t.surface
+	if c.actor, err = h.authorize(r, t); err != nil {
+		return Raw{}, err
+	}
+	if t.Served == NotServed {
+		return Raw{}, fault.New(fault.Unsupported, "This resource is not served.")
+	}
+	if err := limitBody(w, r, t); err != nil {
+		return Raw{}, err
+	}
+	value, err := t.Handle(r)
+	if err != nil {
+		return Raw{}, err
+	}
+	if raw, ready := value.(Raw); ready {
+		return raw, nil
+	}
+	return s.Encode(r, value)
+}
+
+// limitBody refuses a body that is announced too long, and cuts one that becomes so.
+func limitBody(w http.ResponseWriter, r *http.Request, t *target) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	limit := t.BodyMax
+	if limit == 0 {
+		limit = BodyMaxDefault
+	}
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close") // the rest of the body is not read
+		return fault.Wrap(&http.MaxBytesError{Limit: limit}, fault.Invalid, "the body is too long")
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	return nil
+}
+
+// target finds the route and tells the request its ids.
+func (h *handler) target(r *http.Request, found match) (*target, error) {
+	if found.node == nil {
+		return nil, fault.New(fault.NotFound, "There is no such resource.")
+	}
+	t := found.node.of(r.Method)
+	if t == nil {
+		allow := found.node.allow()
+		err := NewStatusError(http.StatusMethodNotAllowed, "The method is not allowed here: %s are.", strings.Join(allow, ", "))
+		err.Allow = allow
+		return nil, err
+	}
+	r.Pattern = t.Pattern
+	for i, name := range t.names {
+		r.SetPathValue(name, found.ids[i])
+	}
+	return t, nil
+}
+
+func (h *handler) authorize(r *http.Request, t *target) (access.Actor, error) {
+	if t.Public {
+		return access.Actor{}, nil
+	}
+	token, ok := bearer(r.Header.Get("Authorization"))
+	if !ok {
+		return access.Actor{}, fault.New(fault.Unauthenticated, "The request has no access token.")
+	}
+	actor, err := h.frame.Check(r.Context(), token)
+	if err != nil {
+		return access.Actor{}, err
+	}
+	return actor, t.surface.Admit(actor)
+}
+
+// bearer takes the token out of an Authorization header; the scheme is matched without regard to case (RFC 9110 §11.1).
+func bearer(header string) (token string, ok bool) {
+	scheme, token, _ := strings.Cut(strings.TrimSpace(header), " ")
+	token = strings.TrimSpace(token)
+	return token, token != "" && strings.EqualFold(scheme, "Bearer")
+}
+
+// panicked turns a panic into an Internal fault; http's own way to break off goes on.
+func panicked(v any) error {
+	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(v)
+	}
+	return fault.Wrap(fmt.Errorf("panic: %v\n%s", v, debug.Stack()), fault.Internal, "internal error")
+}
+
+// fail asks the surface for its envelope. A surface that panics even there gets a bare 500.
+func fail(s Surface, r *http.Request, err error) (answer Raw) {
+	defer func() {
+		if recover() != nil {
+			answer = Raw{Status: http.StatusInternalServerError}
+		}
+	}()
+	answer = s.Fail(r, err)
+	if answer.Status == 0 {
+		answer.Status = StatusOf(err)
+	}
+	return answer
+}
+
+// send writes the answer; whether the client still reads is not our concern.
+func send(w http.ResponseWriter, r *http.Request, answer Raw, err error) {
+	h := w.Header()
+	// What concerns companies' figures and tokens is not to be kept by caches on the way.
+	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = noSniff
+	h["X-Request-Id"] = []string{RequestID(r.Context())}
+	if answer.ContentType != "" {
+		h["Content-Type"] = []string{answer.ContentType}
+	}
+	h["Content-Length"] = []string{strconv.Itoa(len(answer.Body))}
+	for name, values := range answer.Header {
+		h[name] = values
+	}
+	if err != nil {
+		addErrorHeaders(h, answer.Status, err)
+	}
+	w.WriteHeader(answer.Status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(answer.Body)
+	}
+}
+
+// Shared header values: never written to.
+var (
+	noStore = []string{"no-store"}
+	noSniff = []string{"nosniff"}
+)

@@ -1,0 +1,50 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// call is what the frame knows of a request; it travels in the request's context.
+type call struct {
+	id    string
+	actor access.Actor
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *call {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c
+	}
+	return &call{}
+}
+
+// Actor gives who asks; the zero actor on a public route.
+func Actor(ctx context.Context) access.Actor { return callOf(ctx).actor }
+
+// RequestID names the request in the log and in the header X-Request-Id.
+func RequestID(ctx context.Context) string { return callOf(ctx).id }
+
+// Address gives the client's address without its port, for log-in limiting.
+func Address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// ReadBody reads the whole body, within the limit of the route.
+func ReadBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Invalid, "the body could not be read to its end")
+	}
+	return body, nil
+}

@@ -1,0 +1,54 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/tallystick/tallystick/internal/access"
+)
+
+// Endpoint answers one request with a value for Surface.Encode, or with a Raw that is ready to be sent.
+type Endpoint func(r *http.Request) (any, error)
+
+// Served says how much of a route there is; the compatibility pages list it.
+type Served string
+
+// The states of a route.
+const (
+	Full      Served = "served"
+	Empty     Served = "empty"      // answered, well-formed, without a source of data
+	NotServed Served = "not served" // Unsupported (501)
+)
+
+// Route is one line of a surface's table.
+type Route struct {
+	Method  string // a GET route answers HEAD, too
+	Pattern string // "/v2/tenants/{ID}"; r.PathValue("ID") gives the segment, unescaped
+	Served  Served
+	Handle  Endpoint // nil where not served
+	Public  bool     // answers without a token
+	BodyMax int64    // bytes; 0: BodyMaxDefault
+}
+
+// BodyMaxDefault bounds the body of a request, in bytes; what is longer is a 413.
+const BodyMaxDefault = 1 << 20
+
+// Raw is an answer that is ready. The frame only reads it: body and header may be shared between requests.
+type Raw struct {
+	Status      int    // 0: 200
+	ContentType string // empty: the body is sent without one
+	Header      http.Header
+	Body        []byte
+}
+
+// Surface is an API: a plug of this socket.
+type Surface interface {
+	// Routes is the whole table, what is not served included.
+	Routes() []Route
+	// Admit says whether an actor may use the surface at all; the error is usually Denied.
+	Admit(actor access.Actor) error
+	// Encode writes the value of an endpoint.
+	Encode(r *http.Request, value any) (Raw, error)
+	// Fail writes an error in the surface's envelope. StatusOf gives its status; the frame adds
+	// WWW-Authenticate, Allow and Retry-After. RequestID names the request where that helps the reader.
+	Fail(r *http.Request, err error) Raw
+}

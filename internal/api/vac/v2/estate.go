@@ -1,0 +1,91 @@
+package v2
+
+import (
+	"context"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// estate is the servers as one request sees them.
+type estate struct {
+	servers []fleet.Server
+}
+
+func (s *Surface) estate(ctx context.Context) (*estate, error) {
+	servers, err := s.Servers.Servers(ctx)
+	return &estate{servers}, err
+}
+
+// siteOf gives the Cloud Connect server on which the company is a tenant: the wire calls it the site.
+func (e *estate) siteOf(c *fleet.Company) *fleet.Server {
+	for _, t := range c.Tenants {
+		for i := range e.servers {
+			server := &e.servers[i]
+			if server.Product == usage.ProductCloudConnect && server.Shared && (t.Server == 0 || t.Server == server.ID) {
+				return server
+			}
+		}
+	}
+	return nil
+}
+
+// has reports whether workloads of this product can belong to the company at all; it spares counting what is surely nothing.
+func (e *estate) has(company usage.CompanyID, p usage.Product) bool {
+	for i := range e.servers {
+		if server := &e.servers[i]; server.Product == p && (server.Shared || server.Company == company) {
+			return true
+		}
+	}
+	return false
+}
+
+// uidOf gives the GUID by which servers and their licenses are joined.
+func uidOf(server *fleet.Server) guid {
+	if server.InstallationID == "" {
+		return zeroUID
+	}
+	return guid(server.InstallationID)
+}
+
+// tenantCounts are the numbers of workloads that the wire shows on a tenant (rest-v2.md §3.1).
+type tenantCounts struct{ virtual, replicas, cloud, servers, workstations int64 }
+
+// countsOf adds up the rows of the usage resources, so that the two cannot disagree (C29).
+func (s *Surface) countsOf(ctx context.Context, e *estate, company usage.CompanyID) (c tenantCounts, err error) {
+	for _, product := range usage.Products() {
+		if !e.has(company, product) {
+			continue
+		}
+		tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: company, Product: product})
+		if err != nil {
+			return c, err
+		}
+		for i := range tally.Rows {
+			c.add(&tally.Rows[i])
+		}
+	}
+	return c, nil
+}
+
+func (c *tenantCounts) add(row *metering.Row) {
+	n := row.Rental.Count + row.New.Count + row.Used.Count
+	switch {
+	case row.Type == "CC_VM_Replica":
+		c.replicas += n
+	case row.Type == "CC_VM_Backup":
+		c.cloud += n
+	case row.Type == "VAC_Server_Agent":
+		c.servers += n
+	case row.Type == "VAC_Workstation_Agent":
+		c.workstations += n
+	case virtual(row.Type):
+		c.virtual += n
+	}
+}
+
+// virtual reports whether a type is a virtual machine that a backup server protects.
+func virtual(id string) bool { return strings.HasPrefix(id, "VBR_") && strings.HasSuffix(id, "_VM") }

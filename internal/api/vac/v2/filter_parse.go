@@ -1,0 +1,427 @@
+package v2
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+)
+
+// expression is a typed, compiled expression over records of one shape.
+type expression struct {
+	kind  kind
+	at    int
+	text  string // of a literal, for coercion
+	fixed bool   // a literal
+	eval  func(reflect.Value) value
+}
+
+// parser is a recursive-descent parser of the filter language:
+//
+//	or      = and { "or" and }
+//	and     = not { "and" not }
+//	not     = "not" not | compare
+//	compare = sum [ ("eq"|"ne"|"gt"|"ge"|"lt"|"le") sum | "in" "(" sum { "," sum } ")" ]
+//	sum     = product { ("add"|"sub") product }
+//	product = primary { ("mul"|"div"|"mod") primary }
+//	primary = literal | path | function "(" [ or { "," or } ] ")" | "(" or ")" | "-" primary
+type parser struct {
+	lexer
+	shape *shape
+	token token
+	depth int
+}
+
+// depthMax bounds nesting, so that a hostile filter cannot exhaust the stack.
+const depthMax = 64
+
+// parseFilter compiles a $filter. Invalid: position and what was expected.
+func parseFilter(text string, s *shape) (func(reflect.Value) bool, error) {
+	p := &parser{lexer: lexer{option: "$filter", text: text}, shape: s}
+	if err := p.advance(); err != nil {
+		return nil, err
+	}
+	e, err := p.or()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.end("and, or, or the end"); err != nil {
+		return nil, err
+	}
+	if e.kind != kindBool {
+		return nil, p.wrong(e.at, "a condition is expected, such as name eq 'x'; this is %s", e.kind)
+	}
+	return func(v reflect.Value) bool { return e.eval(v).truth }, nil
+}
+
+func (p *parser) advance() (err error) {
+	p.token, err = p.next()
+	return err
+}
+
+func (p *parser) end(expected string) error {
+	if p.token.kind != tokenEnd {
+		return p.unexpected(expected)
+	}
+	return nil
+}
+
+func (p *parser) unexpected(expected string) error {
+	found := "the end"
+	if p.token.kind != tokenEnd {
+		found = fmt.Sprintf("%q", p.token.text)
+	}
+	return p.wrong(p.token.at, "expected %s, found %s", expected, found)
+}
+
+// operator gives the operator word that stands here, if it is one of these.
+func (p *parser) operator(words ...string) string {
+	if p.token.kind == tokenWord {
+		for _, w := range words {
+			if strings.EqualFold(p.token.text, w) {
+				return w
+			}
+		}
+	}
+	return ""
+}
+
+func (p *parser) or() (expression, error) {
+	p.depth++
+	defer func() { p.depth-- }()
+	if p.depth > depthMax {
+		return expression{}, p.wrong(p.token.at, "nested more than %d deep", depthMax)
+	}
+	return p.chain(p.and, func(at int, _ string, a, b expression) (expression, error) {
+		return p.logical(at, a, b, true)
+	}, "or")
+}
+
+func (p *parser) and() (expression, error) {
+	return p.chain(p.not, func(at int, _ string, a, b expression) (expression, error) {
+		return p.logical(at, a, b, false)
+	}, "and")
+}
+
+func (p *parser) sum() (expression, error) { return p.chain(p.product, p.arithmetic, "add", "sub") }
+
+func (p *parser) product() (expression, error) {
+	return p.chain(p.primary, p.arithmetic, "mul", "div", "mod")
+}
+
+// chain parses operand { operator operand }, left to right.
+func (p *parser) chain(operand func() (expression, error), join func(int, string, expression, expression) (expression, error), words ...string) (expression, error) {
+	left, err := operand()
+	for err == nil {
+		word, at := p.operator(words...), p.token.at
+		if word == "" {
+			break
+		}
+		if err = p.advance(); err != nil {
+			break
+		}
+		var right expression
+		if right, err = operand(); err == nil {
+			left, err = join(at, word, left, right)
+		}
+	}
+	return left, err
+}
+
+// logical joins with three values: null with an undecided side stays null.
+func (p *parser) logical(at int, a, b expression, or bool) (expression, error) {
+	for _, side := range []expression{a, b} {
+		if side.kind != kindBool && side.kind != kindNull {
+			return expression{}, p.wrong(side.at, "a condition is expected on both sides of and/or; this is %s", side.kind)
+		}
+	}
+	left, right := a.eval, b.eval
+	return expression{kind: kindBool, at: at, eval: func(v reflect.Value) value {
+		x := left(v)
+		if !x.null() && x.truth == or {
+			return x
+		}
+		y := right(v)
+		if !y.null() && y.truth == or || x.null() == y.null() {
+			return y
+		}
+		return value{}
+	}}, nil
+}
+
+func (p *parser) not() (expression, error) {
+	if p.operator("not") == "" {
+		return p.compare()
+	}
+	at := p.token.at
+	p.depth++
+	defer func() { p.depth-- }()
+	if p.depth > depthMax {
+		return expression{}, p.wrong(at, "nested more than %d deep", depthMax)
+	}
+	if err := p.advance(); err != nil {
+		return expression{}, err
+	}
+	e, err := p.not()
+	if err != nil {
+		return expression{}, err
+	}
+	if e.kind != kindBool {
+		return expression{}, p.wrong(e.at, "not needs a condition; this is %s", e.kind)
+	}
+	inner := e.eval
+	return expression{kind: kindBool, at: at, eval: func(v reflect.Value) value {
+		x := inner(v)
+		if !x.null() {
+			x.truth = !x.truth
+		}
+		return x
+	}}, nil
+}
+
+var comparisons = map[string]func(order int) bool{
+	"eq": func(o int) bool { return o == 0 },
+	"ne": func(o int) bool { return o != 0 },
+	"gt": func(o int) bool { return o > 0 },
+	"ge": func(o int) bool { return o >= 0 },
+	"lt": func(o int) bool { return o < 0 },
+	"le": func(o int) bool { return o <= 0 },
+}
+
+func (p *parser) compare() (expression, error) {
+	left, err := p.sum()
+	if err != nil {
+		return left, err
+	}
+	word, at := p.operator("eq", "ne", "gt", "ge", "lt", "le", "in"), p.token.at
+	if word == "" {
+		if p.token.kind == tokenWord && p.operator("and", "or") == "" {
+			return left, p.unexpected("an operator (eq, ne, gt, ge, lt, le, in, and, or, add, sub, mul, div, mod) or the end")
+		}
+		return left, nil
+	}
+	if err := p.advance(); err != nil {
+		return left, err
+	}
+	if word == "in" {
+		return p.in(left)
+	}
+	right, err := p.sum()
+	if err != nil {
+		return left, err
+	}
+	return p.comparison(at, word, left, right)
+}
+
+func (p *parser) comparison(at int, word string, a, b expression) (expression, error) {
+	a, b = coerce(a, b), coerce(b, a)
+	if !comparable2(a.kind, b.kind) {
+		return expression{}, p.wrong(at, "%s cannot be compared with %s", a.kind, b.kind)
+	}
+	left, right, holds := a.eval, b.eval, comparisons[word]
+	equality := word == "eq" || word == "ne"
+	return expression{kind: kindBool, at: a.at, eval: func(v reflect.Value) value {
+		x, y := left(v), right(v)
+		if !equality && (x.null() || y.null()) {
+			return truthValue(false)
+		}
+		return truthValue(holds(compareValues(x, y)))
+	}}, nil
+}
+
+// coerce reads a quoted literal as what the other side is: clients quote times, and GUIDs, and booleans.
+func coerce(e, other expression) expression {
+	if !e.fixed || e.kind != kindString {
+		return e
+	}
+	switch other.kind {
+	case kindTime:
+		if t, ok := parseTimeLiteral(e.text); ok {
+			return fixedExpression(t, e.text, e.at)
+		}
+	case kindBool:
+		if strings.EqualFold(e.text, "true") || strings.EqualFold(e.text, "false") {
+			return fixedExpression(truthValue(strings.EqualFold(e.text, "true")), e.text, e.at)
+		}
+	}
+	return e
+}
+
+func fixedExpression(v value, text string, at int) expression {
+	return expression{kind: v.kind, at: at, text: text, fixed: true, eval: func(reflect.Value) value { return v }}
+}
+
+func comparable2(a, b kind) bool {
+	if a == kindObject || b == kindObject || a == kindList || b == kindList {
+		return false
+	}
+	return a == b || a == kindNull || b == kindNull || a.textual() && b.textual()
+}
+
+// in is "left in (a, b, …)".
+func (p *parser) in(left expression) (expression, error) {
+	if p.token.kind != tokenOpen {
+		return left, p.unexpected("( after in")
+	}
+	var any expression
+	for first := true; first || p.token.kind == tokenComma; first = false {
+		if err := p.advance(); err != nil {
+			return left, err
+		}
+		at := p.token.at
+		item, err := p.sum()
+		if err != nil {
+			return left, err
+		}
+		one, err := p.comparison(at, "eq", left, item)
+		if err != nil {
+			return left, err
+		}
+		if first {
+			any = one
+		} else if any, err = p.logical(at, any, one, true); err != nil {
+			return left, err
+		}
+	}
+	if p.token.kind != tokenClose {
+		return left, p.unexpected("a comma or )")
+	}
+	return any, p.advance()
+}
+
+func (p *parser) arithmetic(at int, word string, a, b expression) (expression, error) {
+	for _, side := range []expression{a, b} {
+		if side.kind != kindNumber && side.kind != kindNull {
+			return expression{}, p.wrong(side.at, "%s needs numbers; this is %s", word, side.kind)
+		}
+	}
+	left, right := a.eval, b.eval
+	return expression{kind: kindNumber, at: at, eval: func(v reflect.Value) value {
+		x, y := left(v), right(v)
+		if x.null() || y.null() {
+			return value{}
+		}
+		return calculate(word, x.number, y.number)
+	}}, nil
+}
+
+// calculate gives null where there is no number, as for a division by zero.
+func calculate(word string, x, y float64) value {
+	var n float64
+	switch word {
+	case "add":
+		n = x + y
+	case "sub":
+		n = x - y
+	case "mul":
+		n = x * y
+	case "div":
+		n = x / y
+	case "mod":
+		n = math.Mod(x, y)
+	}
+	if math.IsNaN(n) || math.IsInf(n, 0) {
+		return value{}
+	}
+	return numberValue(n)
+}
+
+const operandExpected = "a property, a literal, a function or ("
+
+func (p *parser) primary() (expression, error) {
+	t := p.token
+	switch t.kind {
+	case tokenLiteral:
+		return fixedExpression(t.value, t.text, t.at), p.advance()
+	case tokenOpen:
+		return p.group()
+	case tokenMinus:
+		return p.negative()
+	case tokenWord:
+		if p.operator("eq", "ne", "gt", "ge", "lt", "le", "in", "and", "or", "not", "add", "sub", "mul", "div", "mod") != "" {
+			return expression{}, p.unexpected(operandExpected)
+		}
+		if err := p.advance(); err != nil {
+			return expression{}, err
+		}
+		if p.token.kind == tokenOpen {
+			return p.call(t)
+		}
+		return p.path(t)
+	default:
+		return expression{}, p.unexpected(operandExpected)
+	}
+}
+
+func (p *parser) group() (expression, error) {
+	if err := p.advance(); err != nil {
+		return expression{}, err
+	}
+	e, err := p.or()
+	if err != nil {
+		return e, err
+	}
+	if p.token.kind != tokenClose {
+		return e, p.unexpected("and, or, or )")
+	}
+	return e, p.advance()
+}
+
+func (p *parser) negative() (expression, error) {
+	at := p.token.at
+	p.depth++
+	defer func() { p.depth-- }()
+	if p.depth > depthMax {
+		return expression{}, p.wrong(at, "nested more than %d deep", depthMax)
+	}
+	if err := p.advance(); err != nil {
+		return expression{}, err
+	}
+	e, err := p.primary()
+	if err != nil {
+		return e, err
+	}
+	return p.arithmetic(at, "sub", fixedExpression(numberValue(0), "", at), e)
+}
+
+// path resolves a/b/c; each member but the last must be an object.
+func (p *parser) path(t token) (expression, error) {
+	current := p.shape
+	var indices []int
+	at := t.at
+	for part := range strings.SplitSeq(t.text, "/") {
+		f := (*field)(nil)
+		if current != nil {
+			f = current.find(part)
+		}
+		if f == nil {
+			known := "it has no properties"
+			if current != nil {
+				known = "known here: " + current.names()
+			}
+			return expression{}, p.wrong(at, "there is no property %q; %s", part, known)
+		}
+		indices = append(indices, f.index)
+		current = nil
+		if f.kind == kindObject {
+			current = f.nested
+		}
+		at += len(part) + 1
+		if at > t.at+len(t.text) {
+			return p.property(t, f, indices)
+		}
+	}
+	return expression{}, p.wrong(t.at, "a property is expected")
+}
+
+func (p *parser) property(t token, f *field, indices []int) (expression, error) {
+	if f.kind == kindObject || f.kind == kindList {
+		return expression{}, p.wrong(t.at, "%s is %s: only its members, if any, can be compared", t.text, f.kind)
+	}
+	return expression{kind: f.kind, at: t.at, eval: func(v reflect.Value) value {
+		for _, i := range indices {
+			v = v.Field(i)
+		}
+		return valueOf(v)
+	}}, nil
+}

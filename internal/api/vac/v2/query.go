@@ -1,0 +1,286 @@
+package v2
+
+import (
+	"fmt"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// knownOptions are the query options, for the message about an unknown one (rest-v2.md §8).
+const knownOptions = "$filter, $orderby, $top, $skip, $select, $format, $count, $inlinecount, setLinks"
+
+// query is a parsed query string over records of one shape.
+type query struct {
+	filter  func(reflect.Value) bool // nil: all
+	order   []ordering
+	top     int // -1: all
+	skip    int
+	counted bool // $inlinecount=allpages or $count=true
+	view    view
+	// plain holds the other parameters, by lower-case name.
+	plain map[string][]string
+}
+
+type ordering struct {
+	eval       func(reflect.Value) value
+	descending bool
+}
+
+// parseQuery reads the options of a raw query string. collection says whether the answer is a list: an
+// option that only a list has is Invalid elsewhere. All that is wrong is reported at once.
+func parseQuery(raw string, s *shape, collection bool) (query, error) {
+	q := query{top: -1, plain: map[string][]string{}}
+	if raw == "" {
+		return q, nil
+	}
+	r := optionReader{query: &q, shape: s, collection: collection, seen: map[string]bool{}}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair != "" {
+			r.read(pair)
+		}
+	}
+	return q, fault.InvalidFields("The query is not valid.", r.fields)
+}
+
+type optionReader struct {
+	query      *query
+	shape      *shape
+	collection bool
+	seen       map[string]bool
+	fields     []fault.Field
+}
+
+func (r *optionReader) wrong(option, format string, args ...any) {
+	r.fields = append(r.fields, fault.Field{Path: option, Text: fmt.Sprintf(format, args...)})
+}
+
+func (r *optionReader) read(pair string) {
+	rawName, rawText, _ := strings.Cut(pair, "=")
+	name, err := url.QueryUnescape(rawName)
+	if err != nil {
+		r.wrong("query", "%q is not percent-encoded correctly", rawName)
+		return
+	}
+	text, err := url.QueryUnescape(rawText)
+	if err != nil {
+		r.wrong(name, "%q is not percent-encoded correctly: a percent sign itself is written %%25", rawText)
+		return
+	}
+	name = strings.ToLower(strings.TrimSpace(name))
+	if !strings.HasPrefix(name, "$") && name != "setlinks" {
+		r.query.plain[name] = append(r.query.plain[name], text)
+		return
+	}
+	if r.seen[name] {
+		r.wrong(name, "is given twice")
+		return
+	}
+	r.seen[name] = true
+	if err := r.option(name, strings.TrimSpace(text)); err != nil {
+		r.add(name, err)
+	}
+}
+
+func (r *optionReader) add(name string, err error) {
+	if f, ok := err.(*fault.Error); ok && len(f.Fields) > 0 { //nolint:errorlint // our own parser's, never wrapped
+		r.fields = append(r.fields, f.Fields...)
+		return
+	}
+	r.wrong(name, "%s", fault.Text(err))
+}
+
+func (r *optionReader) option(name, text string) (err error) {
+	if !r.collection && slices.Contains([]string{"$filter", "$orderby", "$top", "$skip", "$count", "$inlinecount"}, name) {
+		return fault.New(fault.Invalid, "applies to lists; this is a single object")
+	}
+	q := r.query
+	switch name {
+	case "$filter":
+		q.filter, err = parseFilter(text, r.shape)
+	case "$orderby":
+		q.order, err = parseOrder(text, r.shape)
+	case "$top":
+		q.top, err = wholeNumber(text)
+	case "$skip":
+		q.skip, err = wholeNumber(text)
+	case "$select":
+		q.view.selected, err = parseSelect(text, r.shape)
+	case "$format":
+		err = checkFormat(text)
+	case "$count":
+		q.counted, err = oneOf(text, "true", "false")
+	case "$inlinecount":
+		q.counted, err = oneOf(text, "allpages", "none")
+	case "setlinks":
+		var links bool
+		links, err = oneOf(text, "true", "false")
+		q.view.noLinks = err == nil && !links
+	default:
+		err = fault.New(fault.Invalid, "is not an option; known are %s", knownOptions)
+	}
+	return err
+}
+
+func oneOf(text, yes, no string) (bool, error) {
+	switch {
+	case strings.EqualFold(text, yes):
+		return true, nil
+	case strings.EqualFold(text, no):
+		return false, nil
+	}
+	return false, fault.New(fault.Invalid, "%q is neither %s nor %s", text, yes, no)
+}
+
+func wholeNumber(text string) (int, error) {
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 0 {
+		return 0, fault.New(fault.Invalid, "%q is not a whole number from 0 to 2147483647", text)
+	}
+	return int(n), nil
+}
+
+func checkFormat(text string) error {
+	media, _, _ := strings.Cut(strings.ToLower(text), ";")
+	switch strings.TrimSpace(media) {
+	case "json", "application/json", "text/json", "*/*", "application/*":
+		return nil
+	}
+	return fault.New(fault.Invalid, "%q is not offered; application/json is", text)
+}
+
+func parseOrder(text string, s *shape) ([]ordering, error) {
+	p := &parser{lexer: lexer{option: "$orderby", text: text}, shape: s}
+	var list []ordering
+	for first := true; first || p.token.kind == tokenComma; first = false {
+		if err := p.advance(); err != nil {
+			return nil, err
+		}
+		e, err := p.orderTerm()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	return list, p.end("a comma or the end")
+}
+
+func (p *parser) orderTerm() (ordering, error) {
+	e, err := p.sum()
+	if err != nil {
+		return ordering{}, err
+	}
+	term := ordering{eval: e.eval}
+	switch p.operator("asc", "desc") {
+	case "desc":
+		term.descending = true
+		return term, p.advance()
+	case "asc":
+		return term, p.advance()
+	}
+	if p.token.kind != tokenComma && p.token.kind != tokenEnd {
+		return term, p.unexpected("asc, desc, a comma or the end")
+	}
+	return term, nil
+}
+
+func parseSelect(text string, s *shape) (*selection, error) {
+	chosen := &selection{children: map[string]*selection{}}
+	at := 0
+	l := lexer{option: "$select", text: text}
+	for path := range strings.SplitSeq(text, ",") {
+		lead := len(path) - len(strings.TrimLeft(path, " "))
+		if strings.TrimSpace(path) == "*" {
+			return nil, nil
+		}
+		if err := chosen.add(strings.TrimSpace(path), s, &l, at+lead); err != nil {
+			return nil, err
+		}
+		at += len(path) + 1
+	}
+	return chosen, nil
+}
+
+// add chooses one path; what was chosen as a whole stays whole.
+func (c *selection) add(path string, s *shape, l *lexer, at int) error {
+	part, rest, deeper := strings.Cut(path, "/")
+	f := s.find(part)
+	if f == nil {
+		return l.wrong(min(at, len(l.text)), "there is no property %q; known here: %s, %s", part, s.names(), linksName)
+	}
+	child, known := c.children[f.name]
+	if !deeper {
+		c.children[f.name] = nil
+		return nil
+	}
+	if f.kind != kindObject {
+		return l.wrong(at, "%s has no members", f.name)
+	}
+	if known && child == nil {
+		return nil
+	}
+	if child == nil {
+		child = &selection{children: map[string]*selection{}}
+		c.children[f.name] = child
+	}
+	return child.add(rest, f.nested, l, at+len(part)+1)
+}
+
+// appendAnswer writes a list after filter, orderby, skip and top, in that order (rest-v2.md §2.4).
+func (q *query) appendAnswer(b []byte, s *shape, list reflect.Value) []byte {
+	if q.filter == nil && len(q.order) == 0 && q.skip == 0 && q.top < 0 && !q.counted {
+		return s.appendList(b, list, q.view)
+	}
+	kept := q.kept(list)
+	count := len(kept)
+	kept = kept[min(q.skip, len(kept)):]
+	if q.top >= 0 {
+		kept = kept[:min(q.top, len(kept))]
+	}
+	if q.counted { // as OData v3 writes it: the number is a text
+		b = strconv.AppendInt(append(b, `{"odata.count":"`...), int64(count), 10)
+		b = append(b, `","value":`...)
+	}
+	b = append(b, '[')
+	for i, v := range kept {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = s.appendObject(b, v, q.view)
+	}
+	b = append(b, ']')
+	if q.counted {
+		b = append(b, '}')
+	}
+	return b
+}
+
+func (q *query) kept(list reflect.Value) []reflect.Value {
+	kept := make([]reflect.Value, 0, list.Len())
+	for i := range list.Len() {
+		if v := list.Index(i); q.filter == nil || q.filter(v) {
+			kept = append(kept, v)
+		}
+	}
+	if len(q.order) > 0 {
+		slices.SortStableFunc(kept, q.compare)
+	}
+	return kept
+}
+
+func (q *query) compare(a, b reflect.Value) int {
+	for _, o := range q.order {
+		c := compareValues(o.eval(a), o.eval(b))
+		if o.descending {
+			c = -c
+		}
+		if c != 0 {
+			return c
+		}
+	}
+	return 0
+}

@@ -1,0 +1,165 @@
+package v2
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// group is a resource group of the reference (rest-v2.md §3) with its routes.
+type group struct {
+	name   string
+	routes []api.Route
+}
+
+// Routes is the whole table: every endpoint of the reference, and our aliases.
+func (s *Surface) Routes() []api.Route {
+	var all []api.Route
+	for _, g := range s.groups() {
+		all = append(all, g.routes...)
+	}
+	return all
+}
+
+func get(pattern string, handle api.Endpoint) api.Route {
+	return api.Route{Method: http.MethodGet, Pattern: pattern, Served: api.Full, Handle: handle}
+}
+
+func post(pattern string, handle api.Endpoint) api.Route {
+	return api.Route{Method: http.MethodPost, Pattern: pattern, Served: api.Full, Handle: handle}
+}
+
+// absent lists routes that are not served: methods, a blank, and a pattern below /v2.
+func absent(lines ...string) []api.Route {
+	var routes []api.Route
+	for _, line := range lines {
+		methods, pattern, _ := strings.Cut(line, " ")
+		for method := range strings.SplitSeq(methods, ",") {
+			routes = append(routes, api.Route{Method: method, Pattern: "/v2" + pattern, Served: api.NotServed})
+		}
+	}
+	return routes
+}
+
+func (s *Surface) groups() []group {
+	return []group{
+		{"Authorization", s.authorization()},
+		{"Companies", s.tenants()},
+		{"License usage", s.licenseUsage()},
+		{"Licenses", s.licenses()},
+		{"Backup servers", []api.Route{
+			get("/v2/backupServers", s.listServers),
+			get("/v2/backupServers/{ID}", s.getServer),
+		}},
+		{"Alarms", []api.Route{
+			get("/v2/notifications/alarmTemplates", s.listTemplates),
+			get("/v2/notifications/alarmTemplates/{ID}", s.getTemplate),
+			get("/v2/notifications/alarmTemplates/{ID}/events", s.listTemplateEvents),
+			get("/v2/notifications/events", s.listEvents),
+			get("/v2/notifications/events/{ID}", s.getEvent),
+		}},
+		{"Company resources", companyResources()},
+		{"Repositories and jobs", absent(
+			"GET /backupRepositories", "GET /backupRepositories/{ID}", "GET /jobs", "GET /jobs/{ID}",
+			"POST /jobs/{ID}/start", "POST /jobs/{ID}/stop", "POST /jobs/{ID}/retry", "POST /jobs/{ID}/enable",
+			"POST /jobs/{ID}/disable", "POST /jobs/{ID}/action",
+		)},
+		{"Resellers", resellers()},
+		{"Users", absent("GET /users", "GET /users/{ID}", "GET /users/{ID}/backupResources")},
+		{"Subscription plans", absent("GET /subscriptionPlans", "GET /subscriptionPlans/{ID}")},
+		{"Backup agents and policies", absent(
+			"GET,DELETE /backupAgents/{ID}", "GET /backupAgents", "GET /backupAgents/{ID}/jobs", "GET,DELETE /backupAgents/{ID}/jobs/{jobID}",
+			"POST /backupAgents/{ID}/jobs/{jobID}/start", "POST /backupAgents/{ID}/jobs/{jobID}/stop",
+			"GET,POST /backupPolicies", "GET /backupPolicies/{ID}",
+		)},
+		{"Computers and discovery", absent(
+			"GET /computers", "GET /computers/{ID}", "POST /computers/{ID}/action", "GET /discoveryRules", "GET /discoveryRules/{ID}",
+			"GET /discoveryRules/{ID}/networkSettings", "GET /discoveryRules/{ID}/notificationSettings", "GET /discoveryRules/{ID}/filters",
+		)},
+		{"Cloud Connect infrastructure and miscellaneous", absent(
+			"GET /cloudGatewayPools", "GET /hardwarePlans", "GET /hardwarePlans/{ID}", "GET,POST /failoverPlans", "GET /failoverPlans/{ID}",
+			"POST /failoverPlans/{ID}/start", "POST /failoverPlans/{ID}/undo", "POST /failoverPlans/{ID}/action",
+			"GET /wanAccelerators", "GET /wanAccelerators/{ID}", "GET /vcd/organizations", "GET /vcd/organizations/{ID}",
+			"GET /vcd/organizations/{ID}/dataCenters", "GET /vcd/organizations/{ID}/dataCenters/{dataCenterID}",
+			"GET /misc/usaStates", "GET /misc/countries", "POST /upload/license",
+		)},
+	}
+}
+
+func (s *Surface) authorization() []api.Route {
+	login := post("/token", s.token)
+	login.Public, login.BodyMax = true, tokenBodyMax
+	alias := login
+	alias.Pattern = "/v2/token"
+	return []api.Route{login, alias, post("/v2/accounts/logout", s.logOut), post("/accounts/logout", s.logOut)}
+}
+
+func (s *Surface) tenants() []api.Route {
+	return append([]api.Route{
+		get("/v2/tenants", s.listTenants),
+		get("/v2/tenants/{ID}", s.getTenant),
+		get("/v2/tenants/{ID}/backupServers", s.listTenantServers),
+	}, absent(
+		"POST /tenants", "PUT,DELETE /tenants/{ID}", "POST /tenants/{ID}/enable", "POST /tenants/{ID}/disable",
+		"POST /tenants/{ID}/sendWelcomeEmail", "POST /tenants/{ID}/action",
+	)...)
+}
+
+func (s *Surface) licenseUsage() []api.Route {
+	var routes []api.Route
+	for _, resource := range []struct {
+		name    string
+		product usage.Product
+	}{
+		{"backupServerUsage", usage.ProductVBR},
+		{"cloudConnectUsage", usage.ProductCloudConnect},
+		{"availabilityConsoleUsage", usage.ProductConsole},
+	} {
+		pattern := "/v2/tenants/{ID}/licensing/" + resource.name
+		routes = append(routes, get(pattern, s.usageOf(resource.product)), get(pattern+"/byVCCTenantUid", s.byTenantUID(resource.product)))
+	}
+	return append(routes, absent(
+		"GET /tenants/licensing/reports", "GET /tenants/licensing/reports/latest", "POST /tenants/licensing/reports/finalization",
+	)...)
+}
+
+func (s *Surface) licenses() []api.Route {
+	return append([]api.Route{
+		get("/v2/licensing/backupserverLicenses", s.listLicenses),
+		get("/v2/licensing/backupserverLicenses/{ID}", s.getLicense),
+		get("/v2/backupLicenses/{ID}", s.getLicense),
+	}, absent(
+		"PUT,PATCH,DELETE /licensing/backupserverLicenses/{ID}", "POST /licensing/backupserverLicenses/{ID}/update",
+		"GET /licensing/cloudconnectLicenses", "GET,PUT,PATCH,DELETE /licensing/cloudconnectLicenses/{ID}",
+		"POST /licensing/cloudconnectLicenses/{ID}/update",
+		"GET,PATCH /licenseSettings", "POST /licenseSettings/action",
+	)...)
+}
+
+func companyResources() []api.Route {
+	return absent(
+		"GET,POST /tenants/{ID}/backupResources", "GET,PUT,DELETE /tenants/{ID}/backupResources/{resourceID}",
+		"GET,POST /tenants/{ID}/replicaResources", "GET,PUT,DELETE /tenants/{ID}/replicaResources/{resourceID}",
+		"GET /tenants/{ID}/replicaResources/networkExtensionAppliance",
+		"GET,PUT /tenants/{ID}/replicaResources/networkExtensionAppliance/{applianceID}",
+		"GET,POST /tenants/{ID}/vcdResources", "GET,PUT,DELETE /tenants/{ID}/vcdResources/{resourceID}",
+		"GET /tenants/{ID}/vcdResources/networkExtensionAppliance",
+		"GET,PUT /tenants/{ID}/vcdResources/networkExtensionAppliance/{applianceID}",
+		"GET /tenants/{ID}/locations", "GET /tenants/{ID}/locations/{locationID}",
+		"GET /tenants/{ID}/subscriptionPlan", "PUT /tenants/{ID}/subscriptionPlan/{planID}",
+	)
+}
+
+func resellers() []api.Route {
+	return absent(
+		"GET,POST /resellers", "GET,PUT,DELETE /resellers/{ID}",
+		"POST /resellers/{ID}/enable", "POST /resellers/{ID}/disable", "POST /resellers/{ID}/sendWelcomeEmail",
+		"GET,POST /resellers/{ID}/siteScopes", "GET,PUT,DELETE /resellers/{ID}/siteScopes/{scopeID}",
+		"GET /resellers/{ID}/availableClients", "GET,POST,DELETE /resellers/{ID}/managedClients",
+		"GET,POST /resellers/{ID}/backupResources", "GET,PUT,DELETE /resellers/{ID}/backupResources/{resourceID}",
+		"GET,POST /resellers/{ID}/replicaResources", "GET,PUT,DELETE /resellers/{ID}/replicaResources/{resourceID}",
+		"GET,POST /resellers/{ID}/vcdResources", "GET,DELETE /resellers/{ID}/vcdResources/{resourceID}",
+	)
+}

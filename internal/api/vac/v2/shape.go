@@ -1,0 +1,239 @@
+package v2
+
+import (
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// shape is what is known of a wire struct: its properties in wire order. It
+// writes the struct as JSON, and it is what a path in $filter, $orderby or
+// $select is looked up in, so that no property can be written and not asked for.
+type shape struct {
+	fields []field
+}
+
+type field struct {
+	name   string
+	index  int
+	kind   kind
+	nested *shape // with kindObject, and with kindList where the elements are objects
+}
+
+// linksName is the property that setLinks=false leaves out (rest-v2.md §2.4).
+const linksName = "_links"
+
+// scalar is a wire value with a form of its own.
+type scalar interface {
+	appendJSON(b []byte) []byte
+	value() value
+}
+
+func shapeOf[T any]() *shape { return newShape(reflect.TypeFor[T]()) }
+
+func newShape(t reflect.Type) *shape {
+	s := &shape{}
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		f := field{name: name, index: i}
+		f.kind, f.nested = kindOfType(t.Field(i).Type)
+		s.fields = append(s.fields, f)
+	}
+	return s
+}
+
+func kindOfType(t reflect.Type) (kind, *shape) {
+	if t.Kind() == reflect.Pointer {
+		return kindOfType(t.Elem())
+	}
+	if t.Implements(reflect.TypeFor[scalar]()) {
+		zero, _ := reflect.Zero(t).Interface().(scalar)
+		return zero.value().kind, nil
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		return kindBool, nil
+	case reflect.Int, reflect.Int64:
+		return kindNumber, nil
+	case reflect.Struct:
+		return kindObject, newShape(t)
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Struct {
+			return kindList, newShape(t.Elem())
+		}
+		return kindList, nil
+	default:
+		return kindString, nil
+	}
+}
+
+// find looks a property up; letter case does not matter.
+func (s *shape) find(name string) *field {
+	for i := range s.fields {
+		if strings.EqualFold(s.fields[i].name, name) {
+			return &s.fields[i]
+		}
+	}
+	return nil
+}
+
+func (s *shape) names() string {
+	names := make([]string, 0, len(s.fields))
+	for i := range s.fields {
+		if s.fields[i].kind != kindList && s.fields[i].name != linksName {
+			names = append(names, s.fields[i].name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// valueOf reads a scalar property.
+func valueOf(v reflect.Value) value {
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return value{}
+		}
+		v = v.Elem()
+	}
+	switch x := v.Interface().(type) {
+	case scalar:
+		return x.value()
+	case usage.Units:
+		return value{kind: kindNumber, number: float64(x) / float64(usage.One)}
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		return value{kind: kindBool, truth: v.Bool()}
+	case reflect.Int, reflect.Int64:
+		return value{kind: kindNumber, number: float64(v.Int())}
+	default:
+		return value{kind: kindString, text: v.String()}
+	}
+}
+
+// view says which properties are written: $select and setLinks.
+type view struct {
+	selected *selection // nil: all
+	noLinks  bool
+}
+
+// selection is a tree of chosen properties; a nil child means the whole property.
+type selection struct{ children map[string]*selection }
+
+func (w view) inner(s *selection) view { return view{selected: s, noLinks: w.noLinks} }
+
+func (s *shape) appendObject(b []byte, v reflect.Value, w view) []byte {
+	b = append(b, '{')
+	first := true
+	for i := range s.fields {
+		f := &s.fields[i]
+		var child *selection
+		if w.selected != nil {
+			chosen, ok := w.selected.children[f.name]
+			if !ok {
+				continue
+			}
+			child = chosen
+		}
+		if w.noLinks && f.name == linksName {
+			continue
+		}
+		if !first {
+			b = append(b, ',')
+		}
+		first = false
+		b = append(append(append(b, '"'), f.name...), '"', ':')
+		b = appendAny(b, v.Field(f.index), f.nested, w.inner(child))
+	}
+	return append(b, '}')
+}
+
+func (s *shape) appendList(b []byte, list reflect.Value, w view) []byte {
+	b = append(b, '[')
+	for i := range list.Len() {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendAny(b, list.Index(i), s, w)
+	}
+	return append(b, ']')
+}
+
+func appendAny(b []byte, v reflect.Value, nested *shape, w view) []byte {
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return append(b, "null"...)
+		}
+		v = v.Elem()
+	}
+	switch x := v.Interface().(type) {
+	case scalar:
+		return x.appendJSON(b)
+	case usage.Units:
+		return x.Append(b)
+	case string:
+		return append(b, quote(x)...)
+	case bool:
+		return strconv.AppendBool(b, x)
+	}
+	switch v.Kind() {
+	case reflect.Int, reflect.Int64:
+		return strconv.AppendInt(b, v.Int(), 10)
+	case reflect.Slice:
+		return nested.appendList(b, v, w)
+	case reflect.Struct:
+		return nested.appendObject(b, v, w)
+	default:
+		return append(b, quote(v.String())...)
+	}
+}
+
+// quote writes a JSON string; plain text, the usual case, takes no detour through encoding/json.
+func quote(s string) []byte {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		c := s[i]
+		plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+	}
+	if plain {
+		b := make([]byte, 0, len(s)+2)
+		return append(append(append(b, '"'), s...), '"')
+	}
+	b, err := json.Marshal(s)
+	if err != nil { // cannot happen: a string always has a JSON form
+		panic(err)
+	}
+	return b
+}
+
+// The wire's own scalars.
+type (
+	guid    string    // compared without regard to case
+	edition string    // compared without regard to blanks: "Enterprise Plus" is "EnterprisePlus" (rest-v2.md §6)
+	isoTime time.Time // seconds and Z; the zero time is the wire's "never" (rest-v2.md §2.3)
+	ticks   time.Time // seven digits of fraction and Z, as alarms have them (rest-v2.md §3.5)
+)
+
+func (g guid) appendJSON(b []byte) []byte { return append(b, quote(string(g))...) }
+func (g guid) value() value               { return value{kind: kindGUID, text: strings.ToLower(string(g))} }
+
+func (e edition) appendJSON(b []byte) []byte { return append(b, quote(string(e))...) }
+func (e edition) value() value               { return value{kind: kindEdition, text: string(e)} }
+
+func (t isoTime) appendJSON(b []byte) []byte {
+	if time.Time(t).IsZero() {
+		return append(b, `"0001-01-01T00:00:00"`...)
+	}
+	return time.Time(t).UTC().AppendFormat(b, `"2006-01-02T15:04:05Z"`)
+}
+
+func (t isoTime) value() value { return value{kind: kindTime, time: time.Time(t)} }
+
+func (t ticks) appendJSON(b []byte) []byte {
+	return time.Time(t).UTC().AppendFormat(b, `"2006-01-02T15:04:05.0000000Z"`)
+}
+func (t ticks) value() value { return value{kind: kindTime, time: time.Time(t)} }

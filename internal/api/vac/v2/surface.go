@@ -1,0 +1,122 @@
+package v2
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// Companies finds companies; fleet.CompanyStore is one.
+type Companies interface {
+	Company(ctx context.Context, id usage.CompanyID) (fleet.Company, error)
+	Companies(ctx context.Context) ([]fleet.Company, error)
+}
+
+// Servers finds servers; fleet.ServerStore is one.
+type Servers interface {
+	Server(ctx context.Context, id usage.ServerID) (fleet.Server, error)
+	Servers(ctx context.Context) ([]fleet.Server, error)
+}
+
+// Ledger gives figures and readings; *ledger.Ledger is one. For a query without
+// times the same pointer must mean the same answer.
+type Ledger interface {
+	Usage(ctx context.Context, q ledger.Query) (*metering.Tally, error)
+	Readings(ctx context.Context, only ...usage.ServerID) ([]ledger.ServerReadings, error)
+}
+
+// Alarms gives events; alarm.Store is one.
+type Alarms interface {
+	Events(ctx context.Context, template alarm.TemplateID) ([]alarm.Event, error)
+	Event(ctx context.Context, id int64) (alarm.Event, error)
+}
+
+// Options are what the surface stands on.
+type Options struct {
+	Companies Companies
+	Servers   Servers
+	Ledger    Ledger
+	Alarms    Alarms
+	Access    Access
+	Profile   Profile // empty: 3.0
+	PublicURL string  // what links begin with; empty: the request's host
+	Now       func() time.Time
+}
+
+// Surface is the v2 API.
+type Surface struct {
+	Options
+	rendered sync.Map // usageKey -> *renderedUsage
+	uids     sync.Map // lower-case GUID -> usage.CompanyID; both never change, so neither does the pair
+}
+
+// New returns the surface. Invalid: an unknown profile.
+func New(o Options) (*Surface, error) {
+	if o.Profile == "" {
+		o.Profile = Profile30
+	}
+	if !o.Profile.Known() {
+		return nil, fault.InvalidFields("API v2 cannot start", []fault.Field{{Path: "--profile", Text: "is 3.0 or 6.0"}})
+	}
+	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
+	return &Surface{Options: o}, nil
+}
+
+// Admit lets portal administrators in, and nobody else (rest-v2.md §1.4).
+func (s *Surface) Admit(actor access.Actor) error {
+	if actor.Role != access.PortalAdministrator {
+		return fault.New(fault.Denied, "API v2 is open to portal administrators only.")
+	}
+	return nil
+}
+
+// answer is what an endpoint gives: a struct of the shape, or a slice of such.
+type answer struct {
+	shape *shape
+	value any
+}
+
+const contentType = "application/json; charset=utf-8"
+
+// Encode writes an answer as the query options say.
+func (s *Surface) Encode(r *http.Request, v any) (api.Raw, error) {
+	if text, ok := v.(string); ok { // what an action answers
+		return jsonRaw(quote(text)), nil
+	}
+	a, ok := v.(answer)
+	if !ok {
+		return api.Raw{}, fault.New(fault.Internal, "an endpoint of v2 gave a %T", v)
+	}
+	value := reflect.ValueOf(a.value)
+	collection := value.Kind() == reflect.Slice
+	q, err := parseQuery(r.URL.RawQuery, a.shape, collection)
+	if err != nil {
+		return api.Raw{}, err
+	}
+	if collection {
+		return jsonRaw(q.appendAnswer(nil, a.shape, value)), nil
+	}
+	return jsonRaw(a.shape.appendObject(nil, value, q.view)), nil
+}
+
+func jsonRaw(body []byte) api.Raw { return api.Raw{ContentType: contentType, Body: body} }
+
+// base is what absolute links begin with.
+func (s *Surface) base(r *http.Request) string {
+	if s.PublicURL != "" {
+		return s.PublicURL + "/v2"
+	}
+	return "https://" + r.Host + "/v2"
+}

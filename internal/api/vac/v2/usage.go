@@ -1,0 +1,225 @@
+package v2
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+type usageKey struct {
+	company usage.CompanyID
+	product usage.Product
+}
+
+// renderedUsage is the answer for *now* in its bytes: right for as long as the
+// ledger gives the same tally, and then the company is still there, too.
+type renderedUsage struct {
+	tally  *metering.Tally
+	body   []byte
+	header http.Header // without X-Usage-At
+}
+
+// usageOf is the endpoint of a usage resource (rest-v2.md §3.2).
+func (s *Surface) usageOf(product usage.Product) api.Endpoint {
+	return func(r *http.Request) (any, error) {
+		if r.URL.RawQuery == "" {
+			return s.usageNow(r, product)
+		}
+		q, err := parseQuery(r.URL.RawQuery, usageShape(s.Profile), true)
+		at, errAt := asOf(q.plain)
+		if err := joinInvalid(err, errAt); err != nil {
+			return nil, err
+		}
+		company, err := s.company(r)
+		if err != nil {
+			return nil, err
+		}
+		tally, err := s.Ledger.Usage(r.Context(), ledger.Query{Company: company.ID, Product: product, At: at})
+		if err != nil {
+			return nil, err
+		}
+		if at.IsZero() {
+			at = s.Now()
+		}
+		shape, rows := wireRows(tally, s.Profile)
+		raw := jsonRaw(q.appendAnswer(nil, shape, rows))
+		raw.Header = withTime(usageHeader(tally), at)
+		return raw, nil
+	}
+}
+
+// byTenantUID is the same, addressed by GUID only: profile 6.0 has it.
+func (s *Surface) byTenantUID(product usage.Product) api.Endpoint {
+	endpoint := s.usageOf(product)
+	return func(r *http.Request) (any, error) {
+		if s.Profile != Profile60 {
+			return nil, fault.New(fault.NotFound, "byVCCTenantUid belongs to profile 6.0; this console answers as 3.0.")
+		}
+		if _, number := companyNumber(r.PathValue("ID")); number {
+			return nil, fault.New(fault.NotFound, "byVCCTenantUid is addressed by the tenant's GUID.")
+		}
+		return endpoint(r)
+	}
+}
+
+// usageNow answers from the rendered bytes where the tally is still the same one.
+func (s *Surface) usageNow(r *http.Request, product usage.Product) (any, error) {
+	ref := r.PathValue("ID")
+	id, ok := s.knownCompany(ref)
+	if ok {
+		if e, ok := s.rendered.Load(usageKey{id, product}); ok {
+			tally, err := s.Ledger.Usage(r.Context(), ledger.Query{Company: id, Product: product})
+			if err != nil {
+				return nil, err
+			}
+			if entry, _ := e.(*renderedUsage); entry.tally == tally {
+				return entry.raw(s.Now()), nil
+			}
+		}
+	}
+	entry, err := s.render(r, product)
+	if err != nil {
+		return nil, err
+	}
+	return entry.raw(s.Now()), nil
+}
+
+func (s *Surface) render(r *http.Request, product usage.Product) (*renderedUsage, error) {
+	company, err := s.company(r)
+	if err != nil {
+		return nil, err
+	}
+	tally, err := s.Ledger.Usage(r.Context(), ledger.Query{Company: company.ID, Product: product})
+	if err != nil {
+		return nil, err
+	}
+	// Asked again: a company that was removed before the tally was counted must not be answered for by its pointer.
+	if _, err := s.company(r); err != nil {
+		return nil, err
+	}
+	entry := &renderedUsage{tally, AppendUsageRows(nil, tally, s.Profile), usageHeader(tally)}
+	s.rendered.Store(usageKey{company.ID, product}, entry)
+	return entry, nil
+}
+
+func (e *renderedUsage) raw(now time.Time) api.Raw {
+	return api.Raw{ContentType: contentType, Body: e.body, Header: withTime(e.header, now)}
+}
+
+// The headers of the usage resources (product.md §2).
+const (
+	headerAt       = "X-Usage-At"
+	headerAsOf     = "X-Usage-As-Of"
+	headerComplete = "X-Usage-Complete"
+	headerMissing  = "X-Usage-Missing"
+	headerUnits    = "X-Usage-Units"
+)
+
+const timeLayout = "2006-01-02T15:04:05.999999Z"
+
+func withTime(h http.Header, at time.Time) http.Header {
+	all := make(http.Header, len(h)+1)
+	for name, values := range h {
+		all[name] = values
+	}
+	all[headerAt] = []string{at.UTC().Format(timeLayout)}
+	return all
+}
+
+func usageHeader(t *metering.Tally) http.Header {
+	h := http.Header{headerComplete: {"false"}}
+	if t.Complete {
+		h.Set(headerComplete, "true")
+	}
+	if t.AsOf != nil {
+		h.Set(headerAsOf, t.AsOf.UTC().Format(timeLayout))
+	}
+	if m := missing(t); m != "" {
+		h.Set(headerMissing, m)
+	}
+	if u := unitKinds(t); u != "" {
+		h.Set(headerUnits, u)
+	}
+	return h
+}
+
+// missingMax is how many names X-Usage-Missing holds before it ends with "…".
+const missingMax = 10
+
+// missing names the unknown servers, then the stale ones; each percent-encoded, so that a comma only separates.
+func missing(t *metering.Tally) string {
+	var names []string
+	for _, wanted := range []func(*metering.Source) bool{
+		func(s *metering.Source) bool { return s.Unknown },
+		func(s *metering.Source) bool { return s.Stale && !s.Unknown },
+	} {
+		for i := range t.Servers {
+			if wanted(&t.Servers[i]) {
+				names = append(names, url.PathEscape(t.Servers[i].Name))
+			}
+		}
+	}
+	if len(names) > missingMax {
+		names = append(names[:missingMax], url.PathEscape("…"))
+	}
+	return strings.Join(names, ",")
+}
+
+// asOf reads the parameter of that name; what looks like it and is not is refused, so that nobody takes
+// today's figure for another day's (rest-v2.md §8).
+func asOf(plain map[string][]string) (time.Time, error) {
+	var fields []fault.Field
+	for name := range plain {
+		if name != "asof" && strings.NewReplacer("_", "", "-", "", ".", "", " ", "").Replace(name) == "asof" {
+			fields = append(fields, fault.Field{Path: name, Text: "is not a parameter: asOf is meant?"})
+		}
+	}
+	at, err := asOfTime(plain["asof"])
+	if err != nil {
+		fields = append(fields, fault.Field{Path: "asOf", Text: fault.Text(err)})
+	}
+	return at, fault.InvalidFields("The query is not valid.", fields)
+}
+
+func asOfTime(values []string) (time.Time, error) {
+	switch len(values) {
+	case 0:
+		return time.Time{}, nil
+	case 1:
+	default:
+		return time.Time{}, fault.New(fault.Invalid, "is given twice")
+	}
+	text := strings.ToUpper(strings.TrimSpace(values[0]))
+	if i := strings.LastIndexByte(text, ' '); i > 0 { // a "+" that the query string made a blank
+		text = text[:i] + "+" + text[i+1:]
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || at.Year() < 1 {
+		return time.Time{}, fault.New(fault.Invalid,
+			"%q is not a time in the form of RFC 3339: 2026-10-31T23:59:59Z or 2026-10-31T23:59:59+01:00", values[0])
+	}
+	if at.IsZero() { // the zero time means "now" further down
+		at = at.Add(time.Microsecond)
+	}
+	return usage.Truncate(at), nil
+}
+
+// joinInvalid makes one error of two lists of wrong fields.
+func joinInvalid(errs ...error) error {
+	var fields []fault.Field
+	message := ""
+	for _, err := range errs {
+		if f, ok := err.(*fault.Error); ok { //nolint:errorlint // made by parseQuery and asOf, never wrapped
+			message = f.Message
+			fields = append(fields, f.Fields...)
+		}
+	}
+	return fault.InvalidFields(message, fields)
+}

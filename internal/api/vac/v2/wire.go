@@ -1,0 +1,165 @@
+package v2
+
+// The wire structs of the resources, properties in wire order (rest-v2.md §3).
+
+type link struct {
+	Href string `json:"href"`
+}
+
+type relation struct {
+	Rel    string `json:"rel"`
+	Method string `json:"method"`
+	Href   string `json:"href"`
+}
+
+// tenant is a company (rest-v2.md §3.1).
+type tenant struct {
+	ID                          int64       `json:"id"`
+	Name                        string      `json:"name"`
+	InstanceUID                 guid        `json:"instanceUid"`
+	CloudConnectAgentUID        guid        `json:"cloudConnectAgentUid"`
+	SiteName                    string      `json:"siteName"`
+	VCDOrganizationUID          *guid       `json:"vcdOrganizationUid"`
+	TenantType                  string      `json:"tenantType"`
+	Description                 string      `json:"description"`
+	Title                       string      `json:"title"`
+	FirstName                   string      `json:"firstName"`
+	LastName                    string      `json:"lastName"`
+	UserName                    string      `json:"userName"`
+	EmailAddress                string      `json:"emailAddress"`
+	IsEnabled                   bool        `json:"isEnabled"`
+	TaxID                       *string     `json:"taxId"`
+	Telephone                   *string     `json:"telephone"`
+	Country                     string      `json:"country"`
+	City                        *string     `json:"city"`
+	Street                      *string     `json:"street"`
+	USState                     *int        `json:"usState"`
+	ZipCode                     *string     `json:"zipCode"`
+	Domain                      *string     `json:"domain"`
+	CompanyID                   *string     `json:"companyId"`
+	Notes                       *string     `json:"notes"`
+	BackupProtectionEnabled     bool        `json:"backupProtectionEnabled"`
+	BackupProtectionPeriod      int         `json:"backupProtectionPeriod"`
+	NetworkFailoverEnabled      bool        `json:"networkFailoverResourcesEnabled"`
+	NumberOfPublicIP            int         `json:"numberOfPublicIp"`
+	PublicIPEnabled             bool        `json:"publicIpEnabled"`
+	MaxConcurrentTasks          int         `json:"maxConcurrentTasks"`
+	BandwidthThrottling         bool        `json:"bandwidthThrottlingEnabled"`
+	AllowedBandwidth            int         `json:"allowedBandwidth"`
+	AllowedBandwidthUnits       string      `json:"allowedBandwidthUnits"`
+	GatewayPools                []link      `json:"gatewayPools"` // always empty
+	GatewayFailoverEnabled      bool        `json:"gatewayFailoverEnabled"`
+	VMsBackedUp                 int64       `json:"vMsBackedUp"`
+	VMsReplicated               int64       `json:"vMsReplicated"`
+	VMsBackedUpToCloud          int64       `json:"vMsBackedUpToCloud"`
+	ManagedPhysicalWorkstations int64       `json:"managedPhysicalWorkstations"`
+	ManagedCloudWorkstations    int64       `json:"managedCloudWorkstations"`
+	ManagedPhysicalServers      int64       `json:"managedPhysicalServers"`
+	ManagedCloudServers         int64       `json:"managedCloudServers"`
+	ExpirationEnabled           bool        `json:"expirationEnabled"`
+	ExpirationDate              *isoTime    `json:"expirationDate"`
+	Actions                     []string    `json:"actions"`
+	Links                       tenantLinks `json:"_links"`
+}
+
+type tenantLinks struct {
+	Self             link   `json:"self"`
+	BackupResources  []link `json:"backupResources"`
+	Locations        []link `json:"locations"`
+	ReplicaResources []link `json:"replicaResources"`
+	Users            []link `json:"users"`
+}
+
+// backupServer is a server that protects (rest-v2.md §3.4).
+type backupServer struct {
+	ID             int64       `json:"id"`
+	Name           string      `json:"name"`
+	SiteName       string      `json:"siteName"`
+	ServerUID      guid        `json:"serverUid"`
+	AgentUID       guid        `json:"agentUid"`
+	IsCloudConnect bool        `json:"isCloudConnect"`
+	Links          serverLinks `json:"_links"`
+}
+
+type serverLinks struct {
+	Self               link   `json:"self"`
+	BackupRepositories []link `json:"backupRepositories"`
+	Jobs               []link `json:"jobs"`
+}
+
+// serverLicense is the license of a backup server (rest-v2.md §3.3.1).
+type serverLicense struct {
+	ID                        guid         `json:"id"`
+	ContactPerson             string       `json:"contactPerson"`
+	LicenseAdministratorEmail string       `json:"licenseAdministratorEmail"`
+	LicenseeEmail             string       `json:"licenseeEmail"`
+	Edition                   edition      `json:"edition"`
+	LicensedTo                string       `json:"licensedTo"`
+	LicenseType               string       `json:"licenseType"`
+	Status                    string       `json:"status"`
+	SupportID                 string       `json:"supportID"`
+	LicenseExpirationDate     isoTime      `json:"licenseExpirationDate"`
+	SupportExpirationDate     isoTime      `json:"supportExpirationDate"`
+	LicensedSockets           int64        `json:"licensedSockets"`
+	UsedSockets               int64        `json:"usedSockets"`
+	LicensedVMs               int64        `json:"licensedVMs"`
+	UsedVMs                   int64        `json:"usedVMs"`
+	BackupServerName          string       `json:"backupServerName"`
+	CompanyName               string       `json:"companyName"`
+	LocationName              string       `json:"locationName"`
+	NewVMs                    int64        `json:"newVMs"`
+	TotalInstances            int64        `json:"totalInstances"`
+	UsedInstances             int64        `json:"usedInstances"`
+	Links                     licenseLinks `json:"_links"`
+}
+
+type licenseLinks struct {
+	Self          link   `json:"self"`
+	BackupServers []link `json:"backupServers"`
+}
+
+// alarmTemplate is a kind of alarm; "predifined" is the wire's own spelling (rest-v2.md §3.5).
+type alarmTemplate struct {
+	ID         int64      `json:"id"`
+	Name       string     `json:"name"`
+	Category   string     `json:"category"`
+	InternalID int64      `json:"internalId"`
+	Knowledge  knowledge  `json:"knowledge"`
+	Predefined bool       `json:"predifined"`
+	Enabled    bool       `json:"enabled"`
+	Links      []relation `json:"_links"`
+}
+
+type knowledge struct {
+	Summary    string `json:"summary"`
+	Cause      string `json:"cause"`
+	Resolution string `json:"resolution"`
+}
+
+// alarmEvent is one alarm with its latest activation (rest-v2.md §3.5).
+type alarmEvent struct {
+	ID             int64      `json:"id"`
+	AlarmTemplate  int64      `json:"alarmTemplateId"`
+	RepeatCount    int64      `json:"repeatCount"`
+	CompanyID      int64      `json:"companyId"`
+	LocationID     int64      `json:"locationId"`
+	ComputerName   string     `json:"computerName"`
+	ObjectName     string     `json:"objectName"`
+	LastActivation activation `json:"lastActivation"`
+	Links          []relation `json:"_links"`
+}
+
+type activation struct {
+	Time    ticks  `json:"time"`
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	Remark  string `json:"remark"`
+}
+
+var (
+	shapeOfTenant   = shapeOf[tenant]()
+	shapeOfServer   = shapeOf[backupServer]()
+	shapeOfLicense  = shapeOf[serverLicense]()
+	shapeOfTemplate = shapeOf[alarmTemplate]()
+	shapeOfEvent    = shapeOf[alarmEvent]()
+)
