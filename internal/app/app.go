@@ -1,0 +1,168 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"time"
+	_ "time/tzdata" // months turn in configured zones, also on machines without a zone database
+
+	"github.com/google/uuid"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/collect"
+	"github.com/tallystick/tallystick/internal/core/catalog"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/secret"
+	"github.com/tallystick/tallystick/internal/store"
+)
+
+// The files of a data directory.
+const (
+	databaseFile = "tallystick.db"
+	keyFile      = "secret.key"
+	tlsDir       = "tls"
+)
+
+// Options say where the data lies.
+type Options struct {
+	DataDir string
+	Create  bool             // begin a new ledger where there is none
+	Now     func() time.Time // nil: the machine's clock
+	NewUID  func() string    // nil: random GUIDs
+	Log     *slog.Logger     // nil: nowhere
+	// RequestTimeout bounds one request to a server that we read; 0: a minute.
+	RequestTimeout time.Duration
+}
+
+// App is the services over one store.
+type App struct {
+	Store  store.Store
+	Fleet  *fleet.Directory
+	Ledger *ledger.Ledger
+	Alarms *alarm.Service
+	Access *access.Service
+	Now    func() time.Time
+
+	dir        string
+	log        *slog.Logger
+	collectors []collect.Collector
+	runner     *collect.Runner
+
+	boxMu sync.Mutex
+	box   *secret.Box
+}
+
+// Open opens the store of a data directory and wires the services. NotFound:
+// there is no ledger and none is to be created.
+func Open(ctx context.Context, o Options) (*App, error) {
+	o = o.withDefaults()
+	path := filepath.Join(o.DataDir, databaseFile)
+	if _, err := os.Stat(path); !o.Create && errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.NotFound, "there is no ledger in %s: begin one with company add or serve, or name its directory with --data", o.DataDir)
+	}
+	opened, err := openSQLite(ctx, path, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	a, err := wire(ctx, o, opened)
+	if err != nil {
+		return nil, errors.Join(err, opened.Close())
+	}
+	return a, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewUID == nil {
+		o.NewUID = uuid.NewString
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+func wire(ctx context.Context, o Options, s store.Store) (*App, error) {
+	a := &App{Store: s, Now: o.Now, dir: o.DataDir, log: o.Log}
+	a.Ledger = &ledger.Ledger{Store: s, Now: o.Now}
+	a.Fleet = &fleet.Directory{Companies: s, Servers: s, Policy: s, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}
+	a.Alarms = &alarm.Service{Store: s, Ledger: a.Ledger, Servers: s, Companies: s, Now: o.Now}
+	a.Access = newAccess(s, o.Now)
+	a.collectors = collectors(o)
+	a.runner = a.newRunner()
+	// The catalogue that counts is a dated fact, so that an update of this program does not move the past (C38).
+	if err := a.Fleet.SetCatalog(ctx, catalog.Latest().Version()); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Close logs out of all servers and ends the store.
+func (a *App) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), logoutTimeout)
+	defer cancel()
+	for _, c := range a.collectors {
+		c.Release(ctx, 0)
+	}
+	return a.Store.Close()
+}
+
+// logoutTimeout bounds how long ending waits for servers that do not answer.
+const logoutTimeout = 2 * time.Second
+
+// secrets opens the key file, once; a new one is made only while nothing is sealed yet.
+func (a *App) secrets(ctx context.Context) (*secret.Box, error) {
+	a.boxMu.Lock()
+	defer a.boxMu.Unlock()
+	if a.box != nil {
+		return a.box, nil
+	}
+	servers, err := a.Store.Servers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sealed := false
+	for i := range servers {
+		sealed = sealed || servers[i].Connection != nil
+	}
+	a.box, err = secret.OpenOrCreate(filepath.Join(a.dir, keyFile), !sealed)
+	return a.box, err
+}
+
+func (a *App) seal(server usage.ServerID, password string) ([]byte, error) {
+	box, err := a.secrets(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	return box.Seal(server, password)
+}
+
+// Version names this build: the module's version, or the commit that it was built from.
+func Version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	version := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && (version == "" || version == "(devel)") {
+			return "devel " + s.Value
+		}
+	}
+	if version == "" || version == "(devel)" {
+		return "devel"
+	}
+	return version
+}

@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+
+	"github.com/tallystick/tallystick/internal/collect"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// Outcome is what became of one reading.
+type Outcome struct {
+	Server   usage.ServerID
+	Name     string
+	OK       bool
+	Position usage.Position // of the snapshot; 0 without one
+	Text     string         // in words
+	Gap      *usage.Gap     // why there is no snapshot
+}
+
+// Collect reads the named servers now (none named: all that we read), and says
+// of each, as it ends, what became of it.
+func (a *App) Collect(ctx context.Context, ids []usage.ServerID, each func(Outcome)) error {
+	return a.runner.ReadNow(ctx, ids, func(o *collect.Outcome) {
+		out := Outcome{Server: o.Server, Name: o.Name, OK: o.OK(), Text: o.Text(), Gap: o.Gap}
+		if o.Receipt != nil {
+			out.Position = o.Receipt.Position
+		}
+		each(out)
+	})
+}
+
+// Test logs in to a server and says what is there. It changes nothing, here or there.
+func (a *App) Test(ctx context.Context, s fleet.Server) (collect.Finding, error) {
+	return a.runner.Test(ctx, &s)
+}
+
+// CollectStatus says of every server that is read when that was and will be, and how it went.
+func (a *App) CollectStatus(ctx context.Context) ([]collect.ServerStatus, error) {
+	return a.schedule().Status(ctx)
+}
+
+func (a *App) newRunner() *collect.Runner {
+	return &collect.Runner{
+		Collectors: a.collectors, Ledger: a.Ledger, Fleet: a.Store, Open: a.open, Now: a.Now, Log: a.log,
+		After: func(ctx context.Context, o *collect.Outcome) {
+			if err := a.Alarms.Check(ctx, o.Server); err != nil {
+				a.log.Error("the alarms of a server are not checked", "server", o.Server, "error", err)
+			}
+		},
+	}
+}
+
+func (a *App) open(server usage.ServerID, sealed []byte) (string, error) {
+	box, err := a.secrets(context.Background())
+	if err != nil {
+		return "", err
+	}
+	return box.Unseal(server, sealed)
+}

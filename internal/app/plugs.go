@@ -1,0 +1,44 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api"
+	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
+	"github.com/tallystick/tallystick/internal/collect"
+	"github.com/tallystick/tallystick/internal/collect/vbr"
+	"github.com/tallystick/tallystick/internal/store"
+	"github.com/tallystick/tallystick/internal/store/sqlite"
+)
+
+// This file is the list of plugs: engines, collectors, surfaces.
+
+func openSQLite(ctx context.Context, path string, now func() time.Time) (store.Store, error) {
+	return sqlite.Open(ctx, path, sqlite.Now(now))
+}
+
+func collectors(o Options) []collect.Collector {
+	return []collect.Collector{
+		vbr.New(vbr.Options{Now: o.Now, Log: o.Log, Limits: vbr.Limits{Request: o.RequestTimeout}}),
+	}
+}
+
+func newAccess(s store.Store, now func() time.Time) *access.Service {
+	return &access.Service{Users: s, Sessions: s, Now: now}
+}
+
+// surfaces wires everything that answers over HTTPS.
+func (a *App) surfaces(o ServeOptions) (http.Handler, error) {
+	vac, err := v2.New(v2.Options{
+		Companies: a.Store, Servers: a.Store, Ledger: a.Ledger, Alarms: a.Store, Access: a.Access,
+		Profile: v2.Profile(o.Profile), PublicURL: o.PublicURL, Now: a.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	frame := api.Frame{Surfaces: []api.Surface{vac}, Check: a.Access.Check, Log: a.log}
+	return frame.Handler()
+}

@@ -1,0 +1,141 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/collect"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// ServeOptions configure a running console.
+type ServeOptions struct {
+	Listen            string
+	CertFile, KeyFile string   // both or none: then a self-signed certificate is made once
+	Hosts             []string // more names for it
+	Zone              string   // empty: as it is in the ledger, UTC in a new one
+	PublicURL         string
+	Profile           string // "3.0" (default) or "6.0"
+	Passive           bool   // no collection in the background
+}
+
+// shutdownTimeout bounds how long a stop waits for answers that are being given.
+const shutdownTimeout = 2 * time.Second
+
+// Server is a console that is ready to run.
+type Server struct {
+	Fingerprint string // SHA-256 of the certificate, hex
+	Made        bool   // the certificate was made just now
+
+	app     *App
+	options ServeOptions
+	certs   tls.Certificate
+	handler http.Handler
+}
+
+// Prepare loads or makes the certificate, records the zone and wires the surfaces.
+func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
+	s := &Server{app: a, options: o}
+	var err error
+	if s.certs, s.Fingerprint, s.Made, err = s.certificate(); err != nil {
+		return nil, err
+	}
+	if err := a.setZone(ctx, o.Zone); err != nil {
+		return nil, err
+	}
+	s.handler, err = a.surfaces(o)
+	return s, err
+}
+
+func (s *Server) certificate() (tls.Certificate, string, bool, error) {
+	o := s.options
+	if (o.CertFile == "") != (o.KeyFile == "") {
+		return tls.Certificate{}, "", false, fault.InvalidFields("the console cannot start", []fault.Field{{
+			Path: "--tls-cert, --tls-key", Text: "give both or none",
+		}})
+	}
+	if o.CertFile != "" {
+		certs, fingerprint, err := api.LoadCertificate(o.CertFile, o.KeyFile)
+		return certs, fingerprint, false, err
+	}
+	hosts := o.Hosts
+	if host, _, err := net.SplitHostPort(o.Listen); err == nil && host != "" {
+		hosts = append(hosts, host)
+	}
+	// The machine's clock, whatever time a demo plays: browsers compare it with theirs.
+	return api.SelfSigned(filepath.Join(s.app.dir, tlsDir), hosts, time.Now())
+}
+
+// setZone records a zone that was asked for; the one that a new ledger begins
+// with is recorded too, so that another one later does not move the past (C38).
+func (a *App) setZone(ctx context.Context, zone string) error {
+	if zone == "" {
+		current, err := a.Fleet.Zone(ctx)
+		if err != nil {
+			return err
+		}
+		zone = current.String()
+	}
+	return a.Fleet.SetZone(ctx, zone)
+}
+
+// Run serves until ctx ends. ready is called with the address once it accepts connections.
+func (s *Server) Run(ctx context.Context, ready func(address string)) error {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", s.options.Listen)
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "cannot listen on %s: %v; another address is given with --listen", s.options.Listen, err)
+	}
+	server := api.NewServer(s.handler, s.certs, s.app.log)
+	work, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { s.app.Ledger.Watch(work, s.app.log, s.app.forget) })
+	if !s.options.Passive {
+		wg.Go(func() { s.app.schedule().Run(work) })
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.ServeTLS(listener, "", "") }()
+	if ready != nil {
+		ready(listener.Addr().String())
+	}
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		err = shutdown(server)
+	}
+	stop()
+	wg.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return err
+}
+
+func shutdown(server *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		return server.Close() // who still holds a connection has had time enough
+	}
+	return nil
+}
+
+// forget drops what is cached of users and sessions after a change in the store.
+func (a *App) forget() { a.Access.Forget() }
+
+func (a *App) schedule() *collect.Schedule {
+	return &collect.Schedule{
+		Runner: a.runner, Zone: a.Fleet.Zone, Now: a.Now, Log: a.log,
+		Version: func(ctx context.Context) (int64, error) {
+			head, err := a.Ledger.Store.Head(ctx)
+			return head.Version, err
+		},
+	}
+}

@@ -1,0 +1,241 @@
+package app_test
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/sim"
+)
+
+// world is a whole product in one test: simulated servers, a store, a running
+// console behind HTTPS, one clock for all of them.
+type world struct {
+	t     *testing.T
+	ctx   context.Context
+	clock *clock
+	sims  *sim.Fleet
+	app   *app.App
+	base  string
+	token string
+	http  *http.Client
+}
+
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (w *world) set(at time.Time) {
+	w.clock.mu.Lock()
+	w.clock.at = at
+	w.clock.mu.Unlock()
+	w.sims.Clock().Set(at)
+}
+
+const testPassword = "correct horse battery"
+
+// newWorld starts the scenario's servers for one company (number 2) that owns them all, and a console without
+// background collection: the test says when a reading is taken.
+func newWorld(t *testing.T, at time.Time, scenario *sim.Scenario) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), clock: &clock{at: at}}
+	scenario.Clock.Start = at
+	var err error
+	if w.sims, err = sim.Start(w.ctx, sim.Options{Scenario: scenario, Listen: "127.0.0.1:0"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.sims.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if w.app, err = app.Open(w.ctx, app.Options{DataDir: t.TempDir(), Create: true, Now: w.clock.now, RequestTimeout: time.Second}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.app.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w.populate()
+	w.serve()
+	return w
+}
+
+func (w *world) populate() {
+	w.t.Helper()
+	company, err := w.app.Fleet.AddCompany(w.ctx, fleet.NewCompany{Name: "Northwind"})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, s := range w.sims.Servers() {
+		if _, err := w.app.Fleet.AddServer(w.ctx, fleet.NewServer{
+			Name: s.Name, Company: company.ID, URL: s.URL, Username: s.Username, Password: s.Password,
+			TLS: fleet.TLS{Fingerprint: s.Fingerprint},
+		}); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if _, err := w.app.Access.AddUser(w.ctx, access.NewUser{
+		Name: `contoso\jsmith`, Role: access.PortalAdministrator, Password: testPassword,
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) serve() {
+	w.t.Helper()
+	server, err := w.app.Prepare(w.ctx, app.ServeOptions{Listen: "127.0.0.1:0", Passive: true})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ready, done := make(chan string, 1), make(chan error, 1)
+	go func() { done <- server.Run(ctx, func(address string) { ready <- address }) }()
+	w.t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			w.t.Error(err)
+		}
+	})
+	select {
+	case address := <-ready:
+		w.base = "https://" + address
+	case err := <-done:
+		w.t.Fatal(err)
+	}
+	w.http = &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // self-signed, made by this test
+	}}
+	w.t.Cleanup(w.http.CloseIdleConnections)
+	w.login()
+}
+
+func (w *world) login() {
+	w.t.Helper()
+	answer, err := w.http.PostForm(w.base+"/token", url.Values{
+		"grant_type": {"password"}, "username": {`contoso\jsmith`}, "password": {testPassword},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // only read
+	var pair struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&pair); err != nil || pair.Token == "" {
+		w.t.Fatalf("log-in: %s, %v", answer.Status, err)
+	}
+	w.token = pair.Token
+}
+
+// get asks the console and gives the body; the status must be 200.
+func (w *world) get(path string) (http.Header, string) {
+	w.t.Helper()
+	status, header, body := w.ask(path)
+	if status == http.StatusUnauthorized { // the test's clock left the token behind
+		w.login()
+		status, header, body = w.ask(path)
+	}
+	if status != http.StatusOK {
+		w.t.Fatalf("GET %s: %d %s", path, status, body)
+	}
+	return header, body
+}
+
+func (w *world) ask(path string) (int, http.Header, string) {
+	w.t.Helper()
+	request, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.base+path, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+w.token)
+	answer, err := w.http.Do(request)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // only read
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return answer.StatusCode, answer.Header, strings.TrimSpace(string(body))
+}
+
+const usagePath = "/v2/tenants/2/licensing/backupServerUsage"
+
+// figure is the v2 answer of company 2 now.
+func (w *world) figure() (rows string, complete bool, missing string) {
+	w.t.Helper()
+	header, body := w.get(usagePath)
+	return body, header.Get("X-Usage-Complete") == "true", header.Get("X-Usage-Missing")
+}
+
+// collect reads all servers and gives the outcome of the only one.
+func (w *world) collect() app.Outcome {
+	w.t.Helper()
+	var outcome app.Outcome
+	if err := w.app.Collect(w.ctx, nil, func(o app.Outcome) { outcome = o }); err != nil {
+		w.t.Fatal(err)
+	}
+	return outcome
+}
+
+// open lists the alarm templates that have an unresolved event.
+func (w *world) open() map[int]string {
+	w.t.Helper()
+	events, err := w.app.Store.Events(w.ctx, 0)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	open := map[int]string{}
+	for i := range events {
+		if events[i].Status != "Resolved" {
+			open[int(events[i].Template)] = events[i].Message
+		}
+	}
+	return open
+}
+
+func vms(count int, name string, first time.Time) sim.WorkloadSpec {
+	at := 20 * time.Hour
+	return sim.WorkloadSpec{Name: name, Count: count, Kind: sim.KindVSphere, First: sim.At(first), At: &at}
+}
+
+// referenceScenario is one server whose company shows the reference example (rest-v2.md §3.2) in October 2026.
+func referenceScenario(wire sim.Wire) *sim.Scenario {
+	august := time.Date(2026, 8, 3, 20, 0, 0, 0, time.UTC)
+	october := time.Date(2026, 10, 5, 20, 0, 0, 0, time.UTC)
+	server, pc := vms(1, "srv01", august), vms(1, "pc01", october)
+	server.Kind, pc.Kind = sim.KindWindowsServer, sim.KindWindowsWorkstation
+	return &sim.Scenario{Seed: 1, Servers: []sim.ServerSpec{{
+		Name: "VBR01", Wire: wire, Password: "sim-secret", PageMax: 10,
+		License: sim.LicenseSpec{
+			Type: "Rental", Edition: "EnterprisePlus", Units: usage.Instances, Licensed: 100, LicensedTo: "Northwind", SupportID: "001",
+			Expires: sim.At(time.Date(2027, 12, 31, 0, 0, 0, 0, time.UTC)),
+		},
+		Workloads: []sim.WorkloadSpec{vms(34, "web%02d", august), vms(1, "new01", october), server, pc},
+	}}}
+}
+
+const referenceRows = `[{"type":"VBR_vSphere_VM","rentalInstances":0,"newInstances":1,"usedInstances":34,"rentalCount":0,"newCount":1,"usedCount":34},` +
+	`{"type":"VBR_Windows_Server_Agent","rentalInstances":0,"newInstances":0,"usedInstances":1,"rentalCount":0,"newCount":0,"usedCount":1},` +
+	`{"type":"VBR_Windows_Workstation_Agent","rentalInstances":0,"newInstances":0.33,"usedInstances":0,"rentalCount":0,"newCount":1,"usedCount":0}]`

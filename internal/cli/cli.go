@@ -1,0 +1,201 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/config"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// The exit codes of product.md §1.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// root is the whole command line.
+type root struct {
+	Config string `help:"Read settings from this TOML file; its keys are the names of the flags." placeholder:"FILE"`
+	Data   string `help:"Directory that holds the ledger, the key and the certificate." default:"${data}" placeholder:"DIR"`
+	JSON   bool   `name:"json" help:"Print results as JSON on standard output."`
+
+	Serve   serveCmd   `cmd:"" help:"Run the console: API v2 over HTTPS, collection in the background."`
+	Demo    demoCmd    `cmd:"" help:"Run a whole product on simulated servers, in one command."`
+	Sim     simCmd     `cmd:"" help:"Run simulated backup servers from a scenario file."`
+	Company companyCmd `cmd:"" help:"Companies, the customers of the provider."`
+	Server  serverCmd  `cmd:"" help:"Backup servers that are read, or fed by import."`
+	Collect collectCmd `cmd:"" help:"Read servers now; 'collect status' shows the schedule."`
+	Import  importCmd  `cmd:"" help:"Put saved readings into the ledger."`
+	Usage   usageCmd   `cmd:"" help:"Figures."`
+	User    userCmd    `cmd:"" help:"People and programs that may log in."`
+	Alarms  alarmsCmd  `cmd:"" help:"What is wrong."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}
+
+// env is what every command runs with.
+type env struct {
+	ctx    context.Context
+	data   string
+	json   bool
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+	opened *app.App
+}
+
+// Main runs one command line and returns its exit code.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	e := &env{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
+	err := e.run(args)
+	if closing := e.close(); err == nil {
+		err = closing
+	}
+	var exit exitRequest
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &exit):
+		return int(exit)
+	}
+	e.complain(err)
+	if isUsage(err) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// exitRequest ends the program with a code after everything was said, as --help does.
+type exitRequest int
+
+func (e exitRequest) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+func (e *env) run(args []string) (err error) {
+	var cli root
+	source, err := config.Load(configPath(args))
+	if err != nil {
+		return &usageError{err}
+	}
+	defer func() {
+		if code, ok := recover().(exitRequest); ok { // kong asks to exit in the middle of parsing
+			err = code
+		}
+	}()
+	parser, err := kong.New(&cli, kong.Name("tallystick"),
+		kong.Description("Tallystick counts the license usage of backup servers, company by company. It is not affiliated with any vendor."),
+		kong.Writers(e.stdout, e.stderr), kong.Exit(func(code int) { panic(exitRequest(code)) }),
+		kong.DefaultEnvars(config.EnvPrefix), kong.Resolvers(source), kong.Vars{"data": config.DataDir()},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}))
+	if err != nil {
+		return err
+	}
+	if err := source.Validate(parser.Model); err != nil {
+		return &usageError{err}
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return &usageError{err}
+	}
+	e.data, e.json = cli.Data, cli.JSON
+	return parsed.Run(e)
+}
+
+// usageError marks what is wrong with the command line itself.
+type usageError struct{ error }
+
+func (u *usageError) Unwrap() error { return u.error }
+
+// isUsage: the parser's complaints, and faults whose every field is a flag.
+func isUsage(err error) bool {
+	var u *usageError
+	var f *fault.Error
+	if errors.As(err, &u) {
+		return true
+	}
+	if !errors.As(err, &f) || f.Code != fault.Invalid || len(f.Fields) == 0 {
+		return false
+	}
+	for _, field := range f.Fields {
+		if !strings.HasPrefix(field.Path, "--") {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *env) complain(err error) {
+	var f *fault.Error
+	var u *usageError
+	switch {
+	case errors.As(err, &f) && len(f.Fields) > 0:
+		e.say("tallystick: %s:", f.Message)
+		for _, field := range f.Fields {
+			e.say("  %s: %s", field.Path, field.Text)
+		}
+	case errors.As(err, &f):
+		e.say("tallystick: %s", f.Message)
+	default:
+		e.say("tallystick: %v", err)
+	}
+	if errors.As(err, &u) {
+		e.say("Try: tallystick --help, or --help behind a command.")
+	}
+	if cause := errors.Unwrap(f); f != nil && f.Code == fault.Internal && cause != nil {
+		e.say("  cause: %v", cause) // an administrator at the machine may see it
+	}
+}
+
+// say writes a message for a person.
+func (e *env) say(format string, args ...any) {
+	fmt.Fprintf(e.stderr, format+"\n", args...) //nolint:errcheck // a message that nobody reads is lost
+}
+
+// print writes a result.
+func (e *env) print(format string, args ...any) error {
+	_, err := fmt.Fprintf(e.stdout, format, args...)
+	return err
+}
+
+// app opens the store, once per command. create: a command that adds something may begin a new ledger.
+func (e *env) app(create bool) (*app.App, error) {
+	if e.opened != nil {
+		return e.opened, nil
+	}
+	a, err := app.Open(e.ctx, app.Options{DataDir: e.data, Create: create, Log: logger(e.stderr, false)})
+	e.opened = a
+	return a, err
+}
+
+func (e *env) close() error {
+	if e.opened == nil {
+		return nil
+	}
+	return e.opened.Close()
+}
+
+// configPath finds --config before the real parsing: the file decides defaults.
+func configPath(args []string) string {
+	for i, a := range args {
+		if a == "--" {
+			break
+		}
+		if value, ok := strings.CutPrefix(a, "--config="); ok {
+			return value
+		}
+		if a == "--config" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return os.Getenv(config.EnvPrefix + "_CONFIG")
+}

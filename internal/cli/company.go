@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+type companyCmd struct {
+	Add     companyAdd     `cmd:"" help:"Add a company. Example: tallystick company add --name Northwind --cloud-tenant northwind"`
+	List    companyList    `cmd:"" help:"List companies."`
+	Show    companyShow    `cmd:"" help:"Show one company. Example: tallystick company show name:Northwind"`
+	Edit    companyEdit    `cmd:"" help:"Change a company. Example: tallystick company edit 2 --add-cloud-tenant nw2"`
+	Disable companyDisable `cmd:"" help:"Disable a company; it still counts."`
+	Enable  companyEnable  `cmd:"" help:"Enable a company."`
+	Remove  companyRemove  `cmd:"" help:"Remove a company; its history stays."`
+}
+
+// companyJSON is a company in --json answers.
+type companyJSON struct {
+	ID      usage.CompanyID `json:"id"`
+	UID     string          `json:"uid"`
+	Name    string          `json:"name"`
+	Enabled bool            `json:"enabled"`
+	Tenants []string        `json:"cloudTenants"`
+}
+
+func toCompanyJSON(c *fleet.Company) companyJSON {
+	j := companyJSON{ID: c.ID, UID: c.UID, Name: c.Name, Enabled: c.Enabled, Tenants: []string{}}
+	for _, t := range c.Tenants {
+		j.Tenants = append(j.Tenants, tenantText(t))
+	}
+	return j
+}
+
+func tenantText(t fleet.Tenant) string {
+	if t.Server == 0 {
+		return t.Name
+	}
+	return t.Server.String() + "=" + t.Name
+}
+
+// printCompany answers with the company that is there now.
+func (e *env) printCompany(c *fleet.Company, done string) error {
+	if e.json {
+		return e.printJSON(toCompanyJSON(c))
+	}
+	if done != "" {
+		e.say("Company %d (%s) is %s.", c.ID, c.Name, done)
+		return nil
+	}
+	j := toCompanyJSON(c)
+	return e.table("COMPANY|"+c.ID.String(), [][]string{
+		{"name", c.Name}, {"guid", c.UID}, {"enabled", yes(c.Enabled)}, {"cloud tenants", orDash(strings.Join(j.Tenants, ", "))},
+	})
+}
+
+type companyAdd struct {
+	Name          string   `help:"Its name, unique without regard to case." required:""`
+	CloudTenant   []string `help:"A tenant that any shared server names; repeatable." placeholder:"NAME" sep:"none"`
+	CloudTenantOn []string `help:"A tenant on one shared server only; repeatable." placeholder:"SERVER=NAME" sep:"none"`
+}
+
+func (c *companyAdd) Run(e *env) error {
+	a, err := e.app(true)
+	if err != nil {
+		return err
+	}
+	tenants, err := e.tenants(a, c.CloudTenant, c.CloudTenantOn)
+	if err != nil {
+		return err
+	}
+	company, err := a.Fleet.AddCompany(e.ctx, fleet.NewCompany{Name: c.Name, Tenants: tenants})
+	if err != nil {
+		return err
+	}
+	return e.printCompany(&company, "added")
+}
+
+// tenants reads the two spellings of a tenant.
+func (e *env) tenants(a *app.App, anyServer, onServer []string) ([]fleet.Tenant, error) {
+	var tenants []fleet.Tenant
+	for _, name := range anyServer {
+		tenants = append(tenants, fleet.Tenant{Name: name})
+	}
+	for _, text := range onServer {
+		ref, name, ok := strings.Cut(text, "=")
+		if !ok {
+			return nil, fault.InvalidFields("the command line has a mistake", []fault.Field{{
+				Path: "--cloud-tenant-on", Text: "is written as SERVER=NAME, for example name:CC01=Northwind",
+			}})
+		}
+		server, err := a.Fleet.FindServer(e.ctx, ref)
+		if err != nil {
+			return nil, err
+		}
+		tenants = append(tenants, fleet.Tenant{Server: server.ID, Name: name})
+	}
+	return tenants, nil
+}
+
+type companyList struct{}
+
+func (*companyList) Run(e *env) error {
+	a, err := e.app(false)
+	if err != nil {
+		return err
+	}
+	companies, err := a.Store.Companies(e.ctx)
+	if err != nil {
+		return err
+	}
+	servers, err := a.Store.Servers(e.ctx)
+	if err != nil {
+		return err
+	}
+	count := map[usage.CompanyID]int{}
+	for i := range servers {
+		count[servers[i].Company]++
+	}
+	if e.json {
+		list := []companyJSON{}
+		for i := range companies {
+			list = append(list, toCompanyJSON(&companies[i]))
+		}
+		return e.printJSON(list)
+	}
+	rows := make([][]string, len(companies))
+	for i := range companies {
+		c := &companies[i]
+		rows[i] = []string{c.ID.String(), c.Name, yes(c.Enabled), strconv.Itoa(count[c.ID]), c.UID}
+	}
+	return e.table("ID|NAME|ENABLED|SERVERS|GUID", rows)
+}
+
+// companyRef is the argument that names a company.
+type companyRef struct {
+	Company string `arg:"" help:"Number, GUID, 'unassigned' or name:…"`
+}
+
+func (c *companyRef) find(e *env) (*app.App, fleet.Company, error) {
+	a, err := e.app(false)
+	if err != nil {
+		return nil, fleet.Company{}, err
+	}
+	company, err := a.Fleet.FindCompany(e.ctx, c.Company)
+	return a, company, err
+}
+
+type companyShow struct{ companyRef }
+
+func (c *companyShow) Run(e *env) error {
+	_, company, err := c.find(e)
+	if err != nil {
+		return err
+	}
+	return e.printCompany(&company, "")
+}
+
+type companyEdit struct {
+	companyRef
+	Name                *string  `help:"A new name."`
+	AddCloudTenant      []string `help:"Map a tenant to this company; repeatable." placeholder:"NAME" sep:"none"`
+	AddCloudTenantOn    []string `help:"Map a tenant of one shared server." placeholder:"SERVER=NAME" sep:"none"`
+	RemoveCloudTenant   []string `help:"Give a tenant back to 'unassigned'." placeholder:"NAME" sep:"none"`
+	RemoveCloudTenantOn []string `help:"The same for a tenant of one shared server." placeholder:"SERVER=NAME" sep:"none"`
+	From                string   `help:"Mappings are valid from this time; default now." placeholder:"TIME"`
+}
+
+func (c *companyEdit) Run(e *env) error {
+	from, err := instant("--from", c.From)
+	if err != nil {
+		return err
+	}
+	a, company, err := c.find(e)
+	if err != nil {
+		return err
+	}
+	add, err := e.tenants(a, c.AddCloudTenant, c.AddCloudTenantOn)
+	if err != nil {
+		return err
+	}
+	remove, err := e.tenants(a, c.RemoveCloudTenant, c.RemoveCloudTenantOn)
+	if err != nil {
+		return err
+	}
+	if company, err = a.Fleet.EditCompany(e.ctx, company.ID, fleet.CompanyEdit{
+		Name: c.Name, AddTenants: add, RemoveTenants: remove, From: from,
+	}); err != nil {
+		return err
+	}
+	return e.printCompany(&company, "changed")
+}
+
+type companyDisable struct{ companyRef }
+
+func (c *companyDisable) Run(e *env) error { return c.enable(e, false, "disabled; it still counts") }
+
+type companyEnable struct{ companyRef }
+
+func (c *companyEnable) Run(e *env) error { return c.enable(e, true, "enabled") }
+
+func (c *companyRef) enable(e *env, on bool, done string) error {
+	a, company, err := c.find(e)
+	if err != nil {
+		return err
+	}
+	if company, err = a.Fleet.EditCompany(e.ctx, company.ID, fleet.CompanyEdit{Enabled: &on}); err != nil {
+		return err
+	}
+	return e.printCompany(&company, done)
+}
+
+type companyRemove struct{ companyRef }
+
+func (c *companyRemove) Run(e *env) error {
+	a, company, err := c.find(e)
+	if err != nil {
+		return err
+	}
+	if err := a.Fleet.RemoveCompany(e.ctx, company.ID); err != nil {
+		return err
+	}
+	return e.printCompany(&company, "removed; its history stays, its tenants are unassigned now")
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// printJSON writes one JSON value and a line break.
+func (e *env) printJSON(v any) error {
+	enc := json.NewEncoder(e.stdout)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// table writes aligned columns; rows hold as many cells as the head.
+func (e *env) table(head string, rows [][]string) error {
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	lines := append([][]string{strings.Split(head, "|")}, rows...)
+	for _, cells := range lines {
+		if _, err := io.WriteString(w, strings.Join(cells, "\t")+"\n"); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}
+
+// passwordMax bounds what is read from standard input as a password.
+const passwordMax = 4096
+
+// password reads standard input up to the first line break (product.md §1), without echo from a terminal.
+func (e *env) password(prompt string) (string, error) {
+	if f, ok := e.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // file descriptors are small
+		e.say("%s:", prompt)
+		text, err := term.ReadPassword(int(f.Fd())) //nolint:gosec // likewise
+		return string(text), err
+	}
+	line, err := bufio.NewReader(io.LimitReader(e.stdin, passwordMax+1)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fault.Wrap(err, fault.Invalid, "the password cannot be read from standard input")
+	}
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if len(line) > passwordMax {
+		return "", fault.New(fault.Invalid, "the password is longer than %d bytes", passwordMax)
+	}
+	return line, nil
+}
+
+// instant reads a time given on the command line.
+func instant(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02"} {
+		if t, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, fault.InvalidFields("the command line has a mistake", []fault.Field{{
+		Path: flag, Text: "\"" + text + "\" is not a time: write it as 2026-10-14T02:00:00Z or 2026-10-14 (UTC)",
+	}})
+}
+
+func timeText(t *time.Time) string {
+	if t == nil {
+		return "–"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// logger writes structured logs for a person or a collector of logs.
+func logger(w io.Writer, verbose bool) *slog.Logger {
+	level := slog.LevelWarn
+	if verbose {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
+}

@@ -1,0 +1,81 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/config"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+type serveCmd struct {
+	Listen    string   `help:"Address to listen on." default:":1281" placeholder:"ADDR"`
+	TLSCert   string   `name:"tls-cert" help:"Certificate chain in PEM; default: a self-signed one, made once." placeholder:"FILE"`
+	TLSKey    string   `name:"tls-key" help:"Its key in PEM." placeholder:"FILE"`
+	Zone      string   `help:"Time zone of the months of computed figures; first given it holds for all time, later ones from then on. Default UTC." placeholder:"UTC"`
+	PublicURL string   `name:"public-url" help:"Address that clients see, for links; default: the request's host." placeholder:"URL"`
+	Profile   string   `help:"Version of API v2 that answers: 3.0 or 6.0." default:"3.0" enum:"3.0,6.0"`
+	Host      []string `help:"More host names for the self-signed certificate." placeholder:"NAME"`
+	Quiet     bool     `help:"Log warnings only."`
+}
+
+func (c *serveCmd) Run(e *env) error {
+	ctx, stop := interruptible(e.ctx)
+	defer stop()
+	log := logger(e.stderr, !c.Quiet)
+	a, err := app.Open(ctx, app.Options{DataDir: e.data, Create: true, Log: log})
+	if err != nil {
+		return err
+	}
+	e.opened = a
+	options := app.ServeOptions{
+		Listen: c.Listen, CertFile: c.TLSCert, KeyFile: c.TLSKey, Hosts: c.Host, Zone: c.Zone, PublicURL: c.PublicURL, Profile: c.Profile,
+	}
+	server, err := a.Prepare(ctx, options)
+	if err != nil {
+		return err
+	}
+	if server.Made {
+		e.say("A self-signed certificate was made.")
+	}
+	e.say("Certificate SHA-256: %s", server.Fingerprint)
+	if users, err := a.Store.Users(ctx); err != nil {
+		return err
+	} else if len(users) == 0 {
+		return fault.New(fault.NotFound, "there is no user yet, so nobody could log in. Add one, then start again:\n"+
+			"  tallystick user add%s --name admin --role portal-administrator --password-stdin", dataFlag(e.data))
+	}
+	return server.Run(ctx, func(address string) { e.say("Listening on https://%s (end with Ctrl-C).", address) })
+}
+
+// dataFlag repeats --data where it is not the default.
+func dataFlag(dir string) string {
+	if dir == config.DataDir() {
+		return ""
+	}
+	if strings.ContainsAny(dir, " '\"\\$") {
+		return " --data '" + strings.ReplaceAll(dir, "'", `'\''`) + "'"
+	}
+	return " --data " + dir
+}
+
+// interruptible ends the context at the first Ctrl-C; a second one kills the program.
+func interruptible(parent context.Context) (context.Context, func()) {
+	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+type versionCmd struct{}
+
+func (*versionCmd) Run(e *env) error {
+	v := app.Version()
+	if e.json {
+		return e.printJSON(map[string]string{"version": v})
+	}
+	return e.print("tallystick %s\n", v)
+}
