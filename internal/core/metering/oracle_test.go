@@ -25,9 +25,11 @@ type oracle struct {
 // verdict is the oracle's answer.
 type verdict struct {
 	rows     map[string][6]int64 // "type unit" -> rental, new, used: counts, then units
-	states   map[string]string   // "server/tenant/id" -> state
+	states   map[string]string   // "server/tenant/id" -> state, units, first protection, who is charged instead
 	unknown  []string
 	stale    []string
+	reported []string // servers that answer with their counters
+	flags    []string // kind, server, type
 	asOf     time.Time
 	complete bool
 }
@@ -48,9 +50,12 @@ func (o oracle) verdict() verdict {
 	for _, s := range o.servers() {
 		all = append(all, o.listed(s)...)
 	}
+	states := map[suspect]string{}
 	for _, x := range all {
-		v.states[o.name(x)] = o.state(x, all)
+		states[x] = o.state(x, all)
+		v.states[o.name(x)] = o.described(x, states[x], all)
 	}
+	v.flags = o.flags(all)
 	for _, s := range o.servers() {
 		latest := o.latest(s)
 		if latest == nil {
@@ -59,13 +64,14 @@ func (o oracle) verdict() verdict {
 		}
 		if o.reported(s) {
 			o.addCounters(&v, s, latest)
+			v.reported = append(v.reported, s.name)
 		} else if o.listSnapshot(s) == nil {
 			v.unknown, v.complete = append(v.unknown, s.name), false
 			continue
 		} else {
 			use(o.listSnapshot(s).TakenAt)
 			for _, x := range o.listed(s) {
-				o.addWorkload(&v, x, v.states[o.name(x)], latest)
+				o.addWorkload(&v, x, states[x], latest)
 			}
 		}
 		use(latest.TakenAt)
@@ -79,6 +85,74 @@ func (o oracle) verdict() verdict {
 		}
 	}
 	return v
+}
+
+// described says of a workload what a tally says.
+func (o oracle) described(x suspect, state string, all []suspect) string {
+	var first *time.Time
+	if age, known := o.age(x); known {
+		first = &age
+	}
+	text := fmt.Sprintf("%s, %s, first %v", state, o.units(x), first)
+	if state == "covered" {
+		text += ", by " + o.name(o.charged(x, all))
+	}
+	return text
+}
+
+// flags: C11, C16, C17, C19, C34, each once.
+func (o oracle) flags(all []suspect) (list []string) {
+	seen := map[string]bool{}
+	add := func(on bool, kind metering.FlagKind, s *serverHistory, typ string) {
+		if text := fmt.Sprint(kind, " ", s.name, " ", typ); on && !seen[text] {
+			seen[text] = true
+			list = append(list, text)
+		}
+	}
+	for _, s := range o.servers() {
+		latest := o.latest(s)
+		if latest == nil {
+			continue
+		}
+		add(!latest.License.Type.Known(), metering.UnknownLicense, s, "")
+		for _, other := range o.h.servers {
+			if other != s && other.presentAt(o.at) && o.latest(other) != nil {
+				add(o.latest(other).Server.InstallationID == latest.Server.InstallationID, metering.ClonedServer, s, "")
+			}
+		}
+		for _, k := range latest.Counters {
+			if s.shared() {
+				break
+			}
+			t, known := o.typ(&usage.Workload{Type: k.Type})
+			add(!known, metering.UnknownType, s, k.Type)
+			unstated := k.Used > 0 && k.UsedUnits == nil || k.New > 0 && k.NewUnits == nil || k.Rental > 0 && k.RentalUnits == nil
+			add(known && unstated && k.Multiplier == nil && o.assumed(t, latest.License, time.UTC), metering.AssumedWeight, s, t.ID)
+		}
+	}
+	for _, x := range all {
+		if !o.alive(x) {
+			continue
+		}
+		t, known := o.typ(x.w)
+		add(!known, metering.UnknownType, x.s, x.w.Type)
+		unstated := known && x.w.Units == nil
+		noSize := t.SoldBy == catalog.BySize && x.w.SizeGB == nil
+		add(unstated && (noSize || o.assumed(t, o.latest(x.s).License, o.h.zone)), metering.AssumedWeight, x.s, t.ID)
+	}
+	sort.Strings(list)
+	return list
+}
+
+func (o oracle) assumed(t catalog.Type, l usage.License, zone *time.Location) bool {
+	return o.c.Weight(t, l.Unit, l.Edition, l.Package, usage.MonthOf(o.at, zone)).Assumed
+}
+
+// charged is the member of a workload's group that pays for all of it (C12).
+func (o oracle) charged(x suspect, all []suspect) suspect {
+	group := o.group(x, all)
+	sort.Slice(group, func(i, j int) bool { return o.chargedFirst(group[i], group[j]) })
+	return group[0]
 }
 
 func (o oracle) name(x suspect) string {
@@ -213,14 +287,13 @@ func (o oracle) state(x suspect, all []suspect) string {
 	if !o.alive(x) {
 		return "lapsed"
 	}
-	group := o.group(x, all)
-	sort.Slice(group, func(i, j int) bool { return o.chargedFirst(group[i], group[j]) })
-	if group[0] != x {
+	if o.charged(x, all) != x {
 		return "covered"
 	}
 	if o.rentalCovered(x) {
 		return "rental"
 	}
+	group := o.group(x, all)
 	if o.latest(x.s).License.Type != "Rental" {
 		return "used"
 	}
