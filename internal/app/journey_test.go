@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,7 @@ func TestJourneyOfAFigure(t *testing.T) {
 func TestJourneyOfEachFault(t *testing.T) {
 	t.Parallel()
 	const never = usage.GapReason("")
+	const pastRefresh = 15 * 24 * time.Hour // a log-in is needed: until then a refresh token serves
 	always := -1
 	for _, c := range []struct {
 		name  string
@@ -68,42 +70,44 @@ func TestJourneyOfEachFault(t *testing.T) {
 		gap   usage.GapReason // never: the reading is accepted
 		rows  string          // of an accepted reading; "": as before
 		alarm int             // that stands meanwhile; 0: none
+		step  time.Duration   // until the faulty reading; 0: a day
 	}{
-		{"unreachable", sim.Fault{Kind: sim.FaultUnreachable}, usage.GapUnreachable, "", 15},
-		{"hang-up", sim.Fault{Kind: sim.FaultHangUp}, usage.GapUnreachable, "", 15},
-		{"login refused", sim.Fault{Kind: sim.FaultLoginRefused}, usage.GapRefused, "", 15},
-		{"MFA", sim.Fault{Kind: sim.FaultMFA}, usage.GapRefused, "", 15},
-		{"token rejected", sim.Fault{Kind: sim.FaultTokenRejected}, usage.GapRefused, "", 15},
-		{"token revoked once", sim.Fault{Kind: sim.FaultTokenRevoked, After: 3}, never, "", 0},
-		{"500", sim.Fault{Kind: sim.FaultServerError, Path: "license/instances"}, usage.GapServerFault, "", 15},
-		{"cut body", sim.Fault{Kind: sim.FaultCutBody, Path: "license/instances"}, usage.GapIncomplete, "", 15},
-		{"cut chunked body", sim.Fault{Kind: sim.FaultCutBody, Path: "license", Mode: "chunked"}, usage.GapIncomplete, "", 15},
-		{"slow", sim.Fault{Kind: sim.FaultSlow, Path: "license"}, usage.GapTimeout, "", 15},
-		{"drip", sim.Fault{Kind: sim.FaultDrip, Path: "license"}, usage.GapTimeout, "", 15},
-		{"list shrinks once", sim.Fault{Kind: sim.FaultShrinkingList}, never, "", 0},
-		{"list shrinks always", sim.Fault{Kind: sim.FaultShrinkingList, Times: always}, usage.GapIncomplete, "", 15},
-		{"wrong clock", sim.Fault{Kind: sim.FaultWrongClock, Offset: time.Hour}, never, "", 1008},
-		{"CSV report", sim.Fault{Kind: sim.FaultReportCSV}, never, "", 0},
-		{"report times out", sim.Fault{Kind: sim.FaultReportTimeout}, usage.GapPartial, "", 15},
-		{"report fails", sim.Fault{Kind: sim.FaultReportError}, usage.GapPartial, "", 15},
-		{"unknown license type", sim.Fault{Kind: sim.FaultUnknownLicense}, never, unknownLicenseRows, 1002},
-		{"same id, identical", sim.Fault{Kind: sim.FaultSameID, Mode: "identical"}, never, "", 0},
-		{"same id, differing", sim.Fault{Kind: sim.FaultSameID, Mode: "differing"}, usage.GapBadReading, "", 15},
-		{"new installation", sim.Fault{Kind: sim.FaultNewInstallation}, never, "", 1001},
-		{"huge body", sim.Fault{Kind: sim.FaultHugeBody, Bytes: 80 << 20}, usage.GapBadReading, "", 15},
-		{"web page", sim.Fault{Kind: sim.FaultHTML, Path: "license"}, usage.GapServerFault, "", 15},
-		{"license denied", sim.Fault{Kind: sim.FaultLicenseDenied}, usage.GapDenied, "", 15},
-		{"negative number", sim.Fault{Kind: sim.FaultAbsurdNumbers, Mode: "negative"}, usage.GapBadReading, "", 15},
-		{"huge number", sim.Fault{Kind: sim.FaultAbsurdNumbers, Mode: "huge"}, usage.GapBadReading, "", 15},
+		{"unreachable", sim.Fault{Kind: sim.FaultUnreachable}, usage.GapUnreachable, "", 15, 0},
+		{"hang-up", sim.Fault{Kind: sim.FaultHangUp}, usage.GapUnreachable, "", 15, 0},
+		{"login refused", sim.Fault{Kind: sim.FaultLoginRefused}, usage.GapRefused, "", 15, pastRefresh},
+		{"MFA", sim.Fault{Kind: sim.FaultMFA}, usage.GapRefused, "", 15, pastRefresh},
+		{"token rejected", sim.Fault{Kind: sim.FaultTokenRejected}, usage.GapRefused, "", 15, 0},
+		{"token revoked once", sim.Fault{Kind: sim.FaultTokenRevoked, After: 3}, never, "", 0, 0},
+		{"500", sim.Fault{Kind: sim.FaultServerError, Path: "license/instances"}, usage.GapServerFault, "", 15, 0},
+		{"cut body", sim.Fault{Kind: sim.FaultCutBody, Path: "license/instances"}, usage.GapIncomplete, "", 15, 0},
+		{"cut chunked body", sim.Fault{Kind: sim.FaultCutBody, Path: "license", Mode: "chunked"}, usage.GapIncomplete, "", 15, 0},
+		{"slow", sim.Fault{Kind: sim.FaultSlow, Path: "license"}, usage.GapTimeout, "", 15, 0},
+		{"drip", sim.Fault{Kind: sim.FaultDrip, Path: "license"}, usage.GapTimeout, "", 15, 0},
+		{"list shrinks once", sim.Fault{Kind: sim.FaultShrinkingList}, never, "", 0, 0},
+		{"list shrinks always", sim.Fault{Kind: sim.FaultShrinkingList, Times: always}, usage.GapIncomplete, "", 15, 0},
+		{"wrong clock", sim.Fault{Kind: sim.FaultWrongClock, Offset: time.Hour}, never, "", 1008, 0},
+		{"CSV report", sim.Fault{Kind: sim.FaultReportCSV}, never, "", 0, 0},
+		{"report times out", sim.Fault{Kind: sim.FaultReportTimeout}, usage.GapPartial, "", 15, 0},
+		{"report fails", sim.Fault{Kind: sim.FaultReportError}, usage.GapPartial, "", 15, 0},
+		{"unknown license type", sim.Fault{Kind: sim.FaultUnknownLicense}, never, unknownLicenseRows, 1002, 0},
+		{"same id, identical", sim.Fault{Kind: sim.FaultSameID, Mode: "identical"}, never, "", 0, 0},
+		{"same id, differing", sim.Fault{Kind: sim.FaultSameID, Mode: "differing"}, usage.GapBadReading, "", 15, 0},
+		{"new installation", sim.Fault{Kind: sim.FaultNewInstallation}, never, "", 1001, 0},
+		{"huge body", sim.Fault{Kind: sim.FaultHugeBody, Bytes: 80 << 20}, usage.GapServerFault, "", 15, 0},
+		{"web page", sim.Fault{Kind: sim.FaultHTML, Path: "license"}, usage.GapServerFault, "", 15, 0},
+		{"license denied", sim.Fault{Kind: sim.FaultLicenseDenied}, usage.GapDenied, "", 15, 0},
+		{"negative number", sim.Fault{Kind: sim.FaultAbsurdNumbers, Mode: "negative"}, usage.GapBadReading, "", 15, 0},
+		{"huge number", sim.Fault{Kind: sim.FaultAbsurdNumbers, Mode: "huge"}, usage.GapBadReading, "", 15, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			day := time.Date(2026, 10, 20, 2, 0, 0, 0, time.UTC)
+			day := time.Date(2026, 10, 8, 2, 0, 0, 0, time.UTC)
 			w := newWorld(t, day, referenceScenario(sim.Wire131))
 			if o := w.collect(); !o.OK {
 				t.Fatal(o.Text)
 			}
-			w.set(day.AddDate(0, 0, 1))
+			step := cmp.Or(c.step, 24*time.Hour)
+			w.set(day.Add(step))
 			if err := w.sims.SetFault("VBR01", c.fault); err != nil {
 				t.Fatal(err)
 			}
@@ -128,12 +132,12 @@ func TestJourneyOfEachFault(t *testing.T) {
 				t.Errorf("alarms %v, want %d", w.open(), c.alarm)
 			}
 			w.sims.ClearFaults()
-			w.set(day.AddDate(0, 0, 1).Add(time.Hour))
+			w.set(day.Add(step + time.Hour))
 			if o := w.collect(); !o.OK {
 				t.Fatalf("not healed: %s", o.Text)
 			}
 			if c.fault.Kind == sim.FaultNewInstallation { // going back is a change, too; the reading after it is quiet
-				w.set(day.AddDate(0, 0, 1).Add(2 * time.Hour))
+				w.set(day.Add(step + 2*time.Hour))
 				w.collect()
 			}
 			if rows, complete, _ := w.figure(); rows != referenceRows || !complete || len(w.open()) > 0 {
