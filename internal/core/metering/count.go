@@ -13,9 +13,6 @@ import (
 // counting.md. It is a pure function of its arguments (C42). The only error is
 // Internal: facts that are no facts, or sums that do not fit; never a wrong figure.
 func Count(c *catalog.Catalog, f Facts) (Tally, error) {
-	if f.Zone == nil {
-		f.Zone = time.UTC // the default of C8
-	}
 	if err := f.check(); err != nil {
 		return Tally{}, err
 	}
@@ -94,7 +91,7 @@ func newCount(c *catalog.Catalog, f *Facts) *count {
 	}
 	return &count{
 		catalog: c, facts: f, items: make([]item, 0, size), begin: make([]int, 0, len(f.Servers)+1),
-		month: usage.MonthOf(f.At, f.Zone), utc: usage.MonthOf(f.At, time.UTC), domains: domainsOf(f.Servers),
+		month: usage.MonthOf(f.At, f.zone()), utc: usage.MonthOf(f.At, time.UTC), domains: domainsOf(f.Servers),
 	}
 }
 
@@ -213,7 +210,7 @@ func (n *count) members() []Member {
 // turning stale.
 func (t *Tally) NextChange(f Facts) time.Time {
 	next := usage.MonthOf(f.At, time.UTC).End(time.UTC)
-	if edge := usage.MonthOf(f.At, f.Zone).End(f.Zone); edge.Before(next) {
+	if edge := usage.MonthOf(f.At, f.zone()).End(f.zone()); edge.Before(next) {
 		next = edge
 	}
 	for i := range f.Servers {

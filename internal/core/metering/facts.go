@@ -14,7 +14,7 @@ type Facts struct {
 	Company usage.CompanyID
 	Product usage.Product
 	At      time.Time      // T
-	Zone    *time.Location // governs computed figures (C8)
+	Zone    *time.Location // governs computed figures; nil: UTC (C8)
 	Catalog string         // catalogue version in force
 
 	// Servers are those that concern the company and are not removed at T, in
@@ -58,6 +58,13 @@ const (
 	Reported Authority = "reported" // the vendor's counters, where there are any
 	Computed Authority = "computed" // our own count from the list
 )
+
+func (f *Facts) zone() *time.Location {
+	if f.Zone == nil {
+		return time.UTC
+	}
+	return f.Zone
+}
 
 // check refuses facts that a store must never give: counting on would be guessing.
 func (f *Facts) check() error {

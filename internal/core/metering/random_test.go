@@ -12,7 +12,9 @@ import (
 )
 
 // draw picks one of the values.
-func draw[T any](t *rapid.T, label string, values ...T) T { return rapid.SampledFrom(values).Draw(t, label) }
+func draw[T any](t *rapid.T, label string, values ...T) T {
+	return rapid.SampledFrom(values).Draw(t, label)
+}
 
 // one says yes once in n times.
 func one(t *rapid.T, n int, label string) bool { return rapid.IntRange(1, n).Draw(t, label) == n }

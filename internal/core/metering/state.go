@@ -69,5 +69,5 @@ func (n *count) isNew(group []int) bool {
 			oldest = it.first
 		}
 	}
-	return usage.MonthOf(oldest, n.facts.Zone) == n.month
+	return usage.MonthOf(oldest, n.facts.zone()) == n.month
 }
