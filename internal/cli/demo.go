@@ -12,7 +12,7 @@ import (
 type demoCmd struct {
 	Listen    string `help:"Address to listen on." default:"127.0.0.1:1281" placeholder:"ADDR"`
 	Companies int    `help:"How many companies." default:"5"`
-	Months    int    `help:"Calendar months of history, the present one included." default:"4"`
+	Months    int    `help:"Calendar months of history, the present one included." default:"3"`
 	Seed      int64  `help:"Fleets follow from it: the same seed and time give the same figures." default:"1"`
 	Now       string `help:"The demo's present; default the machine's clock." placeholder:"TIME"`
 	Check     bool   `help:"Run the printed line, compare company 2 with the reference example, end with 0 or 1."`

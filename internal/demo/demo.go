@@ -173,7 +173,7 @@ func (s *stage) replay(ctx context.Context, begin time.Time) error {
 }
 
 // dailyFor is how far back the demo reads daily; what lies before is read weekly, for the sake of the wait.
-const dailyFor = 31 * 24 * time.Hour
+const dailyFor = 7 * 24 * time.Hour
 
 // instants are every week, at last every day, at 02:00, the last minutes of each month, and now.
 func instants(begin, now time.Time) []time.Time {
