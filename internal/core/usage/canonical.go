@@ -113,17 +113,23 @@ func appendLicense(b []byte, l *License) []byte {
 	w.time("expiresAt", l.ExpiresAt)
 	w.units("licensed", l.Licensed)
 	if len(l.Sections) > 0 {
-		w.raw("sections", appendArray(nil, l.Sections, func(b []byte, s *LicenseSection) []byte {
-			w := objectWriter{b: b}
-			w.open()
-			w.text("kind", s.Kind)
-			w.units("licensed", &s.Licensed)
-			w.units("used", &s.Used)
-			w.time("expiresAt", s.ExpiresAt)
-			w.close()
-			return w.b
-		}))
+		sorted := slices.Clone(l.Sections)
+		slices.SortStableFunc(sorted, func(a, b LicenseSection) int {
+			return bytes.Compare(appendSection(nil, &a), appendSection(nil, &b))
+		})
+		w.raw("sections", appendArray(nil, sorted, appendSection))
 	}
+	w.close()
+	return w.b
+}
+
+func appendSection(b []byte, s *LicenseSection) []byte {
+	w := objectWriter{b: b}
+	w.open()
+	w.text("kind", s.Kind)
+	w.units("licensed", &s.Licensed)
+	w.units("used", &s.Used)
+	w.time("expiresAt", s.ExpiresAt)
 	w.close()
 	return w.b
 }

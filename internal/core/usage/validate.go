@@ -104,6 +104,9 @@ func (c *checker) workload(path string, w *Workload) {
 	c.text(path+".host", w.Host)
 	c.text(path+".platform", w.Platform)
 	c.text(path+".machineId", w.MachineID)
+	if strings.TrimSpace(w.MachineID) == "" { // blanks name no machine: else all that state them were one (C12)
+		w.MachineID = ""
+	}
 	w.Tenant = strings.TrimSpace(w.Tenant)
 	c.text(path+".tenant", w.Tenant)
 	c.units(path+".units", w.Units)
