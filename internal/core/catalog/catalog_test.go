@@ -51,17 +51,17 @@ func TestFirstCatalogue(t *testing.T) {
 		if got.ID != want[0] || got.Name30 != want[1] || got.Order != i+1 {
 			t.Errorf("place %d: %+v, want %s", i+1, got, want[0])
 		}
-		for j, ask := range []struct {
-			unit    usage.UnitKind
-			edition string
-		}{{usage.Instances, "Standard"}, {usage.Points, "enterprise"}, {usage.Points, "Enterprise Plus"}} {
+		for _, ask := range []struct {
+			unit          usage.UnitKind
+			edition, want string
+		}{{usage.Instances, "Standard", want[2]}, {usage.Points, "enterprise", want[3]}, {usage.Points, "Enterprise Plus", want[4]}} {
 			w := c.Weight(got, ask.unit, ask.edition, "", october)
 			text := w.Units.String()
 			if w.Assumed {
 				text += "?"
 			}
-			if text != want[j+2] {
-				t.Errorf("%s in %s for %s: %s, want %s", got.ID, ask.unit, ask.edition, text, want[j+2])
+			if text != ask.want {
+				t.Errorf("%s in %s for %s: %s, want %s", got.ID, ask.unit, ask.edition, text, ask.want)
 			}
 			if w.Assumed != (w.Why != "") || !w.Assumed && w.Source == "" {
 				t.Errorf("%s in %s: %+v names no source or reason", got.ID, ask.unit, w)
@@ -82,11 +82,14 @@ func TestResolve(t *testing.T) {
 	c := Latest()
 	for stated, want := range map[string]string{
 		"VBR_Server_Agent": "VBR_Server_Agent", "vbr_windows_SERVER_agent": "VBR_Server_Agent", "VBR_Linux_Server_Agent": "VBR_Server_Agent",
-		"VBR_Linux_Workstation_Agent": "VBR_Workstation_Agent", " cc_vm_backup ": "CC_VM_Backup", "VAC_WINDOWS_SERVER_AGENT": "VAC_Server_Agent",
+		"VBR_Linux_Workstation_Agent": "VBR_Workstation_Agent", "cc_vm_backup": "CC_VM_Backup", "VAC_WINDOWS_SERVER_AGENT": "VAC_Server_Agent",
 	} {
 		if got, ok := c.Resolve(stated); !ok || got.ID != want {
 			t.Errorf("%q is %s, %v; want %s", stated, got.ID, ok, want)
 		}
+	}
+	if got, _ := c.Resolve(" CC_VM_Backup\t"); got.ID != "CC_VM_Backup" {
+		t.Errorf("blanks around a type make it %q", got.ID)
 	}
 	for _, stated := range []string{"", "Unknown", "VBR", "VAC_Linux_Server_Agent"} {
 		if got, ok := c.Resolve(stated); ok {
@@ -139,8 +142,10 @@ func TestParseNamesEveryMistake(t *testing.T) {
 	if !fault.Is(err, fault.Invalid) {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"types:2: the family", "types:2: \"500TB\"", "types:2: the name a", "types:3: has 2", "types:4", "types:5: types sold by size",
-		"weights:2", "weights:3: \"C\" is the id of no type", "weights:4: the unit", "weights:4: \"-1\"", "weights:4: \"2026\""} {
+	for _, want := range []string{
+		"types:2: the family", "types:2: \"500TB\"", "types:2: the name a", "types:3: has 2", "types:4", "types:5: types sold by size",
+		"weights:2", "weights:3: \"C\" is the id of no type", "weights:4: the unit", "weights:4: \"-1\"", "weights:4: \"2026\"",
+	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not named in %v", want, err)
 		}

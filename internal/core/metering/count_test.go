@@ -16,7 +16,7 @@ var noon = time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC)
 // Sums that do not fit are an error, never a wrong figure.
 func TestOverflowIsAnError(t *testing.T) {
 	t.Parallel()
-	huge := usage.Units(999_999_999_999 * usage.One)
+	huge := 999_999_999_999 * usage.One
 	var list metering.List
 	for i := range 12 {
 		list.Workloads = append(list.Workloads, usage.Workload{ID: fmt.Sprint(i), Type: "VBR_vSphere_VM", Units: &huge})

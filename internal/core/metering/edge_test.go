@@ -22,7 +22,7 @@ func newYork(t testing.TB) *time.Location {
 	return zone
 }
 
-func oneServer(at time.Time, taken time.Time, list ...usage.Workload) metering.Facts {
+func oneServer(at, taken time.Time, list ...usage.Workload) metering.Facts {
 	snapshot := &usage.Snapshot{TakenAt: taken, License: usage.License{Type: usage.LicenseRental, Unit: usage.Instances}}
 	return metering.Facts{
 		Company: 2, Product: usage.ProductVBR, At: at, Zone: time.UTC,

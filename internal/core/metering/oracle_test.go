@@ -62,13 +62,14 @@ func (o oracle) verdict() verdict {
 			v.unknown, v.complete = append(v.unknown, s.name), false
 			continue
 		}
-		if o.reported(s) {
+		switch {
+		case o.reported(s):
 			o.addCounters(&v, s, latest)
 			v.reported = append(v.reported, s.name)
-		} else if o.listSnapshot(s) == nil {
+		case o.listSnapshot(s) == nil:
 			v.unknown, v.complete = append(v.unknown, s.name), false
 			continue
-		} else {
+		default:
 			use(o.listSnapshot(s).TakenAt)
 			for _, x := range o.listed(s) {
 				o.addWorkload(&v, x, states[x], latest)

@@ -156,7 +156,7 @@ func (u Units) Append(b []byte) []byte {
 	}
 	b = append(b, '.')
 	for scale := uint64(One) / 10; fraction > 0; scale /= 10 {
-		b = append(b, byte('0'+fraction/scale))
+		b = append(b, byte('0'+fraction/scale)) //nolint:gosec // a digit: fraction/scale is below 10
 		fraction %= scale
 	}
 	return b

@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"time"
@@ -83,8 +84,12 @@ func (c *checker) license(l *License) {
 		c.add("license.unit", "%q is not one of Instances, Points", clip(string(l.Unit)))
 	}
 	for _, f := range []struct{ path, text string }{
-		{"id", l.ID}, {"edition", l.Edition}, {"package", l.Package}, {"status", l.Status},
-		{"licensedTo", l.LicensedTo}, {"supportId", l.SupportID},
+		{"id", l.ID},
+		{"edition", l.Edition},
+		{"package", l.Package},
+		{"status", l.Status},
+		{"licensedTo", l.LicensedTo},
+		{"supportId", l.SupportID},
 	} {
 		c.text("license."+f.path, f.text)
 	}
@@ -125,8 +130,10 @@ func (c *checker) counter(path string, k *Counter) {
 		count int64
 		units *Units
 	}{
-		{"used", k.Used, k.UsedUnits}, {"new", k.New, k.NewUnits},
-		{"rental", k.Rental, k.RentalUnits}, {"removed", k.Removed, nil},
+		{"used", k.Used, k.UsedUnits},
+		{"new", k.New, k.NewUnits},
+		{"rental", k.Rental, k.RentalUnits},
+		{"removed", k.Removed, nil},
 	} {
 		if f.count < 0 || f.count > countMax {
 			c.add(path+"."+f.name, "%d is not between 0 and %d", f.count, countMax)
@@ -172,7 +179,7 @@ func (c *checker) identities(s *Snapshot, shared bool) {
 }
 
 func (w *Workload) equal(o *Workload) bool {
-	return string(appendWorkload(nil, w)) == string(appendWorkload(nil, o))
+	return bytes.Equal(appendWorkload(nil, w), appendWorkload(nil, o))
 }
 
 func (c *checker) required(path, text string) {
@@ -219,7 +226,7 @@ func (c *checker) units(path string, u *Units) {
 func (c *checker) sum(path string, u Units) {
 	sum, ok := Add(c.total, u)
 	if !ok || sum > unitsTotalMax {
-		c.add(path, "the server's units add up to more than %s", Units(unitsTotalMax))
+		c.add(path, "the server's units add up to more than %s", unitsTotalMax)
 		return
 	}
 	c.total = sum
