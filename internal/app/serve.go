@@ -98,7 +98,11 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.app.Ledger.Watch(work, s.app.log, s.app.forget) })
 	if !s.options.Passive {
-		wg.Go(func() { s.app.schedule().Run(work) })
+		wg.Go(func() {
+			if err := s.app.schedule().Run(work); err != nil && work.Err() == nil {
+				s.app.log.Error("servers are read no more", "error", err)
+			}
+		})
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.ServeTLS(listener, "", "") }()

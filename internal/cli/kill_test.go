@@ -100,7 +100,7 @@ func TestKilledImport(t *testing.T) {
 	last := -1 // index of the last reading that is in the ledger
 	hits := 0
 	for range kills {
-		if killed(t, time.Duration(20+rand.IntN(400))*time.Millisecond, "import", "--data", dir, path) { //nolint:gosec // a moment, not a secret
+		if killed(t, time.Duration(20+rand.IntN(400))*time.Millisecond, "import", "--data", dir, path) {
 			hits++
 		}
 		last = checkPrefix(t, dir, company.ID, last, takenAt)
@@ -179,7 +179,7 @@ func TestKilledCollect(t *testing.T) {
 	hits := 0
 	position := usage.Position(0)
 	for range kills {
-		if killed(t, time.Duration(20+rand.IntN(250))*time.Millisecond, "collect", "--data", dir) { //nolint:gosec // a moment, not a secret
+		if killed(t, time.Duration(20+rand.IntN(250))*time.Millisecond, "collect", "--data", dir) {
 			hits++
 		}
 		position = checkWhole(t, dir, company.ID, position)

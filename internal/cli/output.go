@@ -40,9 +40,9 @@ const passwordMax = 4096
 
 // password reads standard input up to the first line break (product.md §1), without echo from a terminal.
 func (e *env) password(prompt string) (string, error) {
-	if f, ok := e.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) { //nolint:gosec // file descriptors are small
+	if f, ok := e.stdin.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		e.say("%s:", prompt)
-		text, err := term.ReadPassword(int(f.Fd())) //nolint:gosec // likewise
+		text, err := term.ReadPassword(int(f.Fd()))
 		return string(text), err
 	}
 	line, err := bufio.NewReader(io.LimitReader(e.stdin, passwordMax+1)).ReadString('\n')

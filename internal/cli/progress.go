@@ -23,7 +23,7 @@ type progress struct {
 
 func (e *env) progress() *progress {
 	f, ok := e.stderr.(*os.File)
-	return &progress{env: e, on: ok && term.IsTerminal(int(f.Fd()))} //nolint:gosec // file descriptors are small
+	return &progress{env: e, on: ok && term.IsTerminal(int(f.Fd()))}
 }
 
 func (p *progress) show(s app.ImportProgress) {

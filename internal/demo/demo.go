@@ -116,7 +116,10 @@ func start(ctx context.Context, o Options, dir string) (_ *stage, err error) {
 	if err := s.populate(ctx, scenario); err != nil {
 		return s, err
 	}
-	return s, s.replay(ctx, begin)
+	if err := s.replay(ctx, begin); err != nil {
+		return s, err
+	}
+	return s, nil
 }
 
 // populate adds what an administrator would add: companies, servers, a user.
@@ -162,7 +165,7 @@ func (s *stage) replay(ctx context.Context, begin time.Time) error {
 				failed = fault.New(fault.Unavailable, "%s at %s: %s", o.Name, t.Format(time.RFC3339), o.Text)
 			}
 		})
-		if err = errors.Join(err, failed); err != nil {
+		if err := errors.Join(err, failed); err != nil {
 			return err
 		}
 		if i == 0 || t.Month() != instants[i-1].Month() {
