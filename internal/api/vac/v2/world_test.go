@@ -238,3 +238,24 @@ func (w *world) get(path string) string {
 	}
 	return body
 }
+
+// watched follows the store as the running console does, and gives the function that stops it.
+func watched(t testing.TB, w *world) func() {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done, seen := make(chan struct{}), make(chan struct{}, 1)
+	go func() {
+		defer close(done)
+		w.ledger.Watch(ctx, slog.New(slog.DiscardHandler), func() {
+			select {
+			case seen <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	<-seen
+	return func() {
+		stop()
+		<-done
+	}
+}
