@@ -2,7 +2,9 @@ package v2_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"net/http"
 	"os"
@@ -12,6 +14,8 @@ import (
 
 	"github.com/tallystick/tallystick/internal/api/apitest"
 	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/ledger"
 )
 
 var update = flag.Bool("update", false, "write the golden files and the compatibility page")
@@ -164,5 +168,44 @@ func TestOthersAreRefused(t *testing.T) {
 	status, header, body := w.do(http.MethodGet, "/v2/tenants", "")
 	if status != 401 || body != `{"Message":"Authorization has been denied for this request."}` || header.Get("WWW-Authenticate") != "Bearer" {
 		t.Errorf("%d %s %v", status, body, header)
+	}
+}
+
+type brokenLedger struct{ *ledger.Ledger }
+
+func (brokenLedger) Usage(context.Context, ledger.Query) (*metering.Tally, error) {
+	return nil, errors.New("disk on fire at /var/lib")
+}
+
+// A defect shows nothing internal, and the id under which the log has it.
+func TestInternalErrors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	s, err := v2.New(v2.Options{
+		Companies: w.store, Servers: w.store, Ledger: brokenLedger{w.ledger}, Alarms: w.store, Access: w.access, Now: w.clock.now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.serve(s)
+	for _, path := range []string{usagePath, "/v2/tenants", "/v2/tenants/2", "/v2/licensing/backupserverLicenses"} {
+		status, header, body := w.do(http.MethodGet, path, "")
+		id := header.Get("X-Request-Id")
+		if status != 500 || id == "" || body != `{"Message":"An error has occurred. It is in the log under request id `+id+`."}` {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	// Without a public address, links lead where the request went.
+	if got := w.get("/v2/backupServers?$top=1"); !strings.Contains(got, `{"href":"https://`+w.addr+`/v2/backupServers/1"}`) {
+		t.Errorf("links: %s", got)
+	}
+}
+
+func TestLongBodiesAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	status, _, body := w.do(http.MethodPost, "/token", strings.Repeat("x", 20_000))
+	if status != 413 || !strings.Contains(body, `{"Message":"The body is longer than 16384 bytes."}`) {
+		t.Errorf("%d %s", status, body)
 	}
 }
