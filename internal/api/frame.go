@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -44,9 +45,14 @@ func (f *Frame) Handler() (http.Handler, error) {
 	return h, nil
 }
 
+var patternSyntax = regexp.MustCompile(`^(/([A-Za-z0-9._-]+|\{[A-Za-z]+\}))+$`)
+
 func check(route Route) error {
-	if !strings.HasPrefix(route.Pattern, "/") || route.Method == "" {
-		return fmt.Errorf("%q %q is no route", route.Method, route.Pattern)
+	if route.Method == "" {
+		return fmt.Errorf("%s has no method", route.Pattern)
+	}
+	if !patternSyntax.MatchString(route.Pattern) {
+		return fmt.Errorf("%q is no pattern of words and {ids}", route.Pattern)
 	}
 	if (route.Handle == nil) != (route.Served == NotServed) {
 		return fmt.Errorf("%s %s: an endpoint where it is served, and only there", route.Method, route.Pattern)

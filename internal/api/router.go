@@ -38,7 +38,11 @@ func (rt *router) add(s Surface, route Route) error {
 	n, t := &rt.root, &target{Route: route, surface: s}
 	for segment := range strings.SplitSeq(strings.TrimPrefix(route.Pattern, "/"), "/") {
 		if name, isID := strings.CutPrefix(segment, "{"); isID {
-			t.names = append(t.names, strings.TrimSuffix(name, "}"))
+			name = strings.TrimSuffix(name, "}")
+			if slices.Contains(t.names, name) {
+				return fmt.Errorf("two ids named %s in %s", name, route.Pattern)
+			}
+			t.names = append(t.names, name)
 			if n.id == nil {
 				n.id = &node{surface: s}
 			}

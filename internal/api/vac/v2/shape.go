@@ -1,6 +1,7 @@
 package v2
 
 import (
+	"bytes"
 	"encoding/json"
 	"reflect"
 	"strconv"
@@ -196,18 +197,19 @@ func appendAny(b []byte, v reflect.Value, nested *shape, w view) []byte {
 func quote(s string) []byte {
 	plain := true
 	for i := 0; i < len(s) && plain; i++ {
-		c := s[i]
-		plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+		plain = s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\'
 	}
 	if plain {
 		b := make([]byte, 0, len(s)+2)
 		return append(append(append(b, '"'), s...), '"')
 	}
-	b, err := json.Marshal(s)
-	if err != nil { // cannot happen: a string always has a JSON form
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)              // "&" in a name stays "&", as clients of this wire see it
+	if err := e.Encode(s); err != nil { // cannot happen: a string always has a JSON form
 		panic(err)
 	}
-	return b
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // The wire's own scalars.

@@ -98,11 +98,11 @@ func bearerOf(r *http.Request) string {
 // parseGrant reads a form whatever the content type says, or a JSON object.
 // Clients do not encode what they put into the form (rest-v2.md §0.3, fact 3).
 func parseGrant(body []byte) grant {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
+	body = bytes.TrimRight(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), "\r\n")
 	if !utf8.Valid(body) { // Windows PowerShell 5.1 sends ISO 8859-1
 		body = fromLatin1(body)
 	}
-	if bytes.HasPrefix(body, []byte("{")) {
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
 		var fields map[string]any
 		if json.Unmarshal(body, &fields) == nil {
 			return jsonGrant(fields)

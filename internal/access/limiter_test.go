@@ -1,0 +1,163 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+func TestTheLimiterIsBounded(t *testing.T) {
+	t.Parallel()
+	var l limiter
+	now := time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC)
+	for range 3 {
+		l.take("locked", 3, now)
+	}
+	for n := range triesMax + 100 {
+		l.take(fmt.Sprint("flood", n), 3, now)
+	}
+	if len(l.keys) > triesMax || l.wait("locked", now) == 0 {
+		t.Errorf("%d keys; the locked one waits %s", len(l.keys), l.wait("locked", now))
+	}
+	for n := range 2 * triesMax { // all of them locked
+		l.take(fmt.Sprint("lock", n), 1, now)
+	}
+	if len(l.keys) > triesMax {
+		t.Errorf("%d keys", len(l.keys))
+	}
+}
+
+func TestWaits(t *testing.T) {
+	t.Parallel()
+	for over, want := range map[int]time.Duration{0: 5 * time.Second, 1: 10 * time.Second, 7: 640 * time.Second, 8: 15 * time.Minute, 1000: 15 * time.Minute} {
+		if got := waitOf(over); got != want {
+			t.Errorf("%d over: %s, want %s", over, got, want)
+		}
+	}
+}
+
+// A clock that goes back, by much or by little, opens nothing and locks nobody out for long.
+func TestTheClockGoesBack(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC)
+	var l limiter
+	for range 5 {
+		l.take("a", 5, now)
+	}
+	if wait := l.take("a", 5, now.Add(-time.Second)); wait != 6*time.Second {
+		t.Errorf("a second back: wait %s", wait)
+	}
+	if wait := l.take("a", 5, now.Add(-24*time.Hour)); wait != 0 {
+		t.Errorf("a day back: wait %s", wait)
+	}
+}
+
+// All roles, all actions, all kinds of scope.
+func TestMay(t *testing.T) {
+	t.Parallel()
+	actions := []Action{Read, ManageCompanies, ManageServers, ManageUsers, UseV2}
+	all, read := "all", "read"
+	for role, want := range map[Role]struct{ provider, own, other string }{
+		PortalAdministrator:  {all, all, all},
+		PortalOperator:       {"read manage-companies manage-servers", "read manage-companies manage-servers", "read manage-companies manage-servers"},
+		PortalReadonly:       {read, read, read},
+		CompanyAdministrator: {"", read, ""},
+		CompanyReadonly:      {"", read, ""},
+		"root":               {"", "", ""},
+		"":                   {"", "", ""},
+	} {
+		for scope, allowed := range map[usage.CompanyID]string{Provider: want.provider, 7: want.own, 8: want.other} {
+			actor := Actor{User: 1, Role: role}
+			if role.OfCompany() {
+				actor.Company = 7
+			}
+			for _, action := range actions {
+				expected := allowed == all || strings.Contains(" "+allowed+" ", " "+string(action)+" ")
+				if got := May(actor, action, scope); got != expected {
+					t.Errorf("%s, %s, company %d: %v", role, action, scope, got)
+				}
+			}
+		}
+	}
+	if May(Actor{Role: CompanyReadonly}, Read, Provider) {
+		t.Error("a company user without a company may read everything")
+	}
+}
+
+func TestParsePHC(t *testing.T) {
+	t.Parallel()
+	p := newPHC()
+	p.hash = p.of("secret words")
+	same, err := parsePHC(p.String())
+	if err != nil || !same.matches("secret words") || same.matches("secret word") {
+		t.Errorf("%v, %v", same, err)
+	}
+	// Known answer of the reference implementation's command line: echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1.
+	known, err := parsePHC("$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
+	if err != nil || !known.matches("password") {
+		t.Errorf("%v", err)
+	}
+	good := p.String()
+	for _, bad := range []string{
+		"", "secret words", strings.Replace(good, "argon2id", "argon2i", 1), strings.Replace(good, "v=19", "v=16", 1),
+		strings.Replace(good, "m=19456", "m=4294967295", 1), strings.Replace(good, "t=2", "t=0", 1), strings.Replace(good, "t=2", "t=999", 1),
+		strings.Replace(good, "p=1", "p=0", 1), strings.Replace(good, "p=1", "p=300", 1), good[:len(good)-30], good + "$", good + "!",
+	} {
+		if _, err := parsePHC(bad); !fault.Is(err, fault.Internal) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func FuzzParsePHC(f *testing.F) {
+	f.Add(newPHC().String())
+	f.Add("$argon2id$v=19$m=1,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := parsePHC(text)
+		if err != nil {
+			return
+		}
+		again, err := parsePHC(p.String())
+		if err != nil || again.String() != p.String() {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}
+
+// Who would wait behind a hundred others is sent away at once, and who gives up leaves the queue.
+func TestTheQueueOfLogInsIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var h hasher
+		for range hashersMax {
+			if err := h.enter(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		left := make(chan error, waitersMax)
+		for range waitersMax {
+			go func() { left <- h.enter(ctx) }()
+		}
+		synctest.Wait()
+		if err := h.enter(t.Context()); !fault.Is(err, fault.Limited) {
+			t.Errorf("one too many: %v", err)
+		}
+		cancel()
+		for range waitersMax {
+			if err := <-left; err == nil {
+				t.Error("entered without a slot")
+			}
+		}
+		h.leave()
+		if err := h.enter(t.Context()); err != nil {
+			t.Errorf("after the rush: %v", err)
+		}
+	})
+}

@@ -1,0 +1,352 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// surface is a small API of its own, with every kind of endpoint.
+type surface struct {
+	name   string
+	routes []api.Route
+}
+
+func (s *surface) Routes() []api.Route { return s.routes }
+
+func (*surface) Admit(a access.Actor) error {
+	if a.Role != access.PortalAdministrator {
+		return fault.New(fault.Denied, "administrators only")
+	}
+	return nil
+}
+
+func (*surface) Encode(_ *http.Request, value any) (api.Raw, error) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return api.Raw{}, fault.Wrap(err, fault.Internal, "cannot be written")
+	}
+	return api.Raw{ContentType: "application/json", Body: body}, nil
+}
+
+func (s *surface) Fail(r *http.Request, err error) api.Raw {
+	return api.Raw{ContentType: "text/plain", Body: []byte(s.name + ": " + api.MessageOf(err) + " " + api.RequestID(r.Context()))}
+}
+
+func get(pattern string, e api.Endpoint) api.Route {
+	return api.Route{Method: http.MethodGet, Pattern: pattern, Served: api.Full, Handle: e}
+}
+
+// echo gives the ids of the path.
+func echo(names ...string) api.Endpoint {
+	return func(r *http.Request) (any, error) {
+		var ids []string
+		for _, name := range names {
+			ids = append(ids, r.PathValue(name))
+		}
+		return ids, nil
+	}
+}
+
+func failing(err error) api.Endpoint { return func(*http.Request) (any, error) { return nil, err } }
+
+func reading(r *http.Request) (any, error) {
+	body, err := api.ReadBody(r)
+	return len(body), err
+}
+
+var shared = api.Raw{Status: 203, ContentType: "text/x", Header: http.Header{"X-Usage-Units": {"Mixed"}}, Body: []byte("ready")}
+
+func testSurface() *surface {
+	busy := fault.New(fault.Limited, "slowly")
+	busy.RetryAfter = 1500 * time.Millisecond
+	return &surface{"one", []api.Route{
+		get("/v2/tenants", echo()),
+		get("/v2/tenants/{ID}", echo("ID")),
+		get("/v2/tenants/Licensing", echo("none")),
+		get("/v2/tenants/{ID}/backupServers/{Server}", echo("ID", "Server")),
+		{Method: http.MethodPost, Pattern: "/v2/tenants", Served: api.NotServed},
+		{Method: http.MethodPost, Pattern: "/token", Served: api.Full, Public: true, Handle: reading, BodyMax: 10},
+		{Method: http.MethodPut, Pattern: "/v2/upload", Served: api.Full, Handle: reading},
+		get("/v2/raw", func(*http.Request) (any, error) { return shared, nil }),
+		get("/v2/who", func(r *http.Request) (any, error) { return api.Actor(r.Context()), nil }),
+		get("/v2/panic", func(*http.Request) (any, error) { panic("secret detail") }),
+		get("/v2/abort", func(*http.Request) (any, error) { panic(http.ErrAbortHandler) }),
+		get("/v2/unencodable", func(*http.Request) (any, error) { return func() {}, nil }),
+		get("/v2/busy", failing(busy)),
+		get("/v2/broken", failing(errors.New("secret detail"))),
+		get("/v2/media", failing(api.NewStatusError(http.StatusUnsupportedMediaType, "JSON only"))),
+	}}
+}
+
+const token = "token-of-the-administrator"
+
+type lines struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Buffer.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.Buffer.String()
+}
+
+func newFrame(t testing.TB, log io.Writer, surfaces ...api.Surface) http.Handler {
+	t.Helper()
+	f := &api.Frame{
+		Surfaces: surfaces,
+		Log:      slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Check: func(_ context.Context, t string) (access.Actor, error) {
+			switch t {
+			case token:
+				return access.Actor{User: 1, Name: "admin", Role: access.PortalAdministrator}, nil
+			case "reader":
+				return access.Actor{User: 2, Name: "reader", Role: access.PortalReadonly}, nil
+			}
+			return access.Actor{}, fault.New(fault.Unauthenticated, "no such token")
+		},
+	}
+	h, err := f.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+type request struct {
+	method, path, auth string
+	body               io.Reader
+}
+
+func ask(h http.Handler, q request) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(q.method, q.path, q.body)
+	if q.auth == "" {
+		q.auth = "Bearer " + token
+	}
+	if q.auth != "none" {
+		r.Header.Set("Authorization", q.auth)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	h := newFrame(t, io.Discard, testSurface())
+	for path, want := range map[string]string{
+		"/v2/tenants":                            "null",
+		"/v2/tenants/":                           "null",
+		"/V2/TENANTS":                            "null",
+		"/v2/%74enants":                          "null",
+		"/v2/tenants/AbC":                        `["AbC"]`,
+		"/v2/Tenants/AbC/":                       `["AbC"]`,
+		"/v2/tenants/licensing":                  `[""]`, // a literal wins over an id
+		"/v2/tenants/LICENSING/backupservers/x":  `["LICENSING","x"]`,
+		"/v2/tenants/a%2Fb/backupSERVERS/%C3%BC": `["a/b","ü"]`,
+		"/v2/tenants/a%2Fb%20c?x=/y":             `["a/b c"]`,
+		"/v2/tenants/ü":                          `["ü"]`,
+		"/v2/tenants/..%2f..":                    `["../.."]`,
+		"/":                                      "404",
+		"/v2":                                    "404",
+		"/v2/":                                   "404",
+		"/v2//tenants":                           "404",
+		"/v2/tenants/1/backupServers":            "404",
+		"/v2/tenants/1/backupServers/2/3":        "404",
+		"/v2/unknown":                            "404",
+		"/tokens":                                "404",
+	} {
+		w := ask(h, request{method: "GET", path: path})
+		got := w.Body.String()
+		if w.Code == http.StatusNotFound {
+			got = "404"
+		}
+		if got != want {
+			t.Errorf("%s: %d %s, want %s", path, w.Code, got, want)
+		}
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	log := &lines{}
+	h := newFrame(t, log, testSurface())
+	for _, c := range []struct {
+		request
+		status int
+		header map[string]string
+		body   string // begins like this
+	}{
+		{request{method: "GET", path: "/v2/raw"}, 203, map[string]string{
+			"Content-Type": "text/x", "Content-Length": "5", "X-Usage-Units": "Mixed", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+		}, "ready"},
+		{request{method: "HEAD", path: "/v2/raw"}, 203, map[string]string{"Content-Type": "text/x", "Content-Length": "5"}, ""},
+		{request{method: "GET", path: "/v2/who"}, 200, map[string]string{"Content-Type": "application/json"}, `{"User":1,"Name":"admin"`},
+		{request{method: "DELETE", path: "/v2/tenants/7"}, 405, map[string]string{"Allow": "GET, HEAD"}, "one: "},
+		{request{method: "PUT", path: "/v2/tenants", auth: "none"}, 405, map[string]string{"Allow": "GET, HEAD, POST"}, "one: "},
+		{request{method: "GET", path: "/token"}, 405, map[string]string{"Allow": "POST"}, "one: "},
+		{request{method: "POST", path: "/v2/tenants"}, 501, nil, "one: "},
+		{request{method: "POST", path: "/v2/tenants", auth: "none"}, 401, nil, "one: "},
+		{request{method: "GET", path: "/v2/tenants", auth: "none"}, 401, map[string]string{"WWW-Authenticate": "Bearer"}, "one: "},
+		{request{method: "GET", path: "/v2/tenants", auth: "Bearer"}, 401, nil, ""},
+		{request{method: "GET", path: "/v2/tenants", auth: "Basic " + token}, 401, nil, ""},
+		{request{method: "GET", path: "/v2/tenants", auth: "Bearer wrong"}, 401, nil, ""},
+		{request{method: "GET", path: "/v2/tenants", auth: "bearer   " + token}, 200, nil, "null"},
+		{request{method: "GET", path: "/v2/tenants", auth: "Bearer reader"}, 403, map[string]string{"WWW-Authenticate": ""}, "one: administrators only"},
+		{request{method: "POST", path: "/token", auth: "Bearer", body: strings.NewReader("0123456789")}, 200, nil, "10"},
+		{request{method: "POST", path: "/token", body: strings.NewReader("0123456789a")}, 413, nil, "one: The body is longer than 10 bytes."},
+		{request{method: "POST", path: "/token", body: io.MultiReader(strings.NewReader("0123456789a"))}, 413, nil, "one: The body is longer than 10 bytes."},
+		{request{method: "PUT", path: "/v2/upload", body: io.MultiReader(bytes.NewReader(make([]byte, 1<<20+1)))}, 413, nil, "one: "},
+		{request{method: "PUT", path: "/v2/upload", body: bytes.NewReader(make([]byte, 1<<20))}, 200, nil, "1048576"},
+		{request{method: "GET", path: "/v2/panic"}, 500, nil, "one: internal error "},
+		{request{method: "GET", path: "/v2/broken"}, 500, nil, "one: internal error "},
+		{request{method: "GET", path: "/v2/unencodable"}, 500, nil, "one: cannot be written "},
+		{request{method: "GET", path: "/v2/busy"}, 429, map[string]string{"Retry-After": "2"}, "one: slowly"},
+		{request{method: "GET", path: "/v2/media"}, 415, nil, "one: JSON only"},
+	} {
+		w := ask(h, c.request)
+		if w.Code != c.status || !strings.HasPrefix(w.Body.String(), c.body) || c.method == "HEAD" && w.Body.Len() > 0 {
+			t.Errorf("%s %s: %d %q", c.method, c.path, w.Code, w.Body)
+		}
+		for name, want := range c.header {
+			if got := w.Header().Get(name); got != want {
+				t.Errorf("%s %s: %s is %q, want %q", c.method, c.path, name, got, want)
+			}
+		}
+		id := w.Header().Get("X-Request-Id")
+		if id == "" || w.Code >= 400 && !strings.Contains(w.Body.String(), id) || strings.Count(log.String(), "request="+id+" ") != 1 {
+			t.Errorf("%s %s: request id %q", c.method, c.path, id)
+		}
+		if strings.Contains(w.Body.String(), "secret detail") {
+			t.Errorf("%s %s tells what happens inside: %s", c.method, c.path, w.Body)
+		}
+	}
+	if len(shared.Header) != 1 {
+		t.Errorf("a shared answer was changed: %v", shared.Header)
+	}
+	if text := log.String(); strings.Contains(text, token) || strings.Contains(text, "wrong") || !strings.Contains(text, "user=admin") ||
+		strings.Count(text, "secret detail") != 2 || !strings.Contains(text, "frame_test.go") || strings.Count(text, "level=ERROR") != 3 {
+		t.Errorf("log:\n%s", text)
+	}
+}
+
+// A client that has gone is no defect of ours, and gets no half answer.
+func TestAClientThatHasGone(t *testing.T) {
+	t.Parallel()
+	log := &lines{}
+	ctx, cancel := context.WithCancel(t.Context())
+	h := newFrame(t, log, &surface{"one", []api.Route{get("/v2/slow", func(r *http.Request) (any, error) {
+		cancel()
+		return nil, fault.Wrap(r.Context().Err(), fault.Unavailable, "the store does not answer")
+	})}})
+	for path, handler := range map[string]http.Handler{"/v2/slow": h, "/v2/abort": newFrame(t, io.Discard, testSurface())} {
+		func() {
+			defer func() {
+				if v := recover(); v != http.ErrAbortHandler { //nolint:errorlint // the very value
+					t.Errorf("%s: %v", path, v)
+				}
+			}()
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, path, http.NoBody)
+			r.Header.Set("Authorization", "Bearer "+token)
+			handler.ServeHTTP(httptest.NewRecorder(), r)
+			t.Errorf("%s is answered", path)
+		}()
+	}
+	if text := log.String(); !strings.Contains(text, "level=DEBUG") || !strings.Contains(text, "status=499") {
+		t.Errorf("log: %s", text)
+	}
+}
+
+// Whose envelope an error has follows from where the path begins.
+func TestSeveralSurfaces(t *testing.T) {
+	t.Parallel()
+	native := &surface{"native", []api.Route{get("/api/v1/companies/{id}", echo("id")), get("/v2/tenants/{ID}/more", echo())}}
+	h := newFrame(t, io.Discard, testSurface(), native)
+	for path, want := range map[string]string{
+		"/API/v1/companies/7": `["7"]`, "/api/v1/companies/7/x": "native: ", "/api": "native: ", "/api/v2": "native: ",
+		"/v2/tenants/7": `["7"]`, "/v2/who/x": "one: ", "/": "one: ", "/nobody": "one: ", "/v2/tenants/7/more": "null", "/v2/tenants/7/x": "one: ",
+	} {
+		if got := ask(h, request{method: "GET", path: path}).Body.String(); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestTablesThatContradictThemselves(t *testing.T) {
+	t.Parallel()
+	for name, routes := range map[string][]api.Route{
+		"twice":                 {get("/v2/a", echo()), get("/v2/A", echo())},
+		"twice, by another id":  {get("/v2/{a}", echo()), get("/v2/{b}", echo())},
+		"no endpoint":           {get("/v2/a", nil)},
+		"an unserved endpoint":  {{Method: "GET", Pattern: "/v2/a", Served: api.NotServed, Handle: echo()}},
+		"no path":               {get("v2", echo())},
+		"no method":             {{Pattern: "/v2", Served: api.Full, Handle: echo()}},
+		"an id without an end":  {get("/v2/{a", echo())},
+		"an id twice in a path": {get("/v2/{a}/{a}", echo())},
+	} {
+		if _, err := (&api.Frame{Surfaces: []api.Surface{&surface{"one", routes}}}).Handler(); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := (&api.Frame{}).Handler(); err == nil {
+		t.Error("no surface: accepted")
+	}
+}
+
+func TestStatusOf(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[fault.Code]int{
+		fault.Invalid: 400, fault.Unauthenticated: 401, fault.Denied: 403, fault.NotFound: 404, fault.Conflict: 409,
+		fault.Limited: 429, fault.Internal: 500, fault.Unsupported: 501, fault.Unavailable: 503, "new": 500,
+	} {
+		if got := api.StatusOf(fmt.Errorf("wrapped: %w", fault.New(code, "x"))); got != want {
+			t.Errorf("%s: %d, want %d", code, got, want)
+		}
+	}
+}
+
+// FuzzPath: whatever a client asks for, there is an answer in the surface's words, and only a route's path is served.
+func FuzzPath(f *testing.F) {
+	for _, path := range []string{"/v2/tenants/1", "//", "/%2F/%", "/v2/tenants/%ff/backupServers/%00", "/V2/TENANTS/ſ/", "*"} {
+		f.Add("GET", path)
+	}
+	h := newFrame(f, io.Discard, testSurface())
+	f.Fuzz(func(t *testing.T, method, path string) {
+		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		r.Method, r.URL.Path, r.URL.RawPath = method, path, ""
+		if strings.Contains(strings.ToLower(path), "abort") {
+			return
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if !slices.Contains([]int{200, 203, 404, 405, 415, 429, 500, 501}, w.Code) {
+			t.Errorf("%s %q: %d", method, path, w.Code)
+		}
+		if w.Code == http.StatusNotFound && !strings.HasPrefix(w.Body.String(), "one: ") {
+			t.Errorf("%s %q: %s", method, path, w.Body)
+		}
+	})
+}

@@ -1,0 +1,55 @@
+package v2
+
+import (
+	"fmt"
+	"strings"
+)
+
+// CompatibilityPage writes docs/compat/vac-v2.md from the route table.
+func CompatibilityPage() string {
+	var b strings.Builder
+	b.WriteString(strings.Replace(compatibilityHead, "%FUNCTIONS%", strings.ReplaceAll(functionNames(), ",", ""), 1))
+	for _, g := range (&Surface{}).groups() {
+		fmt.Fprintf(&b, "\n## %s\n\n| method | path | |\n|---|---|---|\n", g.name)
+		for i := range g.routes {
+			r := &g.routes[i]
+			fmt.Fprintf(&b, "| %s | `%s` | %s |\n", r.Method, r.Pattern, r.Served)
+		}
+	}
+	return b.String()
+}
+
+const compatibilityHead = `# REST API v2 of the provider console: what is matched, where we differ
+
+Written by ` + "`go test ./internal/api/vac/v2 -run Compatibility -update`" + ` from the route table in
+` + "`internal/api/vac/v2/routes.go`" + `; do not edit. *served*: answered from our data. *empty*: answered, well-formed, without a
+source of data. *not served*: 501 with a message. Tallystick is not affiliated with Veeam; names of products and wire values are
+used only to describe compatibility.
+
+## Profiles
+
+| | 3.0 (default) | 6.0 (` + "`--profile 6.0`" + `) |
+|---|---|---|
+| usage fields | ` + "`rentalInstances`, `newInstances`, `usedInstances`" + ` | ` + "`unitType`, `rentalUnits`, `newUnits`, `usedUnits`" + ` |
+| agent types | ` + "`VBR_Windows_Server_Agent` …" + ` | ` + "`VBR_Server_Agent` …" + ` |
+| unit kinds of a type | added into one row, ` + "`X-Usage-Units: Mixed`" + ` | a row each |
+| ` + "`byVCCTenantUid`" + ` | 404 | served, addressed by the tenant's ` + "`instanceUid`" + ` |
+
+## Where we differ
+
+| subject | what we do |
+|---|---|
+| roles | portal administrators only, as the reference says; others get 403 |
+| sessions | any number at a time; a refresh token is good once, a second use ends its whole family |
+| log-in | failed log-ins are limited by account and address: 429 with ` + "`Retry-After`" + ` |
+| paths | letter case and a trailing slash do not matter; a tenant is addressed by number or GUID |
+| unassigned company | is no tenant here: 404 |
+| query options | an unknown ` + "`$`" + ` option, or one that a single object does not have, is a 400 that says so; ` + "`$count=true`" + ` and ` + "`$inlinecount=allpages`" + ` answer ` + "`{\"odata.count\":\"2\",\"value\":[…]}`" + `; ` + "`$select`" + ` gives exactly what is named, ` + "`_links`" + ` only where it is; property names match without regard to case; JSON is the only format |
+| filter language | OData v3 and v4: ` + "`eq ne gt ge lt le in and or not add sub mul div mod`" + `, parentheses, nested paths, texts, numbers, ` + "`guid'…'`, `datetime'…'`, `datetimeoffset'…'`" + ` and their bare forms, ` + "`null true false`" + `; functions ` + "`%FUNCTIONS%`" + `; no collections (` + "`any`, `all`" + `) |
+| usage | headers ` + "`X-Usage-At`, `X-Usage-As-Of`, `X-Usage-Complete`, `X-Usage-Missing`, `X-Usage-Units`" + `; ` + "`?asOf=`" + ` gives the figure of another instant |
+| tenant | what we have no source for has the value of none; ` + "`title`" + ` is ` + "`Unknown`" + `; ` + "`siteName`" + ` and ` + "`cloudConnectAgentUid`" + ` name the Cloud Connect server on which the company is a tenant; ` + "`actions`" + ` is empty, as none is served; counts come from the usage rows |
+| backup server | ` + "`serverUid`" + ` is the installation id, all zeros before the first reading; ` + "`agentUid`" + ` repeats it, as no agent of ours runs there; consoles are not listed |
+| license | a server that was never read has none; ` + "`usedVMs`, `newVMs`, `usedInstances`" + ` are the server's part in the usage rows, instances rounded up to whole ones; ` + "`licensedVMs`" + ` is 0; an unknown date is ` + "`0001-01-01T00:00:00`" + `; ` + "`Empty`, `Evaluation`, `Free`" + ` are written ` + "`NotInstalled`, `Trial`, `Community`" + `; ` + "`Invalid`, `Expired`" + ` are ` + "`Error`" + ` |
+| alarms | templates 15 and 42 are the vendor's, from 1001 on our own; ` + "`locationId`" + ` repeats ` + "`companyId`" + `; events of shared servers have company 1 |
+| errors | ` + "`{\"Message\":…}`, with `ModelState`" + ` on a 400; the reference is silent |
+`

@@ -1,0 +1,194 @@
+package v2_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+const usagePath = "/v2/tenants/2/licensing/backupServerUsage"
+
+func TestUsageHeaders(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	for _, c := range []struct {
+		path string
+		want map[string]string
+	}{
+		{usagePath, map[string]string{
+			"X-Usage-At": "2026-10-20T02:00:00Z", "X-Usage-As-Of": "2026-10-20T01:00:00Z", "X-Usage-Complete": "true", "X-Usage-Missing": "", "X-Usage-Units": "Instances",
+		}},
+		{"/v2/tenants/3/licensing/backupServerUsage", map[string]string{ // a server that was never read
+			"X-Usage-At": "2026-10-20T02:00:00Z", "X-Usage-As-Of": "", "X-Usage-Complete": "false", "X-Usage-Missing": "Lost%2C%20VBR", "X-Usage-Units": "",
+		}},
+		{"/v2/tenants/3/licensing/availabilityConsoleUsage", map[string]string{ // no source at all is complete (C32)
+			"X-Usage-As-Of": "", "X-Usage-Complete": "true", "X-Usage-Missing": "", "X-Usage-Units": "",
+		}},
+		{usagePath + "?asOf=2026-10-20T03:30:00%2B02:00", map[string]string{ // before the reading
+			"X-Usage-At": "2026-10-20T01:30:00Z", "X-Usage-As-Of": "2026-10-20T01:00:00Z", "X-Usage-Complete": "true",
+		}},
+		{usagePath + "?ASOF=2026-10-20T02:30:00+02:00", map[string]string{ // "+" arrives as a blank
+			"X-Usage-At": "2026-10-20T00:30:00Z", "X-Usage-As-Of": "", "X-Usage-Complete": "false", "X-Usage-Missing": "VBR01",
+		}},
+		{usagePath + "?foo=bar", map[string]string{"X-Usage-At": "2026-10-20T02:00:00Z", "X-Usage-Units": "Instances"}},
+	} {
+		status, header, body := w.do(http.MethodGet, c.path, "")
+		if status != http.StatusOK {
+			t.Errorf("%s: %d %s", c.path, status, body)
+		}
+		for name, want := range c.want {
+			if got := header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, want %q", c.path, name, got, want)
+			}
+		}
+	}
+}
+
+func TestLookAlikesOfAsOfAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	for _, query := range []string{
+		"as_of=2026-10-20T00:00:00Z", "as-of=2026-10-20T00:00:00Z", "As.Of=2026-10-20T00:00:00Z", "as%20of=x", "asOf=", "asOf", "asOf=now",
+		"asOf=2026-10-20T00:00:00Z&asOf=2026-10-20T00:00:00Z", "asOf=2026-10-20T00:00:00", "asOf=2026-10-32T00:00:00Z", "$asOf=2026-10-20T00:00:00Z",
+	} {
+		if status, _, body := w.do(http.MethodGet, usagePath+"?"+query, ""); status != http.StatusBadRequest || !strings.Contains(body, "ModelState") {
+			t.Errorf("%s: %d %s", query, status, body)
+		}
+	}
+}
+
+// The bytes in memory are never older than what the ledger would answer.
+func TestUsageFollowsTheLedger(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	byUID := "/v2/tenants/5B0F0000-0000-4000-8000-000000000001/licensing/backupServerUsage"
+	for range 3 {
+		for _, path := range []string{usagePath, byUID} {
+			if got := w.get(path); got != referenceRows {
+				t.Fatalf("%s: %s", path, got)
+			}
+		}
+	}
+	smaller := vbrReading(october)
+	smaller.Workloads = smaller.Workloads[:1]
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, smaller))
+	for _, path := range []string{usagePath, byUID} {
+		if got := w.get(path); !strings.Contains(got, `"usedCount":1}]`) {
+			t.Errorf("after a new reading, %s: %s", path, got)
+		}
+	}
+	// The month turns without a new reading, and then the reading is stale.
+	w.clock.set(october.Add(31 * 24 * time.Hour * 4))
+	if status, _, _ := w.do(http.MethodGet, usagePath, ""); status != http.StatusUnauthorized {
+		t.Fatal("the token should have ended")
+	}
+	pair, err := w.access.Login(t.Context(), userName, password, "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.token = pair.Access
+	if _, header, _ := w.do(http.MethodGet, usagePath, ""); header.Get("X-Usage-Complete") != "false" || header.Get("X-Usage-Missing") != "VBR01" {
+		t.Errorf("a stale reading: %v", header)
+	}
+	// A company that is removed is no tenant any more, whatever is in memory.
+	server, err := w.fleet.FindServer(t.Context(), "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.fleet.RemoveServer(t.Context(), server.ID, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.fleet.RemoveCompany(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{usagePath, byUID, "/v2/tenants/2"} {
+		if status, _, body := w.do(http.MethodGet, path, ""); status != http.StatusNotFound {
+			t.Errorf("%s of a removed company: %d %s", path, status, body)
+		}
+	}
+}
+
+// C28: profile 3.0 adds the unit kinds of a type into one row and says Mixed; 6.0 writes a row per unit kind.
+func TestUnitKinds(t *testing.T) {
+	t.Parallel()
+	amount := func(n int64, u usage.Units) metering.Amount { return metering.Amount{Count: n, Units: u} }
+	tally := &metering.Tally{Rows: []metering.Row{
+		{Type: "VBR_vSphere_VM", Unit: usage.Instances, Used: amount(2, 2*usage.One)},
+		{Type: "VBR_vSphere_VM", Unit: usage.Points, Used: amount(3, 33*usage.One), New: amount(1, 11*usage.One)},
+		{Type: "VAC_Workstation_Agent", Unit: usage.Points, Rental: amount(1, 330_000)},
+		{Type: "Unknown", Unit: usage.Points, Used: amount(1, 1)},
+	}}
+	want30 := `[{"type":"VBR_vSphere_VM","rentalInstances":0,"newInstances":11,"usedInstances":35,"rentalCount":0,"newCount":1,"usedCount":5},` +
+		`{"type":"VAC_Windows_Workstation_Agent","rentalInstances":0.33,"newInstances":0,"usedInstances":0,"rentalCount":1,"newCount":0,"usedCount":0},` +
+		`{"type":"Unknown","rentalInstances":0,"newInstances":0,"usedInstances":0.000001,"rentalCount":0,"newCount":0,"usedCount":1}]`
+	if got := string(v2.AppendUsageRows(nil, tally, v2.Profile30)); got != want30 {
+		t.Errorf("3.0: %s", got)
+	}
+	want60 := `[{"type":"VBR_vSphere_VM","unitType":"Instances","rentalUnits":0,"newUnits":0,"usedUnits":2,"rentalCount":0,"newCount":0,"usedCount":2},` +
+		`{"type":"VBR_vSphere_VM","unitType":"Points","rentalUnits":0,"newUnits":11,"usedUnits":33,"rentalCount":0,"newCount":1,"usedCount":3},` +
+		`{"type":"VAC_Workstation_Agent","unitType":"Points","rentalUnits":0.33,"newUnits":0,"usedUnits":0,"rentalCount":1,"newCount":0,"usedCount":0},` +
+		`{"type":"Unknown","unitType":"Points","rentalUnits":0,"newUnits":0,"usedUnits":0.000001,"rentalCount":0,"newCount":0,"usedCount":1}]`
+	if got := string(v2.AppendUsageRows(nil, tally, v2.Profile60)); got != want60 {
+		t.Errorf("6.0: %s", got)
+	}
+	if got := v2.UnitKinds(tally); got != "Mixed" {
+		t.Errorf("units: %q", got)
+	}
+	if got := string(v2.AppendUsageRows(nil, &metering.Tally{}, v2.Profile30)); got != "[]" {
+		t.Errorf("nothing: %s", got)
+	}
+}
+
+func TestMissingNames(t *testing.T) {
+	t.Parallel()
+	tally := &metering.Tally{}
+	for i := range 12 {
+		tally.Servers = append(tally.Servers, metering.Source{Name: fmt.Sprintf("s%d", i), Unknown: i%2 == 1, Stale: i%2 == 0})
+	}
+	if got, want := v2.Missing(tally), "s1,s3,s5,s7,s9,s11,s0,s2,s4,s6,%E2%80%A6"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	tally.Servers = []metering.Source{{Name: "ä\r\n,b", Stale: true}, {Name: "fine"}}
+	if got, want := v2.Missing(tally), "%C3%A4%0D%0A%2Cb"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// A company's tally is asked for only where the provider has such servers at all.
+func TestTenantsCountOnlyWhatCanBe(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	counting := &countingLedger{Ledger: w.ledger}
+	s, err := v2.New(v2.Options{
+		Companies: w.store, Servers: w.store, Ledger: counting, Alarms: w.store, Access: w.access, Now: w.clock.now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.serve(s)
+	w.get("/v2/tenants")
+	if counting.asked != 4 { // each of two companies: its own backup server, and the shared Cloud Connect
+		t.Errorf("%d tallies were asked for", counting.asked)
+	}
+}
+
+type countingLedger struct {
+	*ledger.Ledger
+	asked int
+}
+
+func (c *countingLedger) Usage(ctx context.Context, q ledger.Query) (*metering.Tally, error) {
+	c.asked++
+	return c.Ledger.Usage(ctx, q)
+}
+
+var _ v2.Servers = fleet.ServerStore(nil)

@@ -1,0 +1,261 @@
+package v2_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/api"
+	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/store/sqlite"
+)
+
+// world is the surface on a real store behind a real TLS listener.
+type world struct {
+	t       testing.TB
+	clock   *clock
+	store   *sqlite.Store
+	fleet   *fleet.Directory
+	ledger  *ledger.Ledger
+	access  *access.Service
+	surface *v2.Surface
+	handler http.Handler
+	addr    string
+	client  *http.Client
+	token   string
+}
+
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) set(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = at
+}
+
+const (
+	userName = `contoso\jsmith`
+	password = "correct horse battery"
+)
+
+var october = time.Date(2026, 10, 20, 2, 0, 0, 0, time.UTC)
+
+func newWorld(t testing.TB, profile v2.Profile) *world {
+	t.Helper()
+	w := &world{t: t, clock: &clock{at: october}}
+	var err error
+	if w.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "t.db"), sqlite.Now(w.clock.now)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	uid := 0
+	w.fleet = &fleet.Directory{Companies: w.store, Servers: w.store, Policy: w.store, Now: w.clock.now, NewUID: func() string {
+		uid++
+		return fmt.Sprintf("5b0f0000-0000-4000-8000-%012d", uid)
+	}}
+	w.ledger = &ledger.Ledger{Store: w.store, Now: w.clock.now}
+	w.access = &access.Service{Users: w.store, Sessions: w.store, Now: w.clock.now}
+	w.surface, err = v2.New(v2.Options{
+		Companies: w.store, Servers: w.store, Ledger: w.ledger, Alarms: w.store, Access: w.access, Profile: profile,
+		PublicURL: "https://console.example:1281/", Now: w.clock.now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.populate()
+	w.serve(w.surface)
+	pair, err := w.access.Login(t.Context(), userName, password, "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.token = pair.Access
+	return w
+}
+
+// serve runs the surface behind TLS as the product does.
+func (w *world) serve(s api.Surface) {
+	w.t.Helper()
+	frame := &api.Frame{Surfaces: []api.Surface{s}, Check: w.access.Check, Log: slog.New(slog.DiscardHandler)}
+	var err error
+	if w.handler, err = frame.Handler(); err != nil {
+		w.t.Fatal(err)
+	}
+	certificate, _, _, err := api.SelfSigned(w.t.TempDir(), nil, time.Now())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(w.t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server := api.NewServer(w.handler, certificate, slog.New(slog.DiscardHandler))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.ServeTLS(listener, "", "")
+	}()
+	w.addr = listener.Addr().String()
+	w.client = &http.Client{Transport: &http.Transport{TLSClientConfig: clientTLS(), MaxIdleConnsPerHost: 64}}
+	w.t.Cleanup(func() {
+		w.client.CloseIdleConnections()
+		_ = server.Close()
+		<-done
+	})
+}
+
+func clientTLS() *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12} //nolint:gosec // self-signed; the oldest version that clients have
+}
+
+func must[T any](t testing.TB) func(v T, err error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+const vbr01 = "c0de0000-0000-4000-8000-000000000001"
+
+// populate makes company 2 show the reference example (rest-v2.md §3.2) on VBR01, and company 3 a Cloud Connect tenant;
+// one server of company 3 cannot be read.
+func (w *world) populate() {
+	t, ctx := w.t, w.t.Context()
+	t.Helper()
+	company, server := must[fleet.Company](t), must[fleet.Server](t)
+	northwind := company(w.fleet.AddCompany(ctx, fleet.NewCompany{Name: "Northwind"}))
+	contoso := company(w.fleet.AddCompany(ctx, fleet.NewCompany{Name: "Contoso & Söhne", Tenants: []fleet.Tenant{{Name: "contoso-cc"}}}))
+	vbr := server(w.fleet.AddServer(ctx, fleet.NewServer{Name: "VBR01", Company: northwind.ID, InstallationID: vbr01}))
+	cc := server(w.fleet.AddServer(ctx, fleet.NewServer{
+		Name: "CC01", Product: usage.ProductCloudConnect, Shared: true, InstallationID: "cc000000-0000-4000-8000-000000000002",
+	}))
+	lost := server(w.fleet.AddServer(ctx, fleet.NewServer{Name: "Lost, VBR", Company: contoso.ID, InstallationID: "dead0000-0000-4000-8000-000000000003"}))
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(ctx, vbr.ID, false, vbrReading(october.Add(-time.Hour))))
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(ctx, cc.ID, true, ccReading(october.Add(-2*time.Hour))))
+	must[ledger.Receipt](t)(w.ledger.AppendGap(ctx, lost.ID, usage.Gap{At: october, Reason: usage.GapUnreachable, Text: "no route to host"}))
+	alarms := &alarm.Service{Store: w.store, Ledger: w.ledger, Servers: w.store, Companies: w.store, Now: w.clock.now}
+	if err := alarms.CheckAll(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for name, role := range map[string]access.Role{userName: access.PortalAdministrator, "reader": access.PortalReadonly} {
+		must[access.User](t)(w.access.AddUser(ctx, access.NewUser{Name: name, Role: role, Password: password}))
+	}
+}
+
+func vbrReading(at time.Time) usage.Snapshot {
+	old, fresh := time.Date(2026, 8, 3, 20, 0, 0, 0, time.UTC), time.Date(2026, 10, 5, 20, 0, 0, 0, time.UTC)
+	expires, licensed := time.Date(2027, 12, 31, 0, 0, 0, 0, time.UTC), 100*usage.One
+	s := usage.Snapshot{
+		TakenAt: at, Product: usage.ProductVBR, Server: usage.ServerFacts{InstallationID: vbr01, Name: "VBR01", Version: "12.3.1.1139"}, ListsNew: true,
+		License: usage.License{
+			Type: usage.LicenseRental, Edition: "EnterprisePlus", Unit: usage.Instances, Status: "Valid", LicensedTo: "Northwind", SupportID: "001",
+			ExpiresAt: &expires, Licensed: &licensed,
+		},
+	}
+	add := func(id, kind string, first time.Time) {
+		s.Workloads = append(s.Workloads, usage.Workload{ID: id, Name: id, Type: kind, FirstProtectedAt: &first})
+	}
+	for i := range 34 {
+		add(fmt.Sprintf("web%02d", i), "VBR_vSphere_VM", old)
+	}
+	add("new01", "VBR_vSphere_VM", fresh)
+	add("srv01", "VBR_Server_Agent", old)
+	add("pc01", "VBR_Workstation_Agent", fresh)
+	return s
+}
+
+func ccReading(at time.Time) usage.Snapshot {
+	s := usage.Snapshot{
+		TakenAt: at, Product: usage.ProductCloudConnect, ListsNew: true,
+		Server:  usage.ServerFacts{InstallationID: "cc000000-0000-4000-8000-000000000002", Name: "CC01"},
+		License: usage.License{Type: usage.LicenseRental, Edition: "Enterprise", Unit: usage.Instances, Status: "Valid"},
+	}
+	for i := range 10 {
+		s.Workloads = append(s.Workloads, usage.Workload{
+			ID: fmt.Sprintf("pc%02d", i), Name: "pc", Type: "CC_Workstation_Backup", Tenant: "contoso-cc", RentalCovered: true,
+		})
+	}
+	s.Workloads = append(s.Workloads, usage.Workload{ID: "srv", Name: "srv", Type: "CC_Server_Backup", Tenant: "contoso-cc", RentalCovered: true})
+	return s
+}
+
+// do asks over TLS with the world's token.
+func (w *world) do(method, path, body string) (int, http.Header, string) {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(context.Background(), method, "https://"+w.addr+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+w.token)
+	answer, err := w.client.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer answer.Body.Close() //nolint:errcheck // only read
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return answer.StatusCode, answer.Header, string(text)
+}
+
+// get wants a 200.
+func (w *world) get(path string) string {
+	w.t.Helper()
+	status, _, body := w.do(http.MethodGet, path, "")
+	if status != http.StatusOK {
+		w.t.Fatalf("GET %s: %d %s", path, status, body)
+	}
+	return body
+}
+
+// watched follows the store as the running console does, and gives the function that stops it.
+func watched(t testing.TB, w *world) func() {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	done, seen := make(chan struct{}), make(chan struct{}, 1)
+	go func() {
+		defer close(done)
+		w.ledger.Watch(ctx, slog.New(slog.DiscardHandler), func() {
+			select {
+			case seen <- struct{}{}:
+			default:
+			}
+		})
+	}()
+	<-seen
+	return func() {
+		stop()
+		<-done
+	}
+}
