@@ -28,6 +28,8 @@ const (
 	pathReport        = "/api/v1/license/createReport"
 	pathBackupObjects = "/api/v1/backupObjects"
 	pathRestorePoints = "/api/v1/restorePoints"
+	pathBackups       = "/api/v1/backups"
+	pathJobStates     = "/api/v1/jobs/states"
 )
 
 // client sends the allowed requests to one server. It decides nothing: see session.
@@ -128,6 +130,14 @@ func (c *client) backupObjects(ctx context.Context, k call) (answer, *collect.Fa
 
 func (c *client) restorePoints(ctx context.Context, k call) (answer, *collect.Failure) {
 	return c.send(ctx, http.MethodGet, pathRestorePoints, k, c.limits.BodyBytes)
+}
+
+func (c *client) backups(ctx context.Context, k call) (answer, *collect.Failure) {
+	return c.send(ctx, http.MethodGet, pathBackups, k, c.limits.BodyBytes)
+}
+
+func (c *client) jobStates(ctx context.Context, k call) (answer, *collect.Failure) {
+	return c.send(ctx, http.MethodGet, pathJobStates, k, c.limits.BodyBytes)
 }
 
 // send is the one place where a request leaves. limit bounds the body; 0 reads none of it.

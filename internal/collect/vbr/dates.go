@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -170,6 +171,7 @@ func (s *session) span(ctx context.Context, m *material, o *objectRow) (points s
 		rows = append(rows, oldest...)
 	}
 	for _, row := range rows {
+		m.seenIn(o, row.BackupID)
 		if t := row.CreationTime.in(m.zone); t != nil {
 			if !found {
 				points, found = span{*t, *t}, true
@@ -178,6 +180,18 @@ func (s *session) span(ctx context.Context, m *material, o *objectRow) (points s
 		}
 	}
 	return points, found, nil
+}
+
+// seenIn keeps in which backups an omitted object has restore points: what it is, their jobs may tell.
+func (m *material) seenIn(o *objectRow, backup text) {
+	id := string(o.ID)
+	if backup == "" || !m.omittedObjects[id] || slices.Contains(m.backups[id], backup) {
+		return
+	}
+	if m.backups == nil {
+		m.backups = make(map[string][]text)
+	}
+	m.backups[id] = append(m.backups[id], backup)
 }
 
 func (s *session) points(ctx context.Context, o *objectRow, limit int, oldestFirst bool) (rows []pointRow, total int64, failure *collect.Failure) {

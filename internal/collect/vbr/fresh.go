@@ -55,32 +55,49 @@ func (o *objectRow) machine() string {
 	}
 }
 
-// added gives the new machines that the list omits.
-func (m *material) added(types *typeTable, index *objectIndex, counters []usage.Counter) []usage.Workload {
+// freshMachine is a machine that the list omits and that is new this month.
+type freshMachine struct {
+	objects []int
+	points  span
+	id      string // catalogue id
+	agent   bool   // of which the object does not say whether it is a server: id does not count
+}
+
+// fresh finds the new machines that the list omits.
+func (m *material) fresh(types *typeTable, index *objectIndex) (list []freshMachine) {
 	month := usage.MonthOf(m.takenAt, time.UTC).Start(time.UTC)
+	for _, group := range m.omitted(index) {
+		points, found := m.spanOf(group)
+		id, agent := types.ofObject(&m.objects[group[0]])
+		if found && !points.oldest.Before(month) && id != "" && !m.coveredBySockets(id) {
+			list = append(list, freshMachine{group, points, id, agent})
+		}
+	}
+	return list
+}
+
+// added gives the new machines that the list omits, as workloads.
+func (m *material) added(types *typeTable, index *objectIndex, counters []usage.Counter) []usage.Workload {
 	identity := m.identityOfRows(index)
 	var list []usage.Workload
 	var assumed bool
-	for _, group := range m.omitted(index) {
-		points, found := m.spanOf(group)
-		o := &m.objects[group[0]]
-		id, agent := types.ofObject(o)
-		if !found || points.oldest.Before(month) || id == "" || m.coveredBySockets(id) {
-			continue
-		}
-		if agent {
-			id, assumed = newAgentType(counters), true
+	for _, f := range m.fresh(types, index) {
+		o, id, points := &m.objects[f.objects[0]], f.id, f.points
+		if f.agent {
+			if id = m.agentKind(f.objects); id == "" {
+				id, assumed = newAgentType(counters), true
+			}
 		}
 		if points.oldest.After(m.takenAt) {
 			points.oldest = m.takenAt // its clock is ahead of ours; a later date would be void
 		}
 		list = append(list, usage.Workload{
-			ID: m.identityOf(group, identity), Name: string(o.Name), Type: id, Platform: string(o.PlatformName),
+			ID: m.identityOf(f.objects, identity), Name: string(o.Name), Type: id, Platform: string(o.PlatformName),
 			FirstProtectedAt: &points.oldest, LastProtectedAt: &points.newest,
 		})
 	}
 	if assumed {
-		m.note("agent-kind-assumed", "the server does not state whether a new agent is one of a server; taken from the counters, else for a server (inference)")
+		m.noteAssumedKind()
 	}
 	m.compareNew(len(list), counters)
 	return list
@@ -95,21 +112,13 @@ func (m *material) coveredBySockets(id string) bool {
 	return err != nil || used == nil || *used > 0
 }
 
-// newAgentType takes the kind of new agent that alone the counters count.
-func newAgentType(counters []usage.Counter) string {
-	var servers, stations int64
-	for i := range counters {
-		switch counters[i].Type {
-		case serverAgent:
-			servers += counters[i].New
-		case workstation:
-			stations += counters[i].New
-		}
+// noteAssumedKind notes that the kind of an agent is a guess, and why it had to be.
+func (m *material) noteAssumedKind() {
+	why := ""
+	if m.kindsUnread != "" {
+		why = ": " + m.kindsUnread
 	}
-	if stations > 0 && servers == 0 {
-		return workstation
-	}
-	return serverAgent
+	m.note("agent-kind-assumed", "the server does not state whether a new agent is one of a server; taken from the counters, else for a server (inference)"+why)
 }
 
 // compareNew notes where other machines are found than the license states to be new. The counters count machines;

@@ -232,7 +232,7 @@ func (w *world) checkDates(s *usage.Snapshot) {
 // allowed is what may be reached (vbr-rest.md section 10), written down a second time.
 var allowed = []string{
 	"GET /api/v1/license", "GET /api/v1/license/instances", "GET /api/v1/serverInfo", "GET /api/v1/serverTime",
-	"GET /api/v1/backupObjects", "GET /api/v1/restorePoints",
+	"GET /api/v1/backupObjects", "GET /api/v1/restorePoints", "GET /api/v1/backups", "GET /api/v1/jobs/states",
 	"POST /api/oauth2/token", "POST /api/oauth2/logout", "POST /api/v1/license/createReport",
 }
 

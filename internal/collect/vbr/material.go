@@ -26,6 +26,9 @@ type material struct {
 	spans   map[string]span // restore points by id of the backup object
 	// omittedObjects are the ids of backup objects that the list does not mean; asked every time.
 	omittedObjects map[string]bool
+	backups        map[string][]text // ids of the backups that hold an omitted object, by its id
+	kinds          map[string]string // kinds of agents by id of the backup, see agentKinds
+	kindsUnread    string            // why the server did not tell kinds; "": it was not asked, or answered
 	notes          []usage.Note
 }
 
@@ -38,7 +41,7 @@ const (
 	clockOffsetMax = 5 * time.Minute
 )
 
-// material takes one reading: who it is, the license and its list, the report, the dates.
+// material takes one reading: who it is, the license and its list, the report, the dates, the kinds of new agents.
 func (s *session) material(ctx context.Context, c *Collector, t collect.Target, started time.Time) (*material, *collect.Failure) {
 	m := &material{takenAt: started, product: t.Server.Product, shared: t.Server.Shared, zone: time.UTC}
 	if failure := s.identity(ctx, c, m); failure != nil {
@@ -56,6 +59,9 @@ func (s *session) material(ctx context.Context, c *Collector, t collect.Target, 
 	// Backup objects of tenants name no tenant: on a provider's server nothing is added.
 	m.addsNew = m.rental() && m.product == usage.ProductVBR && !m.shared
 	if failure := s.dates(ctx, c, m); failure != nil {
+		return nil, failure
+	}
+	if failure := s.agentKinds(ctx, c, m); failure != nil {
 		return nil, failure
 	}
 	return m, nil

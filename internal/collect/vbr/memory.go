@@ -18,7 +18,8 @@ import (
 // Names say only whom to ask. No date ever comes from a name (C3).
 type memory struct {
 	installation string
-	objects      map[string]remembered // by id
+	objects      map[string]remembered     // by id
+	kinds        map[string]rememberedKind // of agents, by id of the backup; see agentKinds
 }
 
 type remembered struct {

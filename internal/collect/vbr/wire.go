@@ -192,9 +192,25 @@ type objectRow struct {
 	ObjectID      text   `json:"objectId"`
 	BiosUUID      text   `json:"biosUuid"`
 	RestorePoints number `json:"restorePointsCount"`
+	BackupID      text   `json:"backupId"` // from 1.3-rev2
 }
 
 type pointRow struct {
 	Name         text  `json:"name"`
 	CreationTime stamp `json:"creationTime"`
+	BackupID     text  `json:"backupId"`
+}
+
+// backupRow is a backup: what one job, or one policy, keeps in one repository.
+type backupRow struct {
+	ID      text `json:"id"`
+	JobID   text `json:"jobId"`
+	JobType text `json:"jobType"` // from 1.3-rev0
+}
+
+// jobRow is the state of a job.
+type jobRow struct {
+	ID       text `json:"id"`
+	Type     text `json:"type"`
+	Workload text `json:"workload"`
 }
