@@ -3,6 +3,8 @@ package alarm
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,7 +140,7 @@ func (s *Service) ofShared(ctx context.Context, server *fleet.Server, r *ledger.
 		}
 		concerned[company] = true
 	}
-	for company := range concerned {
+	for _, company := range slices.Sorted(maps.Keys(concerned)) {
 		if holds, err = s.ofTally(ctx, server, company, holds); err != nil {
 			return nil, err
 		}
