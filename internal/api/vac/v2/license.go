@@ -96,7 +96,8 @@ func (s *Surface) toWireLicense(r *http.Request, server *fleet.Server, l *usage.
 		}
 		w.CompanyName = c.Name
 	}
-	return w, s.fillUsed(r.Context(), server, &w)
+	err := s.fillUsed(r.Context(), server, &w)
+	return w, err
 }
 
 // fillUsed adds up the server's part in the usage resources, so that the two cannot disagree (C29).

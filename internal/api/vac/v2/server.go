@@ -45,7 +45,7 @@ func (s *Surface) getServer(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, noServer(ref)
 	}
-	server, err := s.Servers.Server(r.Context(), usage.ServerID(id)) //nolint:gosec // 63 bits
+	server, err := s.Servers.Server(r.Context(), usage.ServerID(id))
 	if fault.Is(err, fault.NotFound) || err == nil && (server.RemovedAt != nil || !protects(&server)) {
 		return nil, noServer(ref)
 	}
