@@ -232,11 +232,12 @@ func (c *selection) add(path string, s *shape, l *lexer, at int) error {
 	return child.add(rest, f.nested, l, at+len(part)+1)
 }
 
-// appendAnswer writes a list after filter, orderby, skip and top, in that order (rest-v2.md §2.4).
-func (q *query) appendAnswer(b []byte, s *shape, list reflect.Value) []byte {
+// answer writes a list after filter, orderby, skip and top, in that order (rest-v2.md §2.4).
+func (q *query) answer(s *shape, list reflect.Value) []byte {
 	if q.filter == nil && len(q.order) == 0 && q.skip == 0 && q.top < 0 && !q.counted {
-		return s.appendList(b, list, q.view)
+		return s.appendList(nil, list, q.view)
 	}
+	var b []byte
 	kept := q.kept(list)
 	count := len(kept)
 	kept = kept[min(q.skip, len(kept)):]

@@ -36,7 +36,7 @@ func TestQueryOptions(t *testing.T) {
 			t.Errorf("%s: %v", c.raw, err)
 			continue
 		}
-		if got := string(q.appendAnswer(nil, shapeOfEvent, reflect.ValueOf(sampleEvents()))); got != c.want {
+		if got := string(q.answer(shapeOfEvent, reflect.ValueOf(sampleEvents()))); got != c.want {
 			t.Errorf("%s: %s, want %s", c.raw, got, c.want)
 		}
 	}
@@ -90,7 +90,7 @@ func TestQueryDoesWhatASlowOneWould(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []backupServer
-		body := q.appendAnswer(nil, shapeOfServer, reflect.ValueOf(servers))
+		body := q.answer(shapeOfServer, reflect.ValueOf(servers))
 		if err := json.Unmarshal(body, &got); err != nil {
 			t.Fatalf("%v: %s", err, body)
 		}
