@@ -18,7 +18,7 @@ const zeroUID guid = "00000000-0000-0000-0000-000000000000"
 // companyNumber reads a tenant's integer id.
 func companyNumber(ref string) (usage.CompanyID, bool) {
 	n, err := strconv.ParseUint(ref, 10, 63)
-	return usage.CompanyID(n), err == nil //nolint:gosec // 63 bits
+	return usage.CompanyID(n), err == nil
 }
 
 // knownCompany gives the number of a company that was asked for before, without a look at the store.

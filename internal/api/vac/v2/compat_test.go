@@ -19,7 +19,7 @@ func TestCompatibilityPage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(file) //nolint:gosec // our own documentation
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

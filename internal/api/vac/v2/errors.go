@@ -14,8 +14,8 @@ type tokenError struct {
 	err  error  // a fault
 }
 
-func newTokenError(code, format string, args ...any) error {
-	return &tokenError{code, fault.New(fault.Invalid, format, args...)}
+func newTokenError(code, text string) error {
+	return &tokenError{code, fault.New(fault.Invalid, "%s", text)}
 }
 
 func (e *tokenError) Error() string { return e.err.Error() }

@@ -10,14 +10,41 @@ import (
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
-// estate is the servers as one request sees them.
+// estate is the servers, and for a list the companies, as one request sees them.
 type estate struct {
-	servers []fleet.Server
+	servers   []fleet.Server
+	companies map[usage.CompanyID]*fleet.Company // nil: asked for one by one
 }
 
 func (s *Surface) estate(ctx context.Context) (*estate, error) {
 	servers, err := s.Servers.Servers(ctx)
-	return &estate{servers}, err
+	return &estate{servers: servers}, err
+}
+
+// wholeEstate reads the companies at once, too: a list of servers names one each.
+func (s *Surface) wholeEstate(ctx context.Context) (*estate, error) {
+	e, err := s.estate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	companies, err := s.Companies.Companies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.companies = make(map[usage.CompanyID]*fleet.Company, len(companies))
+	for i := range companies {
+		e.companies[companies[i].ID] = &companies[i]
+	}
+	return e, nil
+}
+
+// owner gives the company of a server that is not shared.
+func (s *Surface) owner(ctx context.Context, e *estate, server *fleet.Server) (*fleet.Company, error) {
+	if c := e.companies[server.Company]; c != nil {
+		return c, nil
+	}
+	c, err := s.Companies.Company(ctx, server.Company)
+	return &c, err
 }
 
 // siteOf gives the Cloud Connect server on which the company is a tenant: the wire calls it the site.

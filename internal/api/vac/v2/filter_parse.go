@@ -263,7 +263,7 @@ func (p *parser) in(left expression) (expression, error) {
 	if p.token.kind != tokenOpen {
 		return left, p.unexpected("( after in")
 	}
-	var any expression
+	var joined expression
 	for first := true; first || p.token.kind == tokenComma; first = false {
 		if err := p.advance(); err != nil {
 			return left, err
@@ -278,15 +278,15 @@ func (p *parser) in(left expression) (expression, error) {
 			return left, err
 		}
 		if first {
-			any = one
-		} else if any, err = p.logical(at, any, one, true); err != nil {
+			joined = one
+		} else if joined, err = p.logical(at, joined, one, true); err != nil {
 			return left, err
 		}
 	}
 	if p.token.kind != tokenClose {
 		return left, p.unexpected("a comma or )")
 	}
-	return any, p.advance()
+	return joined, p.advance()
 }
 
 func (p *parser) arithmetic(at int, word string, a, b expression) (expression, error) {

@@ -2,7 +2,9 @@ package v2
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -31,7 +33,7 @@ func (s *Surface) getLicense(r *http.Request) (any, error) {
 
 // licensesWhere gives the licenses of the backup servers that have been read: of the others nothing is known.
 func (s *Surface) licensesWhere(r *http.Request, wanted func(*fleet.Server) bool) ([]serverLicense, error) {
-	e, err := s.estate(r.Context())
+	e, err := s.wholeEstate(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +60,7 @@ func (s *Surface) licensesWhere(r *http.Request, wanted func(*fleet.Server) bool
 		if last[server.ID] == nil {
 			continue
 		}
-		l, err := s.toWireLicense(r, server, &last[server.ID].License)
+		l, err := s.toWireLicense(r, e, server, &last[server.ID].License)
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +69,7 @@ func (s *Surface) licensesWhere(r *http.Request, wanted func(*fleet.Server) bool
 	return list, nil
 }
 
-func (s *Surface) toWireLicense(r *http.Request, server *fleet.Server, l *usage.License) (serverLicense, error) {
+func (s *Surface) toWireLicense(r *http.Request, e *estate, server *fleet.Server, l *usage.License) (serverLicense, error) {
 	id := uidOf(server)
 	w := serverLicense{
 		ID: id, Edition: edition(wireEdition(l.Edition)), LicensedTo: l.LicensedTo,
@@ -90,27 +92,21 @@ func (s *Surface) toWireLicense(r *http.Request, server *fleet.Server, l *usage.
 		}
 	}
 	if !server.Shared {
-		c, err := s.Companies.Company(r.Context(), server.Company)
+		c, err := s.owner(r.Context(), e, server)
 		if err != nil {
 			return w, err
 		}
 		w.CompanyName = c.Name
 	}
-	return w, s.fillUsed(r.Context(), server, &w)
+	err := s.fillUsed(r.Context(), e, server, &w)
+	return w, err
 }
 
 // fillUsed adds up the server's part in the usage resources, so that the two cannot disagree (C29).
-func (s *Surface) fillUsed(ctx context.Context, server *fleet.Server, w *serverLicense) error {
+func (s *Surface) fillUsed(ctx context.Context, e *estate, server *fleet.Server, w *serverLicense) error {
 	companies := []usage.CompanyID{server.Company}
 	if server.Shared {
-		all, err := s.Companies.Companies(ctx)
-		if err != nil {
-			return err
-		}
-		companies[0] = usage.Unassigned
-		for i := range all {
-			companies = append(companies, all[i].ID)
-		}
+		companies = append(slices.Collect(maps.Keys(e.companies)), usage.Unassigned)
 	}
 	var used usage.Units
 	for _, company := range companies {

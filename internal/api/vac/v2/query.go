@@ -109,7 +109,7 @@ func (r *optionReader) option(name, text string) (err error) {
 	case "$skip":
 		q.skip, err = wholeNumber(text)
 	case "$select":
-		q.view.selected, err = parseSelect(text, r.shape)
+		err = parseSelect(text, r.shape, &q.view)
 	case "$format":
 		err = checkFormat(text)
 	case "$count":
@@ -188,21 +188,23 @@ func (p *parser) orderTerm() (ordering, error) {
 	return term, nil
 }
 
-func parseSelect(text string, s *shape) (*selection, error) {
+// parseSelect narrows the view to the named properties; "*" leaves it as it is.
+func parseSelect(text string, s *shape, w *view) error {
 	chosen := &selection{children: map[string]*selection{}}
 	at := 0
 	l := lexer{option: "$select", text: text}
 	for path := range strings.SplitSeq(text, ",") {
 		lead := len(path) - len(strings.TrimLeft(path, " "))
 		if strings.TrimSpace(path) == "*" {
-			return nil, nil
+			return nil
 		}
 		if err := chosen.add(strings.TrimSpace(path), s, &l, at+lead); err != nil {
-			return nil, err
+			return err
 		}
 		at += len(path) + 1
 	}
-	return chosen, nil
+	w.selected = chosen
+	return nil
 }
 
 // add chooses one path; what was chosen as a whole stays whole.
@@ -230,11 +232,12 @@ func (c *selection) add(path string, s *shape, l *lexer, at int) error {
 	return child.add(rest, f.nested, l, at+len(part)+1)
 }
 
-// appendAnswer writes a list after filter, orderby, skip and top, in that order (rest-v2.md §2.4).
-func (q *query) appendAnswer(b []byte, s *shape, list reflect.Value) []byte {
+// answer writes a list after filter, orderby, skip and top, in that order (rest-v2.md §2.4).
+func (q *query) answer(s *shape, list reflect.Value) []byte {
 	if q.filter == nil && len(q.order) == 0 && q.skip == 0 && q.top < 0 && !q.counted {
-		return s.appendList(b, list, q.view)
+		return s.appendList(nil, list, q.view)
 	}
+	var b []byte
 	kept := q.kept(list)
 	count := len(kept)
 	kept = kept[min(q.skip, len(kept)):]

@@ -22,7 +22,7 @@ func (s *Surface) listTenantServers(r *http.Request) (any, error) {
 }
 
 func (s *Surface) serversWhere(r *http.Request, wanted func(*fleet.Server) bool) (any, error) {
-	e, err := s.estate(r.Context())
+	e, err := s.wholeEstate(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (s *Surface) getServer(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, noServer(ref)
 	}
-	server, err := s.Servers.Server(r.Context(), usage.ServerID(id)) //nolint:gosec // 63 bits
+	server, err := s.Servers.Server(r.Context(), usage.ServerID(id))
 	if fault.Is(err, fault.NotFound) || err == nil && (server.RemovedAt != nil || !protects(&server)) {
 		return nil, noServer(ref)
 	}
@@ -84,11 +84,11 @@ func (s *Surface) toWireServer(r *http.Request, e *estate, server *fleet.Server)
 	if server.Shared {
 		return w, nil
 	}
-	c, err := s.Companies.Company(r.Context(), server.Company)
+	c, err := s.owner(r.Context(), e, server)
 	if err != nil {
 		return w, err
 	}
-	if site := e.siteOf(&c); site != nil {
+	if site := e.siteOf(c); site != nil {
 		w.SiteName = site.Name
 	}
 	return w, nil

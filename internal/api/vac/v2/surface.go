@@ -106,7 +106,7 @@ func (s *Surface) Encode(r *http.Request, v any) (api.Raw, error) {
 		return api.Raw{}, err
 	}
 	if collection {
-		return jsonRaw(q.appendAnswer(nil, a.shape, value)), nil
+		return jsonRaw(q.answer(a.shape, value)), nil
 	}
 	return jsonRaw(a.shape.appendObject(nil, value, q.view)), nil
 }

@@ -45,7 +45,7 @@ func golden(t *testing.T, name, got string) {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(file) //nolint:gosec // our own test data
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestGoldenBodies(t *testing.T) {
 func TestKit(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, v2.Profile30)
-	var routes = w.surface.Routes()
+	routes := w.surface.Routes()
 	kept := routes[:0]
 	for _, r := range routes {
 		if !strings.HasSuffix(r.Pattern, "/logout") { // its own test: it ends the token

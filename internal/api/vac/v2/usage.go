@@ -49,7 +49,7 @@ func (s *Surface) usageOf(product usage.Product) api.Endpoint {
 			at = s.Now()
 		}
 		shape, rows := wireRows(tally, s.Profile)
-		raw := jsonRaw(q.appendAnswer(nil, shape, rows))
+		raw := jsonRaw(q.answer(shape, rows))
 		raw.Header = withTime(usageHeader(tally), at)
 		return raw, nil
 	}
