@@ -132,3 +132,31 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("%+v\n%s", got.Rows, d)
 	}
 }
+
+// Units beside a count of 0 make no row, neither of the answer nor of the server that stated them (C22, C28); a weight that
+// nothing was counted with is nothing to look at (C17).
+func TestCountersWithoutAnyWorkload(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC)
+	half := usage.One / 2
+	for _, idle := range []usage.Counter{
+		{Type: "VBR_HyperV_VM", UsedUnits: &half},
+		{Type: "VBR_HyperV_VM", NewUnits: &half},
+		{Type: "VBR_HyperV_VM", RentalUnits: &half},
+		{Type: "VBR_Entra_ID"},                            // no weight of it is known
+		{Type: "VBR_Entra_ID", UsedUnits: &half},          // nor needed
+		{Type: "VBR_Entra_ID", Removed: 3, Used: 0},       // removed is shown, and never weighed
+		{Type: "VBR_Entra_ID", Multiplier: &half, New: 0}, // likewise
+	} {
+		f := oneServer(at, at)
+		f.Servers[0].Snapshot.Counters = []usage.Counter{{Type: "VBR_vSphere_VM", Used: 1}, idle}
+		tally, err := metering.Count(catalog.Latest(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []metering.Row{{Type: "VBR_vSphere_VM", Unit: usage.Instances, Used: metering.Amount{Count: 1, Units: usage.One}}}
+		if d := cmp.Diff(want, tally.Rows) + cmp.Diff(want, tally.Servers[0].Rows); d != "" || len(tally.Flags) != 0 {
+			t.Errorf("%+v: flags %v\n%s", idle, tally.Flags, d)
+		}
+	}
+}
