@@ -160,3 +160,29 @@ func TestCountersWithoutAnyWorkload(t *testing.T) {
 		}
 	}
 }
+
+// What a server did not say is nil, what it said of nothing is empty: reconciling tells the two apart (C25).
+func TestMissingIsNotEmpty(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct{ counters, list bool }{{true, true}, {true, false}, {false, true}, {false, false}} {
+		f := oneServer(at, at)
+		if c.counters {
+			f.Servers[0].Snapshot.Counters = []usage.Counter{{Type: "VBR_vSphere_VM"}}
+		}
+		if !c.list {
+			f.Servers[0].List = nil
+		}
+		tally, err := metering.Count(catalog.Latest(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := tally.Servers[0]
+		if (s.Reported != nil) != c.counters || (s.Computed != nil) != c.list || (s.ListAt != nil) != c.list || s.Unknown != (!c.counters && !c.list) {
+			t.Errorf("%+v: %+v", c, s)
+		}
+		if tally.Rows == nil || tally.Complete == s.Unknown {
+			t.Errorf("%+v: rows %v, complete %v", c, tally.Rows, tally.Complete)
+		}
+	}
+}
