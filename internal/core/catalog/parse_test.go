@@ -137,3 +137,19 @@ func TestBuiltInData(t *testing.T) {
 		t.Error("the list can be changed from outside")
 	}
 }
+
+// Among equal weights the first edition by name is taken, so that the same question has the same answer, source included (C42).
+func TestEqualWeights(t *testing.T) {
+	t.Parallel()
+	c, err := Parse("test", strings.NewReader("A  =  -  object  -"), strings.NewReader(
+		"A  Points  C  5  2026-01  source C\nA  Points  B  5  2026-01  source B\nA  Points  D  5  2026-01  source D\nA  Points  E  1  2026-01  source E\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	typ, _ := c.Type("A")
+	for range 50 { // a map's order would show
+		if w := c.Weight(typ, usage.Points, "other", "", october); w.Source != "source B" || w.Units != 5*usage.One || !w.Assumed {
+			t.Fatalf("%+v", w)
+		}
+	}
+}
