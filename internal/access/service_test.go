@@ -13,14 +13,17 @@ import (
 func TestAddUser(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	u := w.user("  contoso\\j smith@x.example ")
+	u, err := w.AddUser(t.Context(), access.NewUser{Name: "  contoso\\j smith@x.example ", Role: access.PortalAdministrator, Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if u.Name != `contoso\j smith@x.example` || u.ID != 1 || !u.Enabled || u.CreatedAt.Nanosecond() != 123456000 {
 		t.Errorf("%+v", u)
 	}
 	if !strings.HasPrefix(u.PasswordHash, "$argon2id$v=19$m=19456,t=2,p=1$") || strings.Contains(u.PasswordHash, password) {
 		t.Errorf("hash %q", u.PasswordHash)
 	}
-	_, err := w.AddUser(t.Context(), access.NewUser{Name: `CONTOSO\J Smith@X.example`, Role: access.PortalReadonly, Password: password})
+	_, err = w.AddUser(t.Context(), access.NewUser{Name: `CONTOSO\J Smith@X.example`, Role: access.PortalReadonly, Password: password})
 	wantCode(t, err, fault.Conflict)
 	if p := w.login(` CONTOSO\j smith@x.EXAMPLE`); p.Actor != (access.Actor{User: 1, Name: u.Name, Role: access.PortalAdministrator}) {
 		t.Errorf("%+v", p.Actor)

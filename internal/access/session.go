@@ -13,8 +13,8 @@ import (
 
 // The lives of tokens (rest-v2.md §8).
 const (
-	AccessLife  = time.Hour
-	RefreshLife = 14 * 24 * time.Hour
+	accessLife  = time.Hour
+	refreshLife = 14 * 24 * time.Hour
 )
 
 const tokenBytes = 32
@@ -43,7 +43,7 @@ func hashToken(token string) TokenHash { return sha256.Sum256([]byte(token)) }
 // newPair makes tokens and the session that goes with them.
 func newPair(user UserID, now time.Time) (Pair, Session) {
 	now = usage.Truncate(now)
-	session := Session{Family: rand.Text(), User: user, AccessEnd: now.Add(AccessLife), RefreshEnd: now.Add(RefreshLife)}
+	session := Session{Family: rand.Text(), User: user, AccessEnd: now.Add(accessLife), RefreshEnd: now.Add(refreshLife)}
 	pair := Pair{AccessEnd: session.AccessEnd}
 	pair.Access, session.Access = newToken()
 	pair.Refresh, session.Refresh = newToken()

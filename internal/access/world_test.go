@@ -1,10 +1,14 @@
 package access_test
 
 import (
+	"encoding/base64"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/argon2"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -60,9 +64,15 @@ func (w *world) pass(d time.Duration) {
 	w.at = w.at.Add(d)
 }
 
+// user adds a user whose password is hashed as AddUser does, with parameters that cost nothing.
 func (w *world) user(name string) access.User {
 	w.t.Helper()
-	u, err := w.AddUser(w.t.Context(), access.NewUser{Name: name, Role: access.PortalAdministrator, Password: password})
+	salt := []byte("salt of the test")
+	u, err := w.Users.AddUser(w.t.Context(), access.User{
+		Name: name, Role: access.PortalAdministrator, Enabled: true, CreatedAt: w.now(),
+		PasswordHash: fmt.Sprintf("$argon2id$v=19$m=8,t=1,p=1$%s$%s", base64.RawStdEncoding.EncodeToString(salt),
+			base64.RawStdEncoding.EncodeToString(argon2.IDKey([]byte(password), salt, 1, 8, 1, 32))),
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -115,9 +115,14 @@ func (l *lines) String() string {
 
 func newFrame(t testing.TB, log io.Writer, surfaces ...api.Surface) http.Handler {
 	t.Helper()
+	return newFrameAt(t, slog.LevelDebug, log, surfaces...)
+}
+
+func newFrameAt(t testing.TB, level slog.Level, log io.Writer, surfaces ...api.Surface) http.Handler {
+	t.Helper()
 	f := &api.Frame{
 		Surfaces: surfaces,
-		Log:      slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:      slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level})),
 		Check: func(_ context.Context, t string) (access.Actor, error) {
 			switch t {
 			case token:
@@ -141,7 +146,7 @@ type request struct {
 }
 
 func ask(h http.Handler, q request) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(q.method, q.path, q.body)
+	r := httptest.NewRequestWithContext(context.Background(), q.method, q.path, q.body)
 	if q.auth == "" {
 		q.auth = "Bearer " + token
 	}
@@ -334,7 +339,7 @@ func FuzzPath(f *testing.F) {
 	}
 	h := newFrame(f, io.Discard, testSurface())
 	f.Fuzz(func(t *testing.T, method, path string) {
-		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody)
 		r.Method, r.URL.Path, r.URL.RawPath = method, path, ""
 		if strings.Contains(strings.ToLower(path), "abort") {
 			return
