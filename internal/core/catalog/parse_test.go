@@ -25,13 +25,13 @@ A   =        vbr    object    -
 a3  =        vbr    object    -
 B2  =        gold   object    -
 C   =        -      0GB       -
-C2  =        -      0.0000001GB  -
+C2  =        -      500.0000001GB  -
 D   =        -      dozen     -
 E   =        vbr    500GB     -
 F   =        vbr    object
 G   A        vbr    object    -
 H   =        vbr    object    H2,
-H-I =        vbr    object    -
+H-I  =       vbr    object    -
 J   unknown  vbr    object    -
 K   =        vbr    object    Unknown
 `
@@ -150,6 +150,36 @@ func TestEqualWeights(t *testing.T) {
 	for range 50 { // a map's order would show
 		if w := c.Weight(typ, usage.Points, "other", "", october); w.Source != "source B" || w.Units != 5*usage.One || !w.Assumed {
 			t.Fatalf("%+v", w)
+		}
+	}
+}
+
+// How each type is sold and whom it is charged with (counting.md §4, C14).
+func TestFirstCatalogueFamilies(t *testing.T) {
+	t.Parallel()
+	c, err := Version("2026-11")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, typ := range c.Types() {
+		sold, family := ByObject, Family("")
+		switch {
+		case typ.ID == "VBR_Nas_Backup", typ.ID == "VBR_Object_Storage", typ.ID == "VBR_Tape_Backup":
+			sold = BySize
+		case typ.ID == "CC_VM_Replica":
+			family = FamilyReplica
+		case strings.HasPrefix(typ.ID, "VBR_"):
+			family = FamilyVBR
+		case strings.HasPrefix(typ.ID, "CC_"):
+			family = FamilyBackup
+		case strings.HasPrefix(typ.ID, "VAC_"):
+			family = FamilyVAC
+		}
+		if typ.ID == "VBR_Entra_ID" {
+			sold = ByStated
+		}
+		if typ.SoldBy != sold || typ.Family != family {
+			t.Errorf("%s is sold by %s in family %q, want %s and %q", typ.ID, typ.SoldBy, typ.Family, sold, family)
 		}
 	}
 }
