@@ -43,7 +43,7 @@ X  Points  E  1  2026-01  no such type
 A  Pence   E  1  2026-01  no such unit
 A  Points  F  0  2026-01  nothing is free
 A  Points  G  -1  2026-02  negative
-A  Points  H  0.0000001  2026-03  not exact
+A  Points  H  1.0000001  2026-03  not exact
 A  Points  I  10000.000001  2026-04  too much
 A  Points  J  1  2026  no month
 A  Points  K  1  2026-05
