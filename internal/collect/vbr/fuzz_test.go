@@ -66,6 +66,29 @@ func FuzzRows(f *testing.F) {
 	})
 }
 
+func FuzzAgentKinds(f *testing.F) {
+	f.Add([]byte(`{"data":[{"id":"B-1","jobId":"J-1","jobType":"WindowsAgentBackup"},{"id":"b-2","jobId":null}],"pagination":{"total":2}}`),
+		[]byte(`{"data":[{"id":"j-1","type":"backup","workload":"workstation"}],"pagination":{"total":1}}`))
+	f.Fuzz(func(t *testing.T, backups, jobs []byte) {
+		var b page[backupRow]
+		var j page[jobRow]
+		if decodeJSON(backups, &b) != nil || b.Data == nil || decodeJSON(jobs, &j) != nil || j.Data == nil {
+			return
+		}
+		wanted := map[string]bool{"b-1": true, "b-2": true}
+		kinds, open := kindsByType(*b.Data, wanted)
+		settleKinds(kinds, open, *j.Data)
+		if len(kinds) != len(wanted) {
+			t.Errorf("%d kinds of %d backups", len(kinds), len(wanted))
+		}
+		for id, kind := range kinds {
+			if !wanted[id] || kind != "" && kind != workstation && kind != serverAgent {
+				t.Errorf("%s is %q", id, kind)
+			}
+		}
+	})
+}
+
 func FuzzErrorObject(f *testing.F) {
 	f.Add([]byte(`{"errorCode":"NotImplemented","message":"The specified API version is not supported.","resourceId":null}`))
 	f.Add([]byte("Unsupported RESTAPI version."))

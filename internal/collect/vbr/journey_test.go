@@ -678,14 +678,24 @@ func TestTLS(t *testing.T) {
 
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fmt.Sprintf(rental, "13.1", ""))
-	w.fault(sim.Fault{Kind: sim.FaultSlow, Path: "license", Delay: time.Minute})
-	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(200*time.Millisecond, cancel)
-	_, err := w.collector.Read(ctx, w.target)
-	var f *collect.Failure
-	if !errors.As(err, &f) || f.Reason != usage.GapInterrupted {
-		t.Errorf("got %v", err)
+	for _, path := range []string{"license", "backups"} { // what costs no reading when it fails does when it is interrupted
+		w := newWorld(t, fmt.Sprintf(rental, "13.1", ""))
+		w.fault(sim.Fault{Kind: sim.FaultSlow, Path: path, Delay: time.Minute})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			look := time.NewTicker(5 * time.Millisecond)
+			defer look.Stop()
+			for w.count("GET", "/api/v1/"+path) == 0 && ctx.Err() == nil {
+				<-look.C
+			}
+			cancel()
+		}()
+		_, err := w.collector.Read(ctx, w.target)
+		var f *collect.Failure
+		if !errors.As(err, &f) || f.Reason != usage.GapInterrupted {
+			t.Errorf("%s: got %v", path, err)
+		}
 	}
 }
 
@@ -725,5 +735,113 @@ func TestRestorePointsAreAskedSparingly(t *testing.T) {
 			w.fleet.Clock().Set(w.fleet.Clock().Now().Add(5*24*time.Hour + 3*time.Hour))
 			asked()
 		}
+	}
+}
+
+const (
+	pathBackups   = "/api/v1/backups"
+	pathJobStates = "/api/v1/jobs/states"
+)
+
+// TestKindsOfNewAgents: on every wire the jobs tell new workstations from new servers, without the counters, too.
+func TestKindsOfNewAgents(t *testing.T) {
+	t.Parallel()
+	for wire, jobs := range map[string]int{"12.3": 1, "13.0": 0, "13.1": 0} { // from 1.3 on the backup states the policy's type
+		for _, fault := range []sim.FaultKind{"", sim.FaultReportCSV, sim.FaultReportError} {
+			t.Run(wire+" "+string(fault), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, fmt.Sprintf(rental, wire, ""))
+				if fault != "" {
+					w.fault(sim.Fault{Kind: fault})
+				}
+				s := w.read().Snapshot
+				if got := byType(&s); got["VBR_Workstation_Agent"] != 1 || got["VBR_Server_Agent"] != 1 || slices.Contains(notes(&s), "agent-kind-assumed") {
+					t.Errorf("%v, notes %v", got, notes(&s))
+				}
+				w.fleet.Clock().Set(w.fleet.Clock().Now().Add(23 * time.Hour))
+				w.read() // and remembers
+				if b, j := w.count("GET", pathBackups), w.count("GET", pathJobStates); b != 1 || j != jobs {
+					t.Errorf("%d requests for backups, %d for jobs", b, j)
+				}
+				w.fleet.Clock().Set(w.fleet.Clock().Now().Add(time.Hour))
+				w.read()
+				if b := w.count("GET", pathBackups); b != 2 {
+					t.Errorf("after a day: %d requests for backups", b)
+				}
+			})
+		}
+		t.Run(wire+" servers", func(t *testing.T) {
+			t.Parallel()
+			scenario := fmt.Sprintf(rental, wire, "") + "[[server.workload]]\nname = \"files02\"\nkind = \"linux-server\"\nfirst = \"month+4d\"\n"
+			w := newWorld(t, scenario)
+			w.fault(sim.Fault{Kind: sim.FaultReportCSV})
+			s := w.read().Snapshot
+			if got := byType(&s); got["VBR_Workstation_Agent"] != 1 || got["VBR_Server_Agent"] != 2 || slices.Contains(notes(&s), "agent-kind-assumed") {
+				t.Errorf("%v, notes %v", got, notes(&s))
+			}
+		})
+	}
+}
+
+// TestQuietReadingsAskForNoJobs: only a new agent makes the collector ask for backups and jobs.
+func TestQuietReadingsAskForNoJobs(t *testing.T) {
+	t.Parallel()
+	for name, scenario := range map[string]string{
+		"a new VM alone":   strings.Replace(rental, `first = "month+3d"`, `first = "month-3d"`, 1),
+		"no Rental":        strings.Replace(rental, `"Rental"`, `"Subscription"`, 1),
+		"a provider's own": strings.Replace(rental, `password = `, "product = \"cloudConnect\"\nshared = true\npassword = ", 1),
+	} {
+		w := newWorld(t, fmt.Sprintf(scenario, "13.1", ""))
+		w.read()
+		if b, j := w.count("GET", pathBackups), w.count("GET", pathJobStates); b+j != 0 {
+			t.Errorf("%s: %d requests for backups, %d for jobs", name, b, j)
+		}
+	}
+}
+
+// TestKindsWithoutJobs: where backups or jobs cannot be read, the reading stands. What was known holds, else the
+// counters decide, else it is a server, and a note says so.
+func TestKindsWithoutJobs(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"backups", "jobs/states"} {
+		for _, fault := range []sim.Fault{
+			{Kind: sim.FaultServerError},
+			{Kind: sim.FaultServerError, Status: 403},
+			{Kind: sim.FaultServerError, Status: 404},
+			{Kind: sim.FaultServerError, Status: 401},
+			{Kind: sim.FaultHTML},
+			{Kind: sim.FaultHangUp},
+			{Kind: sim.FaultCutBody},
+			{Kind: sim.FaultSlow},
+		} {
+			t.Run(fmt.Sprint(path, " ", fault.Kind, " ", fault.Status), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t, fmt.Sprintf(rental, "12.3", ""))
+				if fault.Kind == sim.FaultSlow {
+					w.limit(vbr.Limits{Request: 300 * time.Millisecond})
+				}
+				fault.Path = path
+				w.fault(fault)
+				w.kindIs("VBR_Workstation_Agent", true) // by the counters
+				w.fault(sim.Fault{Kind: sim.FaultReportCSV})
+				w.kindIs("VBR_Server_Agent", true)
+				w.fleet.ClearFaults()
+				w.kindIs("VBR_Workstation_Agent", false)
+				w.fleet.Clock().Set(w.fleet.Clock().Now().Add(25 * time.Hour))
+				w.fault(fault)
+				w.fault(sim.Fault{Kind: sim.FaultReportCSV})
+				w.kindIs("VBR_Workstation_Agent", false) // as it was known
+			})
+		}
+	}
+}
+
+// kindIs reads and expects the type of the new agent.
+func (w *world) kindIs(want string, assumed bool) {
+	w.t.Helper()
+	s := w.read().Snapshot
+	i := slices.IndexFunc(s.Workloads, func(wl usage.Workload) bool { return wl.Name == "laptop01" })
+	if i < 0 || s.Workloads[i].Type != want || slices.Contains(notes(&s), "agent-kind-assumed") != assumed {
+		w.t.Errorf("want %s, assumed %v:\n%s", want, assumed, s.Canonical())
 	}
 }
