@@ -679,23 +679,26 @@ func TestTLS(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"license", "backups"} { // what costs no reading when it fails does when it is interrupted
-		w := newWorld(t, fmt.Sprintf(rental, "13.1", ""))
-		w.fault(sim.Fault{Kind: sim.FaultSlow, Path: path, Delay: time.Minute})
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go func() {
-			look := time.NewTicker(5 * time.Millisecond)
-			defer look.Stop()
-			for w.count("GET", "/api/v1/"+path) == 0 && ctx.Err() == nil {
-				<-look.C
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, fmt.Sprintf(rental, "13.1", ""))
+			w.fault(sim.Fault{Kind: sim.FaultSlow, Path: path, Delay: time.Minute})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go func() {
+				look := time.NewTicker(5 * time.Millisecond)
+				defer look.Stop()
+				for w.count("GET", "/api/v1/"+path) == 0 && ctx.Err() == nil {
+					<-look.C
+				}
+				cancel()
+			}()
+			_, err := w.collector.Read(ctx, w.target)
+			var f *collect.Failure
+			if !errors.As(err, &f) || f.Reason != usage.GapInterrupted {
+				t.Errorf("got %v", err)
 			}
-			cancel()
-		}()
-		_, err := w.collector.Read(ctx, w.target)
-		var f *collect.Failure
-		if !errors.As(err, &f) || f.Reason != usage.GapInterrupted {
-			t.Errorf("%s: got %v", path, err)
-		}
+		})
 	}
 }
 
