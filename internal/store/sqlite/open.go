@@ -11,6 +11,7 @@ import (
 	"time"
 
 	_ "modernc.org/sqlite" // the driver "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/store"
@@ -49,7 +50,7 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	if s.writer, err = pool(path, "_txlock=immediate", 1); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, s.writer); err != nil {
+	if err := patiently(ctx, func() error { return migrate(ctx, s.writer) }); err != nil {
 		return nil, errors.Join(atFile(ctx, path, err), s.writer.Close())
 	}
 	if s.reader, err = pool(path, "_query_only=1", readersMax); err != nil {
@@ -61,6 +62,27 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	}
 	s.Store = sqlstore.New(o)
 	return s, nil
+}
+
+// patienceMax is how long Open waits for others who open the same file.
+const patienceMax = 10 * time.Second
+
+// patiently tries again what another process that opens the same new file held
+// up: while the journal's mode changes, SQLite answers "busy" at once, whatever busy_timeout says.
+func patiently(ctx context.Context, open func() error) error {
+	const pause = 20 * time.Millisecond
+	begin := time.Now()
+	for {
+		err := open()
+		if resultCode(err) != sqlite3.SQLITE_BUSY || time.Since(begin) > patienceMax {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
 }
 
 // create makes the file before SQLite does, so that nobody else can read it; its -wal and -shm follow its mode.
