@@ -57,6 +57,26 @@ func TestJourneyOfAFigure(t *testing.T) {
 	}
 }
 
+// faultCase is one fault and what it does.
+type faultCase struct {
+	name  string
+	fault sim.Fault
+	gap   usage.GapReason // "": the reading is accepted
+	rows  string          // of an accepted reading; "": as before
+	alarm int             // that stands meanwhile; 0: none
+	step  time.Duration   // until the faulty reading; 0: a day
+}
+
+// patience is short only where a server is too slow for any.
+func (c *faultCase) patience() time.Duration {
+	switch c.fault.Kind {
+	case sim.FaultSlow, sim.FaultDrip, sim.FaultReportTimeout:
+		return 2 * time.Second
+	default:
+		return time.Minute
+	}
+}
+
 // After each fault no figure changes except as the rules say, the answer is
 // marked as C32 says, an alarm stands, and the next good reading heals it all.
 func TestJourneyOfEachFault(t *testing.T) {
@@ -64,14 +84,7 @@ func TestJourneyOfEachFault(t *testing.T) {
 	const never = usage.GapReason("")
 	const pastRefresh = 15 * 24 * time.Hour // a log-in is needed: until then a refresh token serves
 	always := -1
-	for _, c := range []struct {
-		name  string
-		fault sim.Fault
-		gap   usage.GapReason // never: the reading is accepted
-		rows  string          // of an accepted reading; "": as before
-		alarm int             // that stands meanwhile; 0: none
-		step  time.Duration   // until the faulty reading; 0: a day
-	}{
+	for _, c := range []faultCase{
 		{"unreachable", sim.Fault{Kind: sim.FaultUnreachable}, usage.GapUnreachable, "", 15, 0},
 		{"hang-up", sim.Fault{Kind: sim.FaultHangUp}, usage.GapUnreachable, "", 15, 0},
 		{"login refused", sim.Fault{Kind: sim.FaultLoginRefused}, usage.GapRefused, "", 15, pastRefresh},
@@ -102,7 +115,7 @@ func TestJourneyOfEachFault(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			day := time.Date(2026, 10, 8, 2, 0, 0, 0, time.UTC)
-			w := newWorld(t, day, referenceScenario(sim.Wire131))
+			w := newPatientWorld(t, day, referenceScenario(sim.Wire131), c.patience())
 			if o := w.collect(); !o.OK {
 				t.Fatal(o.Text)
 			}

@@ -56,6 +56,12 @@ const testPassword = "correct horse battery"
 // background collection: the test says when a reading is taken.
 func newWorld(t *testing.T, at time.Time, scenario *sim.Scenario) *world {
 	t.Helper()
+	return newPatientWorld(t, at, scenario, time.Minute)
+}
+
+// newPatientWorld waits that long for one answer of a server.
+func newPatientWorld(t *testing.T, at time.Time, scenario *sim.Scenario, patience time.Duration) *world {
+	t.Helper()
 	w := &world{t: t, ctx: t.Context(), clock: &clock{at: at}}
 	scenario.Clock.Start = at
 	var err error
@@ -67,7 +73,7 @@ func newWorld(t *testing.T, at time.Time, scenario *sim.Scenario) *world {
 			t.Error(err)
 		}
 	})
-	if w.app, err = app.Open(w.ctx, app.Options{DataDir: t.TempDir(), Create: true, Now: w.clock.now, RequestTimeout: time.Second}); err != nil {
+	if w.app, err = app.Open(w.ctx, app.Options{DataDir: t.TempDir(), Create: true, Now: w.clock.now, RequestTimeout: patience}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
