@@ -163,7 +163,8 @@ func TestUnassignedTenants(t *testing.T) {
 	b := newBench(t)
 	cc := b.add(fleet.NewServer{Name: "CC01", InstallationID: "cc", Product: usage.ProductCloudConnect, Shared: true})
 	workloads := []usage.Workload{
-		{ID: "1", Name: "a", Type: "CC_Server_Backup", Tenant: "north"}, {ID: "2", Name: "b", Type: "CC_Server_Backup", Tenant: "south"},
+		{ID: "1", Name: "a", Type: "CC_Server_Backup", Tenant: "north"},
+		{ID: "2", Name: "b", Type: "CC_Server_Backup", Tenant: "south"},
 		{ID: "3", Name: "c", Type: "Odd", Tenant: "north"},
 	}
 	b.read(cc, workloads...)

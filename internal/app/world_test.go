@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/sim"
+	"github.com/tallystick/tallystick/internal/testkit"
 )
 
 // world is a whole product in one test: simulated servers, a store, a running
@@ -24,7 +24,7 @@ import (
 type world struct {
 	t     *testing.T
 	ctx   context.Context
-	clock *clock
+	clock *testkit.Clock
 	sims  *sim.Fleet
 	app   *app.App
 	base  string
@@ -32,21 +32,8 @@ type world struct {
 	http  *http.Client
 }
 
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
 func (w *world) set(at time.Time) {
-	w.clock.mu.Lock()
-	w.clock.at = at
-	w.clock.mu.Unlock()
+	w.clock.Set(at)
 	w.sims.Clock().Set(at)
 }
 
@@ -62,7 +49,7 @@ func newWorld(t *testing.T, at time.Time, scenario *sim.Scenario) *world {
 // newPatientWorld waits that long for one answer of a server.
 func newPatientWorld(t *testing.T, at time.Time, scenario *sim.Scenario, patience time.Duration) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), clock: &clock{at: at}}
+	w := &world{t: t, ctx: t.Context(), clock: testkit.At(at)}
 	scenario.Clock.Start = at
 	var err error
 	if w.sims, err = sim.Start(w.ctx, sim.Options{Scenario: scenario, Listen: "127.0.0.1:0"}); err != nil {
@@ -73,7 +60,7 @@ func newPatientWorld(t *testing.T, at time.Time, scenario *sim.Scenario, patienc
 			t.Error(err)
 		}
 	})
-	if w.app, err = app.Open(w.ctx, app.Options{DataDir: t.TempDir(), Create: true, Now: w.clock.now, RequestTimeout: patience}); err != nil {
+	if w.app, err = app.Open(w.ctx, app.Options{DataDir: t.TempDir(), Create: true, Now: w.clock.Now, RequestTimeout: patience}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

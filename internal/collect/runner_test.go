@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/testkit"
+
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -18,7 +20,7 @@ import (
 func TestRunnerSaysWhatChanged(t *testing.T) {
 	t.Parallel()
 	c := start()
-	w := newWorld(t, c.now)
+	w := newWorld(t, c.Now)
 	s := w.addServer("vbr01", 0)
 	for i, step := range []struct {
 		workloads int
@@ -30,17 +32,17 @@ func TestRunnerSaysWhatChanged(t *testing.T) {
 		{1, "vbr01: read 1 workload, as many as before"},
 	} {
 		w.collector.set(func(context.Context, collect.Target) (collect.Reading, error) {
-			return collect.Reading{Snapshot: snapshot(c.now(), step.workloads), Revision: "1.3-rev1"}, nil
+			return collect.Reading{Snapshot: snapshot(c.Now(), step.workloads), Revision: "1.3-rev1"}, nil
 		})
 		if o := w.readOne(s.ID); o.String() != step.want || !o.OK() {
 			t.Errorf("step %d: %q, want %q", i, o.String(), step.want)
 		}
-		c.add(time.Hour)
+		c.Add(time.Hour)
 	}
 	if got, err := w.store.Server(t.Context(), s.ID); err != nil || got.Connection.Revision != "1.3-rev1" {
 		t.Errorf("the revision is not remembered: %+v, %v", got.Connection, err)
 	}
-	c.add(-time.Hour) // the same reading once more, as by two processes
+	c.Add(-time.Hour) // the same reading once more, as by two processes
 	if o := w.readOne(s.ID); !o.Duplicate() || !strings.Contains(o.Text(), "already") {
 		t.Errorf("%q", o.Text())
 	}
@@ -49,35 +51,35 @@ func TestRunnerSaysWhatChanged(t *testing.T) {
 func TestRunnerLeavesGaps(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		answer func(w *world, c *clock) (collect.Reading, error)
+		answer func(w *world, c *testkit.Clock) (collect.Reading, error)
 		reason usage.GapReason
 		words  string
 	}{
-		"failure": {func(*world, *clock) (collect.Reading, error) {
+		"failure": {func(*world, *testkit.Clock) (collect.Reading, error) {
 			return collect.Reading{}, collect.Failed(usage.GapUnreachable, errors.New("dial"), "no connection")
 		}, usage.GapUnreachable, "no connection"},
-		"panic": {func(*world, *clock) (collect.Reading, error) { panic("collector") }, usage.GapOther, "broke down"},
-		"other error": {func(*world, *clock) (collect.Reading, error) {
+		"panic": {func(*world, *testkit.Clock) (collect.Reading, error) { panic("collector") }, usage.GapOther, "broke down"},
+		"other error": {func(*world, *testkit.Clock) (collect.Reading, error) {
 			return collect.Reading{}, errors.New("something")
 		}, usage.GapOther, ""},
-		"contradiction": {func(_ *world, c *clock) (collect.Reading, error) {
-			s := snapshot(c.now(), 2)
+		"contradiction": {func(_ *world, c *testkit.Clock) (collect.Reading, error) {
+			s := snapshot(c.Now(), 2)
 			s.Workloads[1].ID, s.Workloads[1].Name = s.Workloads[0].ID, "another"
 			return collect.Reading{Snapshot: s}, nil
 		}, usage.GapBadReading, "differ"},
-		"clock went back": {func(_ *world, c *clock) (collect.Reading, error) {
-			s := snapshot(c.now(), 2)
-			c.add(-time.Hour)
+		"clock went back": {func(_ *world, c *testkit.Clock) (collect.Reading, error) {
+			s := snapshot(c.Now(), 2)
+			c.Add(-time.Hour)
 			return collect.Reading{Snapshot: s}, nil
 		}, usage.GapClock, "our own clock went back"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			clk := start()
-			w := newWorld(t, clk.now)
+			w := newWorld(t, clk.Now)
 			s := w.addServer("vbr01", 0)
 			w.readOne(s.ID)
-			clk.add(2 * time.Hour)
+			clk.Add(2 * time.Hour)
 			w.collector.set(func(context.Context, collect.Target) (collect.Reading, error) { return c.answer(w, clk) })
 			o := w.readOne(s.ID)
 			if o.Gap == nil || o.Gap.Reason != c.reason || !strings.Contains(o.Text(), c.words) || o.OK() {
@@ -86,7 +88,7 @@ func TestRunnerLeavesGaps(t *testing.T) {
 			if r := w.readings(s.ID); r.Gap == nil || r.Gap.Reason != c.reason || r.LastListed != 3 {
 				t.Errorf("in the ledger: %+v", r)
 			}
-			clk.add(2 * time.Hour)
+			clk.Add(2 * time.Hour)
 			w.collector.set(w.collector.good)
 			if o := w.readOne(s.ID); !o.OK() || w.readings(s.ID).Gap != nil {
 				t.Errorf("the next good reading does not heal it: %s", o.Text())
@@ -97,7 +99,7 @@ func TestRunnerLeavesGaps(t *testing.T) {
 
 func TestRunnerCredential(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, start().now)
+	w := newWorld(t, start().Now)
 	s := w.addServer("vbr01", 0)
 	w.openError = fault.New(fault.Invalid, "the key file is another one")
 	if o := w.readOne(s.ID); o.Gap == nil || o.Gap.Reason != usage.GapCredential || !strings.Contains(o.Text(), "server edit") {
@@ -108,10 +110,10 @@ func TestRunnerCredential(t *testing.T) {
 func TestRunnerPartialReadings(t *testing.T) {
 	t.Parallel()
 	c := start()
-	w := newWorld(t, c.now)
+	w := newWorld(t, c.Now)
 	s := w.addServer("vbr01", 0)
 	failing := func(context.Context, collect.Target) (collect.Reading, error) {
-		r := collect.Reading{Snapshot: snapshot(c.now(), 3), CountersFailed: "the report timed out"}
+		r := collect.Reading{Snapshot: snapshot(c.Now(), 3), CountersFailed: "the report timed out"}
 		r.Snapshot.Counters = nil
 		return r, nil
 	}
@@ -119,23 +121,23 @@ func TestRunnerPartialReadings(t *testing.T) {
 	if o := w.readOne(s.ID); !o.OK() || o.Notes[0].Code != "report-failed" {
 		t.Fatalf("never had counters: %s %v", o.Text(), o.Notes)
 	}
-	c.add(time.Hour)
+	c.Add(time.Hour)
 	w.collector.set(w.collector.good)
 	w.readOne(s.ID)
 	w.collector.set(failing)
-	c.add(time.Hour)
+	c.Add(time.Hour)
 	for hour := 0; hour < 48; hour += 4 {
 		if o := w.readOne(s.ID); o.Gap == nil || o.Gap.Reason != usage.GapPartial {
 			t.Fatalf("after %d hours: %s", hour, o.Text())
 		}
-		c.add(4 * time.Hour)
+		c.Add(4 * time.Hour)
 	}
 	for range 2 { // accepted from now on, each with the note that keeps the alarm
 		o := w.readOne(s.ID)
 		if !o.OK() || !slices.ContainsFunc(o.Notes, func(n usage.Note) bool { return n.Code == usage.NoteCountersMissing }) {
 			t.Fatalf("after 48 hours: %s %v", o.Text(), o.Notes)
 		}
-		c.add(4 * time.Hour)
+		c.Add(4 * time.Hour)
 	}
 	w.collector.set(w.collector.good)
 	if o := w.readOne(s.ID); !o.OK() || len(o.Notes) > 0 {
@@ -146,7 +148,7 @@ func TestRunnerPartialReadings(t *testing.T) {
 // TestRunnerInterrupted: what was cancelled by us leaves nothing, since nothing is wrong with the server.
 func TestRunnerInterrupted(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, start().now)
+	w := newWorld(t, start().Now)
 	s := w.addServer("vbr01", 0)
 	ctx, cancel := context.WithCancel(t.Context())
 	w.collector.set(func(ctx context.Context, _ collect.Target) (collect.Reading, error) {
@@ -214,7 +216,7 @@ func (brokenLedger) AppendGap(context.Context, usage.ServerID, usage.Gap) (ledge
 // TestRunnerStoreTrouble: what could not be recorded is said, and is no gap of the server's.
 func TestRunnerStoreTrouble(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, start().now)
+	w := newWorld(t, start().Now)
 	s := w.addServer("vbr01", 0)
 	w.runner.Ledger = brokenLedger{w.ledger}
 	checked := 0
@@ -235,7 +237,7 @@ func TestRunnerStoreTrouble(t *testing.T) {
 
 func TestRunnerNames(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, start().now)
+	w := newWorld(t, start().Now)
 	fed, err := w.directory.AddServer(t.Context(), fedServer(w.company))
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
+	"github.com/tallystick/tallystick/internal/testkit"
 )
 
 // scripted is a collector whose answers a test writes; it notes who was read when.
@@ -162,25 +163,7 @@ func (w *world) readings(id usage.ServerID) ledger.ServerReadings {
 	return r[0]
 }
 
-// clock is a clock that a test moves.
-type clock struct {
-	mu sync.Mutex
-	t  time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.t
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.Add(d)
-}
-
-func start() *clock { return &clock{t: time.Date(2026, 10, 14, 2, 0, 0, 0, time.UTC)} }
+func start() *testkit.Clock { return testkit.At(time.Date(2026, 10, 14, 2, 0, 0, 0, time.UTC)) }
 
 var errStore = fault.New(fault.Unavailable, "the store does not answer")
 

@@ -17,30 +17,13 @@ import (
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
+	"github.com/tallystick/tallystick/internal/testkit"
 )
-
-// clock is set by the test.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) set(t time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = t
-}
 
 type bench struct {
 	t     *testing.T
 	path  string
-	clock *clock
+	clock *testkit.Clock
 	*ledger.Ledger
 	company usage.CompanyID
 	server  usage.ServerID
@@ -48,7 +31,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, path: filepath.Join(t.TempDir(), "t.db"), clock: &clock{at: time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC)}}
+	b := &bench{t: t, path: filepath.Join(t.TempDir(), "t.db"), clock: testkit.At(time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC))}
 	b.Ledger = b.open()
 	d := b.directory()
 	company, err := d.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind"})
@@ -66,7 +49,7 @@ func newBench(t *testing.T) *bench {
 // open gives another handle on the same file, as another process would have.
 func (b *bench) open() *ledger.Ledger {
 	b.t.Helper()
-	s, err := sqlite.Open(b.t.Context(), b.path, sqlite.Now(b.clock.now))
+	s, err := sqlite.Open(b.t.Context(), b.path, sqlite.Now(b.clock.Now))
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -75,7 +58,7 @@ func (b *bench) open() *ledger.Ledger {
 			b.t.Error(err)
 		}
 	})
-	return &ledger.Ledger{Store: s, Now: b.clock.now}
+	return &ledger.Ledger{Store: s, Now: b.clock.Now}
 }
 
 func (b *bench) directory() *fleet.Directory {
@@ -83,7 +66,7 @@ func (b *bench) directory() *fleet.Directory {
 	if !ok {
 		b.t.Fatal("not the engine that was opened")
 	}
-	return &fleet.Directory{Companies: s, Servers: s, Policy: s, NewUID: func() string { return "uid" }, Now: b.clock.now}
+	return &fleet.Directory{Companies: s, Servers: s, Policy: s, NewUID: func() string { return "uid" }, Now: b.clock.Now}
 }
 
 // read appends a reading of n machines at an instant.
@@ -116,12 +99,12 @@ func (b *bench) now() *metering.Tally {
 // recounted fails unless the answer for now is that of a recount.
 func (b *bench) recounted(tally *metering.Tally) {
 	b.t.Helper()
-	fresh, err := b.Usage(b.t.Context(), ledger.Query{Company: b.company, Product: usage.ProductVBR, At: b.clock.now()})
+	fresh, err := b.Usage(b.t.Context(), ledger.Query{Company: b.company, Product: usage.ProductVBR, At: b.clock.Now()})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	if d := cmp.Diff(fresh, tally, cmpopts.IgnoreFields(metering.Tally{}, "At"), cmpopts.IgnoreUnexported(metering.Row{})); d != "" {
-		b.t.Errorf("at %s: recount (-), answer (+)\n%s", b.clock.now(), d)
+		b.t.Errorf("at %s: recount (-), answer (+)\n%s", b.clock.Now(), d)
 	}
 }
 
@@ -150,14 +133,14 @@ func TestAnswerForNowIsKept(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.watch()
-	b.read(b.Ledger, b.clock.now(), 3)
+	b.read(b.Ledger, b.clock.Now(), 3)
 	until(t, "the same pointer again", func() bool {
 		before := b.now()
 		return b.now() == before
 	})
 	b.recounted(b.now())
 	kept := b.now()
-	b.clock.set(b.clock.now().Add(time.Hour))
+	b.clock.Set(b.clock.Now().Add(time.Hour))
 	if b.now() != kept {
 		t.Error("counted anew although nothing changed")
 	}
@@ -169,7 +152,7 @@ func TestTimeChangesAnswers(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.watch()
-	start := b.clock.now()
+	start := b.clock.Now()
 	b.read(b.Ledger, start, 3)
 	for _, c := range []struct {
 		at       time.Time
@@ -182,14 +165,14 @@ func TestTimeChangesAnswers(t *testing.T) {
 		{time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), false, 0},
 		{start.Add(time.Minute), true, 3},
 	} {
-		b.clock.set(c.at)
+		b.clock.Set(c.at)
 		tally := b.now()
 		if tally.Complete != c.complete || tally.Rows[0].New.Count != c.newOnes {
 			t.Errorf("at %s: complete %v, new %d", c.at, tally.Complete, tally.Rows[0].New.Count)
 		}
 		b.recounted(tally)
 	}
-	b.clock.set(start.Add(-time.Hour))
+	b.clock.Set(start.Add(-time.Hour))
 	if tally := b.now(); tally.AsOf != nil {
 		t.Errorf("before the first reading: %+v", tally)
 	}
@@ -201,7 +184,7 @@ func TestChangesShow(t *testing.T) {
 	b := newBench(t)
 	b.watch()
 	other := b.open()
-	at := b.clock.now()
+	at := b.clock.Now()
 	for n := 1; n <= 5; n++ {
 		b.read(b.Ledger, at.Add(time.Duration(n)*time.Second-time.Minute), n)
 		if got := len(b.now().Members); got != n {
@@ -222,7 +205,7 @@ func TestChangesShow(t *testing.T) {
 		t.Error("the shorter interval counts before it is in force")
 	}
 	b.recounted(b.now())
-	b.clock.set(at.Add(time.Hour)) // the edit went past the ledger: as another process's, it shows within a second
+	b.clock.Set(at.Add(time.Hour)) // the edit went past the ledger: as another process's, it shows within a second
 	until(t, "the shorter interval is in force, and the server stale", func() bool { return !b.now().Complete })
 	b.recounted(b.now())
 }
@@ -233,9 +216,9 @@ func ref[T any](v T) *T { return &v }
 func TestKnowledge(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	at := b.clock.now()
+	at := b.clock.Now()
 	b.read(b.Ledger, at.Add(-time.Hour), 2)
-	b.clock.set(at.Add(time.Hour))
+	b.clock.Set(at.Add(time.Hour))
 	b.read(b.Ledger, at.Add(-30*time.Minute), 7)
 	then, err := b.Usage(t.Context(), ledger.Query{Company: b.company, Product: usage.ProductVBR, At: at, RecordedBefore: at.Add(time.Minute)})
 	if err != nil || len(then.Members) != 2 {
@@ -248,7 +231,7 @@ func TestKnowledge(t *testing.T) {
 	if _, err := b.Usage(t.Context(), ledger.Query{Company: b.company, Product: usage.ProductVBR, RecordedBefore: at.AddDate(1, 0, 0)}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a cutoff in the future: %v", err)
 	}
-	now := b.clock.now()
+	now := b.clock.Now()
 	s := usage.Snapshot{
 		Product: usage.ProductVBR, Server: usage.ServerFacts{InstallationID: "i", Name: "n"}, License: usage.License{Type: "Free"},
 	}
@@ -261,14 +244,14 @@ func TestKnowledge(t *testing.T) {
 		t.Errorf("five minutes ahead: %v", err)
 	}
 	b.recounted(b.now()) // it counts only from its own instant on
-	b.clock.set(s.TakenAt)
+	b.clock.Set(s.TakenAt)
 	b.recounted(b.now())
 }
 
 func TestCorrectionsNeedReasonAndActor(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	r := b.read(b.Ledger, b.clock.now(), 1)
+	r := b.read(b.Ledger, b.clock.Now(), 1)
 	if _, err := b.Correct(t.Context(), ledger.Correction{Entry: r.Position}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("neither reason nor actor: %v", err)
 	}

@@ -182,7 +182,7 @@ func TestInternalErrors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, v2.Profile30)
 	s, err := v2.New(v2.Options{
-		Companies: w.store, Servers: w.store, Ledger: brokenLedger{w.ledger}, Alarms: w.store, Access: w.access, Now: w.clock.now,
+		Companies: w.store, Servers: w.store, Ledger: brokenLedger{w.ledger}, Alarms: w.store, Access: w.access, Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -84,9 +84,9 @@ func TestRefreshAndLogout(t *testing.T) {
 func TestTokenEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, v2.Profile30)
-	w.clock.set(october.Add(time.Hour - time.Second))
+	w.clock.Set(october.Add(time.Hour - time.Second))
 	w.get("/v2/tenants")
-	w.clock.set(october.Add(time.Hour))
+	w.clock.Set(october.Add(time.Hour))
 	if status, _, _ := w.do(http.MethodGet, "/v2/tenants", ""); status != 401 {
 		t.Errorf("after an hour: %d", status)
 	}

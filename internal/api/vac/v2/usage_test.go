@@ -87,7 +87,7 @@ func TestUsageFollowsTheLedger(t *testing.T) {
 		}
 	}
 	// The month turns without a new reading, and then the reading is stale.
-	w.clock.set(october.Add(31 * 24 * time.Hour * 4))
+	w.clock.Set(october.Add(31 * 24 * time.Hour * 4))
 	if status, _, _ := w.do(http.MethodGet, usagePath, ""); status != http.StatusUnauthorized {
 		t.Fatal("the token should have ended")
 	}
@@ -169,7 +169,7 @@ func TestTenantsCountOnlyWhatCanBe(t *testing.T) {
 	w := newWorld(t, v2.Profile30)
 	counting := &countingLedger{Ledger: w.ledger}
 	s, err := v2.New(v2.Options{
-		Companies: w.store, Servers: w.store, Ledger: counting, Alarms: w.store, Access: w.access, Now: w.clock.now,
+		Companies: w.store, Servers: w.store, Ledger: counting, Alarms: w.store, Access: w.access, Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

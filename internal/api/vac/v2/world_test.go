@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,12 +21,13 @@ import (
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
+	"github.com/tallystick/tallystick/internal/testkit"
 )
 
 // world is the surface on a real store behind a real TLS listener.
 type world struct {
 	t       testing.TB
-	clock   *clock
+	clock   *testkit.Clock
 	store   *sqlite.Store
 	fleet   *fleet.Directory
 	ledger  *ledger.Ledger
@@ -39,23 +39,6 @@ type world struct {
 	token   string
 }
 
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) set(at time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = at
-}
-
 const (
 	userName = `contoso\jsmith`
 	password = "correct horse battery"
@@ -65,9 +48,9 @@ var october = time.Date(2026, 10, 20, 2, 0, 0, 0, time.UTC)
 
 func newWorld(t testing.TB, profile v2.Profile) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{at: october}}
+	w := &world{t: t, clock: testkit.At(october)}
 	var err error
-	if w.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "t.db"), sqlite.Now(w.clock.now)); err != nil {
+	if w.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "t.db"), sqlite.Now(w.clock.Now)); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -76,15 +59,15 @@ func newWorld(t testing.TB, profile v2.Profile) *world {
 		}
 	})
 	uid := 0
-	w.fleet = &fleet.Directory{Companies: w.store, Servers: w.store, Policy: w.store, Now: w.clock.now, NewUID: func() string {
+	w.fleet = &fleet.Directory{Companies: w.store, Servers: w.store, Policy: w.store, Now: w.clock.Now, NewUID: func() string {
 		uid++
 		return fmt.Sprintf("5b0f0000-0000-4000-8000-%012d", uid)
 	}}
-	w.ledger = &ledger.Ledger{Store: w.store, Now: w.clock.now}
-	w.access = &access.Service{Users: w.store, Sessions: w.store, Now: w.clock.now}
+	w.ledger = &ledger.Ledger{Store: w.store, Now: w.clock.Now}
+	w.access = &access.Service{Users: w.store, Sessions: w.store, Now: w.clock.Now}
 	w.surface, err = v2.New(v2.Options{
 		Companies: w.store, Servers: w.store, Ledger: w.ledger, Alarms: w.store, Access: w.access, Profile: profile,
-		PublicURL: "https://console.example:1281/", Now: w.clock.now,
+		PublicURL: "https://console.example:1281/", Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -163,7 +146,7 @@ func (w *world) populate() {
 	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(ctx, vbr.ID, false, vbrReading(october.Add(-time.Hour))))
 	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(ctx, cc.ID, true, ccReading(october.Add(-2*time.Hour))))
 	must[ledger.Receipt](t)(w.ledger.AppendGap(ctx, lost.ID, usage.Gap{At: october, Reason: usage.GapUnreachable, Text: "no route to host"}))
-	alarms := &alarm.Service{Store: w.store, Ledger: w.ledger, Servers: w.store, Companies: w.store, Now: w.clock.now}
+	alarms := &alarm.Service{Store: w.store, Ledger: w.ledger, Servers: w.store, Companies: w.store, Now: w.clock.Now}
 	if err := alarms.CheckAll(ctx); err != nil {
 		t.Fatal(err)
 	}
