@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,6 +28,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TALLYSTICK_DATA", e.WorkDir+"/data")
+			e.Setenv("BIN", filepath.SplitList(e.Getenv("PATH"))[0]) // where testscript put the program, and nothing else
 			return nil
 		},
 	})
