@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -52,8 +53,11 @@ type env struct {
 	opened *app.App
 }
 
-// Main runs one command line and returns its exit code.
+// Main runs one command line and returns its exit code. The first Ctrl-C ends
+// what is under way in order; a second one ends the program.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := interruptible(ctx)
+	defer stop()
 	e := &env{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr}
 	err := e.run(args)
 	if closing := e.close(); err == nil {
@@ -85,8 +89,12 @@ func (e *env) run(args []string) (err error) {
 		return &usageError{err}
 	}
 	defer func() {
-		if code, ok := recover().(exitRequest); ok { // kong asks to exit in the middle of parsing
-			err = code
+		switch v := recover().(type) {
+		case nil:
+		case exitRequest: // kong asks to exit in the middle of parsing
+			err = v
+		default:
+			panic(v) // a defect: never taken for success
 		}
 	}()
 	parser, err := kong.New(&cli, kong.Name("tallystick"),
@@ -108,6 +116,9 @@ func (e *env) run(args []string) (err error) {
 		return &usageError{err}
 	}
 	e.data, e.json = cli.Data, cli.JSON
+	if e.data == "" {
+		return &usageError{errors.New("--data: is empty: name a directory, or leave it out for the default")}
+	}
 	return parsed.Run(e)
 }
 
@@ -151,8 +162,8 @@ func (e *env) complain(err error) {
 	if errors.As(err, &u) {
 		e.say("Try: tallystick --help, or --help behind a command.")
 	}
-	if cause := errors.Unwrap(f); f != nil && f.Code == fault.Internal && cause != nil {
-		e.say("  cause: %v", cause) // an administrator at the machine may see it
+	if f != nil && f.Code == fault.Internal && f.Unwrap() != nil {
+		e.say("  cause: %v", f.Unwrap()) // an administrator at the machine may see it
 	}
 }
 
@@ -172,7 +183,7 @@ func (e *env) app(create bool) (*app.App, error) {
 	if e.opened != nil {
 		return e.opened, nil
 	}
-	a, err := app.Open(e.ctx, app.Options{DataDir: e.data, Create: create, Log: logger(e.stderr, false)})
+	a, err := app.Open(e.ctx, app.Options{DataDir: e.data, Create: create, Log: logger(e.stderr, slog.LevelError)})
 	e.opened = a
 	return a, err
 }

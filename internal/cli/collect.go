@@ -102,7 +102,7 @@ func (e *env) collectStatus(a *app.App) error {
 type importCmd struct {
 	File    []string `arg:"" help:"Files, plain or gzip; '-' is standard input."`
 	Server  string   `help:"The server that the readings belong to; default: found by installation id." placeholder:"SERVER"`
-	TakenAt string   `help:"When the reading was taken, where the file does not say." placeholder:"TIME"`
+	TakenAt *string  `help:"When the reading was taken, where the file does not say." placeholder:"TIME"`
 }
 
 func (c *importCmd) Run(e *env) error {

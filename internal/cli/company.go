@@ -168,7 +168,7 @@ type companyEdit struct {
 	AddCloudTenantOn    []string `help:"Map a tenant of one shared server." placeholder:"SERVER=NAME" sep:"none"`
 	RemoveCloudTenant   []string `help:"Give a tenant back to 'unassigned'." placeholder:"NAME" sep:"none"`
 	RemoveCloudTenantOn []string `help:"The same for a tenant of one shared server." placeholder:"SERVER=NAME" sep:"none"`
-	From                string   `help:"Mappings are valid from this time; default now." placeholder:"TIME"`
+	From                *string  `help:"Mappings are valid from this time; default now." placeholder:"TIME"`
 }
 
 func (c *companyEdit) Run(e *env) error {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"log/slog"
 	"os"
 	"time"
 
@@ -10,13 +11,13 @@ import (
 )
 
 type demoCmd struct {
-	Listen    string `help:"Address to listen on." default:"127.0.0.1:1281" placeholder:"ADDR"`
-	Companies int    `help:"How many companies." default:"5"`
-	Months    int    `help:"Calendar months of history, the present one included." default:"3"`
-	Seed      int64  `help:"Fleets follow from it: the same seed and time give the same figures." default:"1"`
-	Now       string `help:"The demo's present; default the machine's clock." placeholder:"TIME"`
-	Check     bool   `help:"Run the printed line, compare company 2 with the reference example, end with 0 or 1."`
-	Verbose   bool   `help:"Log everything."`
+	Listen    string  `help:"Address to listen on." default:"127.0.0.1:1281" placeholder:"ADDR"`
+	Companies int     `help:"How many companies." default:"5"`
+	Months    int     `help:"Calendar months of history, the present one included." default:"3"`
+	Seed      int64   `help:"Fleets follow from it: the same seed and time give the same figures." default:"1"`
+	Now       *string `help:"The demo's present; default the machine's clock." placeholder:"TIME"`
+	Check     bool    `help:"Run the printed line, compare company 2 with the reference example, end with 0 or 1."`
+	Verbose   bool    `help:"Log everything."`
 }
 
 // Run keeps nothing unless --data names a directory.
@@ -29,11 +30,13 @@ func (c *demoCmd) Run(e *env) error {
 	if dir == config.DataDir() {
 		dir = ""
 	}
-	ctx, stop := interruptible(e.ctx)
-	defer stop()
-	return demo.Run(ctx, demo.Options{
+	level := slog.LevelWarn
+	if c.Verbose {
+		level = slog.LevelInfo
+	}
+	return demo.Run(e.ctx, demo.Options{
 		Listen: c.Listen, Companies: c.Companies, Months: c.Months, Seed: c.Seed, Now: now, DataDir: dir,
-		Check: c.Check, Stdout: e.stdout, Stderr: e.stderr, Log: logger(e.stderr, c.Verbose),
+		Check: c.Check, Stdout: e.stdout, Stderr: e.stderr, Log: logger(e.stderr, level),
 	})
 }
 
@@ -52,16 +55,18 @@ func (c *simCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible(e.ctx)
-	defer stop()
-	fleet, err := sim.Start(ctx, sim.Options{Scenario: scenario, Listen: c.Listen, Log: logger(e.stderr, c.Verbose)})
+	level := slog.LevelWarn
+	if c.Verbose {
+		level = slog.LevelInfo
+	}
+	fleet, err := sim.Start(e.ctx, sim.Options{Scenario: scenario, Listen: c.Listen, Log: logger(e.stderr, level)})
 	if err != nil {
 		return err
 	}
 	if err := e.printSim(fleet); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	<-e.ctx.Done()
 	return fleet.Close()
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -222,4 +223,41 @@ func checkWhole(t *testing.T, dir string, company usage.CompanyID, before usage.
 		t.Errorf("position %d, before it was %d; %v", head.Position, before, err)
 	}
 	return head.Position
+}
+
+// Ctrl-C in an import ends it in order, says how far it came, and a repeat completes it.
+func TestInterruptedImport(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, _ := readingFile(t)
+	a := openApp(t, dir)
+	company, err := a.Fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Fleet.AddServer(t.Context(), fleet.NewServer{Name: "VBR01", Company: company.ID, InstallationID: "inst-1"}); err != nil {
+		t.Fatal(err)
+	}
+	closeApp(t, a)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "import", "--data", dir, path) //nolint:gosec // this test binary
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timer := time.AfterFunc(150*time.Millisecond, func() { _ = cmd.Process.Signal(os.Interrupt) })
+	defer timer.Stop()
+	_ = cmd.Wait() // its exit code says how it went
+	switch code := cmd.ProcessState.ExitCode(); {
+	case code == exitDone: // a quick machine: it was complete before
+	case code != exitFailed || !strings.Contains(said.String(), "interrupted"):
+		t.Errorf("exit code %d:\n%s", code, said.String())
+	}
+	a = openApp(t, dir)
+	defer closeApp(t, a)
+	result, err := a.Import(t.Context(), app.ImportOptions{Files: []string{path}})
+	if err != nil || result.Refused != 0 || result.Duplicates+result.Appended != readingsKilled {
+		t.Errorf("the repeat: %+v, %v", result, err)
+	}
 }

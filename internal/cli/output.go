@@ -56,18 +56,19 @@ func (e *env) password(prompt string) (string, error) {
 	return line, nil
 }
 
-// instant reads a time given on the command line.
-func instant(flag, text string) (time.Time, error) {
-	if text == "" {
+// instant reads a time given on the command line; nil is not given, and gives the zero time.
+func instant(flag string, given *string) (time.Time, error) {
+	if given == nil {
 		return time.Time{}, nil
 	}
+	text := *given
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01-02"} {
-		if t, err := time.Parse(layout, strings.TrimSpace(text)); err == nil {
+		if t, err := time.Parse(layout, strings.TrimSpace(text)); err == nil && t.Year() >= 1970 && t.Year() < 2200 {
 			return t.UTC(), nil
 		}
 	}
 	return time.Time{}, fault.InvalidFields("the command line has a mistake", []fault.Field{{
-		Path: flag, Text: "\"" + text + "\" is not a time: write it as 2026-10-14T02:00:00Z or 2026-10-14 (UTC)",
+		Path: flag, Text: "\"" + text + "\" is not a time: write it as 2026-10-14T02:00:00Z, or 2026-10-14 for the start of that day (UTC)",
 	}})
 }
 
@@ -93,10 +94,6 @@ func yes(b bool) string {
 }
 
 // logger writes structured logs for a person or a collector of logs.
-func logger(w io.Writer, verbose bool) *slog.Logger {
-	level := slog.LevelWarn
-	if verbose {
-		level = slog.LevelInfo
-	}
+func logger(w io.Writer, level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }

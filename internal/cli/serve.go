@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -24,10 +26,12 @@ type serveCmd struct {
 }
 
 func (c *serveCmd) Run(e *env) error {
-	ctx, stop := interruptible(e.ctx)
-	defer stop()
-	log := logger(e.stderr, !c.Quiet)
-	a, err := app.Open(ctx, app.Options{DataDir: e.data, Create: true, Log: log})
+	level := slog.LevelInfo
+	if c.Quiet {
+		level = slog.LevelWarn
+	}
+	log := logger(e.stderr, level)
+	a, err := app.Open(e.ctx, app.Options{DataDir: e.data, Create: true, Log: log})
 	if err != nil {
 		return err
 	}
@@ -35,7 +39,7 @@ func (c *serveCmd) Run(e *env) error {
 	options := app.ServeOptions{
 		Listen: c.Listen, CertFile: c.TLSCert, KeyFile: c.TLSKey, Hosts: c.Host, Zone: c.Zone, PublicURL: c.PublicURL, Profile: c.Profile,
 	}
-	server, err := a.Prepare(ctx, options)
+	server, err := a.Prepare(e.ctx, options)
 	if err != nil {
 		return err
 	}
@@ -43,13 +47,22 @@ func (c *serveCmd) Run(e *env) error {
 		e.say("A self-signed certificate was made.")
 	}
 	e.say("Certificate SHA-256: %s", server.Fingerprint)
-	if users, err := a.Store.Users(ctx); err != nil {
+	if users, err := a.Store.Users(e.ctx); err != nil {
 		return err
 	} else if len(users) == 0 {
 		return fault.New(fault.NotFound, "there is no user yet, so nobody could log in. Add one, then start again:\n"+
 			"  tallystick user add%s --name admin --role portal-administrator --password-stdin", dataFlag(e.data))
 	}
-	return server.Run(ctx, func(address string) { e.say("Listening on https://%s (end with Ctrl-C).", address) })
+	return server.Run(e.ctx, func(address string) { e.say("Listening on https://%s (end with Ctrl-C).", openable(address)) })
+}
+
+// openable gives an address that a browser on this machine can open.
+func openable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		return net.JoinHostPort("localhost", port)
+	}
+	return address
 }
 
 // dataFlag repeats --data where it is not the default.

@@ -277,7 +277,7 @@ type serverEdit struct {
 	Domain        *string        `help:"Another counting domain; empty for none." placeholder:"NAME"`
 	Authority     *string        `help:"reported or computed." placeholder:"WHOSE"`
 	Every         *time.Duration `help:"Another interval between readings." placeholder:"4h"`
-	From          string         `help:"Company, domain, authority and interval are valid from this time; default now." placeholder:"TIME"`
+	From          *string        `help:"Company, domain, authority and interval are valid from this time; default now." placeholder:"TIME"`
 	tlsFlags
 }
 
@@ -323,7 +323,7 @@ func (c *serverEdit) Run(e *env) error {
 
 type serverRemove struct {
 	serverRef
-	From string `help:"It is gone from this time; default now." placeholder:"TIME"`
+	From *string `help:"It is gone from this time; default now." placeholder:"TIME"`
 }
 
 func (c *serverRemove) Run(e *env) error {

@@ -11,14 +11,14 @@ import (
 )
 
 type usageCmd struct {
-	Show usageShow `cmd:"" help:"The figure of a company. Example: tallystick usage show 2 --as-of 2026-10-31"`
+	Show usageShow `cmd:"" help:"The figure of a company. Example: tallystick usage show 2 --as-of 2026-10-31T23:59:59Z"`
 }
 
 type usageShow struct {
 	companyRef
-	Resource       string `help:"backupServer, cloudConnect or availabilityConsole." default:"backupServer" enum:"backupServer,cloudConnect,availabilityConsole"`
-	AsOf           string `help:"The figure at this time; default now." placeholder:"TIME"`
-	RecordedBefore string `help:"Only what was recorded before this time: the figure as it was answered then." placeholder:"TIME"`
+	Resource       string  `help:"backupServer, cloudConnect or availabilityConsole." default:"backupServer" enum:"backupServer,cloudConnect,availabilityConsole"`
+	AsOf           *string `help:"The figure at this time; default now." placeholder:"TIME"`
+	RecordedBefore *string `help:"Only what was recorded before this time: the figure as it was answered then." placeholder:"TIME"`
 }
 
 func (c *usageShow) Run(e *env) error {

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"errors"
 	"strconv"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
@@ -64,9 +66,20 @@ func (c *userAdd) Run(e *env) error {
 	}
 	user, err := a.Access.AddUser(e.ctx, n)
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	return e.printUser(&user, "added")
+}
+
+// asFlags names the fields of a fault by the flags that they came from.
+func asFlags(err error) error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		for i := range f.Fields {
+			f.Fields[i].Path = "--" + f.Fields[i].Path
+		}
+	}
+	return err
 }
 
 type userList struct{}
