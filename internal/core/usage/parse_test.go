@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
 // null is missing, everywhere (C44).
@@ -68,5 +70,32 @@ func TestBlankMachineID(t *testing.T) {
 	}
 	if s.Workloads[0].MachineID != "" || s.Workloads[1].MachineID != " m " {
 		t.Errorf("%q, %q", s.Workloads[0].MachineID, s.Workloads[1].MachineID)
+	}
+}
+
+// What was accepted must be countable: products of counts and sizes are bounded, too.
+func TestAbsurdProductsAreRefused(t *testing.T) {
+	t.Parallel()
+	huge, many := 10_000*One, Units(999_999_999_999)*One
+	for name, change := range map[string]func(*Snapshot){
+		"counters": func(s *Snapshot) {
+			for range 12 {
+				s.Counters = append(s.Counters, Counter{Type: "VBR_vSphere_VM", Multiplier: &huge, Used: 100_000_000})
+			}
+		},
+		"sizes": func(s *Snapshot) {
+			for _, id := range []string{"a", "b", "c", "d", "e", "f"} {
+				s.Workloads = append(s.Workloads, Workload{ID: id, Name: id, Type: "VBR_Nas_Backup", SizeGB: &many})
+			}
+		},
+	} {
+		s := Snapshot{
+			TakenAt: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), Product: ProductVBR,
+			Server: ServerFacts{InstallationID: "i", Name: "n"}, License: License{Type: LicenseRental},
+		}
+		change(&s)
+		if err := s.Normalize(false); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

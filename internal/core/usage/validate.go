@@ -121,6 +121,18 @@ func (c *checker) workload(path string, w *Workload) {
 	if w.Units != nil {
 		c.sum(path+".units", *w.Units)
 	}
+	if w.SizeGB != nil { // what it can weigh at most, whatever the catalogue says
+		c.product(path+".sizeGb", *w.SizeGB/blockMin, weightMax/int64(One))
+	}
+}
+
+// product adds what a count of something can weigh: what was accepted must be countable (C18).
+func (c *checker) product(path string, u Units, by int64) {
+	weight, ok := u.Times(by)
+	if !ok {
+		weight = unitsEnd
+	}
+	c.sum(path, weight)
 }
 
 func (c *checker) counter(path string, k *Counter) {
@@ -139,8 +151,11 @@ func (c *checker) counter(path string, k *Counter) {
 			c.add(path+"."+f.name, "%d is not between 0 and %d", f.count, countMax)
 		}
 		c.units(path+"."+f.name+"Units", f.units)
-		if f.units != nil {
+		switch {
+		case f.units != nil:
 			c.sum(path+"."+f.name+"Units", *f.units)
+		case k.Multiplier != nil:
+			c.product(path+"."+f.name, *k.Multiplier, max(f.count, 0))
 		}
 	}
 	c.units(path+".multiplier", k.Multiplier)
@@ -152,6 +167,8 @@ func (c *checker) counter(path string, k *Counter) {
 const (
 	countMax      = 100_000_000
 	multiplierMax = 10_000 * One
+	weightMax     = 100 * int64(One) // far above any weight of an object or block
+	blockMin      = 500              // GB: the smallest block that anything is sold by
 )
 
 // identities merges identical rows and refuses differing rows of one identity, naming both (C33).
