@@ -132,10 +132,7 @@ func (s *Service) ofShared(ctx context.Context, server *fleet.Server, r *ledger.
 	for _, tenant := range r.LastTenants {
 		company, ok := mapped[tenant]
 		if !ok {
-			holds = append(holds, Condition{
-				UnassignedTenant, tenant, StatusWarning,
-				fmt.Sprintf("%s names the tenant %q, which belongs to no company", server.Name, tenant),
-			})
+			holds = append(holds, unassigned(server, tenant))
 			continue
 		}
 		concerned[company] = true
@@ -146,6 +143,15 @@ func (s *Service) ofShared(ctx context.Context, server *fleet.Server, r *ledger.
 		}
 	}
 	return holds, nil
+}
+
+// unassigned is a tenant without a company, or workloads that name none: both are the unassigned company's (C30).
+func unassigned(server *fleet.Server, tenant string) Condition {
+	text := fmt.Sprintf("%s names the tenant %q, which belongs to no company", server.Name, tenant)
+	if tenant == "" {
+		text = server.Name + " lists workloads that name no tenant: they belong to no company"
+	}
+	return Condition{UnassignedTenant, tenant, StatusWarning, text}
 }
 
 var flagTemplates = map[metering.FlagKind]TemplateID{

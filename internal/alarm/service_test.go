@@ -167,6 +167,8 @@ func TestUnassignedTenants(t *testing.T) {
 		{ID: "2", Name: "b", Type: "CC_Server_Backup", Tenant: "south"},
 		{ID: "3", Name: "c", Type: "Odd", Tenant: "north"},
 	}
+	b.read(cc, usage.Workload{ID: "9", Name: "n", Type: "CC_Server_Backup"})
+	b.want("Unassigned tenant") // it names none at all
 	b.read(cc, workloads...)
 	b.want("Unassigned tenant south", "Unknown workload type Odd")
 	if _, err := b.fleet.EditCompany(t.Context(), b.company.ID, fleet.CompanyEdit{AddTenants: []fleet.Tenant{{Name: "south"}}}); err != nil {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -57,4 +58,15 @@ func (a *App) open(server usage.ServerID, sealed []byte) (string, error) {
 		return "", err
 	}
 	return box.Unseal(server, sealed)
+}
+
+// RemovalFrom says from when a server that is removed now is gone: from now, with
+// its history before; one that was never read has none, and is gone from the
+// beginning, so that it leaves no month incomplete.
+func (a *App) RemovalFrom(ctx context.Context, server usage.ServerID) (time.Time, error) {
+	readings, err := a.Ledger.Readings(ctx, server)
+	if err != nil || len(readings) > 0 && readings[0].Last != nil {
+		return time.Time{}, err
+	}
+	return time.Unix(0, 0).UTC(), nil
 }

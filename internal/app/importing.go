@@ -23,12 +23,14 @@ const readingSizeMax = 1 << 30
 
 // ImportOptions say what to import and who wants to hear about it.
 type ImportOptions struct {
-	Files    []string // "-" is Stdin
-	Stdin    io.Reader
-	Server   *fleet.Server // nil: found by installation id
-	TakenAt  time.Time     // for readings that do not state it
-	Progress func(ImportProgress)
-	Refused  func(where string, err error) // one reading is refused; the others go on
+	Files  []string // "-" is Stdin
+	Stdin  io.Reader
+	Server *fleet.Server // nil: found by installation id
+	// NewInstallation accepts readings of Server that state another installation id: it was reinstalled (C9).
+	NewInstallation bool
+	TakenAt         time.Time // for readings that do not state it
+	Progress        func(ImportProgress)
+	Refused         func(where string, err error) // one reading is refused; the others go on
 }
 
 // ImportProgress is how far an import has come.
@@ -48,13 +50,21 @@ type ImportResult struct {
 	Rows       int `json:"rows"` // workload rows of the appended readings
 }
 
+// seen counts the readings that were met so far.
+func (r *ImportResult) seen() int { return r.Appended + r.Duplicates + r.Refused }
+
 // Import puts saved readings into the ledger: each one whole or not at all, and
 // durable before the next. It can be interrupted and repeated: what is there
 // already is a duplicate and changes nothing (C44).
 func (a *App) Import(ctx context.Context, o ImportOptions) (ImportResult, error) {
 	im := importer{app: a, options: o, servers: map[string]fleet.Server{}, touched: map[usage.ServerID]bool{}}
 	for _, name := range o.Files {
-		if err := im.file(ctx, name); err != nil {
+		before := im.result.seen()
+		err := im.file(ctx, name)
+		if err == nil && im.result.seen() == before {
+			err = fault.New(fault.Invalid, "%s is empty: it holds no reading", name)
+		}
+		if err != nil {
 			return im.result, errors.Join(err, im.settle(context.WithoutCancel(ctx)))
 		}
 	}
@@ -270,10 +280,14 @@ func (im *importer) meta() vbr.Meta {
 
 // owner finds the server that a snapshot belongs to.
 func (im *importer) owner(ctx context.Context, s *usage.Snapshot) (fleet.Server, error) {
-	if im.options.Server != nil {
-		return *im.options.Server, nil
-	}
 	id := s.Server.InstallationID
+	if given := im.options.Server; given != nil {
+		if known := given.InstallationID; known != "" && id != known && !im.options.NewInstallation {
+			return fleet.Server{}, fault.New(fault.Conflict, "the reading is of installation %s, but server %d (%s) is %s: "+
+				"if it was reinstalled, say so with --new-installation", id, given.ID, given.Name, known)
+		}
+		return *given, nil
+	}
 	if server, ok := im.servers[id]; ok {
 		return server, nil
 	}

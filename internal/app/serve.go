@@ -96,7 +96,9 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	server := api.NewServer(s.handler, s.certs, s.app.log)
 	work, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() { s.app.Ledger.Watch(work, s.app.log, s.app.forget) })
+	changed := make(chan struct{}, 1)
+	wg.Go(func() { s.app.Ledger.Watch(work, s.app.log, func() { s.app.Access.Forget(); poke(changed) }) })
+	wg.Go(func() { s.app.checkAlarms(work, changed) })
 	if !s.options.Passive {
 		wg.Go(func() {
 			if err := s.app.schedule().Run(work); err != nil && work.Err() == nil {
@@ -131,8 +133,35 @@ func shutdown(server *http.Server) error {
 	return nil
 }
 
-// forget drops what is cached of users and sessions after a change in the store.
-func (a *App) forget() { a.Access.Forget() }
+// alarmsEvery bounds how often all alarms are checked after changes that are no
+// readings: a mapping, a removal, another server's clone (C30, C31, C34).
+const alarmsEvery = 30 * time.Second
+
+// checkAlarms checks all alarms at the start, and after changes of any kind, also of another process.
+func (a *App) checkAlarms(ctx context.Context, changed <-chan struct{}) {
+	for {
+		if err := a.Alarms.CheckAll(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("alarms are not checked", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(alarmsEvery):
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+func poke(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
 
 func (a *App) schedule() *collect.Schedule {
 	return &collect.Schedule{

@@ -188,6 +188,14 @@ func (e *env) app(create bool) (*app.App, error) {
 	return a, err
 }
 
+// afterFleetChange checks all alarms: who owns what decides some of them (C30, C31, C34).
+func (e *env) afterFleetChange(a *app.App, err error) error {
+	if err != nil {
+		return err
+	}
+	return a.Alarms.CheckAll(e.ctx)
+}
+
 func (e *env) close() error {
 	if e.opened == nil {
 		return nil

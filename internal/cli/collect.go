@@ -100,9 +100,10 @@ func (e *env) collectStatus(a *app.App) error {
 }
 
 type importCmd struct {
-	File    []string `arg:"" help:"Files, plain or gzip; '-' is standard input."`
-	Server  string   `help:"The server that the readings belong to; default: found by installation id." placeholder:"SERVER"`
-	TakenAt *string  `help:"When the reading was taken, where the file does not say." placeholder:"TIME"`
+	File            []string `arg:"" help:"Files, plain or gzip; '-' is standard input."`
+	Server          string   `help:"The server that the readings belong to; default: found by installation id." placeholder:"SERVER"`
+	NewInstallation bool     `help:"With --server: it was reinstalled, and the readings state its new installation id."`
+	TakenAt         *string  `help:"When the reading was taken, where the file does not say." placeholder:"TIME"`
 }
 
 func (c *importCmd) Run(e *env) error {
@@ -114,7 +115,7 @@ func (c *importCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	options := app.ImportOptions{Files: c.File, Stdin: e.stdin, TakenAt: taken}
+	options := app.ImportOptions{Files: c.File, Stdin: e.stdin, TakenAt: taken, NewInstallation: c.NewInstallation}
 	if c.Server != "" {
 		server, err := a.Fleet.FindServer(e.ctx, c.Server)
 		if err != nil {

@@ -78,7 +78,7 @@ func (c *companyAdd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return e.printCompany(&company, "added")
+	return e.afterFleetChange(a, e.printCompany(&company, "added"))
 }
 
 // tenants reads the two spellings of a tenant.
@@ -193,7 +193,7 @@ func (c *companyEdit) Run(e *env) error {
 	}); err != nil {
 		return err
 	}
-	return e.printCompany(&company, "changed")
+	return e.afterFleetChange(a, e.printCompany(&company, "changed"))
 }
 
 type companyDisable struct{ companyRef }
@@ -225,5 +225,5 @@ func (c *companyRemove) Run(e *env) error {
 	if err := a.Fleet.RemoveCompany(e.ctx, company.ID); err != nil {
 		return err
 	}
-	return e.printCompany(&company, "removed; its history stays, its tenants are unassigned now")
+	return e.afterFleetChange(a, e.printCompany(&company, "removed; its history stays, its tenants are unassigned now"))
 }

@@ -318,7 +318,7 @@ func (c *serverEdit) Run(e *env) error {
 	if server, err = a.Fleet.EditServer(e.ctx, server.ID, edit); err != nil {
 		return err
 	}
-	return e.printServer(&server, "changed")
+	return e.afterFleetChange(a, e.printServer(&server, "changed"))
 }
 
 type serverRemove struct {
@@ -335,11 +335,16 @@ func (c *serverRemove) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if c.From == nil {
+		if from, err = a.RemovalFrom(e.ctx, server.ID); err != nil {
+			return err
+		}
+	}
 	if err := a.Fleet.RemoveServer(e.ctx, server.ID, from); err != nil {
 		return err
 	}
 	if err := a.Alarms.Check(e.ctx, server.ID); err != nil {
 		return err
 	}
-	return e.printServer(&server, "removed; its history stays")
+	return e.afterFleetChange(a, e.printServer(&server, "removed; its history stays"))
 }

@@ -62,7 +62,7 @@ type ServerReadings struct {
 	Last *usage.Snapshot
 	// LastListed is the number of workloads in the latest list; -1 when there never was one.
 	LastListed int
-	// LastTenants are the distinct tenants that the latest list names.
+	// LastTenants are the distinct tenants that the latest list names; "" stands for workloads without one.
 	LastTenants []string
 	// PreviousInstallationID is that of the snapshot before Last; empty when there is none (C9 epoch alarm).
 	PreviousInstallationID string

@@ -97,7 +97,7 @@ func tenantsOf(workloads []usage.Workload) (string, error) {
 	names := make([]string, 0, 1)
 	seen := make(map[string]bool)
 	for i := range workloads {
-		if name := workloads[i].Tenant; name != "" && !seen[name] {
+		if name := workloads[i].Tenant; !seen[name] {
 			seen[name] = true
 			names = append(names, name)
 		}

@@ -254,13 +254,12 @@ func (v view) interval(id usage.ServerID, read bool) time.Duration {
 }
 
 // tenant gives the company that a tenant of a shared server maps to: the server's own mapping before the one for
-// any; Unassigned where there is none, or its company is removed (C30, C31).
+// any; Unassigned where there is none, or its company is removed (C30, C31). A mapping that was taken back is none.
 func (v view) tenant(server usage.ServerID, name string) usage.CompanyID {
-	value, ok := v.value(usage.TenantSubject(server, name), usage.AttrCompany)
-	if !ok {
-		value, _ = v.value(usage.TenantSubject(0, name), usage.AttrCompany)
+	company := v.company(usage.TenantSubject(server, name))
+	if company < usage.FirstCompany {
+		company = v.company(usage.TenantSubject(0, name))
 	}
-	company := parseCompany(value)
 	if company < usage.FirstCompany || v.removed(usage.CompanySubject(company)) {
 		return usage.Unassigned
 	}

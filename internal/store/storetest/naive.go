@@ -82,8 +82,8 @@ func (v asOf) present(id usage.ServerID) bool {
 
 // tenant gives the company of a tenant on a shared server (C30, C31).
 func (v asOf) tenant(server usage.ServerID, name string) usage.CompanyID {
-	value, ok := v.value(usage.TenantSubject(server, name), usage.AttrCompany)
-	if !ok {
+	value, _ := v.value(usage.TenantSubject(server, name), usage.AttrCompany)
+	if value == "" || value == "0" || value == "1" { // none, or taken back
 		value, _ = v.value(usage.TenantSubject(0, name), usage.AttrCompany)
 	}
 	n, _ := strconv.ParseInt(value, 10, 64)
