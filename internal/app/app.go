@@ -31,6 +31,7 @@ const (
 	databaseFile = "tallystick.db"
 	keyFile      = "secret.key"
 	tlsDir       = "tls"
+	lockFile     = "serve.lock" // held by a running console
 )
 
 // Options say where the data lies.
@@ -139,6 +140,18 @@ func (a *App) secrets(ctx context.Context) (*secret.Box, error) {
 	}
 	a.box, err = secret.OpenOrCreate(filepath.Join(a.dir, keyFile), !sealed)
 	return a.box, err
+}
+
+// NewKey makes a new key file where the old one is lost: passwords that were sealed
+// with that one must be given again, all of them.
+func (a *App) NewKey() error {
+	a.boxMu.Lock()
+	defer a.boxMu.Unlock()
+	box, err := secret.OpenOrCreate(filepath.Join(a.dir, keyFile), true)
+	if err == nil {
+		a.box = box
+	}
+	return err
 }
 
 func (a *App) seal(server usage.ServerID, password string) ([]byte, error) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/sim"
 )
@@ -197,5 +199,28 @@ func TestJourneyOfAReportThatFailsForDays(t *testing.T) {
 	w.set(day.Add(60 * time.Hour))
 	if o := w.collect(); !o.OK || len(w.open()) > 0 {
 		t.Errorf("not healed: %s, %v", o.Text, w.open())
+	}
+}
+
+// Two consoles on one data directory would read every server twice: the second one does not start.
+func TestOneConsoleADataDirectory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, time.Date(2026, 10, 8, 2, 0, 0, 0, time.UTC), referenceScenario(sim.Wire131))
+	if _, err := w.app.Prepare(w.ctx, app.ServeOptions{Listen: "127.0.0.1:0"}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("a second console: %v", err)
+	}
+}
+
+// C29: the command line and the API give the same rows, byte for byte.
+func TestOneFigureEverywhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, time.Date(2026, 10, 8, 2, 0, 0, 0, time.UTC), referenceScenario(sim.Wire123))
+	w.collect()
+	answer, err := w.app.Usage(w.ctx, app.UsageQuery{Company: 2, Resource: app.BackupServer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, body := w.get(usagePath); !strings.Contains(string(answer.JSON), `"rows":`+body) {
+		t.Errorf("the API says %s, the command line %s", body, answer.JSON)
 	}
 }

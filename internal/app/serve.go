@@ -38,20 +38,34 @@ type Server struct {
 	options ServeOptions
 	certs   tls.Certificate
 	handler http.Handler
+	unlock  func()
 }
 
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
-func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
+// Conflict: another console runs on this data directory.
+func (a *App) Prepare(ctx context.Context, o ServeOptions) (_ *Server, err error) {
 	s := &Server{app: a, options: o}
-	var err error
+	if s.unlock, err = lockServe(filepath.Join(a.dir, lockFile)); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.unlock()
+		}
+	}()
 	if s.certs, s.Fingerprint, s.Made, err = s.certificate(); err != nil {
 		return nil, err
 	}
-	if err := a.setZone(ctx, o.Zone); err != nil {
+	if err = a.setZone(ctx, o.Zone); err != nil {
 		return nil, err
 	}
-	s.handler, err = a.surfaces(o)
-	return s, err
+	if _, keyErr := a.secrets(ctx); keyErr != nil {
+		a.log.Error("servers cannot be read", "error", keyErr)
+	}
+	if s.handler, err = a.surfaces(o); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *Server) certificate() (tls.Certificate, string, bool, error) {
@@ -88,6 +102,7 @@ func (a *App) setZone(ctx context.Context, zone string) error {
 
 // Run serves until ctx ends. ready is called with the address once it accepts connections.
 func (s *Server) Run(ctx context.Context, ready func(address string)) error {
+	defer s.unlock()
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", s.options.Listen)
 	if err != nil {

@@ -29,17 +29,17 @@ type root struct {
 	Data   string `help:"Directory that holds the ledger, the key and the certificate." default:"${data}" placeholder:"DIR"`
 	JSON   bool   `name:"json" help:"Print results as JSON on standard output."`
 
-	Serve   serveCmd   `cmd:"" help:"Run the console: API v2 over HTTPS, collection in the background."`
-	Demo    demoCmd    `cmd:"" help:"Run a whole product on simulated servers, in one command."`
-	Sim     simCmd     `cmd:"" help:"Run simulated backup servers from a scenario file."`
-	Company companyCmd `cmd:"" help:"Companies, the customers of the provider."`
-	Server  serverCmd  `cmd:"" help:"Backup servers that are read, or fed by import."`
-	Collect collectCmd `cmd:"" help:"Read servers now; 'collect status' shows the schedule."`
-	Import  importCmd  `cmd:"" help:"Put saved readings into the ledger."`
-	Usage   usageCmd   `cmd:"" help:"Figures."`
-	User    userCmd    `cmd:"" help:"People and programs that may log in."`
-	Alarms  alarmsCmd  `cmd:"" help:"What is wrong."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Serve   serveCmd   `cmd:"" help:"Run the console: API v2 over HTTPS, collection in the background. Example: tallystick serve --listen :1281"`
+	Demo    demoCmd    `cmd:"" help:"Run a whole product on simulated servers, in one command. Example: tallystick demo --check"`
+	Sim     simCmd     `cmd:"" help:"Run simulated backup servers from a scenario file. Example: tallystick sim --scenario first-light.toml"`
+	Company companyCmd `cmd:"" help:"Companies, the customers of the provider. Example: tallystick company list"`
+	Server  serverCmd  `cmd:"" help:"Backup servers that are read, or fed by import. Example: tallystick server list"`
+	Collect collectCmd `cmd:"" help:"Read servers now; 'collect status' shows the schedule. Example: tallystick collect name:VBR01"`
+	Import  importCmd  `cmd:"" help:"Put saved readings into the ledger. Example: tallystick import readings.ndjson.gz"`
+	Usage   usageCmd   `cmd:"" help:"Figures. Example: tallystick usage show 2"`
+	User    userCmd    `cmd:"" help:"People and programs that may log in. Example: tallystick user list"`
+	Alarms  alarmsCmd  `cmd:"" help:"What is wrong. Example: tallystick alarms --all"`
+	Version versionCmd `cmd:"" help:"Print the version. Example: tallystick version --json"`
 }
 
 // env is what every command runs with.

@@ -73,3 +73,19 @@ func TestFailedServerTest(t *testing.T) {
 		t.Errorf("exit %d: %s", code, said)
 	}
 }
+
+// Every command has --help with an example (product.md §1).
+func TestEveryCommandHasAnExample(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{
+		"serve", "demo", "sim", "company add", "company list", "company show", "company edit", "company disable", "company enable",
+		"company remove", "server add", "server list", "server test", "server edit", "server remove", "collect", "import", "usage show",
+		"user add", "user list", "user passwd", "user disable", "user enable", "alarms", "version",
+	} {
+		var out, said bytes.Buffer
+		if code := Main(t.Context(), append(strings.Fields(line), "--help"), strings.NewReader(""), &out, &said); code != exitDone ||
+			!strings.Contains(strings.Join(strings.Fields(out.String()), " "), "Example: ") {
+			t.Errorf("%s --help: %d\n%s%s", line, code, out.String(), said.String())
+		}
+	}
+}

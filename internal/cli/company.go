@@ -12,12 +12,12 @@ import (
 
 type companyCmd struct {
 	Add     companyAdd     `cmd:"" help:"Add a company. Example: tallystick company add --name Northwind --cloud-tenant northwind"`
-	List    companyList    `cmd:"" help:"List companies."`
+	List    companyList    `cmd:"" help:"List companies. Example: tallystick company list --json"`
 	Show    companyShow    `cmd:"" help:"Show one company. Example: tallystick company show name:Northwind"`
 	Edit    companyEdit    `cmd:"" help:"Change a company. Example: tallystick company edit 2 --add-cloud-tenant nw2"`
-	Disable companyDisable `cmd:"" help:"Disable a company; it still counts."`
-	Enable  companyEnable  `cmd:"" help:"Enable a company."`
-	Remove  companyRemove  `cmd:"" help:"Remove a company; its history stays."`
+	Disable companyDisable `cmd:"" help:"Disable a company; it still counts. Example: tallystick company disable 2"`
+	Enable  companyEnable  `cmd:"" help:"Enable a company. Example: tallystick company enable 2"`
+	Remove  companyRemove  `cmd:"" help:"Remove a company; its history stays. Example: tallystick company remove 2"`
 }
 
 // companyJSON is a company in --json answers.

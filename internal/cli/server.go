@@ -15,10 +15,10 @@ import (
 
 type serverCmd struct {
 	Add    serverAdd    `cmd:"" help:"Add a server. Example: echo \"$PASSWORD\" | tallystick server add --company 2 --url https://vbr01:9419 --username 'VBR01\\tally' --password-stdin --fingerprint SHA256"`
-	List   serverList   `cmd:"" help:"List servers and their last readings."`
-	Test   serverTest   `cmd:"" help:"Log in to a server and say what is there, or what is wrong. Reads only."`
+	List   serverList   `cmd:"" help:"List servers and their last readings. Example: tallystick server list"`
+	Test   serverTest   `cmd:"" help:"Log in to a server and say what is there, or what is wrong. Reads only. Example: tallystick server test name:VBR01"`
 	Edit   serverEdit   `cmd:"" help:"Change a server. Example: tallystick server edit name:VBR01 --every 1h"`
-	Remove serverRemove `cmd:"" help:"Remove a server; its history stays."`
+	Remove serverRemove `cmd:"" help:"Remove a server; its history stays. Example: tallystick server remove name:VBR01 --from 2026-10-01"`
 }
 
 // serverJSON is a server in --json answers. The password is never in it.
@@ -274,6 +274,7 @@ type serverEdit struct {
 	URL           *string        `name:"url" help:"A new address."`
 	Username      *string        `help:"Another account."`
 	PasswordStdin bool           `help:"Read a new password from standard input."`
+	NewKey        bool           `help:"The key file is lost: make a new one. Every server's password must then be given again."`
 	Domain        *string        `help:"Another counting domain; empty for none." placeholder:"NAME"`
 	Authority     *string        `help:"reported or computed." placeholder:"WHOSE"`
 	Every         *time.Duration `help:"Another interval between readings." placeholder:"4h"`
@@ -307,6 +308,11 @@ func (c *serverEdit) Run(e *env) error {
 			return err
 		}
 		edit.Company = &company.ID
+	}
+	if c.NewKey {
+		if err := a.NewKey(); err != nil {
+			return err
+		}
 	}
 	if c.PasswordStdin {
 		password, err := e.password("New password")

@@ -11,10 +11,10 @@ import (
 
 type userCmd struct {
 	Add     userAdd     `cmd:"" help:"Add a user. Example: echo \"$PASSWORD\" | tallystick user add --name 'contoso\\jsmith' --role portal-administrator --password-stdin"`
-	List    userList    `cmd:"" help:"List users."`
-	Passwd  userPasswd  `cmd:"" help:"Set a new password; ends all sessions of the user."`
-	Disable userDisable `cmd:"" help:"Disable a user; ends all its sessions."`
-	Enable  userEnable  `cmd:"" help:"Enable a user."`
+	List    userList    `cmd:"" help:"List users. Example: tallystick user list"`
+	Passwd  userPasswd  `cmd:"" help:"Set a new password; ends all sessions of the user. Example: echo \"$PASSWORD\" | tallystick user passwd admin --password-stdin"`
+	Disable userDisable `cmd:"" help:"Disable a user; ends all its sessions. Example: tallystick user disable nw"`
+	Enable  userEnable  `cmd:"" help:"Enable a user. Example: tallystick user enable nw"`
 }
 
 type userJSON struct {

@@ -44,7 +44,7 @@ func OpenOrCreate(path string, mayCreate bool) (*Box, error) {
 	box, err := Open(path)
 	if fault.Is(err, fault.NotFound) {
 		if !mayCreate {
-			return nil, fault.Wrap(err, fault.NotFound, "the key file %s is missing, and passwords of servers were sealed with it: put it back from your backup. Without it, remove these servers and add them again", path)
+			return nil, fault.Wrap(err, fault.NotFound, "the key file %s is missing, and passwords of servers were sealed with it: put it back from your backup. Without it, give the passwords again, each with: server edit SERVER --password-stdin --new-key", path)
 		}
 		if err := create(path); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fault.Wrap(err, fault.Unavailable, "the key file %s cannot be made: %v", path, err)

@@ -77,7 +77,7 @@ func appendPair(b []byte, p access.Pair, now time.Time) []byte {
 	b = append(append(b, `{"access_token":`...), quote(p.Access)...)
 	b = append(b, `,"token_type":"bearer","expires_in":`...)
 	// A second less, for the way: the wire's own figure for an hour is 3599.
-	b = strconv.AppendInt(b, max(0, int64(p.AccessEnd.Sub(now)/time.Second)-1), 10)
+	b = strconv.AppendInt(b, max(0, int64((p.AccessEnd.Sub(now)+time.Second-1)/time.Second)-1), 10)
 	b = append(append(b, `,"refresh_token":`...), quote(p.Refresh)...)
 	return append(b, '}')
 }

@@ -71,6 +71,7 @@ func (s *Surface) byTenantUID(product usage.Product) api.Endpoint {
 
 // usageNow answers from the rendered bytes where the tally is still the same one.
 func (s *Surface) usageNow(r *http.Request, product usage.Product) (any, error) {
+	asked := s.Now()
 	ref := r.PathValue("ID")
 	id, ok := s.knownCompany(ref)
 	if ok {
@@ -80,7 +81,7 @@ func (s *Surface) usageNow(r *http.Request, product usage.Product) (any, error) 
 				return nil, err
 			}
 			if entry, _ := e.(*renderedUsage); entry.tally == tally {
-				return entry.raw(s.Now()), nil
+				return entry.raw(entry.instant(asked)), nil
 			}
 		}
 	}
@@ -88,7 +89,16 @@ func (s *Surface) usageNow(r *http.Request, product usage.Product) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	return entry.raw(s.Now()), nil
+	return entry.raw(entry.instant(asked)), nil
+}
+
+// instant gives the T of an answer for now: when it was asked, or later when it was counted after that. Both have
+// the same answer, also at a month's edge.
+func (e *renderedUsage) instant(asked time.Time) time.Time {
+	if e.tally.At.After(asked) {
+		return e.tally.At
+	}
+	return asked
 }
 
 func (s *Surface) render(r *http.Request, product usage.Product) (*renderedUsage, error) {
