@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"time"
 
@@ -55,6 +56,9 @@ func Run(ctx context.Context, o Options) error {
 		o.Now = time.Now()
 	}
 	o.Now = o.Now.UTC().Truncate(time.Second)
+	if err := listenable(ctx, o.Listen); err != nil { // said before the months are played, not after
+		return err
+	}
 	dir := o.DataDir
 	if dir == "" {
 		made, err := os.MkdirTemp("", "tallystick-demo-")
@@ -69,6 +73,15 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	return errors.Join(s.show(ctx), s.close())
+}
+
+func listenable(ctx context.Context, address string) error {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "cannot listen on %s: %v; another address is given with --listen (make demo DEMOFLAGS='--listen 127.0.0.1:2281')", address, err)
+	}
+	return l.Close()
 }
 
 func (o *Options) validate() error {
@@ -111,7 +124,7 @@ func start(ctx context.Context, o Options, dir string) (_ *stage, err error) {
 	if companies, err := s.app.Store.Companies(ctx); err != nil {
 		return s, err
 	} else if len(companies) > 0 {
-		return s, fault.New(fault.Conflict, "%s already holds a ledger: give the demo an empty directory", dir)
+		return s, fault.New(fault.Conflict, "%s already holds a ledger: give the demo an empty directory with --data, or none (TALLYSTICK_DATA names one, too)", dir)
 	}
 	if err := s.populate(ctx, scenario); err != nil {
 		return s, err
