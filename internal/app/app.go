@@ -17,6 +17,7 @@ import (
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/collect"
+	"github.com/tallystick/tallystick/internal/collect/vbr"
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -41,6 +42,8 @@ type Options struct {
 	Now     func() time.Time // nil: the machine's clock
 	NewUID  func() string    // nil: random GUIDs
 	Log     *slog.Logger     // nil: nowhere
+	// TypesFile names more type names of the vendor's (TOML; see vbr.ParseTypeRules); empty: none.
+	TypesFile string
 	// RequestTimeout bounds one request to a server that we read; 0: a minute.
 	RequestTimeout time.Duration
 }
@@ -56,6 +59,7 @@ type App struct {
 
 	dir        string
 	log        *slog.Logger
+	types      vbr.TypeRules
 	collectors []collect.Collector
 	runner     *collect.Runner
 
@@ -101,7 +105,11 @@ func wire(ctx context.Context, o Options, s store.Store) (*App, error) {
 	a.Fleet = &fleet.Directory{Companies: s, Servers: s, Policy: s, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}
 	a.Alarms = &alarm.Service{Store: s, Ledger: a.Ledger, Servers: s, Companies: s, Now: o.Now}
 	a.Access = newAccess(s, o.Now)
-	a.collectors = collectors(o)
+	types, err := typeRules(o.TypesFile)
+	if err != nil {
+		return nil, err
+	}
+	a.types, a.collectors = types, collectors(o, types)
 	a.runner = a.newRunner()
 	// The catalogue that counts is a dated fact, so that an update of this program does not move the past (C38).
 	if err := a.Fleet.SetCatalog(ctx, catalog.Latest().Version()); err != nil {

@@ -271,7 +271,7 @@ func (im *importer) snapshots(body []byte) ([]usage.Snapshot, error) {
 
 // meta is what the options say about a saved body of the vendor's.
 func (im *importer) meta() vbr.Meta {
-	m := vbr.Meta{TakenAt: im.options.TakenAt, Product: usage.ProductVBR}
+	m := vbr.Meta{TakenAt: im.options.TakenAt, Product: usage.ProductVBR, Types: im.app.types}
 	if s := im.options.Server; s != nil {
 		m.ServerName, m.InstallationID, m.Product, m.Shared = s.Name, s.InstallationID, s.Product, s.Shared
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -10,6 +11,7 @@ import (
 	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/collect/vbr"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/store"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 )
@@ -20,10 +22,22 @@ func openSQLite(ctx context.Context, path string, now func() time.Time) (store.S
 	return sqlite.Open(ctx, path, sqlite.Now(now))
 }
 
-func collectors(o Options) []collect.Collector {
+func collectors(o Options, types vbr.TypeRules) []collect.Collector {
 	return []collect.Collector{
-		vbr.New(vbr.Options{Now: o.Now, Log: o.Log, Limits: vbr.Limits{Request: o.RequestTimeout}}),
+		vbr.New(vbr.Options{Now: o.Now, Log: o.Log, Limits: vbr.Limits{Request: o.RequestTimeout}, Types: types}),
 	}
+}
+
+// typeRules reads the file that extends the table of the vendor's type names (counting.md §4).
+func typeRules(path string) (vbr.TypeRules, error) {
+	if path == "" {
+		return vbr.TypeRules{}, nil
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // the administrator names the file
+	if err != nil {
+		return vbr.TypeRules{}, fault.InvalidFields("the type names are not read", []fault.Field{{Path: "--types", Text: err.Error()}})
+	}
+	return vbr.ParseTypeRules(text)
 }
 
 func newAccess(s store.Store, now func() time.Time) *access.Service {

@@ -27,6 +27,7 @@ const (
 type root struct {
 	Config string `help:"Read settings from this TOML file; its keys are the names of the flags." placeholder:"FILE"`
 	Data   string `help:"Directory that holds the ledger, the key and the certificate." default:"${data}" placeholder:"DIR"`
+	Types  string `help:"Read more of the vendor's type names from this TOML file: tables platform, text and counter, from a name to a catalogue id." placeholder:"FILE"`
 	JSON   bool   `name:"json" help:"Print results as JSON on standard output."`
 
 	Serve   serveCmd   `cmd:"" help:"Run the console: API v2 over HTTPS, collection in the background. Example: tallystick serve --listen :1281"`
@@ -46,6 +47,7 @@ type root struct {
 type env struct {
 	ctx    context.Context
 	data   string
+	types  string
 	json   bool
 	stdin  io.Reader
 	stdout io.Writer
@@ -115,7 +117,7 @@ func (e *env) run(args []string) (err error) {
 	if err != nil {
 		return &usageError{err}
 	}
-	e.data, e.json = cli.Data, cli.JSON
+	e.data, e.types, e.json = cli.Data, cli.Types, cli.JSON
 	if e.data == "" {
 		return &usageError{errors.New("--data: is empty: name a directory, or leave it out for the default")}
 	}
@@ -183,7 +185,7 @@ func (e *env) app(create bool) (*app.App, error) {
 	if e.opened != nil {
 		return e.opened, nil
 	}
-	a, err := app.Open(e.ctx, app.Options{DataDir: e.data, Create: create, Log: logger(e.stderr, slog.LevelError)})
+	a, err := app.Open(e.ctx, app.Options{DataDir: e.data, TypesFile: e.types, Create: create, Log: logger(e.stderr, slog.LevelError)})
 	e.opened = a
 	return a, err
 }

@@ -31,7 +31,7 @@ func (c *serveCmd) Run(e *env) error {
 		level = slog.LevelWarn
 	}
 	log := logger(e.stderr, level)
-	a, err := app.Open(e.ctx, app.Options{DataDir: e.data, Create: true, Log: log})
+	a, err := app.Open(e.ctx, app.Options{DataDir: e.data, TypesFile: e.types, Create: true, Log: log})
 	if err != nil {
 		return err
 	}

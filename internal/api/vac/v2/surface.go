@@ -76,7 +76,7 @@ func New(o Options) (*Surface, error) {
 
 // Admit lets portal administrators in, and nobody else (rest-v2.md §1.4).
 func (s *Surface) Admit(actor access.Actor) error {
-	if actor.Role != access.PortalAdministrator {
+	if !access.May(actor, access.UseV2, access.Provider) {
 		return fault.New(fault.Denied, "API v2 is open to portal administrators only.")
 	}
 	return nil
