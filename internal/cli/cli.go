@@ -32,7 +32,7 @@ type root struct {
 
 	Serve   serveCmd   `cmd:"" help:"Run the console: API v2 over HTTPS, collection in the background. Example: tallystick serve --listen :1281"`
 	Demo    demoCmd    `cmd:"" help:"Run a whole product on simulated servers, in one command. Example: tallystick demo --check"`
-	Sim     simCmd     `cmd:"" help:"Run simulated backup servers from a scenario file. Example: tallystick sim --scenario first-light.toml"`
+	Sim     simCmd     `cmd:"" help:"Run simulated backup servers from a scenario file. Example: tallystick sim --scenario first-light"`
 	Company companyCmd `cmd:"" help:"Companies, the customers of the provider. Example: tallystick company list"`
 	Server  serverCmd  `cmd:"" help:"Backup servers that are read, or fed by import. Example: tallystick server list"`
 	Collect collectCmd `cmd:"" help:"Read servers now; 'collect status' shows the schedule. Example: tallystick collect name:VBR01"`

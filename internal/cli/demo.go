@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/config"
@@ -42,12 +45,12 @@ func (c *demoCmd) Run(e *env) error {
 
 type simCmd struct {
 	Listen   string `help:"Address of the first server; the others count its port up." default:"127.0.0.1:9419" placeholder:"ADDR"`
-	Scenario string `help:"Scenario file (TOML); docs/scenario.md describes it." required:"" placeholder:"FILE"`
+	Scenario string `help:"Scenario file (TOML; docs/scenario.md describes it), or the built-in first-light." required:"" placeholder:"FILE"`
 	Verbose  bool   `help:"Log every request."`
 }
 
 func (c *simCmd) Run(e *env) error {
-	text, err := os.ReadFile(c.Scenario)
+	text, err := c.text()
 	if err != nil {
 		return &usageError{err}
 	}
@@ -68,6 +71,15 @@ func (c *simCmd) Run(e *env) error {
 	}
 	<-e.ctx.Done()
 	return fleet.Close()
+}
+
+// text reads the scenario: a file, or else one of the built-in examples.
+func (c *simCmd) text() ([]byte, error) {
+	text, err := os.ReadFile(c.Scenario)
+	if errors.Is(err, fs.ErrNotExist) && slices.Contains(sim.Examples(), c.Scenario) {
+		return sim.Example(c.Scenario)
+	}
+	return text, err
 }
 
 // printSim says how each simulated server is reached, and the line that adds it.
