@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -78,7 +79,8 @@ func (m *Meta) missing(installation string) error {
 }
 
 // FromLicenseBody makes a snapshot of a saved body of GET /api/v1/license. Its
-// workload rows are the list where there are any; else its totals per type are counters.
+// workload rows are the list where there are any; else its totals are counters, without a list (C27).
+// A body that states neither, nor that nothing is consumed, is refused.
 func FromLicenseBody(body []byte, meta Meta) (usage.Snapshot, error) {
 	if err := meta.missing(meta.InstallationID); err != nil {
 		return usage.Snapshot{}, err
@@ -93,47 +95,139 @@ func FromLicenseBody(body []byte, meta Meta) (usage.Snapshot, error) {
 	m := meta.material()
 	m.license = l
 	types := newTypeTable(meta.Types)
-	in := l.Instances
-	switch {
-	case in != nil && in.Workload != nil:
-		m.rows = *in.Workload
-	case in == nil || l.consumesNothing():
-		m.rows = []instanceRow{}
-	case len(in.Objects) == 0:
-		return usage.Snapshot{}, fault.New(fault.Invalid, "the license states %s used instances, but neither the workloads nor totals per type", in.Used)
+	if m.rows, err = l.listed(); err != nil {
+		return usage.Snapshot{}, err
 	}
-	listed := m.rows != nil
+	unread := m.rows == nil
 	s, err := m.translate(&types)
 	if err != nil {
 		return s, err
 	}
-	if !listed {
+	if unread {
 		s.Workloads = nil
-		if s.Counters, err = types.totals(in.Objects); err != nil {
+		if s.Counters, err = m.totals(&types); err != nil {
 			return s, err
 		}
+	} else if len(m.rows) > 0 && m.rental() {
+		m.noteUnlistedNew()
 	}
+	s.Notes = m.notes
 	err = s.Normalize(meta.Shared)
 	return s, err
+}
+
+// listed gives the license's rows: nil where they were not read but totals per type were, and none only where the
+// license says that nothing is consumed (C27). Where neither is stated, it refuses: missing is not zero.
+func (l *license) listed() ([]instanceRow, error) {
+	in := l.Instances
+	switch {
+	case in == nil && l.Sockets == nil && l.Capacity == nil:
+		return nil, fault.New(fault.Invalid, "the license states no section, of instances, sockets or capacity: nothing can be counted by it")
+	case in == nil:
+		return []instanceRow{}, nil // sold by sockets or capacity alone (C35)
+	case in.Workload != nil && len(*in.Workload) > 0:
+		return *in.Workload, nil
+	case in.statesNothing():
+		return []instanceRow{}, nil
+	case len(in.Objects) > 0:
+		return nil, nil
+	default:
+		return nil, fault.New(fault.Invalid, "the license names neither workloads nor totals per type, and does not say that nothing is consumed "+
+			"(it states %s used, %s new and %s rental instances): import the license report in its place",
+			orNo(in.Used), orNo(in.New), orNo(in.Rental))
+	}
+}
+
+func orNo(n number) string {
+	if n == "" {
+		return "no"
+	}
+	return clip(string(n), 40)
+}
+
+// statesNothing reports whether used, new and rental are all stated, and all 0.
+func (in *instanceSummary) statesNothing() bool {
+	for _, n := range []number{in.Used, in.New, in.Rental} {
+		if u, _, err := n.units(); err != nil || u == nil || *u != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // readLicenseAny reads a license of any revision: one may state its dates at the root or in its sections.
 func readLicenseAny(body []byte) (license, error) { return readLicense12(body) }
 
-// totals makes counters of a license's totals per type: used only, since nothing else is stated.
-func (t *typeTable) totals(objects []objectTotal) (counters []usage.Counter, err error) {
-	for _, o := range objects {
+// unattributed is the type of what a license states of no type: unknown to the catalogue, so counted and alarmed (C19).
+const unattributed = "Unattributed"
+
+// totals makes counters of a license's totals. Those per type are of used ones only; new and rental ones are stated
+// as one sum over all types, in units, and become a counter of their own, so that they are not lost (C22, C23).
+func (m *material) totals(types *typeTable) (counters []usage.Counter, err error) {
+	in := m.license.Instances
+	var sum usage.Units
+	assumed, exact := false, true
+	for _, o := range in.Objects {
 		row := counterRow{Objects: o.Count, Multiplier: o.Multiplier, UsedUnits: o.Used}
-		c, err := t.counter(&row)
+		c, err := types.counter(&row)
 		if err != nil {
 			return nil, fault.Wrap(err, fault.Invalid, "objects of type %s: %s", clip(string(o.Type), 60), fault.Text(err))
 		}
-		if c.Type = t.ofRow("", string(o.Type)); c.Type == anyVM {
-			c.Type = vSphereVM
+		if c.Type = types.ofRow("", string(o.Type)); c.Type == anyVM {
+			c.Type, assumed = vSphereVM, true
+		}
+		if exact = exact && c.UsedUnits != nil; exact {
+			sum, exact = usage.Add(sum, *c.UsedUnits)
 		}
 		counters = append(counters, c)
 	}
+	if assumed {
+		m.noteAssumedHypervisor()
+	}
+	rest, err := in.unattributed()
+	if err != nil {
+		return nil, err
+	}
+	if rest != nil {
+		counters = append(counters, *rest)
+		m.note("new-unattributed", fmt.Sprintf("the license states %s new and %s rental instances of no type: counted as of an unknown one", orNo(in.New), orNo(in.Rental)))
+	}
+	if used, _, err := in.Used.units(); err == nil && used != nil && exact && sum != *used {
+		m.note("totals-differ", fmt.Sprintf("the license states %s used instances, and %s over all types", used, sum))
+	}
 	return counters, nil
+}
+
+// unattributed makes a counter of the new and rental instances; nil where there are none.
+func (in *instanceSummary) unattributed() (*usage.Counter, error) {
+	c := usage.Counter{Type: unattributed}
+	some := false
+	for _, f := range []struct {
+		name string
+		from number
+		to   **usage.Units
+	}{{"newInstancesNumber", in.New, &c.NewUnits}, {"rentalInstancesNumber", in.Rental, &c.RentalUnits}} {
+		u, _, err := f.from.units()
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Invalid, "%s: %s", f.name, fault.Text(err))
+		}
+		*f.to = u
+		some = some || u != nil && *u > 0
+	}
+	if !some {
+		return nil, nil //nolint:nilnil // there is none, and that is no error
+	}
+	return &c, nil
+}
+
+// noteUnlistedNew says what the list of a Rental license does not name: its new machines.
+func (m *material) noteUnlistedNew() {
+	if in := m.license.Instances; in != nil {
+		if u, _, err := in.New.units(); err == nil && u != nil && *u > 0 {
+			m.note("new-unlisted", fmt.Sprintf("the license states %s new instances, which its list may not name: "+
+				"they are in no figure of this reading; its license report has them", u))
+		}
+	}
 }
 
 // FromReport makes snapshots of a saved JSON license report: counters only, one

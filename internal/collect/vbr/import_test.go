@@ -126,3 +126,59 @@ func TestCountsPointsByWeight(t *testing.T) {
 		}
 	}
 }
+
+// TestImportMissingIsNotZero: C27. Only what says that nothing is consumed is an empty server.
+func TestImportMissingIsNotZero(t *testing.T) {
+	t.Parallel()
+	const head = `{"status":"Valid","licensedTo":"Northwind","type":"Rental"`
+	section := func(s string) string { return head + `,"instanceLicenseSummary":{` + s + `}}` }
+	const objects = `,"objects":[{"type":"VM","count":37,"multiplier":1,"usedInstancesNumber":37}]`
+	for body, words := range map[string]string{
+		head + "}": "states no section",
+		section(`"usedInstancesNumber":0,"newInstancesNumber":4,"rentalInstancesNumber":0`):                "4 new",
+		section(`"usedInstancesNumber":37,"newInstancesNumber":0,"rentalInstancesNumber":0,"workload":[]`): "37 used",
+		section(`"usedInstancesNumber":0,"newInstancesNumber":0,"rentalInstancesNumber":2,"workload":[]`):  "2 rental",
+		section(`"usedInstancesNumber":0,"newInstancesNumber":0,"workload":[]`):                            "no rental",
+		section(``): "no used",
+	} {
+		if s, err := FromLicenseBody([]byte(body), meta); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %s, %v; want %q", body, s.Canonical(), err, words)
+		}
+	}
+	for _, body := range []string{
+		section(`"usedInstancesNumber":0,"newInstancesNumber":0.0,"rentalInstancesNumber":0,"workload":[]`),
+		section(`"usedInstancesNumber":0,"newInstancesNumber":0,"rentalInstancesNumber":0`),
+		head + `,"socketLicenseSummary":{"licensedSocketsNumber":4,"usedSocketsNumber":2}}`,
+		head + `,"capacityLicenseSummary":{"licensedCapacityTb":4,"usedCapacityTb":2}}`,
+	} {
+		if s, err := FromLicenseBody([]byte(body), meta); err != nil || s.Workloads == nil || len(s.Workloads)+len(s.Counters) > 0 {
+			t.Errorf("%s: %s, %v", body, s.Canonical(), err)
+		}
+	}
+	s, err := FromLicenseBody([]byte(section(`"usedInstancesNumber":37,"newInstancesNumber":4,"rentalInstancesNumber":0,"workload":[]`+objects)), meta)
+	if err != nil || s.Workloads != nil || len(s.Counters) != 2 || !noted(&s, "new-unattributed") || !noted(&s, "hypervisor-assumed") || noted(&s, "totals-differ") {
+		t.Fatalf("%s, %v", s.Canonical(), err)
+	}
+	for _, c := range s.Counters {
+		switch c.Type {
+		case vSphereVM:
+			if c.Used != 37 || c.New != 0 {
+				t.Errorf("%+v", c)
+			}
+		case unattributed:
+			if c.NewUnits.String() != "4" || c.RentalUnits.String() != "0" {
+				t.Errorf("%+v", c)
+			}
+		default:
+			t.Errorf("%+v", c)
+		}
+	}
+	s, err = FromLicenseBody([]byte(section(`"usedInstancesNumber":38,"newInstancesNumber":0,"rentalInstancesNumber":0`+objects)), meta)
+	if err != nil || len(s.Counters) != 1 || !noted(&s, "totals-differ") {
+		t.Errorf("%s, %v", s.Canonical(), err)
+	}
+	listed := strings.NewReplacer(`"Subscription"`, `"Rental"`, `"newInstancesNumber":0`, `"newInstancesNumber":4`).Replace(license12Body)
+	if s, err = FromLicenseBody([]byte(listed), meta); err != nil || len(s.Workloads) != 3 || !noted(&s, "new-unlisted") || !noted(&s, "hypervisor-assumed") {
+		t.Errorf("%s, %v", s.Canonical(), err)
+	}
+}

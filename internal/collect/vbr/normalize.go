@@ -186,7 +186,7 @@ func (m *material) workloads(types *typeTable, index *objectIndex) ([]usage.Work
 		m.note("identity-by-name", "some workloads have the name of a backup object but share no exact identity with it: no dates are stated for them")
 	}
 	if assumed > 0 {
-		m.note("hypervisor-assumed", "the server does not state the hypervisor of some machines; they are taken for vSphere (inference)")
+		m.noteAssumedHypervisor()
 	}
 	if tenants > 0 {
 		m.note("tenant-from-host", "the tenant of a Cloud Connect workload is taken from its hostName (inference)")
@@ -198,6 +198,10 @@ func (m *material) workloads(types *typeTable, index *objectIndex) ([]usage.Work
 }
 
 const roundedNotesMax = 20
+
+func (m *material) noteAssumedHypervisor() {
+	m.note("hypervisor-assumed", "the server does not state the hypervisor of some machines; they are taken for vSphere (inference)")
+}
 
 // date states the dates that an exact identity proves: the newest point, and the oldest where it lies before this
 // month, since retention may have deleted older ones (C9).
