@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -142,7 +143,7 @@ func (s *session) reportOf(a *answer, l *license) report {
 	case errors.Is(err, errCut):
 		return report{failed: "the license report was cut off"}
 	case err != nil:
-		return lasting("report-not-json", "createReport answered "+kindOfText(a.body)+" where JSON was asked for")
+		return s.noReport(a)
 	case countersIn(sections) > 0:
 		return report{sections: sections}
 	case l.consumesNothing():
@@ -150,9 +151,22 @@ func (s *session) reportOf(a *answer, l *license) report {
 		r.sections = sections
 		return r
 	default:
-		r := lasting("report-empty", "the license report has no counters")
-		r.sections = sections
-		return r
+		return report{sections: sections, failed: fmt.Sprintf("the license report has no counters, though the license states %s used and %s new instances",
+			orNo(l.Instances.Used), orNo(l.Instances.New))}
+	}
+}
+
+// noReport decides on a body that is no report: a server that writes another format will do so again, what anything
+// else is may be over at the next reading.
+func (s *session) noReport(a *answer) report {
+	kind := kindOfText(a.body)
+	switch kind {
+	case kindCSV, kindPDF:
+		return lasting("report-not-json", "createReport answered "+kind+" where JSON was asked for")
+	case kindHTML:
+		return report{failed: fmt.Sprintf("%s answered a web page in place of the license report: is there a proxy on the way?", s.client.host())}
+	default:
+		return report{failed: "createReport answered " + kind + " in place of the license report"}
 	}
 }
 
@@ -167,30 +181,49 @@ func countersIn(sections []reportSection) (n int) {
 	return n
 }
 
+// What a body may be that is no report.
+const (
+	kindHTML = "HTML"
+	kindPDF  = "PDF"
+	kindCSV  = "CSV"
+)
+
+// kindOfText names the format of a text, also of one that is written as a JSON text.
 func kindOfText(body []byte) string {
-	head := strings.TrimSpace(string(trimBOM(body)[:min(len(body), 256)]))
+	var quoted string
+	if json.Unmarshal(trimBOM(body), &quoted) == nil {
+		body = []byte(quoted)
+	}
+	body = trimBOM(body)
+	head := strings.TrimSpace(string(body[:min(len(body), 4096)]))
 	first, _, _ := strings.Cut(head, "\n")
 	switch {
 	case strings.HasPrefix(head, "<"):
-		return "HTML"
+		return kindHTML
 	case strings.HasPrefix(head, "%PDF"):
-		return "PDF"
-	case strings.HasPrefix(head, "{"), strings.HasPrefix(head, "["), strings.HasPrefix(head, `"`):
+		return kindPDF
+	case strings.HasPrefix(head, "{"), strings.HasPrefix(head, "["), head == "null":
 		return "JSON of another kind"
 	case strings.Contains(first, ","):
-		return "CSV"
+		return kindCSV
 	default:
 		return "something else"
 	}
 }
 
-// consumesNothing reports whether the license states that no instance is consumed.
+// consumesNothing reports whether the license states that no instance is consumed, neither a new nor a rental one;
+// those two may be left out.
 func (l *license) consumesNothing() bool {
 	if l.Instances == nil {
 		return true
 	}
-	u, _, err := l.Instances.Used.units()
-	return err == nil && u != nil && *u == 0
+	in := l.Instances
+	for i, n := range []number{in.Used, in.New, in.Rental} {
+		if u, _, err := n.units(); err != nil || u == nil && i == 0 || u != nil && *u != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // counters translates the counters of all sections (C22).

@@ -268,7 +268,8 @@ func TestEmptyBodyMeansRejectedToken(t *testing.T) {
 
 func TestReportOutcomes(t *testing.T) {
 	t.Parallel()
-	idle := strings.Replace(stubLicense, `"usedInstancesNumber":1`, `"usedInstancesNumber":0.0`, 1)
+	young := strings.Replace(stubLicense, `"usedInstancesNumber":1`, `"usedInstancesNumber":0.0`, 1) // all of it is new
+	idle := strings.Replace(young, `"newInstancesNumber":1`, `"newInstancesNumber":0`, 1)
 	for name, c := range map[string]struct {
 		license string
 		status  int
@@ -279,8 +280,13 @@ func TestReportOutcomes(t *testing.T) {
 		"csv":              {stubLicense, 200, "Product Version,Edition\n12,E", "report-not-json", false},
 		"a JSON text":      {stubLicense, 200, `"Product Version,Edition"`, "report-not-json", false},
 		"pdf":              {stubLicense, 200, "%PDF-1.7", "report-not-json", false},
-		"other JSON":       {stubLicense, 200, `{"items":[]}`, "report-not-json", false},
-		"no counters":      {stubLicense, 200, `{"products":[]}`, "report-empty", false},
+		"other JSON":       {stubLicense, 200, `{"items":[]}`, "", true},
+		"null":             {stubLicense, 200, `null`, "", true},
+		"a proxy's page":   {stubLicense, 200, "<html>busy</html>", "", true},
+		"something":        {stubLicense, 200, "busy", "", true},
+		"no products":      {stubLicense, 200, `{"products":[]}`, "", true},
+		"no counters":      {stubLicense, 200, strings.Split(stubReport, "{\"counterType")[0] + "]}}]}]}", "", true},
+		"only new ones":    {young, 200, `{"products":[]}`, "", true},
 		"idle":             {idle, 200, `{"products":[]}`, "report-nothing-consumed", false},
 		"idle and refused": {idle, 500, `{"message":"nothing to report"}`, "report-nothing-consumed", false},
 		"absent, silently": {stubLicense, 404, "", "report-unsupported", false},
