@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -415,4 +416,76 @@ func TestMonthStartAnywhere(t *testing.T) {
 			t.Errorf("%s: %s is needlessly early", taken, got)
 		}
 	}
+}
+
+// TestListsThatMove: what is deleted and added while pages are read leaves the total as it was.
+func TestListsThatMove(t *testing.T) {
+	t.Parallel()
+	id := func(n int) string { return fmt.Sprintf("11111111-0000-4000-8000-%012d", n) }
+	ids := func(numbers ...int) (list []string) {
+		for _, n := range numbers {
+			list = append(list, id(n))
+		}
+		return list
+	}
+	for name, c := range map[string]struct {
+		sweeps [][]string // what is listed at the first, second and third page of each; the last one holds
+		want   []string   // nil: a gap
+		begun  int
+	}{
+		"still": {[][]string{ids(1, 2, 3, 4, 5)}, ids(1, 2, 3, 4, 5), 1},
+		// Row 4 is read by nobody, unless the pages are seen not to fit.
+		"one went before, one came behind": {[][]string{ids(1, 2, 3, 4, 5), ids(2, 3, 4, 5, 6)}, ids(2, 3, 4, 5, 6), 2},
+		"one came before, one went behind": {[][]string{ids(1, 2, 3, 4, 5), ids(0, 1, 2, 3, 4)}, ids(0, 1, 2, 3, 4), 2},
+		"always the same twice":            {[][]string{ids(1, 2, 3, 3, 4)}, ids(1, 2, 3, 4), 2}, // identical rows are one (C33)
+		"never still":                      {[][]string{ids(1, 2, 3, 4, 5), ids(2, 3, 4, 5, 6), ids(3, 4, 5, 6, 7), ids(4, 5, 6, 7, 8), ids(5, 6, 7, 8, 9), ids(6, 7, 8, 9, 10)}, nil, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStub(t)
+			s.collector = New(Options{Now: func() time.Time { return stubNow }, Limits: Limits{PageRows: 3}})
+			s.text("GET "+pathLicense, strings.Replace(stubLicense, "Rental", "Subscription", 1))
+			begun, at := 0, 0
+			s.on("GET "+pathInstances, func(w http.ResponseWriter, r *http.Request) {
+				skip, err := strconv.Atoi(r.URL.Query().Get("skip"))
+				if err != nil {
+					t.Error(err)
+				}
+				if skip == 0 {
+					begun++
+				} else {
+					at = min(at+1, len(c.sweeps)-1)
+				}
+				list := c.sweeps[at]
+				var rows []string
+				for _, id := range list[min(skip, len(list)):min(skip+3, len(list))] {
+					rows = append(rows, strings.Replace(stubRow, "11111111-0000-4000-8000-000000000001", id, 1))
+				}
+				_, _ = fmt.Fprintf(w, `{"data":[%s],"pagination":{"total":%d}}`, strings.Join(rows, ","), len(list))
+			})
+			if c.want == nil {
+				s.bad(usage.GapIncomplete, "kept changing")
+			} else {
+				var got []string
+				for _, w := range s.good().Workloads {
+					got = append(got, w.ID)
+				}
+				if !slices.Equal(got, c.want) {
+					t.Errorf("got %v, want %v", got, c.want)
+				}
+			}
+			if begun != c.begun {
+				t.Errorf("begun %d times, want %d", begun, c.begun)
+			}
+		})
+	}
+}
+
+// TestSkipIgnored: a server that gives the same page again and again is never taken for one with few rows.
+func TestSkipIgnored(t *testing.T) {
+	t.Parallel()
+	s := newStub(t)
+	other := strings.Replace(stubRow, "000000000001", "000000000002", 1)
+	s.text("GET "+pathInstances, `{"data":[`+stubRow+`,`+other+`],"pagination":{"total":4}}`)
+	s.bad(usage.GapIncomplete, "kept changing")
 }

@@ -196,6 +196,7 @@ type objectRow struct {
 }
 
 type pointRow struct {
+	ID           text  `json:"id"`
 	Name         text  `json:"name"`
 	CreationTime stamp `json:"creationTime"`
 	BackupID     text  `json:"backupId"`
