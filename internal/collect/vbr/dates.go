@@ -70,7 +70,11 @@ func (x *objectIndex) named(row *instanceRow) []int {
 // their restore points: one short request per object, since a restore point does not say which
 // object it belongs to and only the filter is exact. What was asked lately and cannot have changed since is not asked
 // again (see memory). A server that does not give them for a lasting reason costs the dates, with a note; any
-// other trouble fails the reading, since a machine that loses its date changes its state.
+// other trouble fails the reading, since a machine that loses its date changes its state (C33).
+//
+// The time for it is limited. Then objects keep what they said when they were asked last, with a note; where one was
+// never asked the reading fails, and what it learned stays: the next one begins with what is missing. So a large
+// server on a slow line is complete after a few readings of one process; one-shot commands begin anew each time.
 func (s *session) dates(ctx context.Context, c *Collector, m *material) *collect.Failure {
 	m.spans = make(map[string]span)
 	if len(m.rows) == 0 && !m.addsNew {
@@ -85,23 +89,52 @@ func (s *session) dates(ctx context.Context, c *Collector, m *material) *collect
 	until := c.now().Add(c.limits.Dates)
 	wanted := m.wantedObjects()
 	known := s.recall(ctx, m, wanted)
-	for n, i := range wanted {
-		id := string(m.objects[i].ID)
-		points, ok := known[id]
-		if !ok && !c.now().Before(until) {
-			m.note("dates-incomplete", fmt.Sprintf("restore points were read of %d of %d backup objects in %s; the others state no dates", n, len(wanted), c.limits.Dates))
-			return nil
-		}
+	s.memory.longestFirst(m, wanted)
+	var left []int
+	for _, i := range wanted {
+		o := &m.objects[i]
+		points, ok := known[string(o.ID)]
 		if !ok {
-			if points, ok, failure = s.span(ctx, m, &m.objects[i]); failure != nil {
+			if !c.now().Before(until) {
+				left = append(left, i)
+				continue
+			}
+			if points, ok, failure = s.span(ctx, m, o); failure != nil {
 				return s.withoutDates(ctx, m, failure)
 			}
-			s.memory.keep(&m.objects[i], points, ok, m.takenAt)
+			s.memory.keep(o, remembered{points, ok, o.RestorePoints, m.takenAt, m.backups[string(o.ID)]})
 		}
 		if ok {
-			m.spans[id] = points
+			m.spans[string(o.ID)] = points
 		}
 	}
+	return s.fromMemory(m, left, len(wanted), c.limits.Dates)
+}
+
+// fromMemory gives the objects for which the time did not suffice what they said before; one that never said
+// anything fails the reading.
+func (s *session) fromMemory(m *material, left []int, wanted int, limit time.Duration) *collect.Failure {
+	if len(left) == 0 {
+		return nil
+	}
+	never := 0
+	for _, i := range left {
+		id := string(m.objects[i].ID)
+		r, ok := s.memory.objects[id]
+		switch {
+		case !ok:
+			never++
+		case r.found:
+			m.spans[id] = r.points
+			m.keepBackups(id, r.backups)
+		}
+	}
+	if never > 0 {
+		return collect.Failed(usage.GapIncomplete, nil, "the restore points of %d of %d backup objects could not be read from %s in %s: "+
+			"the next reading begins with those, as long as this program runs", never, wanted, s.client.host(), limit)
+	}
+	m.note("dates-remembered", fmt.Sprintf("restore points were read of %d of %d backup objects in %s; the others keep the dates of an earlier reading",
+		wanted-len(left), wanted, limit))
 	return nil
 }
 
@@ -113,13 +146,27 @@ func (s *session) withoutDates(ctx context.Context, m *material, failure *collec
 	status := statusOf(failure)
 	// An enum value that our revision cannot express fails a whole page, every time: with a server newer than we know.
 	inexpressible := status >= http.StatusInternalServerError && newerThanKnown(parseBuild(string(m.info.BuildVersion)))
-	refused := status >= http.StatusBadRequest && status < http.StatusInternalServerError && failure.Reason != usage.GapRefused
-	if ctx.Err() != nil || !(inexpressible || refused || errors.Is(failure.Cause, errFilterIgnored)) {
+	if ctx.Err() != nil || !(inexpressible || lastingRefusal(failure) || errors.Is(failure.Cause, errFilterIgnored)) {
 		return failure
 	}
 	m.objects, m.spans, s.memory = nil, make(map[string]span), memory{}
 	m.note("dates-unavailable", "no dates are stated: "+failure.Text)
 	return nil
+}
+
+// lastingRefusal reports whether a server will refuse the same the next time, too: its account may not, or its
+// version cannot.
+func lastingRefusal(failure *collect.Failure) bool {
+	var e *statusError
+	if !errors.As(failure.Cause, &e) {
+		return false
+	}
+	switch e.status {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true
+	default:
+		return e.notImplemented
+	}
 }
 
 // wantedObjects lists the objects that may be new, which matter most, and those
@@ -185,13 +232,16 @@ func (s *session) span(ctx context.Context, m *material, o *objectRow) (points s
 // seenIn keeps in which backups an omitted object has restore points: what it is, their jobs may tell.
 func (m *material) seenIn(o *objectRow, backup text) {
 	id := string(o.ID)
-	if backup == "" || !m.omittedObjects[id] || slices.Contains(m.backups[id], backup) {
-		return
+	if backup != "" && m.omittedObjects[id] && !slices.Contains(m.backups[id], backup) {
+		m.keepBackups(id, append(m.backups[id], backup))
 	}
+}
+
+func (m *material) keepBackups(object string, backups []text) {
 	if m.backups == nil {
 		m.backups = make(map[string][]text)
 	}
-	m.backups[id] = append(m.backups[id], backup)
+	m.backups[object] = backups
 }
 
 func (s *session) points(ctx context.Context, o *objectRow, limit int, oldestFirst bool) (rows []pointRow, total int64, failure *collect.Failure) {

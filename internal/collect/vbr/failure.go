@@ -128,14 +128,15 @@ func (a *answer) says() string {
 
 // statusError is an answer that was not wanted, for the log and for what decides by its status.
 type statusError struct {
-	status int
-	body   string
+	status         int
+	body           string
+	notImplemented bool
 }
 
 func (e *statusError) Error() string { return fmt.Sprintf("HTTP %d: %s", e.status, e.body) }
 
 func (a *answer) cause() error {
-	return &statusError{a.status, clip(string(a.body[:min(len(a.body), 400)]), 400)}
+	return &statusError{a.status, clip(string(a.body[:min(len(a.body), 400)]), 400), a.notImplemented()}
 }
 
 // statusOf gives the HTTP status behind a failure; 0 where there is none.

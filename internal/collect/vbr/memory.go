@@ -3,6 +3,7 @@ package vbr
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -23,9 +24,11 @@ type memory struct {
 }
 
 type remembered struct {
-	points span
-	count  number // restorePointsCount when it was asked
-	asked  time.Time
+	points  span
+	found   bool   // it had restore points
+	count   number // restorePointsCount when it was asked
+	asked   time.Time
+	backups []text // that hold it, if it was one that the list omits
 }
 
 const (
@@ -34,15 +37,19 @@ const (
 	sweepSlack = 12 * time.Hour
 )
 
-func (y *memory) keep(o *objectRow, points span, found bool, asked time.Time) {
+func (y *memory) keep(o *objectRow, r remembered) {
 	if y.objects == nil {
 		y.objects = make(map[string]remembered)
 	}
-	if found {
-		y.objects[string(o.ID)] = remembered{points, o.RestorePoints, asked}
-	} else {
-		delete(y.objects, string(o.ID))
-	}
+	y.objects[string(o.ID)] = r
+}
+
+// longestFirst brings those first that were never asked, then those that were asked longest ago: when time runs out
+// it is the others that keep what they said. Otherwise the order stays.
+func (y *memory) longestFirst(m *material, wanted []int) {
+	slices.SortStableFunc(wanted, func(a, b int) int {
+		return y.objects[string(m.objects[a].ID)].asked.Compare(y.objects[string(m.objects[b].ID)].asked)
+	})
 }
 
 // recall gives the spans that are surely still right, by object id.
@@ -59,7 +66,7 @@ func (s *session) recall(ctx context.Context, m *material, wanted []int) map[str
 			kept[string(o.ID)] = r
 		}
 		age := m.takenAt.Sub(r.asked)
-		if ok && r.count == o.RestorePoints && age >= 0 && age < rememberFor && !m.omittedObjects[string(o.ID)] {
+		if r.found && r.count == o.RestorePoints && age >= 0 && age < rememberFor && !m.omittedObjects[string(o.ID)] {
 			known[string(o.ID)] = r.points
 			if r.asked.Before(oldest) {
 				oldest = r.asked

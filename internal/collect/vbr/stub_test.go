@@ -489,3 +489,87 @@ func TestSkipIgnored(t *testing.T) {
 	s.text("GET "+pathInstances, `{"data":[`+stubRow+`,`+other+`],"pagination":{"total":4}}`)
 	s.bad(usage.GapIncomplete, "kept changing")
 }
+
+// manyObjects makes a server of five machines; each question for restore points takes a minute of the clock.
+func manyObjects(t *testing.T) (s *stub, clock *time.Time, asked *[]string) {
+	t.Helper()
+	s = newStub(t)
+	now := stubNow
+	s.collector = New(Options{Now: func() time.Time { return now }, Limits: Limits{Dates: 3 * time.Minute}})
+	s.text("GET "+pathLicense, strings.Replace(stubLicense, "Rental", "Subscription", 1))
+	var rows, objects []string
+	for n := range 5 {
+		id := fmt.Sprintf("11111111-0000-4000-8000-%012d", n)
+		rows = append(rows, strings.Replace(stubRow, "11111111-0000-4000-8000-000000000001", id, 1))
+		objects = append(objects, fmt.Sprintf(`{"id":"o%d","name":"m%d","platformName":"VMware","type":"VM","objectId":%q,"restorePointsCount":1}`, n, n, id))
+	}
+	s.text("GET "+pathInstances, `{"data":[`+strings.Join(rows, ",")+`],"pagination":{"total":5}}`)
+	s.text("GET "+pathBackupObjects, `{"data":[`+strings.Join(objects, ",")+`],"pagination":{"total":5}}`)
+	asked = new([]string)
+	s.on("GET "+pathRestorePoints, func(w http.ResponseWriter, r *http.Request) {
+		object := r.URL.Query().Get("backupObjectIdFilter")
+		if object == "" { // the sweep: every machine was backed up again
+			_, _ = fmt.Fprintf(w, `{"data":[{"id":"x","name":"unknown","creationTime":%q}],"pagination":{"total":1}}`, now.Format(time.RFC3339))
+			return
+		}
+		*asked = append(*asked, object)
+		now = now.Add(time.Minute)
+		_, _ = w.Write([]byte(`{"data":[{"id":"1","creationTime":"2026-09-13T20:00:00Z"}],"pagination":{"total":1}}`))
+	})
+	return s, &now, asked
+}
+
+// TestDatesRunOutOfTime: no machine loses its date because others took the time (C33).
+func TestDatesRunOutOfTime(t *testing.T) {
+	t.Parallel()
+	s, now, asked := manyObjects(t)
+	s.bad(usage.GapIncomplete, "2 of 5 backup objects")
+	for _, want := range [][]string{{"o3", "o4", "o0"}, {"o1", "o2", "o0"}, {"o3", "o4", "o0"}} { // nobody is left out for long
+		*asked = nil
+		*now = now.Add(4 * time.Hour)
+		snapshot := s.good()
+		if !slices.Equal(*asked, want) || !noted(snapshot, "dates-remembered") {
+			t.Errorf("asked %v, want %v; notes %v", *asked, want, snapshot.Notes)
+		}
+		for i := range snapshot.Workloads {
+			if snapshot.Workloads[i].LastProtectedAt == nil {
+				t.Errorf("%s has lost its date", snapshot.Workloads[i].ID)
+			}
+		}
+	}
+}
+
+// TestDatesRefused: only what lasts lets a reading go without dates.
+func TestDatesRefused(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{pathBackupObjects, pathRestorePoints} {
+		for _, c := range []struct {
+			status  int
+			body    string
+			lasting bool
+		}{
+			{403, `{"errorCode":"AccessDenied"}`, true},
+			{404, "", true},
+			{405, `{"errorCode":"MethodNotAllowed"}`, true},
+			{501, "", true},
+			{400, `{"errorCode":"NotImplemented"}`, true},
+			{400, `{"errorCode":"UnexpectedContent"}`, false},
+			{408, "", false},
+			{409, "", false},
+			{429, "", false},
+			{500, "", false},
+			{503, "", false},
+		} {
+			t.Run(fmt.Sprint(path, " ", c.status, " ", c.lasting), func(t *testing.T) {
+				t.Parallel()
+				s, _, _ := manyObjects(t)
+				s.status("GET "+path, c.status, c.body)
+				if !c.lasting {
+					s.bad(usage.GapServerFault, "")
+				} else if snapshot := s.good(); !noted(snapshot, "dates-unavailable") {
+					t.Errorf("%v", snapshot.Notes)
+				}
+			})
+		}
+	}
+}
