@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -69,4 +70,16 @@ func (f *Failure) Unwrap() error { return f.Cause }
 // Gap turns the failure into the gap of a reading that started at the given instant.
 func (f *Failure) Gap(at time.Time) usage.Gap {
 	return usage.Gap{At: usage.Truncate(at), Reason: f.Reason, Text: f.Text}
+}
+
+// RefusedFor is how long a refused password is not sent again: accounts are
+// locked by repetition.
+const RefusedFor = time.Minute
+
+const notAskedAgain = ". It was not asked again, so that the account is not locked; the next try is possible at "
+
+// NotAskedAgain adds to the words of a refused log-in that they are not from now, and when the next try is.
+func NotAskedAgain(refusal string, next time.Time) string {
+	refusal, _, _ = strings.Cut(refusal, notAskedAgain)
+	return refusal + notAskedAgain + next.UTC().Format(time.TimeOnly+" UTC")
 }

@@ -23,6 +23,9 @@ type Outcome struct {
 	Notes    []usage.Note
 
 	Gap *usage.Gap // why there is no snapshot; it is in the ledger unless Err says otherwise
+	// Withheld tells that the server was not asked, since it refused the same credential less than a minute ago: Gap
+	// is that refusal's, and nothing was recorded.
+	Withheld bool
 	// Err tells that nothing was recorded: the ledger does not answer, the server is not one that we read, or
 	// Interrupted.
 	Err error

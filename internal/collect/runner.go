@@ -2,11 +2,14 @@ package collect
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -136,11 +139,12 @@ func (r *Runner) Read(ctx context.Context, s *fleet.Server) Outcome {
 		return o
 	}
 	defer leave()
-	o.At = usage.Truncate(r.Now())
+	started := r.Now()
+	o.At = usage.Truncate(started)
 	r.read(ctx, s, &o)
-	o.Took = r.Now().Sub(o.At)
+	o.Took = r.Now().Sub(started)
 	r.log(&o)
-	if r.After != nil && o.Err == nil {
+	if r.After != nil && o.Err == nil && !o.Withheld {
 		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 		defer cancel()
 		r.After(after, &o)
@@ -169,6 +173,10 @@ func (r *Runner) enter(ctx context.Context, id usage.ServerID) (leave func(), er
 }
 
 func (r *Runner) read(ctx context.Context, s *fleet.Server, o *Outcome) {
+	if gap := r.refusedLately(ctx, s); gap != nil {
+		o.Gap, o.Withheld = gap, true
+		return
+	}
 	reading, target, failure := r.collect(ctx, s)
 	if ctx.Err() != nil && (failure == nil || failure.Reason == usage.GapInterrupted) {
 		o.Interrupted, o.Err = true, ctx.Err()
@@ -178,6 +186,10 @@ func (r *Runner) read(ctx context.Context, s *fleet.Server, o *Outcome) {
 		failure = r.record(ctx, s, &reading, o)
 	}
 	if failure != nil {
+		if failure.Reason == usage.GapRefused && s.Connection != nil {
+			o.At = usage.Truncate(r.Now()) // the minute begins with the refusal
+			failure.Text += credentialMark(s.Connection)
+		}
 		r.recordGap(ctx, s.ID, failure, o)
 		return
 	}
@@ -186,6 +198,35 @@ func (r *Runner) read(ctx context.Context, s *fleet.Server, o *Outcome) {
 			r.Log.Warn("the API revision of a server is not remembered", "server", s.ID, "error", err)
 		}
 	}
+}
+
+// refusedLately gives the refusal that the ledger has of the server's present credential, less than a minute old: also
+// another process must not repeat it. Where the ledger does not answer, the reading goes on, and recording it fails.
+func (r *Runner) refusedLately(ctx context.Context, s *fleet.Server) *usage.Gap {
+	if s.Connection == nil {
+		return nil
+	}
+	before, err := r.before(ctx, s.ID)
+	if err != nil || before.Gap == nil || before.Gap.Reason != usage.GapRefused || !strings.Contains(before.Gap.Text, credentialMark(s.Connection)) {
+		return nil
+	}
+	gap := *before.Gap
+	if age := r.Now().Sub(gap.At); age < 0 || age >= RefusedFor {
+		return nil
+	}
+	gap.Text = NotAskedAgain(gap.Text, gap.At.Add(RefusedFor))
+	return &gap
+}
+
+// credentialMark tells credentials apart in the words of a refusal, so that an edited one is tried at once. It is made
+// of the sealed password, of which no two are alike, and says nothing about the password.
+func credentialMark(c *fleet.Connection) string {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(c.URL), []byte(c.Username), c.Sealed} {
+		_, _ = h.Write(part)
+		_, _ = h.Write([]byte{0})
+	}
+	return " (credential " + hex.EncodeToString(h.Sum(nil)[:4]) + ")"
 }
 
 // collect opens the password and asks the collector; a collector's panic is that server's failure alone.
@@ -323,6 +364,8 @@ func (r *Runner) log(o *Outcome) {
 		r.Log.Info("reading interrupted", attributes...)
 	case o.Err != nil:
 		r.Log.Error("reading not recorded", append(attributes, "error", o.Err)...)
+	case o.Withheld:
+		r.Log.Info("server not asked again", append(attributes, "text", o.Gap.Text)...)
 	case o.Gap != nil:
 		r.Log.Warn("reading left a gap", append(attributes, "reason", o.Gap.Reason, "text", o.Gap.Text)...)
 	default:

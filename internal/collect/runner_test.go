@@ -14,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
@@ -251,4 +252,69 @@ func TestRunnerNames(t *testing.T) {
 	if err := w.runner.ReadNow(t.Context(), nil, func(o *collect.Outcome) { t.Errorf("read %s", o) }); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestRefusedPasswordAcrossProcesses: the ledger knows of the refusal, so that a second process does not repeat it.
+func TestRefusedPasswordAcrossProcesses(t *testing.T) {
+	t.Parallel()
+	c := start()
+	w := newWorld(t, c.Now)
+	s := w.addServer("vbr01", 0)
+	refusing := func(context.Context, collect.Target) (collect.Reading, error) {
+		c.Add(20 * time.Second) // it takes its time to say no
+		return collect.Reading{}, collect.Failed(usage.GapRefused, nil, "no log-in")
+	}
+	w.collector.set(refusing)
+	anotherProcess := func() {
+		w.runner = &collect.Runner{
+			Collectors: w.runner.Collectors, Ledger: w.runner.Ledger, Fleet: w.runner.Fleet, Open: w.runner.Open, Now: w.runner.Now, Log: w.runner.Log,
+		}
+	}
+	asked := func(want int) {
+		t.Helper()
+		if n := len(w.collector.times(s.ID)); n != want {
+			t.Errorf("asked %d times, want %d", n, want)
+		}
+	}
+	first := w.readOne(s.ID)
+	if first.Gap == nil || first.Withheld || first.Took != 20*time.Second {
+		t.Fatalf("%+v", first)
+	}
+	recorded := w.readings(s.ID).Gap
+	for range 2 {
+		anotherProcess()
+		c.Add(25 * time.Second)
+		o := w.readOne(s.ID)
+		if !o.Withheld || o.OK() || o.Gap == nil || o.Gap.Reason != usage.GapRefused || !strings.Contains(o.Text(), "no log-in") || !strings.Contains(o.Text(), "02:01:20 UTC") {
+			t.Errorf("%+v: %s", o, o.Text())
+		}
+	}
+	asked(1)
+	if got := w.readings(s.ID).Gap; *got != *recorded {
+		t.Errorf("recorded again: %+v, before %+v", got, recorded)
+	}
+	if _, err := w.runner.Test(t.Context(), &s); err != nil {
+		t.Errorf("an explicit test: %v", err)
+	}
+	c.Add(10 * time.Second) // the minute is over
+	if o := w.readOne(s.ID); o.Withheld || o.Gap == nil {
+		t.Errorf("%+v", o)
+	}
+	asked(2)
+	// Another name edits nothing; another password is tried at once.
+	name, password := "renamed", "right"
+	if _, err := w.directory.EditServer(t.Context(), s.ID, fleet.ServerEdit{Name: &name}); err != nil {
+		t.Fatal(err)
+	}
+	if o := w.readOne(s.ID); !o.Withheld {
+		t.Errorf("%+v", o)
+	}
+	if _, err := w.directory.EditServer(t.Context(), s.ID, fleet.ServerEdit{Password: &password}); err != nil {
+		t.Fatal(err)
+	}
+	w.collector.set(w.collector.good)
+	if o := w.readOne(s.ID); !o.OK() {
+		t.Errorf("%+v: %s", o, o.Text())
+	}
+	asked(3)
 }

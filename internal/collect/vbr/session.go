@@ -34,9 +34,6 @@ type session struct {
 	refused   *collect.Failure
 }
 
-// refusedFor is how long a refused password is not sent again: accounts are locked by repetition.
-const refusedFor = time.Minute
-
 func newSession(c *Collector, t collect.Target, key string) (*session, *collect.Failure) {
 	conn := t.Server.Connection
 	cl, failure := newClient(conn.URL, nil, c.limits)

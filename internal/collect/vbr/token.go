@@ -54,9 +54,8 @@ func (s *session) renew(ctx context.Context) bool {
 
 // logIn logs in with the password. A refused password is remembered for a minute and not sent again.
 func (s *session) logIn(ctx context.Context) *collect.Failure {
-	if next := s.refusedAt.Add(refusedFor); s.refused != nil && s.now().Before(next) {
-		return collect.Failed(s.refused.Reason, s.refused.Cause, "%s. It was not asked again, so that the account is not locked; the next try is possible at %s",
-			s.refused.Text, next.UTC().Format(time.TimeOnly+" UTC"))
+	if next := s.refusedAt.Add(collect.RefusedFor); s.refused != nil && s.now().Before(next) {
+		return collect.Failed(s.refused.Reason, s.refused.Cause, "%s", collect.NotAskedAgain(s.refused.Text, next))
 	}
 	s.refused = nil
 	if s.revision == nil {
