@@ -43,29 +43,31 @@ type Server struct {
 
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
 // Conflict: another console runs on this data directory.
-func (a *App) Prepare(ctx context.Context, o ServeOptions) (_ *Server, err error) {
-	s := &Server{app: a, options: o}
-	if s.unlock, err = lockServe(filepath.Join(a.dir, lockFile)); err != nil {
+func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
+	unlock, err := lockServe(filepath.Join(a.dir, lockFile))
+	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			s.unlock()
-		}
-	}()
-	if s.certs, s.Fingerprint, s.Made, err = s.certificate(); err != nil {
-		return nil, err
-	}
-	if err = a.setZone(ctx, o.Zone); err != nil {
-		return nil, err
-	}
-	if _, keyErr := a.secrets(ctx); keyErr != nil {
-		a.log.Error("servers cannot be read", "error", keyErr)
-	}
-	if s.handler, err = a.surfaces(o); err != nil {
+	s := &Server{app: a, options: o, unlock: unlock}
+	if err := s.prepare(ctx); err != nil {
+		unlock()
 		return nil, err
 	}
 	return s, nil
+}
+
+func (s *Server) prepare(ctx context.Context) (err error) {
+	if s.certs, s.Fingerprint, s.Made, err = s.certificate(); err != nil {
+		return err
+	}
+	if err := s.app.setZone(ctx, s.options.Zone); err != nil {
+		return err
+	}
+	if _, err := s.app.secrets(ctx); err != nil { // figures can still be asked for
+		s.app.log.Error("servers cannot be read", "error", err)
+	}
+	s.handler, err = s.app.surfaces(s.options)
+	return err
 }
 
 func (s *Server) certificate() (tls.Certificate, string, bool, error) {

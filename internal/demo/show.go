@@ -131,7 +131,7 @@ func send(ctx context.Context, client *http.Client, method, url, form, token str
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "the console does not answer: %v", err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // only read
+	defer answer.Body.Close()
 	return io.ReadAll(answer.Body)
 }
 

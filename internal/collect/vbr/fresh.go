@@ -44,7 +44,7 @@ func (m *material) omitted(index *objectIndex) [][]int {
 }
 
 // machine tells the objects of one machine in several backups from those of others.
-func (o *objectRow) machine() string {
+func (o objectRow) machine() string {
 	switch {
 	case o.BiosUUID != "" && !nilUUID(string(o.BiosUUID)):
 		return "bios/" + strings.ToLower(string(o.BiosUUID))
