@@ -5,6 +5,8 @@
 //	snapshots ──Chronicle──▶ evidence (C9, C10)
 //	                            │
 //	Facts (servers, lists, evidence) ──Count──▶ Tally (rows, members, flags)
+//	                                              │
+//	                    in the order of T ──Reconciliation──▶ differences (C25)
 //
 // Rules are named by their number in counting.md.
 package metering

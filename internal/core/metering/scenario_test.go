@@ -293,29 +293,38 @@ func (s *scenario) counter(words []string) error {
 	return k.done()
 }
 
-// answer counts what a section's name asks for: "company 2, vbr, 2026-10-20T00:00".
-func (s *scenario) answer(question string) (string, error) {
-	parts := strings.Split(question, ", ")
-	if len(parts) != 3 {
-		return "", fmt.Errorf("an answer is named: company 2, vbr, 2026-10-20T00:00")
-	}
-	company := usage.Unassigned
-	if parts[0] != "unassigned" {
-		n, err := strconv.Atoi(strings.TrimPrefix(parts[0], "company "))
-		if err != nil {
-			return "", err
-		}
-		company = usage.CompanyID(n)
-	}
-	at, err := parseTime(parts[2])
+// answer counts what a section's name asks for: "company 2, vbr, 2026-10-20T00:00", or its differences.
+func (s *scenario) answer(name string) (string, error) {
+	question, differences := strings.CutPrefix(name, "differences, ")
+	company, product, at, err := ask(question)
 	if err != nil {
 		return "", err
 	}
-	tally, err := metering.Count(catalog.Latest(), s.h.facts(company, usage.Product(parts[1]), at))
+	if differences {
+		return s.differences(company, product, at)
+	}
+	tally, err := metering.Count(catalog.Latest(), s.h.facts(company, product, at))
 	if err != nil {
 		return "", err
 	}
 	return describe(&tally), nil
+}
+
+func ask(question string) (company usage.CompanyID, product usage.Product, at time.Time, err error) {
+	parts := strings.Split(question, ", ")
+	if len(parts) != 3 {
+		return 0, "", at, fmt.Errorf("an answer is named: company 2, vbr, 2026-10-20T00:00")
+	}
+	company = usage.Unassigned
+	if parts[0] != "unassigned" {
+		n, err := strconv.Atoi(strings.TrimPrefix(parts[0], "company "))
+		if err != nil {
+			return 0, "", at, err
+		}
+		company = usage.CompanyID(n)
+	}
+	at, err = parseTime(parts[2])
+	return company, usage.Product(parts[1]), at, err
 }
 
 // describe writes a tally as the scenarios do.
@@ -327,15 +336,7 @@ func describe(t *metering.Tally) string {
 		if r.Unit == usage.Points {
 			text += ", points"
 		}
-		for _, a := range []struct {
-			name string
-			metering.Amount
-		}{{"used", r.Used}, {"new", r.New}, {"rental", r.Rental}} {
-			if a.Amount != (metering.Amount{}) {
-				text += fmt.Sprintf(", %s %d / %s", a.name, a.Count, a.Units)
-			}
-		}
-		line("%s", text)
+		line("%s%s", text, amounts(&r))
 	}
 	if len(t.Rows) == 0 {
 		line("nothing")
@@ -367,4 +368,17 @@ func describe(t *metering.Tally) string {
 		line("complete: %v", t.Complete) // shown only where it contradicts the lines above
 	}
 	return b.String()
+}
+
+// amounts writes what a row holds.
+func amounts(r *metering.Row) (text string) {
+	for _, a := range []struct {
+		name string
+		metering.Amount
+	}{{"used", r.Used}, {"new", r.New}, {"rental", r.Rental}} {
+		if a.Amount != (metering.Amount{}) {
+			text += fmt.Sprintf(", %s %d / %s", a.name, a.Count, a.Units)
+		}
+	}
+	return text
 }
