@@ -41,6 +41,10 @@ func (m *material) translate(types *typeTable) (s usage.Snapshot, err error) {
 		return s, err
 	}
 	s.Workloads = append(s.Workloads, m.added(types, &index, s.Counters)...)
+	if m.listContradicted() { // an empty server is one that says so (C27)
+		s.Workloads = nil
+		m.note("list-not-read", "the list of licensed workloads is empty although the license states used instances: it is taken as not read")
+	}
 	if m.report.lasting != nil {
 		m.notes = append(m.notes, *m.report.lasting)
 	}
@@ -52,6 +56,15 @@ func (m *material) translate(types *typeTable) (s usage.Snapshot, err error) {
 	}
 	s.Notes = m.notes
 	return s, nil
+}
+
+// listContradicted reports whether the list names nothing although the license states that instances are used.
+func (m *material) listContradicted() bool {
+	if len(m.rows) > 0 || m.license.Instances == nil {
+		return false
+	}
+	used, _, err := m.license.Instances.Used.units()
+	return err == nil && used != nil && *used > 0
 }
 
 // licenseTypeMissing stands for a license type that the server does not state (it is optional from 1.3-rev0 on).

@@ -573,3 +573,23 @@ func TestDatesRefused(t *testing.T) {
 		}
 	}
 }
+
+// C27: an empty list beside used instances is a list that was not read, never an empty server.
+func TestEmptyListBesideUsedInstances(t *testing.T) {
+	t.Parallel()
+	s := newStub(t)
+	s.text("GET "+pathInstances, `{"data":[],"pagination":{"total":0,"count":0,"skip":0,"limit":500}}`)
+	r, failure := s.read()
+	if failure != nil {
+		t.Fatal(failure)
+	}
+	noted := slices.ContainsFunc(r.Snapshot.Notes, func(n usage.Note) bool { return n.Code == "list-not-read" })
+	if r.Snapshot.Workloads != nil || len(r.Snapshot.Counters) != 1 || !noted {
+		t.Errorf("workloads %v, counters %v, notes %v", r.Snapshot.Workloads, r.Snapshot.Counters, r.Snapshot.Notes)
+	}
+	s.text("GET "+pathLicense, strings.Replace(stubLicense, `"usedInstancesNumber":1,"newInstancesNumber":1`, `"usedInstancesNumber":0,"newInstancesNumber":0`, 1))
+	s.status("POST "+pathReport, 400, `{"errorCode":"UnknownError","message":"nothing is consumed","resourceId":null}`)
+	if r, failure = s.read(); failure != nil || r.Snapshot.Workloads == nil {
+		t.Errorf("an empty server: %v, %v", r.Snapshot.Workloads, failure)
+	}
+}
