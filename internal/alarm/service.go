@@ -3,7 +3,6 @@ package alarm
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -115,34 +114,43 @@ func inWords(offset time.Duration) string {
 }
 
 // ofShared adds what a shared server's workloads show in every company that has a tenant on it.
+// Which tenants belong to nobody is read off the unassigned company's tally: attribution has one place (C30).
 func (s *Service) ofShared(ctx context.Context, server *fleet.Server, r *ledger.ServerReadings, holds []Condition) ([]Condition, error) {
+	tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: usage.Unassigned, Product: server.Product})
+	if err != nil {
+		return nil, err
+	}
+	for _, tenant := range tenantsOn(server.ID, tally) {
+		holds = append(holds, unassigned(server, tenant))
+	}
 	companies, err := s.Companies.Companies(ctx)
 	if err != nil {
 		return nil, err
 	}
-	mapped := make(map[string]usage.CompanyID)
+	concerned := []usage.CompanyID{usage.Unassigned}
 	for i := range companies {
-		for _, t := range companies[i].Tenants {
-			if _, own := mapped[t.Name]; t.Server == server.ID || t.Server == 0 && !own {
-				mapped[t.Name] = companies[i].ID
-			}
+		if slices.ContainsFunc(companies[i].Tenants, func(t fleet.Tenant) bool { return slices.Contains(r.LastTenants, t.Name) }) {
+			concerned = append(concerned, companies[i].ID)
 		}
 	}
-	concerned := map[usage.CompanyID]bool{usage.Unassigned: true}
-	for _, tenant := range r.LastTenants {
-		company, ok := mapped[tenant]
-		if !ok {
-			holds = append(holds, unassigned(server, tenant))
-			continue
-		}
-		concerned[company] = true
-	}
-	for _, company := range slices.Sorted(maps.Keys(concerned)) {
+	for _, company := range concerned {
 		if holds, err = s.ofTally(ctx, server, company, holds); err != nil {
 			return nil, err
 		}
 	}
 	return holds, nil
+}
+
+// tenantsOn gives the tenants that a server names in a tally, sorted, each once; "" where a workload names none.
+func tenantsOn(server usage.ServerID, t *metering.Tally) []string {
+	var tenants []string
+	for i := range t.Members {
+		if m := &t.Members[i]; m.Server == server {
+			tenants = append(tenants, m.Key.Tenant)
+		}
+	}
+	slices.Sort(tenants)
+	return slices.Compact(tenants)
 }
 
 // unassigned is a tenant without a company, or workloads that name none: both are the unassigned company's (C30).

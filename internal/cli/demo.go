@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"io/fs"
-	"log/slog"
 	"os"
 	"slices"
 	"time"
@@ -33,13 +32,9 @@ func (c *demoCmd) Run(e *env) error {
 	if dir == config.DataDir() {
 		dir = ""
 	}
-	level := slog.LevelWarn
-	if c.Verbose {
-		level = slog.LevelInfo
-	}
 	return demo.Run(e.ctx, demo.Options{
 		Listen: c.Listen, Companies: c.Companies, Months: c.Months, Seed: c.Seed, Now: now, DataDir: dir,
-		Check: c.Check, Stdout: e.stdout, Stderr: e.stderr, Log: logger(e.stderr, level),
+		Check: c.Check, Stdout: e.stdout, Stderr: e.stderr, Log: logger(e.stderr, levelOf(c.Verbose)),
 	})
 }
 
@@ -58,11 +53,7 @@ func (c *simCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	level := slog.LevelWarn
-	if c.Verbose {
-		level = slog.LevelInfo
-	}
-	fleet, err := sim.Start(e.ctx, sim.Options{Scenario: scenario, Listen: c.Listen, Log: logger(e.stderr, level)})
+	fleet, err := sim.Start(e.ctx, sim.Options{Scenario: scenario, Listen: c.Listen, Log: logger(e.stderr, levelOf(c.Verbose))})
 	if err != nil {
 		return err
 	}

@@ -83,12 +83,9 @@ func readingFile(t *testing.T) (path string, takenAt func(k int) time.Time) {
 	return path, takenAt
 }
 
-// kill -9 at any moment of an import: the ledger opens, every reading is there
-// whole or not at all, none that was there is lost, and a repeat completes it.
-func TestKilledImport(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path, takenAt := readingFile(t)
+// importLedger begins a ledger with one company and the server that the readings belong to.
+func importLedger(t *testing.T, dir string) fleet.Company {
+	t.Helper()
 	a := openApp(t, dir)
 	company, err := a.Fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind"})
 	if err != nil {
@@ -98,6 +95,16 @@ func TestKilledImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeApp(t, a)
+	return company
+}
+
+// kill -9 at any moment of an import: the ledger opens, every reading is there
+// whole or not at all, none that was there is lost, and a repeat completes it.
+func TestKilledImport(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, takenAt := readingFile(t)
+	company := importLedger(t, dir)
 	last := -1 // index of the last reading that is in the ledger
 	hits := 0
 	for range kills {
@@ -110,7 +117,7 @@ func TestKilledImport(t *testing.T) {
 	if hits == 0 {
 		t.Error("never killed in the middle: the test proves nothing")
 	}
-	a = openApp(t, dir)
+	a := openApp(t, dir)
 	defer closeApp(t, a)
 	result, err := a.Import(t.Context(), app.ImportOptions{Files: []string{path}})
 	if err != nil || result.Refused != 0 || result.Duplicates != last+1 || result.Appended != readingsKilled-last-1 {
@@ -230,15 +237,7 @@ func TestInterruptedImport(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path, _ := readingFile(t)
-	a := openApp(t, dir)
-	company, err := a.Fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := a.Fleet.AddServer(t.Context(), fleet.NewServer{Name: "VBR01", Company: company.ID, InstallationID: "inst-1"}); err != nil {
-		t.Fatal(err)
-	}
-	closeApp(t, a)
+	importLedger(t, dir)
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "import", "--data", dir, path) //nolint:gosec // this test binary
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	var said bytes.Buffer
@@ -254,7 +253,7 @@ func TestInterruptedImport(t *testing.T) {
 	case code != exitFailed || !strings.Contains(said.String(), "interrupted"):
 		t.Errorf("exit code %d:\n%s", code, said.String())
 	}
-	a = openApp(t, dir)
+	a := openApp(t, dir)
 	defer closeApp(t, a)
 	result, err := a.Import(t.Context(), app.ImportOptions{Files: []string{path}})
 	if err != nil || result.Refused != 0 || result.Duplicates+result.Appended != readingsKilled {

@@ -93,6 +93,14 @@ func yes(b bool) string {
 	return "no"
 }
 
+// levelOf logs what happens, or only what wants attention.
+func levelOf(verbose bool) slog.Level {
+	if verbose {
+		return slog.LevelInfo
+	}
+	return slog.LevelWarn
+}
+
 // logger writes structured logs for a person or a collector of logs.
 func logger(w io.Writer, level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -26,11 +25,7 @@ type serveCmd struct {
 }
 
 func (c *serveCmd) Run(e *env) error {
-	level := slog.LevelInfo
-	if c.Quiet {
-		level = slog.LevelWarn
-	}
-	log := logger(e.stderr, level)
+	log := logger(e.stderr, levelOf(!c.Quiet))
 	a, err := app.Open(e.ctx, app.Options{DataDir: e.data, TypesFile: e.types, Create: true, Log: log})
 	if err != nil {
 		return err
