@@ -1,0 +1,273 @@
+package series
+
+import (
+	"slices"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// The sizes, in bytes, at which the chunk at the end of a stream is full. They pack well into pages of 4 kB.
+const (
+	indexFull   = 466
+	changesFull = 2000
+	recordsFull = 900
+)
+
+// wholeEvery is after how much of its own size a whole record is written again.
+const (
+	wholeEvery = 8
+	wholeLeast = 1024
+)
+
+// Appended is what a store must keep after an append: the tip, and these chunks, each new or in place of the one with its key.
+type Appended struct {
+	Chunks []Chunk
+	// Resummarize: the reading arrived late, so that the tip's Summary must be made anew.
+	Resummarize bool
+	// NewInstallation: the server never said this installation id before.
+	NewInstallation bool
+}
+
+// Append puts a reading behind the last one. earlier gives the history so far; it is asked only where something changed.
+func (t *Tip) Append(position usage.Position, p *Prepared, earlier func() (*History, error)) (Appended, error) {
+	var out Appended
+	number := t.readings
+	next := reading{position: position, taken: p.taken, offset: p.offset, listed: p.listed}
+	next.installation, out.NewInstallation = t.installationOf(p.installation)
+	if number > 0 && next.installation != t.cursor.installation {
+		t.epoch = false
+	}
+	out.Resummarize = number > 0 && p.taken <= t.latest
+	t.late = t.late || out.Resummarize
+	t.latest = max(t.latest, p.taken)
+	if number == 0 {
+		t.latest = p.taken
+	}
+	out.Chunks = t.putIndex(out.Chunks, number, next)
+	if t.changedBy(p) {
+		h, err := earlier()
+		if err != nil {
+			return out, err
+		}
+		if out.Chunks, err = t.putChanges(out.Chunks, number, p, h); err != nil {
+			return out, err
+		}
+	}
+	t.readings++
+	t.summarize(p, out.Resummarize)
+	return out, nil
+}
+
+func (t *Tip) installationOf(id string) (number int32, isNew bool) {
+	at := slices.Index(t.installations, id)
+	if at < 0 {
+		at = len(t.installations)
+		t.installations = append(t.installations, id)
+		return int32(at), true //nolint:gosec // a server has a handful of them
+	}
+	return int32(at), false //nolint:gosec // a server has a handful of them
+}
+
+func (t *Tip) putIndex(chunks []Chunk, number int, next reading) []Chunk {
+	if len(t.index.body) >= indexFull {
+		chunks = append(chunks, Chunk{Index, t.index.first, t.index.first, Seal(t.index.body)})
+		t.index = open{first: -1}
+	}
+	w := writer{t.index.body}
+	if t.index.first < 0 {
+		t.index.first = number
+		t.cursor.write(&w)
+	}
+	t.cursor.put(&w, next)
+	t.index.body = w.b
+	return chunks
+}
+
+// changedBy reports whether p has more to say than the last reading.
+func (t *Tip) changedBy(p *Prepared) bool {
+	return t.readings == 0 || p.headDigest != t.head ||
+		p.listed && (!t.epoch || p.listDigest != t.list || p.columnsDigest != t.columns)
+}
+
+// summarize keeps the summary where readings come in their order.
+func (t *Tip) summarize(p *Prepared, late bool) {
+	t.head = p.headDigest
+	if p.listed {
+		t.list, t.columns, t.epoch = p.listDigest, p.columnsDigest, true
+	}
+	if late {
+		return
+	}
+	s := &t.Summary
+	s.Previous = ""
+	if s.Read {
+		s.Previous = s.Installation
+	}
+	s.Read, s.Taken, s.offset, s.head, s.Installation, s.Counted = true, p.taken, p.offset, p.head, p.installation, p.counted
+	if p.listed {
+		s.Listed, s.Tenants = len(p.workloads), tenantsOf(p.workloads)
+	}
+}
+
+// putChanges writes the change and the record of a reading, where it has any.
+func (t *Tip) putChanges(chunks []Chunk, number int, p *Prepared, h *History) ([]Chunk, error) {
+	s, err := h.end()
+	if err != nil {
+		return nil, err
+	}
+	c := change{reading: number}
+	if number == 0 || p.headDigest != t.head {
+		c.head = p.head
+	}
+	var fresh []version
+	if p.listed {
+		c.epoch = !t.epoch
+		fresh = t.compare(&c, p, h, s)
+	}
+	if c.head != "" || c.listed {
+		chunks = t.putChange(chunks, c, fresh, h)
+	}
+	if p.listed {
+		s.take(&h.changes)
+		chunks = t.putRecords(chunks, number, p, h, s)
+	}
+	return chunks, nil
+}
+
+func (t *Tip) putChange(chunks []Chunk, c change, fresh []version, h *History) []Chunk {
+	w := writer{h.openChanges}
+	if t.changes.first < 0 || len(w.b) >= changesFull {
+		t.changes.first, w.b = c.reading, nil
+	}
+	h.changes.put(&w, c, fresh)
+	h.openChanges = w.b
+	return append(chunks, Chunk{Changes, t.changes.first, t.changes.first, Seal(slices.Clone(w.b))})
+}
+
+// compare finds which versions come and go, and makes those that are new.
+func (t *Tip) compare(c *change, p *Prepared, h *History, s *state) (fresh []version) {
+	var old []int32
+	if !c.epoch {
+		old = h.byKey(s.versions())
+	}
+	known := index{history: h, epoch: c.epoch}
+	i := 0
+	for at := range p.workloads {
+		w := &p.workloads[at]
+		t.tenants = t.tenants || w.Tenant != ""
+		for ; i < len(old) && compareKeys(&h.changes.versions[old[i]].Workload, w) < 0; i++ {
+			c.removed = append(c.removed, old[i])
+		}
+		same := i < len(old) && compareKeys(&h.changes.versions[old[i]].Workload, w) == 0
+		if same && h.changes.versions[old[i]].fits(w) {
+			i++
+			continue
+		}
+		if same {
+			c.removed = append(c.removed, old[i])
+			i++
+		}
+		latest, again := known.find(w)
+		if again >= 0 {
+			c.added = append(c.added, again)
+		} else {
+			fresh = append(fresh, version{Workload: still(w), initial: numbersOf(w), previous: latest})
+		}
+	}
+	c.removed = append(c.removed, old[i:]...)
+	slices.Sort(c.removed)
+	slices.Sort(c.added)
+	c.listed = c.epoch || len(c.removed)+len(c.added)+len(fresh) > 0
+	return fresh
+}
+
+// fits reports whether w is the version but for its columns. A first protection
+// that is earlier than the one that the version began with makes another
+// version: so the earliest that a version ever states is its initial one.
+func (v *version) fits(w *usage.Workload) bool {
+	if still(w) != v.Workload {
+		return false
+	}
+	began, now := v.initial[columnFirst], int64(none)
+	if w.FirstProtectedAt != nil {
+		now = w.FirstProtectedAt.UnixMicro()
+	}
+	return now == began || began != none && (now == none || now > began)
+}
+
+// index finds the versions of an identity in the current epoch. It is made when it is first asked.
+type index struct {
+	history *History
+	epoch   bool // a new one begins: nothing before counts
+	latest  map[usage.WorkloadKey]int32
+}
+
+// find gives the latest version of the identity and the one that fits w; -1: none.
+func (x *index) find(w *usage.Workload) (latest, fitting int32) {
+	if x.epoch {
+		return -1, -1
+	}
+	versions := x.history.changes.versions
+	if x.latest == nil {
+		begin := x.history.epochBegin()
+		x.latest = make(map[usage.WorkloadKey]int32, len(versions)-begin)
+		for i := begin; i < len(versions); i++ {
+			x.latest[versions[i].Key(true)] = int32(i) //nolint:gosec // numbers of versions
+		}
+	}
+	latest, ok := x.latest[w.Key(true)]
+	if !ok {
+		return -1, -1
+	}
+	for at := latest; at >= 0; at = versions[at].previous {
+		if versions[at].fits(w) {
+			return latest, at
+		}
+	}
+	return latest, -1
+}
+
+// putRecords writes how the columns move, in a chunk that is not too long to read, behind a whole record that is not
+// too far away.
+func (t *Tip) putRecords(chunks []Chunk, number int, p *Prepared, h *History, s *state) []Chunk {
+	listed, now := s.versions(), make([]numbers, 0, len(p.workloads))
+	at := make(map[int32]int, len(listed))
+	for i, v := range h.byKey(listed) {
+		at[v] = i
+	}
+	for _, v := range listed {
+		now = append(now, numbersOf(&p.workloads[at[v]]))
+	}
+	moved, first := moves(listed, now, s.table)
+	if !moved {
+		return chunks
+	}
+	t.firstMoved = t.firstMoved || first
+	w, chunk, ahead := writer{h.openRecords}, t.records.first, number-t.record
+	whole := chunk < 0 || t.since >= wholeEvery*max(t.whole, wholeLeast)
+	if whole {
+		s.reset()
+	}
+	if whole || t.records.size >= recordsFull {
+		chunk, ahead, w.b = number, 0, nil
+	}
+	before := len(w.b)
+	putRecord(&w, ahead, whole, listed, now, s.table)
+	size := len(w.b) - before
+	t.records.first, t.records.size, t.record = chunk, len(w.b), number
+	t.since += size
+	if whole {
+		t.base, t.whole, t.since = chunk, size, size
+	}
+	h.openRecords = w.b
+	return append(chunks, Chunk{Columns, chunk, t.base, Seal(slices.Clone(w.b))})
+}
+
+// moves reports whether any column moves, and whether the first protection does.
+func moves(listed []int32, now []numbers, t table) (any, first bool) {
+	for i, v := range listed {
+		any = any || now[i] != t[v]
+		first = first || now[i][columnFirst] != t[v][columnFirst]
+	}
+	return any, first
+}

@@ -1,0 +1,343 @@
+package series
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// A record says how columns moved in one reading, for the versions that are
+// listed then, in the order of their numbers:
+//
+//	size, reading (from the last record), mask of columns and whether it is whole
+//	per column: how, which of them moved, which of these are none, and the differences
+//
+// A whole record tells the differences from the versions' initial numbers, the
+// others from the reading before; so reading on begins at a whole one.
+type record struct {
+	reading int
+	whole   bool
+	mask    byte
+	body    *reader // at the first column
+}
+
+const wholeRecord = 1 << columnCount
+
+// How a column is written.
+const (
+	movedAll    = iota // every version moved
+	movedSome          // a bit for each
+	movedFew           // the numbers of those that moved
+	movedMask   = 3
+	withNones   = 1 << 2 // a bit for each that moved: it became none
+	wholeSecond = 1 << 3 // differences in seconds
+	packed      = 1 << 4 // differences of one width
+)
+
+// table holds the columns of all versions, as they are at some reading.
+type table []numbers
+
+func (t table) reset(versions []version, which []int32) {
+	for _, v := range which {
+		t[v] = versions[v].initial
+	}
+}
+
+// putRecord writes how the listed versions move from where the table has them, and moves them there.
+func putRecord(w *writer, ahead int, whole bool, listed []int32, now []numbers, t table) {
+	var body writer
+	mask := byte(0)
+	for column := range columnCount {
+		if putColumn(&body, column, listed, now, t) {
+			mask |= 1 << column
+		}
+	}
+	if whole {
+		mask |= wholeRecord
+	}
+	var start writer
+	start.size(ahead)
+	start.byte(mask)
+	w.size(len(start.b) + len(body.b))
+	w.b = append(append(w.b, start.b...), body.b...)
+	for i, v := range listed {
+		t[v] = now[i]
+	}
+}
+
+func putColumn(w *writer, column int, listed []int32, now []numbers, t table) bool {
+	moved := make([]int32, 0, len(listed))
+	for i, v := range listed {
+		if now[i][column] != t[v][column] {
+			moved = append(moved, int32(i)) //nolint:gosec // an index of the list
+		}
+	}
+	if len(moved) == 0 {
+		return false
+	}
+	differences := make([]int64, 0, len(moved))
+	nones, seconds := false, true
+	for _, i := range moved {
+		n := now[i][column]
+		if n == none {
+			nones = true
+			continue
+		}
+		d := n - orZero(t[listed[i]][column])
+		seconds = seconds && d%microsPerSecond == 0
+		differences = append(differences, d)
+	}
+	how, which := movedHow(moved, len(listed))
+	if nones {
+		how |= withNones
+	}
+	if seconds {
+		how |= wholeSecond
+		for i := range differences {
+			differences[i] /= microsPerSecond
+		}
+	}
+	values, isPacked := putDifferences(differences)
+	if isPacked {
+		how |= packed
+	}
+	w.byte(how)
+	w.b = append(w.b, which...)
+	if nones {
+		w.bits(len(moved), func(i int) bool { return now[moved[i]][column] == none })
+	}
+	w.b = append(w.b, values...)
+	return true
+}
+
+// movedHow writes which of a list moved, the shortest way.
+func movedHow(moved []int32, all int) (how byte, written []byte) {
+	if len(moved) == all {
+		return movedAll, nil
+	}
+	var few, some writer
+	few.gaps(moved)
+	next := 0
+	some.bits(all, func(i int) bool {
+		is := next < len(moved) && int(moved[next]) == i
+		if is {
+			next++
+		}
+		return is
+	})
+	if len(few.b) <= len(some.b) {
+		return movedFew, few.b
+	}
+	return movedSome, some.b
+}
+
+// putDifferences writes numbers around their middle one by one, or all in the width of the largest: what is shorter.
+func putDifferences(d []int64) (written []byte, isPacked bool) {
+	var single, wide writer
+	if len(d) == 0 {
+		return nil, false
+	}
+	sorted := slices.Clone(d)
+	slices.Sort(sorted)
+	middle := sorted[len(sorted)/2]
+	single.int(middle)
+	for _, n := range d {
+		single.int(n - middle)
+	}
+	least := sorted[0]
+	width := bits.Len64(uint64(sorted[len(sorted)-1] - least)) //nolint:gosec // not negative
+	if width > widthMax {
+		return single.b, false
+	}
+	wide.int(least)
+	wide.byte(byte(width)) //nolint:gosec // at most widthMax
+	wide.pack(d, least, width)
+	if len(wide.b) < len(single.b) {
+		return wide.b, true
+	}
+	return single.b, false
+}
+
+// widthMax is the widest number that pack can take.
+const widthMax = 56
+
+func (w *writer) pack(d []int64, least int64, width int) {
+	var held uint64
+	filled := 0
+	for _, n := range d {
+		held |= uint64(n-least) << filled //nolint:gosec // not negative
+		for filled += width; filled >= 8; filled -= 8 {
+			w.byte(byte(held)) //nolint:gosec // the lowest eight bits
+			held >>= 8
+		}
+	}
+	if filled > 0 {
+		w.byte(byte(held)) //nolint:gosec // the lowest eight bits
+	}
+}
+
+func (w *writer) bits(n int, is func(int) bool) {
+	at := len(w.b)
+	w.b = append(w.b, make([]byte, (n+7)/8)...)
+	for i := range n {
+		if is(i) {
+			w.b[at+i/8] |= 1 << (i % 8)
+		}
+	}
+}
+
+// readRecords reads one chunk, whose first record is of the reading first: records to the end, each left where its
+// first column begins.
+func readRecords(into []record, first int, body []byte) ([]record, error) {
+	r, last := newReader(body), first
+	for r.more() {
+		size := r.size(r.rest())
+		if size > r.rest() { // its own length took some of it
+			r.bad = true
+			break
+		}
+		end := r.at + size
+		at := *r
+		at.b, at.text = r.b[:end], r.text[:end]
+		rec := record{reading: last + at.size(maxText)}
+		mask := at.byte()
+		rec.whole, rec.mask = mask&wholeRecord != 0, mask&^wholeRecord
+		rec.body = &at
+		if at.bad {
+			r.bad = true
+			break
+		}
+		last = rec.reading
+		into = append(into, rec)
+		r.at = end
+	}
+	if r.bad {
+		return nil, errDamaged("a history's columns cannot be read")
+	}
+	return into, nil
+}
+
+// apply moves the listed versions as the record says.
+func (rec *record) apply(listed []int32, t table) error {
+	r := *rec.body
+	var work scratch
+	for column := range columnCount {
+		if rec.mask&(1<<column) != 0 {
+			r.column(column, listed, t, &work)
+		}
+	}
+	if r.bad || r.more() {
+		return errDamaged("a history's columns cannot be read")
+	}
+	return nil
+}
+
+// scratch is memory that columns are read in, one after the other.
+type scratch struct {
+	moved       []int32
+	nones       []bool
+	differences []int64
+}
+
+func (r *reader) column(column int, listed []int32, t table, work *scratch) {
+	how := r.byte()
+	work.moved = r.moved(how&movedMask, len(listed), work.moved[:0])
+	count := len(work.moved)
+	if how&withNones != 0 {
+		work.nones = r.flags(len(work.moved), work.nones[:0])
+		for _, is := range work.nones {
+			if is {
+				count--
+			}
+		}
+	}
+	work.differences = r.differences(how&packed != 0, count, work.differences[:0])
+	if r.bad {
+		return
+	}
+	grain := int64(1)
+	if how&wholeSecond != 0 {
+		grain = microsPerSecond
+	}
+	next := 0
+	for i, at := range work.moved {
+		cell := &t[listed[at]][column]
+		if how&withNones != 0 && work.nones[i] {
+			*cell = none
+			continue
+		}
+		*cell = orZero(*cell) + work.differences[next]*grain
+		next++
+	}
+}
+
+// moved reads which of a list of n moved.
+func (r *reader) moved(how byte, n int, into []int32) []int32 {
+	switch how {
+	case movedAll:
+		for i := range n {
+			into = append(into, int32(i)) //nolint:gosec // an index of the list
+		}
+	case movedSome:
+		for i, is := range r.flags(n, nil) {
+			if is {
+				into = append(into, int32(i)) //nolint:gosec // an index of the list
+			}
+		}
+	case movedFew:
+		into = r.gaps(into, n)
+	default:
+		r.bad = true
+	}
+	return into
+}
+
+func (r *reader) flags(n int, into []bool) []bool {
+	size := (n + 7) / 8
+	if size > r.rest() {
+		r.bad = true
+		return into
+	}
+	for i := range n {
+		into = append(into, r.b[r.at+i/8]&(1<<(i%8)) != 0)
+	}
+	r.at += size
+	return into
+}
+
+func (r *reader) differences(isPacked bool, n int, into []int64) []int64 {
+	if n == 0 {
+		return into
+	}
+	middle := r.int()
+	if !isPacked {
+		for range n {
+			into = append(into, middle+r.int())
+			if r.bad {
+				break
+			}
+		}
+		return into
+	}
+	width := int(r.byte())
+	if width > widthMax || (n*width+7)/8 > r.rest() {
+		r.bad = true
+		return into
+	}
+	return r.unpack(into, n, middle, width)
+}
+
+func (r *reader) unpack(into []int64, n int, least int64, width int) []int64 {
+	var held uint64
+	filled := 0
+	mask := uint64(1)<<width - 1
+	for range n {
+		for filled < width {
+			held |= uint64(r.byte()) << filled
+			filled += 8
+		}
+		into = append(into, least+int64(held&mask)) //nolint:gosec // at most widthMax bits
+		held >>= width
+		filled -= width
+	}
+	return into
+}

@@ -1,0 +1,370 @@
+package series
+
+import (
+	"math"
+	"slices"
+	"sort"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Source reads one server's chunks, each stream in the order of First.
+type Source interface {
+	// Chunks gives the chunks of a stream whose First is at most to.
+	Chunks(stream Stream, to int) ([]Chunk, error)
+	// Based gives those of the columns from the Base of the last one whose First is at most to.
+	Based(to int) ([]Chunk, error)
+}
+
+// History is a server's history as far as it was read.
+type History struct {
+	tip     *Tip
+	source  Source
+	index   []reading
+	changes changes
+	to      int // changes are known up to this reading; -1: none
+
+	openChanges, openRecords []byte // the chunks at the end, after end
+}
+
+// Open begins to read the history that a tip ends.
+func Open(tip *Tip, source Source) *History {
+	return &History{tip: tip, source: source, changes: newChanges(), to: -1}
+}
+
+// readings gives the whole index.
+func (h *History) readings() ([]reading, error) {
+	if h.index != nil || h.tip.readings == 0 {
+		return h.index, nil
+	}
+	chunks, err := h.source.Chunks(Index, math.MaxInt32)
+	if err != nil {
+		return nil, err
+	}
+	index := make([]reading, 0, h.tip.readings)
+	for _, c := range chunks {
+		body, err := Unseal(c.Body)
+		if err == nil {
+			index, err = readIndex(index, body)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if index, err = readIndex(index, h.tip.index.body); err != nil {
+		return nil, err
+	}
+	if len(index) != h.tip.readings {
+		return nil, errDamaged("a history's index is not whole")
+	}
+	h.index = index
+	return index, nil
+}
+
+// load reads the changes up to a reading.
+func (h *History) load(to int) error {
+	if h.to >= to {
+		return nil
+	}
+	chunks, err := h.source.Chunks(Changes, to)
+	if err != nil {
+		return err
+	}
+	h.changes = newChanges()
+	for _, c := range chunks {
+		body, err := Unseal(c.Body)
+		if err == nil {
+			err = h.changes.read(body)
+		}
+		if err != nil {
+			return err
+		}
+		h.openChanges = body
+	}
+	if to >= 0 && (len(h.changes.list) == 0 || h.changes.list[0].reading != 0) {
+		return errDamaged("a history's changes are not whole")
+	}
+	h.to = to
+	return nil
+}
+
+// state is what a history lists at some reading.
+type state struct {
+	changes *changes
+	next    int // the first change that is not taken
+	there   []bool
+	table   table
+	listed  []int32 // the versions that are there; nil: to be made again
+}
+
+func (h *History) newState() *state {
+	s := &state{changes: &h.changes}
+	s.grow()
+	return s
+}
+
+// grow makes room for versions that became known.
+func (s *state) grow() {
+	for i := len(s.table); i < len(s.changes.versions); i++ {
+		s.table = append(s.table, s.changes.versions[i].initial)
+	}
+	s.there = append(s.there, make([]bool, len(s.table)-len(s.there))...)
+}
+
+// upTo takes the changes up to a reading.
+func (s *state) upTo(number int) {
+	for ; s.next < len(s.changes.list) && s.changes.list[s.next].reading <= number; s.next++ {
+		c := &s.changes.list[s.next]
+		if !c.listed {
+			continue
+		}
+		s.listed = nil
+		if c.epoch {
+			clear(s.there)
+		}
+		for _, v := range c.removed {
+			s.there[v] = false
+		}
+		for _, v := range c.added {
+			s.there[v] = true
+			s.table[v] = s.changes.versions[v].initial
+		}
+	}
+}
+
+// take takes all changes, also those that were just added.
+func (s *state) take(c *changes) {
+	s.changes = c
+	s.grow()
+	s.upTo(math.MaxInt)
+}
+
+// versions gives the versions that are there, in the order of their numbers.
+func (s *state) versions() []int32 {
+	if s.listed == nil {
+		s.listed = make([]int32, 0, len(s.there))
+		for v, is := range s.there {
+			if is {
+				s.listed = append(s.listed, int32(v)) //nolint:gosec // numbers of versions
+			}
+		}
+	}
+	return s.listed
+}
+
+// reset puts all columns back to how their versions began.
+func (s *state) reset() {
+	for v := range s.table {
+		s.table[v] = s.changes.versions[v].initial
+	}
+}
+
+// play takes the changes and records up to a reading.
+func (s *state) play(records []record, to int) error {
+	for i := range records {
+		rec := &records[i]
+		if rec.reading > to {
+			break
+		}
+		s.upTo(rec.reading)
+		if rec.whole {
+			s.reset()
+		}
+		if err := rec.apply(s.versions(), s.table); err != nil {
+			return err
+		}
+	}
+	s.upTo(to)
+	return nil
+}
+
+// recordsOf reads chunks of the columns.
+func recordsOf(chunks []Chunk) (records []record, last []byte, err error) {
+	for _, c := range chunks {
+		body, err := Unseal(c.Body)
+		if err == nil {
+			records, err = readRecords(records, c.First, body)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		last = body
+	}
+	if len(records) > 0 && !records[0].whole {
+		return nil, nil, errDamaged("a history's columns are not whole")
+	}
+	return records, last, nil
+}
+
+// end gives the state after the last reading, and makes ready to write on.
+func (h *History) end() (*state, error) {
+	last := h.tip.readings - 1
+	if err := h.load(last); err != nil {
+		return nil, err
+	}
+	s := h.newState()
+	if last < 0 {
+		return s, nil
+	}
+	chunks, err := h.source.Based(last)
+	if err != nil {
+		return nil, err
+	}
+	records, open, err := recordsOf(chunks)
+	if err != nil {
+		return nil, err
+	}
+	h.openRecords = open
+	return s, s.play(records, last)
+}
+
+// at gives the state at a reading.
+func (h *History) at(number int) (*state, error) {
+	if err := h.load(number); err != nil {
+		return nil, err
+	}
+	chunks, err := h.source.Based(number)
+	if err != nil {
+		return nil, err
+	}
+	records, _, err := recordsOf(chunks)
+	if err != nil {
+		return nil, err
+	}
+	s := h.newState()
+	return s, s.play(records, number)
+}
+
+// byKey gives versions by tenant, then id, of their workloads.
+func (h *History) byKey(versions []int32) []int32 {
+	versions = slices.Clone(versions)
+	slices.SortFunc(versions, func(a, b int32) int {
+		return compareKeys(&h.changes.versions[a].Workload, &h.changes.versions[b].Workload)
+	})
+	return versions
+}
+
+// epochBegin gives the first version of the last epoch.
+func (h *History) epochBegin() int {
+	begin, count := 0, 0
+	for i := range h.changes.list {
+		if h.changes.list[i].epoch {
+			begin = count
+		}
+		count += h.changes.list[i].fresh
+	}
+	return begin
+}
+
+// head gives the head in force at a reading.
+func (h *History) head(number int) (head string) {
+	for i := range h.changes.list {
+		if c := &h.changes.list[i]; c.reading <= number && c.head != "" {
+			head = c.head
+		}
+	}
+	return head
+}
+
+// list gives the workloads that a reading lists, by tenant, then id, and their versions.
+func (h *History) list(s *state) ([]usage.Workload, []int32) {
+	versions := h.byKey(s.versions())
+	workloads, room := make([]usage.Workload, 0, len(versions)), newCells(len(versions))
+	for _, v := range versions {
+		workloads = append(workloads, h.changes.versions[v].workload(&s.table[v], room))
+	}
+	return workloads, versions
+}
+
+// Same reports whether the reading at a position says what p says (counting.md C44). The two have one takenAt.
+func (h *History) Same(position usage.Position, p *Prepared) (bool, error) {
+	number, err := h.numberAt(position)
+	if err != nil {
+		return false, err
+	}
+	r := h.index[number]
+	if err := h.load(number); err != nil {
+		return false, err
+	}
+	if r.offset != p.offset || r.listed != p.listed || h.head(number) != p.head || !p.listed {
+		return r.offset == p.offset && r.listed == p.listed && h.head(number) == p.head, nil
+	}
+	s, err := h.at(number)
+	if err != nil {
+		return false, err
+	}
+	listed := h.byKey(s.versions())
+	if len(listed) != len(p.workloads) {
+		return false, nil
+	}
+	for i, v := range listed {
+		if still(&p.workloads[i]) != h.changes.versions[v].Workload || numbersOf(&p.workloads[i]) != s.table[v] {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (h *History) numberAt(position usage.Position) (int, error) {
+	index, err := h.readings()
+	if err != nil {
+		return 0, err
+	}
+	number, found := slices.BinarySearchFunc(index, position, func(r reading, p usage.Position) int { return int(r.position - p) })
+	if !found {
+		return 0, errDamaged("an entry of the ledger is missing")
+	}
+	return number, nil
+}
+
+// Taken gives the positions of the readings taken at the instant of p, revoked ones too.
+func (h *History) Taken(p *Prepared) (at []usage.Position, err error) {
+	index, err := h.readings()
+	for i := range index {
+		if index[i].taken == p.taken {
+			at = append(at, index[i].position)
+		}
+	}
+	return at, err
+}
+
+// Snapshots gives every reading whole, in the order of arrival, with its position. It reads everything: it is for
+// moving a history elsewhere and for proving that it can be read.
+func (h *History) Snapshots(visit func(usage.Position, *usage.Snapshot) error) error {
+	index, err := h.readings()
+	if err != nil || len(index) == 0 {
+		return err
+	}
+	if err := h.load(len(index) - 1); err != nil {
+		return err
+	}
+	chunks, err := h.source.Chunks(Columns, len(index))
+	if err != nil {
+		return err
+	}
+	records, _, err := recordsOf(chunks)
+	if err != nil {
+		return err
+	}
+	s := h.newState()
+	for number := range index {
+		done := sort.Search(len(records), func(i int) bool { return records[i].reading > number })
+		if err := s.play(records[:done], number); err != nil {
+			return err
+		}
+		records = records[done:]
+		r := &index[number]
+		one, err := parseHead(h.head(number), r.taken, r.offset)
+		if err != nil {
+			return err
+		}
+		one.Server.InstallationID = h.tip.installations[r.installation]
+		if r.listed {
+			one.Workloads, _ = h.list(s)
+		}
+		if err := visit(r.position, one); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package series
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Prepared is a snapshot made ready to be appended: all that needs no lock.
+type Prepared struct {
+	taken        int64
+	offset       int64
+	head         string
+	installation string
+	counted      bool
+	listed       bool
+	workloads    []usage.Workload // by tenant, then id
+
+	headDigest, listDigest, columnsDigest digest
+}
+
+// Prepare makes a normalized snapshot ready. It keeps the list, which must not be changed afterwards.
+func Prepare(s *usage.Snapshot) *Prepared {
+	p := &Prepared{
+		taken: s.TakenAt.UnixMicro(), offset: none, installation: s.Server.InstallationID,
+		counted: len(s.Counters) > 0, listed: s.Workloads != nil, workloads: sorted(s.Workloads),
+	}
+	if s.Server.ClockOffset != nil {
+		p.offset = s.Server.ClockOffset.Milliseconds()
+	}
+	head := *s
+	head.TakenAt, head.Server.ClockOffset, head.Workloads = time.Time{}, nil, nil
+	p.head = string(head.CanonicalHead())
+	p.headDigest = sha256.Sum256([]byte(p.head))
+	if p.listed {
+		p.listDigest, p.columnsDigest = digests(p.workloads)
+	}
+	return p
+}
+
+// TakenAt is the snapshot's takenAt.
+func (p *Prepared) TakenAt() time.Time { return time.UnixMicro(p.taken).UTC() }
+
+// Installation is the id that the server said.
+func (p *Prepared) Installation() string { return p.installation }
+
+// sorted gives a list by tenant, then id; one that is so already is not copied.
+func sorted(list []usage.Workload) []usage.Workload {
+	if slices.IsSortedFunc(list, byKey) {
+		return list
+	}
+	list = slices.Clone(list)
+	slices.SortFunc(list, byKey)
+	return list
+}
+
+func byKey(a, b usage.Workload) int { return compareKeys(&a, &b) }
+
+func compareKeys(a, b *usage.Workload) int {
+	if c := strings.Compare(a.Tenant, b.Tenant); c != 0 {
+		return c
+	}
+	return strings.Compare(a.ID, b.ID)
+}
+
+// digests tell two lists apart: by what is still of their workloads, and by their columns.
+func digests(list []usage.Workload) (still, moving digest) {
+	texts, columns := writer{make([]byte, 0, 160*len(list))}, make([]byte, 0, 8*columnCount*len(list))
+	for i := range list {
+		w := &list[i]
+		for _, s := range [...]string{w.ID, w.Name, w.Host, w.Type, w.Platform, w.MachineID, w.Tenant} {
+			texts.text(s)
+		}
+		texts.byte(flagsOf(&version{Workload: *w}))
+		for _, n := range numbersOf(w) {
+			columns = binary.LittleEndian.AppendUint64(columns, uint64(n)) //nolint:gosec // the bits are what is meant
+		}
+	}
+	return sha256.Sum256(texts.b), sha256.Sum256(columns)
+}
+
+// tenantsOf gives the distinct tenants of a list, sorted.
+func tenantsOf(list []usage.Workload) []string {
+	var names []string
+	for i := range list { // sorted by tenant
+		if name := list[i].Tenant; len(names) == 0 || names[len(names)-1] != name {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// headEnd completes a stored head to what ParseSnapshot reads: the list is kept apart.
+const headEnd = `,"workloads":null}`
+
+// parseHead makes a snapshot without its list from a stored head, its instant and the clock's offset.
+func parseHead(head string, taken, offset int64) (*usage.Snapshot, error) {
+	if head == "" {
+		return nil, errDamaged("a reading lacks its head")
+	}
+	s, err := usage.ParseSnapshot([]byte(head[:len(head)-1] + headEnd))
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "a stored reading cannot be read: the database is damaged")
+	}
+	s.TakenAt = time.UnixMicro(taken).UTC()
+	if offset != none {
+		o := time.Duration(offset) * time.Millisecond
+		s.Server.ClockOffset = &o
+	}
+	return &s, nil
+}
+
+// Snapshot gives the latest reading in force without its list; nil when there is none.
+func (s *Summary) Snapshot() (*usage.Snapshot, error) {
+	if !s.Read {
+		return nil, nil //nolint:nilnil // nothing read yet is no failure
+	}
+	return parseHead(s.head, s.Taken, s.offset)
+}
+
+// headListsNew reads one member out of a stored head: quotes inside its texts are escaped, so that nothing else looks so.
+func headListsNew(head string) bool { return strings.Contains(head, `"listsNew":true`) }
