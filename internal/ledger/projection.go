@@ -121,18 +121,11 @@ func (p *projection) recount(ctx context.Context, l *Ledger, key answerKey, now 
 	if cached := p.renew(head.Version, key, now); cached != nil {
 		return cached, nil
 	}
-	horizon, err := l.Store.NextInstant(ctx, usage.Truncate(now))
-	if err != nil {
-		return nil, err
-	}
 	facts, tally, err := l.count(ctx, key.company, key.product, now, head.Position+1)
 	if err != nil {
 		return nil, err
 	}
 	until := tally.NextChange(facts)
-	if !horizon.IsZero() && horizon.Before(until) {
-		until = horizon
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.at == head.Version {

@@ -42,15 +42,12 @@ type Store interface {
 	AppendCorrection(ctx context.Context, c Correction, now time.Time) (Receipt, error)
 	// Facts gives what the company's tally of product at T rests on, among the entries before the cutoff
 	// (positions < before): attribution, removal, domains, authority, intervals and policy as valid at T (C38),
-	// S and its list per server (C27), the evidence (C9, C10), clones (C34).
+	// S and its list per server (C27), the evidence (C9, C10), clones (C34), and until when they are the same.
 	Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (metering.Facts, error)
 	// Head gives the end of the ledger; cheap.
 	Head(ctx context.Context) (Head, error)
 	// PositionAt gives the position of the first entry with recordedAt >= t, or one past the end (C42).
 	PositionAt(ctx context.Context, t time.Time) (usage.Position, error)
-	// NextInstant gives the earliest instant after t from which an entry counts that does not count at t: the
-	// takenAt of a snapshot or the validFrom of a dated fact; zero when there is none.
-	NextInstant(ctx context.Context, t time.Time) (time.Time, error)
 	// Readings gives what is known of the readings of the named servers (none named: of all) that are not removed, by server.
 	Readings(ctx context.Context, only ...usage.ServerID) ([]ServerReadings, error)
 }

@@ -205,13 +205,16 @@ func (n *count) members() []Member {
 	return members
 }
 
-// NextChange gives the first instant after T at which the same facts could give
-// another answer: a month's edge, in the policy's zone or in UTC, or a server
-// turning stale.
+// NextChange gives the first instant after T at which the answer could be another
+// one without another entry: a month's edge, in the policy's zone or in UTC, a
+// server turning stale, or an entry that begins to count.
 func (t *Tally) NextChange(f Facts) time.Time {
 	next := usage.MonthOf(f.At, time.UTC).End(time.UTC)
 	if edge := usage.MonthOf(f.At, f.zone()).End(f.zone()); edge.Before(next) {
 		next = edge
+	}
+	if !f.Next.IsZero() && f.Next.Before(next) {
+		next = f.Next
 	}
 	for i := range f.Servers {
 		s := &f.Servers[i]

@@ -22,6 +22,9 @@ type Facts struct {
 	Servers []Server
 	// NoSource: the provider has no server of this product at all (C32).
 	NoSource bool
+	// Next is the earliest instant after T at which an entry counts that does not count at T, as far as it concerns
+	// these servers: until then the facts are the same. Zero: none is known.
+	Next time.Time
 }
 
 // Server is one server's part in the facts.

@@ -109,10 +109,10 @@ func TestFaultsByCode(t *testing.T) {
 	addBenchServer(t, s)
 	for statement, want := range map[string]fault.Code{
 		`INSERT INTO companies SELECT 9, uid, name, name_key, enabled, created_at, removed_at FROM companies WHERE id = 2`: fault.Conflict,
-		`INSERT INTO entries SELECT position, recorded_at + 1000000, kind FROM entries LIMIT 1`:                            fault.Conflict,
+		`INSERT INTO facts SELECT position, subject, attribute, value, valid_from, checksum FROM facts LIMIT 1`:            fault.Conflict,
 		`INSERT INTO gaps (position, server, at, reason, text) VALUES (1, 99, 0, '', '')`:                                  fault.Conflict,
-		`INSERT INTO entries (position, recorded_at, kind) VALUES (99, 99, 'other')`:                                       fault.Internal,
-		`INSERT INTO entries (position, recorded_at, kind) VALUES ('x', 99, 'gap')`:                                        fault.Internal, // STRICT
+		`UPDATE companies SET enabled = 7`:                                             fault.Internal,
+		`INSERT INTO log (first_position, first_recorded, body) VALUES ('x', 99, X'')`: fault.Internal, // STRICT
 		`SELECT nonsense`: fault.Internal,
 	} {
 		err := execute(t, s, statement)

@@ -11,10 +11,14 @@ import (
 	"github.com/pressly/goose/v3/database"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/store/sqlstore"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
+
+// convertFirst is the number of the migration that is code: a gap among the files.
+const convertFirst = 3
 
 // migrate brings the schema to the newest version, each migration in its own transaction. Forward only.
 // Two processes may be at it: what the other has committed meanwhile is not done again.
@@ -42,7 +46,9 @@ func provider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	convert := goose.NewGoMigration(convertFirst, &goose.GoFunc{RunTx: sqlstore.ConvertFirst}, nil)
+	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()),
+		goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(convert))
 }
 
 // overtaken reports whether another process has migrated since.

@@ -3,79 +3,213 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"hash/crc32"
+	"strconv"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/store/series"
 )
 
+// Every entry has its line in the log, of which the last piece lies in the row of the head: giving a position is
+// one update of that row.
 const (
-	lastEntrySQL   = `SELECT position, recorded_at FROM entries ORDER BY position DESC LIMIT 1`
-	insertEntrySQL = `INSERT INTO entries (position, recorded_at, kind) VALUES ($1, $2, $3)`
-	insertFactSQL  = `INSERT INTO facts (position, subject, attribute, value, valid_from) VALUES ($1, $2, $3, $4, $5)`
-	headSQL        = `SELECT m.version, m.fleet, e.position, e.recorded_at
-FROM meta m LEFT JOIN entries e ON e.position = (SELECT MAX(position) FROM entries)`
-	positionAtSQL   = `SELECT position FROM entries WHERE recorded_at >= $1 ORDER BY recorded_at LIMIT 1`
-	nextSnapshotSQL = `SELECT s.taken_at FROM snapshots s WHERE s.taken_at > $1
- AND NOT EXISTS (SELECT 1 FROM corrections c WHERE c.entry = s.position) ORDER BY s.taken_at LIMIT 1`
+	headSQL       = `SELECT version, fleet, position, recorded_at FROM meta`
+	logHeadSQL    = `SELECT position, recorded_at, log_first, log FROM meta`
+	logAddSQL     = `UPDATE meta SET version = version + 1, position = $1, recorded_at = $2, log_first = $3, log = $4`
+	insertLogSQL  = `INSERT INTO log (first_position, first_recorded, body) VALUES ($1, $2, $3)`
+	logAtSQL      = `SELECT first_position, body FROM log WHERE first_position <= $1 ORDER BY first_position DESC LIMIT 1`
+	logSinceSQL   = `SELECT first_position, body FROM log WHERE first_recorded <= $1 ORDER BY first_recorded DESC LIMIT 1`
+	logAfterSQL   = `SELECT first_position, body FROM log WHERE first_position > $1 ORDER BY first_position`
+	insertFactSQL = `INSERT INTO facts (position, subject, attribute, value, valid_from, checksum) VALUES ($1, $2, $3, $4, $5, $6)`
 	// The first value of an attribute is valid from the beginning of time (C38): its validFrom is no instant.
 	nextFactSQL = `SELECT f.valid_from FROM facts f WHERE f.valid_from > $1 AND EXISTS (SELECT 1 FROM facts e
  WHERE e.subject = f.subject AND e.attribute = f.attribute AND e.position < f.position) ORDER BY f.valid_from LIMIT 1`
-	subjectFactsSQL = `SELECT position, subject, attribute, value, valid_from FROM facts
+	subjectFactsSQL = `SELECT position, subject, attribute, value, valid_from, checksum FROM facts
 WHERE subject = $1 AND attribute = $2 ORDER BY position`
 )
 
-// The kinds of entries.
-const (
-	kindSnapshot   = "snapshot"
-	kindGap        = "gap"
-	kindCorrection = "correction"
-	kindFact       = "fact"
-)
+// logHead is the end of the log.
+type logHead struct {
+	position usage.Position
+	recorded int64
+	log      series.Log
+}
+
+func readLogHead(ctx context.Context, tx *sql.Tx) (logHead, error) {
+	h, found, err := first(ctx, tx, func(row scanner) (h logHead, err error) {
+		var begin usage.Position
+		var body []byte
+		if err := row.Scan(&h.position, &h.recorded, &begin, &body); err != nil {
+			return h, err
+		}
+		h.log, err = series.OpenLog(begin, body)
+		return h, err
+	}, logHeadSQL)
+	if err == nil && !found {
+		return h, errNoHead()
+	}
+	return h, err
+}
+
+func errNoHead() error {
+	return fault.New(fault.Internal, "the database lacks its head: it is damaged; restore it from a backup")
+}
 
 // appendEntry gives the next position and recordedAt: now, or later where the clock went back. The writing
 // transaction is the one lock under which positions are given.
-func appendEntry(ctx context.Context, tx *sql.Tx, kind string, now time.Time) (ledger.Receipt, error) {
-	last, found, err := first(ctx, tx, scanReceipt, lastEntrySQL)
+func appendEntry(ctx context.Context, tx *sql.Tx, kind series.Kind, server usage.ServerID, now time.Time) (ledger.Receipt, error) {
+	h, err := readLogHead(ctx, tx)
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	next := ledger.Receipt{Position: last.Position + 1, RecordedAt: usage.Truncate(now)}
-	if found && !next.RecordedAt.After(last.RecordedAt) {
-		next.RecordedAt = last.RecordedAt.Add(time.Microsecond)
+	e := series.Entry{Position: h.position + 1, Recorded: micros(now), Kind: kind, Server: server}
+	if h.position > 0 {
+		e.Recorded = max(e.Recorded, h.recorded+1)
 	}
-	_, err = tx.ExecContext(ctx, insertEntrySQL, int64(next.Position), micros(next.RecordedAt), kind)
-	return next, err
+	if h.log.Full() {
+		if err := closeLog(ctx, tx, &h.log); err != nil {
+			return ledger.Receipt{}, err
+		}
+		h.log = series.Log{}
+	}
+	h.log.Add(e, h.recorded)
+	_, err = tx.ExecContext(ctx, logAddSQL, int64(e.Position), e.Recorded, int64(h.log.First), h.log.Marshal())
+	return ledger.Receipt{Position: e.Position, RecordedAt: fromMicros(e.Recorded)}, err
 }
 
-func scanReceipt(row scanner) (ledger.Receipt, error) {
-	var position, recorded int64
-	err := row.Scan(&position, &recorded)
-	return ledger.Receipt{Position: usage.Position(position), RecordedAt: fromMicros(recorded)}, err
+func closeLog(ctx context.Context, tx *sql.Tx, l *series.Log) error {
+	entries, err := l.Entries()
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, insertLogSQL, int64(l.First), entries[0].Recorded, l.Marshal())
+	return err
+}
+
+func scanLog(row scanner) (series.Log, error) {
+	var begin usage.Position
+	var body []byte
+	if err := row.Scan(&begin, &body); err != nil {
+		return series.Log{}, err
+	}
+	return series.OpenLog(begin, body)
+}
+
+// entryAt gives an entry's line.
+func entryAt(ctx context.Context, tx *sql.Tx, position usage.Position) (series.Entry, bool, error) {
+	h, err := readLogHead(ctx, tx)
+	if err != nil || position < 1 || position > h.position {
+		return series.Entry{}, false, err
+	}
+	log, found := h.log, true
+	if position < log.First {
+		if log, found, err = first(ctx, tx, scanLog, logAtSQL, int64(position)); err != nil {
+			return series.Entry{}, false, err
+		}
+	}
+	entries, err := log.Entries()
+	at := int(position - log.First)
+	if err == nil && (!found || at >= len(entries)) {
+		err = fault.New(fault.Internal, "the database lacks entry %d: it is damaged; restore it from a backup", position)
+	}
+	if err != nil {
+		return series.Entry{}, false, err
+	}
+	return entries[at], true, nil
+}
+
+// receiptOf gives the receipt of an entry that is there.
+func receiptOf(ctx context.Context, tx *sql.Tx, position usage.Position) (ledger.Receipt, error) {
+	e, _, err := entryAt(ctx, tx, position)
+	return ledger.Receipt{Position: e.Position, RecordedAt: fromMicros(e.Recorded)}, err
+}
+
+// entriesAfter calls visit with every entry behind a position, in their order.
+func entriesAfter(ctx context.Context, tx *sql.Tx, after usage.Position, visit func(series.Entry)) error {
+	h, err := readLogHead(ctx, tx)
+	if err != nil || h.position <= after {
+		return err
+	}
+	var logs []series.Log
+	if after+1 < h.log.First {
+		begin, _, err := first(ctx, tx, scanLog, logAtSQL, int64(after+1))
+		if err != nil {
+			return err
+		}
+		if logs, err = collect(ctx, tx, scanLog, logAfterSQL, int64(begin.First)); err != nil {
+			return err
+		}
+		logs = append([]series.Log{begin}, logs...)
+	}
+	for _, log := range append(logs, h.log) {
+		entries, err := log.Entries()
+		if err != nil {
+			return err
+		}
+		for _, e := range entries {
+			if e.Position > after {
+				visit(e)
+			}
+		}
+	}
+	return nil
 }
 
 // appendFacts appends each fact as an entry of its own.
 func appendFacts(ctx context.Context, tx *sql.Tx, facts []usage.Fact, now time.Time) error {
 	for _, f := range facts {
-		receipt, err := appendEntry(ctx, tx, kindFact, now)
+		receipt, err := appendEntry(ctx, tx, series.KindFact, 0, now)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, insertFactSQL, int64(receipt.Position),
-			string(f.Subject), string(f.Attribute), f.Value, micros(f.ValidFrom)); err != nil {
+		f.Position = receipt.Position
+		if err := insertFact(ctx, tx, f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func insertFact(ctx context.Context, tx *sql.Tx, f usage.Fact) error {
+	_, err := tx.ExecContext(ctx, insertFactSQL, int64(f.Position),
+		string(f.Subject), string(f.Attribute), f.Value, micros(f.ValidFrom), factSum(&f))
+	return err
+}
+
+// checksum is kept beside what a row says: a figure must not rest on bits that flipped.
+func checksum(parts ...string) int64 {
+	var sum uint32
+	table := crc32.MakeTable(crc32.Castagnoli)
+	for _, part := range parts {
+		sum = crc32.Update(sum, table, []byte(strconv.Itoa(len(part))+":"+part))
+	}
+	return int64(sum)
+}
+
+func number(n int64) string { return strconv.FormatInt(n, 10) }
+
+func factSum(f *usage.Fact) int64 {
+	return checksum(number(int64(f.Position)), string(f.Subject), string(f.Attribute), f.Value, number(micros(f.ValidFrom)))
+}
+
+func errChecksum(table string, position usage.Position) error {
+	return fault.New(fault.Internal, "the database is damaged: entry %d (%s) has a wrong checksum; restore it from a backup", position, table)
+}
+
 func scanFact(row scanner) (usage.Fact, error) {
-	var position, from int64
+	var from, sum int64
 	var f usage.Fact
-	err := row.Scan(&position, &f.Subject, &f.Attribute, &f.Value, &from)
-	f.Position, f.ValidFrom = usage.Position(position), fromMicros(from)
-	return f, err
+	if err := row.Scan(&f.Position, &f.Subject, &f.Attribute, &f.Value, &from, &sum); err != nil {
+		return f, err
+	}
+	f.ValidFrom = fromMicros(from)
+	if factSum(&f) != sum {
+		return f, errChecksum("dated fact", f.Position)
+	}
+	return f, nil
 }
 
 // SubjectFacts gives the entries of one subject and attribute in the order of their positions.
@@ -93,15 +227,7 @@ func subjectFacts(ctx context.Context, tx *sql.Tx, subject usage.Subject, attrib
 
 // RecordFacts appends facts in one transaction.
 func (s *Store) RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		if len(facts) == 0 {
-			return nil
-		}
-		if err := appendFacts(ctx, tx, facts, now); err != nil {
-			return err
-		}
-		return bump(ctx, tx)
-	})
+	return s.write(ctx, func(tx *sql.Tx) error { return appendFacts(ctx, tx, facts, now) })
 }
 
 // head is the state that a reading transaction sees.
@@ -112,16 +238,15 @@ type head struct {
 
 func readHead(ctx context.Context, tx *sql.Tx) (h head, err error) {
 	h, found, err := first(ctx, tx, func(row scanner) (h head, err error) {
-		var position, recorded sql.NullInt64
-		err = row.Scan(&h.Version, &h.fleet, &position, &recorded)
-		h.Position = usage.Position(position.Int64)
-		if recorded.Valid {
-			h.RecordedAt = fromMicros(recorded.Int64)
+		var recorded int64
+		err = row.Scan(&h.Version, &h.fleet, &h.Position, &recorded)
+		if h.Position > 0 {
+			h.RecordedAt = fromMicros(recorded)
 		}
 		return h, err
 	}, headSQL)
 	if err == nil && !found {
-		return h, fault.New(fault.Internal, "the database lacks its head: it is damaged")
+		return h, errNoHead()
 	}
 	return h, err
 }
@@ -139,32 +264,42 @@ func (s *Store) Head(ctx context.Context) (ledger.Head, error) {
 // PositionAt gives the position of the first entry with recordedAt >= t, or one past the end (C42).
 func (s *Store) PositionAt(ctx context.Context, t time.Time) (at usage.Position, err error) {
 	err = s.read(ctx, func(tx *sql.Tx) error {
-		position, found, err := first(ctx, tx, scanInt, positionAtSQL, microsUp(t))
-		if err != nil || found {
-			at = usage.Position(position)
-			return err
-		}
-		h, err := readHead(ctx, tx)
-		at = h.Position + 1
+		at, err = positionAt(ctx, tx, microsUp(t))
 		return err
 	})
 	return at, err
 }
 
-// NextInstant gives the earliest instant after t from which an entry counts that does not count at t: the takenAt
-// of a snapshot in force or the validFrom of a dated fact; zero when there is none.
-func (s *Store) NextInstant(ctx context.Context, t time.Time) (next time.Time, err error) {
-	err = s.read(ctx, func(tx *sql.Tx) error {
-		for _, query := range []string{nextSnapshotSQL, nextFactSQL} {
-			n, found, err := first(ctx, tx, scanInt, query, micros(t))
-			if err != nil {
-				return err
-			}
-			if at := fromMicros(n); found && (next.IsZero() || at.Before(next)) {
-				next = at
-			}
+func positionAt(ctx context.Context, tx *sql.Tx, recorded int64) (usage.Position, error) {
+	h, err := readLogHead(ctx, tx)
+	if err != nil || h.position == 0 || recorded > h.recorded {
+		return h.position + 1, err
+	}
+	open, err := h.log.Entries()
+	if err != nil {
+		return 0, err
+	}
+	if recorded > open[0].Recorded {
+		return firstFrom(open, recorded), nil
+	}
+	log, found, err := first(ctx, tx, scanLog, logSinceSQL, recorded)
+	switch {
+	case err != nil:
+		return 0, err
+	case !found: // before the first of all
+		return 1, nil
+	}
+	entries, err := log.Entries()
+	return firstFrom(entries, recorded), err
+}
+
+// firstFrom gives the first entry recorded at an instant or later; one past the last where there is none.
+func firstFrom(entries []series.Entry, recorded int64) (at usage.Position) {
+	for _, e := range entries {
+		at = e.Position
+		if e.Recorded >= recorded {
+			return at
 		}
-		return nil
-	})
-	return next, err
+	}
+	return at + 1
 }

@@ -3,12 +3,14 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/store/series"
 )
 
 // Facts gives what the company's tally of product at an instant rests on, among the entries before the cutoff.
@@ -57,13 +59,32 @@ func (q question) answer(ctx context.Context) (metering.Facts, error) {
 	if facts.Zone, err = q.store.zone(zone); err != nil {
 		return facts, err
 	}
+	if facts.Next, err = nextFact(ctx, q.tx, q.at); err != nil {
+		return facts, err
+	}
 	for i := range parts {
-		if err := q.fill(ctx, &parts[i]); err != nil {
+		if err := q.fill(ctx, &parts[i], &facts.Next); err != nil {
 			return facts, err
 		}
 		facts.Servers = append(facts.Servers, parts[i].server)
 	}
 	return facts, nil
+}
+
+// nextFact gives the first instant after t from which a dated fact is valid; zero: none.
+func nextFact(ctx context.Context, tx *sql.Tx, t time.Time) (time.Time, error) {
+	n, found, err := first(ctx, tx, scanInt, nextFactSQL, micros(t))
+	if err != nil || !found {
+		return time.Time{}, err
+	}
+	return fromMicros(n), nil
+}
+
+// sooner moves next to an instant that lies before it; a zero one is none.
+func sooner(next *time.Time, at time.Time) {
+	if !at.IsZero() && (next.IsZero() || at.Before(*next)) {
+		*next = at
+	}
 }
 
 // attribution decides from the dated facts alone which servers concern the company. It holds the projection
@@ -182,53 +203,125 @@ func (p *part) isOurs(tenant string, company usage.CompanyID) bool {
 }
 
 // fill adds S, its list with the evidence, and the clones.
-func (q question) fill(ctx context.Context, p *part) error {
-	r, err := q.reading(ctx, p)
-	if err != nil || r.last == nil {
+func (q question) fill(ctx context.Context, p *part, next *time.Time) error {
+	chain, err := q.chain(ctx, p)
+	if err != nil {
 		return err
 	}
-	snapshot := *r.last
-	p.server.Snapshot = &snapshot
-	p.server.List = q.listOf(p, r)
-	p.server.Cloned, err = q.cloned(ctx, p, snapshot.Server.InstallationID)
+	r, err := series.Read(chain, p.server.Shared)
+	if err != nil {
+		return atServer(err, p.server.ID)
+	}
+	sooner(next, r.Next)
+	if r.Last == nil {
+		return nil
+	}
+	p.server.Snapshot, p.server.List = r.Last, r.List
+	if p.server.Shared && r.List != nil {
+		p.keepOurs(r.List, q.company)
+	}
+	p.server.Cloned, err = q.cloned(ctx, p, r.Last.Server.InstallationID, next)
 	return err
 }
 
-// listOf gives the company its own copy of the list: what is handed out is never changed by a later reading.
-func (q question) listOf(p *part, r *reading) *metering.List {
-	if r.workloads == nil {
-		return nil
+// atServer names the server in what went wrong with its history.
+func atServer(err error, id usage.ServerID) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == fault.Internal {
+		return fault.Wrap(err, fault.Internal, "server %d: %s", id, f.Message)
 	}
-	list := &metering.List{TakenAt: r.listedAt}
-	if !p.server.Shared {
-		list.Workloads, list.Evidence = slices.Clone(r.workloads), slices.Clone(r.evidence)
-		return list
-	}
-	list.Workloads, list.Evidence = []usage.Workload{}, []metering.Evidence{}
-	for i := range r.workloads {
-		if p.isOurs(r.workloads[i].Tenant, q.company) {
-			list.Workloads = append(list.Workloads, r.workloads[i])
-			list.Evidence = append(list.Evidence, r.evidence[i])
+	return err
+}
+
+// keepOurs leaves in a shared server's list what belongs to the company.
+func (p *part) keepOurs(list *metering.List, company usage.CompanyID) {
+	kept := 0
+	for i := range list.Workloads {
+		if p.isOurs(list.Workloads[i].Tenant, company) {
+			list.Workloads[kept], list.Evidence[kept] = list.Workloads[i], list.Evidence[i]
+			kept++
 		}
 	}
-	return list
+	list.Workloads, list.Evidence = list.Workloads[:kept], list.Evidence[:kept]
+}
+
+// part gives a server's readings in force at the cutoff, up to an instant.
+func (q question) part(ctx context.Context, server usage.ServerID, until int64) (series.Part, error) {
+	_, h, err := openHistory(ctx, q.tx, server)
+	if err != nil {
+		return series.Part{}, atServer(err, server)
+	}
+	p := series.Part{History: h, Until: until, Before: q.before}
+	if q.store.projection.everCorrected(server) {
+		p.Revoked, err = revokedOf(ctx, q.tx, server, q.before)
+	}
+	return p, err
+}
+
+// chain gives the histories that a server continues (C10), the oldest first, itself last. What an ancestor read is
+// evidence, but never S nor its list: before its first own snapshot a server is unknown.
+func (q question) chain(ctx context.Context, p *part) ([]series.Part, error) {
+	own, err := q.part(ctx, p.server.ID, micros(q.at))
+	if err != nil {
+		return nil, err
+	}
+	chain := []series.Part{own}
+	for rest := p.ancestors; len(rest) > 0; {
+		taken, installation, ok, err := chain[0].Earliest()
+		if err != nil || !ok {
+			return chain, atServer(err, p.server.ID)
+		}
+		parent, of, err := q.parent(ctx, rest, taken-1, installation)
+		if err != nil || of == 0 {
+			return chain, err
+		}
+		chain = slices.Insert(chain, 0, parent)
+		rest = slices.DeleteFunc(slices.Clone(rest), func(id usage.ServerID) bool { return id == of })
+	}
+	return chain, nil
+}
+
+// parent finds, of several removed servers, the one that last said an installation id up to an instant.
+func (q question) parent(ctx context.Context, candidates []usage.ServerID, until int64, installation string) (parent series.Part, of usage.ServerID, err error) {
+	var latest int64
+	for _, candidate := range candidates {
+		part, err := q.part(ctx, candidate, until)
+		if err != nil {
+			return parent, 0, err
+		}
+		taken, said, ok, err := part.Latest()
+		if err != nil {
+			return parent, 0, atServer(err, candidate)
+		}
+		if ok && said == installation && (of == 0 || taken > latest) {
+			parent, of, latest = part, candidate, taken
+		}
+	}
+	return parent, of, nil
 }
 
 // cloned reports whether S of another server that is there at T says the same installation id (C34).
-func (q question) cloned(ctx context.Context, p *part, installation string) (bool, error) {
+func (q question) cloned(ctx context.Context, p *part, installation string, next *time.Time) (cloned bool, err error) {
 	if installation == "" {
 		return false, nil
 	}
 	for _, other := range p.twins {
-		last, found, err := q.latest(ctx, other, q.at)
+		part, err := q.part(ctx, other, micros(q.at))
 		if err != nil {
 			return false, err
 		}
-		if found && last.installation == installation {
-			return true, nil
+		_, said, ok, err := part.Latest()
+		if err != nil {
+			return false, atServer(err, other)
 		}
+		later, err := part.Next()
+		if err != nil {
+			return false, atServer(err, other)
+		}
+		sooner(next, later)
+		cloned = cloned || ok && said == installation
 	}
-	return false, nil
+	return cloned, nil
 }
 
 // zone gives the governing zone (C8): UTC where no fact names one.

@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"time"
@@ -9,46 +8,31 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/store/series"
 )
 
 const (
-	serverExistsSQL  = `SELECT 1 FROM servers WHERE id = $1`
-	snapshotTakenSQL = `SELECT s.position, e.recorded_at, s.head, s.list FROM snapshots s JOIN entries e ON e.position = s.position
-WHERE s.server = $1 AND s.taken_at = $2 AND NOT EXISTS (SELECT 1 FROM corrections c WHERE c.entry = s.position)`
-	insertSnapshotSQL = `INSERT INTO snapshots (position, server, taken_at, installation_id, lists_new, counted, list, head)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	serverExistsSQL       = `SELECT 1 FROM servers WHERE id = $1`
 	insertInstallationSQL = `INSERT INTO installations (installation_id, server, position) VALUES ($1, $2, $3)
 ON CONFLICT (installation_id, server) DO NOTHING`
-	gapTakenSQL = `SELECT g.position, e.recorded_at FROM gaps g JOIN entries e ON e.position = g.position
+	gapTakenSQL = `SELECT g.position FROM gaps g
 WHERE g.server = $1 AND g.at = $2 AND g.reason = $3 AND NOT EXISTS (SELECT 1 FROM corrections c WHERE c.entry = g.position)`
-	insertGapSQL = `INSERT INTO gaps (position, server, at, reason, text) VALUES ($1, $2, $3, $4, $5)`
-	entryKindSQL = `SELECT e.kind, COALESCE(s.server, g.server, 0), COALESCE(c.position, 0) FROM entries e
-LEFT JOIN snapshots s ON s.position = e.position LEFT JOIN gaps g ON g.position = e.position
-LEFT JOIN corrections c ON c.entry = e.position WHERE e.position = $1`
-	insertCorrectionSQL = `INSERT INTO corrections (position, entry, server, reason, actor) VALUES ($1, $2, $3, $4, $5)`
+	insertGapSQL        = `INSERT INTO gaps (position, server, at, reason, text) VALUES ($1, $2, $3, $4, $5)`
+	revokedBySQL        = `SELECT position FROM corrections WHERE entry = $1`
+	insertCorrectionSQL = `INSERT INTO corrections (position, entry, server, reason, actor, checksum) VALUES ($1, $2, $3, $4, $5, $6)`
+)
+
+// endOfLedger is a cutoff behind every entry, endOfTime an instant behind every reading.
+const (
+	endOfLedger usage.Position = 1 << 62
+	endOfTime   int64          = 1 << 62
 )
 
 // AppendSnapshot appends a normalized snapshot of a server; duplicates and conflicts by C44.
 func (s *Store) AppendSnapshot(ctx context.Context, server usage.ServerID, snapshot *usage.Snapshot, now time.Time) (receipt ledger.Receipt, err error) {
-	list, err := s.prepareList(ctx, snapshot)
-	if err != nil {
-		return ledger.Receipt{}, err
-	}
-	head := snapshot.CanonicalHead()
+	prepared := series.Prepare(snapshot)
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		earlier, found, err := snapshotTaken(ctx, tx, server, snapshot.TakenAt)
-		switch {
-		case err != nil:
-			return err
-		case found && bytes.Equal(earlier.head, head) && bytes.Equal(earlier.list, list.digest):
-			receipt = earlier.Receipt
-			receipt.Duplicate = true
-			return nil
-		case found:
-			return fault.New(fault.Conflict, "server %d already has a reading taken at %s with other content (entry %d)",
-				server, snapshot.TakenAt.Format(time.RFC3339Nano), earlier.Position)
-		}
-		receipt, err = insertSnapshot(ctx, tx, server, snapshot, list, head, now)
+		receipt, err = appendSnapshot(ctx, tx, server, prepared, now)
 		return err
 	})
 	if err != nil {
@@ -57,41 +41,92 @@ func (s *Store) AppendSnapshot(ctx context.Context, server usage.ServerID, snaps
 	return receipt, nil
 }
 
-type takenSnapshot struct {
-	ledger.Receipt
-	head, list []byte
-}
-
-// snapshotTaken finds the snapshot in force that was taken at the instant.
-func snapshotTaken(ctx context.Context, tx *sql.Tx, server usage.ServerID, at time.Time) (takenSnapshot, bool, error) {
-	if err := needServer(ctx, tx, server); err != nil {
-		return takenSnapshot{}, false, err
+func appendSnapshot(ctx context.Context, tx *sql.Tx, server usage.ServerID, p *series.Prepared, now time.Time) (ledger.Receipt, error) {
+	tip, found, err := readTip(ctx, tx, server)
+	if err == nil && !found {
+		err = needServer(ctx, tx, server)
 	}
-	return first(ctx, tx, func(row scanner) (t takenSnapshot, err error) {
-		var recorded int64
-		err = row.Scan(&t.Position, &recorded, &t.head, &t.list)
-		t.RecordedAt = fromMicros(recorded)
-		return t, err
-	}, snapshotTakenSQL, int64(server), micros(at))
-}
-
-func insertSnapshot(ctx context.Context, tx *sql.Tx, server usage.ServerID, snapshot *usage.Snapshot, list storedList, head []byte, now time.Time) (ledger.Receipt, error) {
-	receipt, err := appendEntry(ctx, tx, kindSnapshot, now)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	if tip.MayHold(p) {
+		earlier, err := sameTaken(ctx, tx, server, tip, p)
+		if err != nil || earlier.Duplicate {
+			return earlier, err
+		}
+	}
+	receipt, err := appendEntry(ctx, tx, series.KindSnapshot, server, now)
 	if err != nil {
 		return receipt, err
 	}
-	if err := insertList(ctx, tx, list); err != nil {
+	return receipt, putReading(ctx, tx, server, tip, receipt.Position, p)
+}
+
+// sameTaken looks for a reading in force of the same instant: with the same content it is the entry, else a Conflict.
+func sameTaken(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip, p *series.Prepared) (ledger.Receipt, error) {
+	h := series.Open(tip, &source{ctx, tx, server})
+	positions, err := h.Taken(p)
+	if err != nil || len(positions) == 0 {
+		return ledger.Receipt{}, err
+	}
+	revoked, err := revokedOf(ctx, tx, server, endOfLedger)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	for _, position := range positions {
+		if revoked[position] {
+			continue
+		}
+		same, err := h.Same(position, p)
+		switch {
+		case err != nil:
+			return ledger.Receipt{}, err
+		case !same:
+			return ledger.Receipt{}, fault.New(fault.Conflict, "server %d already has a reading taken at %s with other content (entry %d)",
+				server, p.TakenAt().Format(time.RFC3339Nano), position)
+		}
+		receipt, err := receiptOf(ctx, tx, position)
+		receipt.Duplicate = true
 		return receipt, err
 	}
-	installation := snapshot.Server.InstallationID
-	if _, err := tx.ExecContext(ctx, insertSnapshotSQL, int64(receipt.Position), int64(server), micros(snapshot.TakenAt), installation,
-		fromBool(snapshot.ListsNew), fromBool(len(snapshot.Counters) > 0), list.digest, head); err != nil {
-		return receipt, err
+	return ledger.Receipt{}, nil
+}
+
+// putReading writes a reading into its server's history.
+func putReading(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip, position usage.Position, p *series.Prepared) error {
+	out, err := tip.Append(position, p, func() (*series.History, error) {
+		return series.Open(tip, &source{ctx, tx, server}), nil
+	})
+	if err != nil {
+		return err
 	}
-	if _, err := tx.ExecContext(ctx, insertInstallationSQL, installation, int64(server), int64(receipt.Position)); err != nil {
-		return receipt, err
+	if err := putChunks(ctx, tx, server, out.Chunks); err != nil {
+		return err
 	}
-	return receipt, bump(ctx, tx)
+	if out.NewInstallation {
+		if _, err := tx.ExecContext(ctx, insertInstallationSQL, p.Installation(), int64(server), int64(position)); err != nil {
+			return err
+		}
+	}
+	if out.Resummarize {
+		return resummarize(ctx, tx, server, tip)
+	}
+	return putTip(ctx, tx, server, tip)
+}
+
+// resummarize works out anew which reading is a server's latest, after one that came late or was revoked.
+func resummarize(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip) error {
+	revoked, err := revokedOf(ctx, tx, server, endOfLedger)
+	if err != nil {
+		return err
+	}
+	err = tip.Summarize(series.Part{
+		History: series.Open(tip, &source{ctx, tx, server}), Until: endOfTime, Before: endOfLedger, Revoked: revoked,
+	})
+	if err != nil {
+		return err
+	}
+	return putTip(ctx, tx, server, tip)
 }
 
 func needServer(ctx context.Context, tx *sql.Tx, server usage.ServerID) error {
@@ -105,42 +140,45 @@ func needServer(ctx context.Context, tx *sql.Tx, server usage.ServerID) error {
 // AppendGap appends a gap; the same server, instant and reason is a duplicate.
 func (s *Store) AppendGap(ctx context.Context, server usage.ServerID, g usage.Gap, now time.Time) (receipt ledger.Receipt, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		if err := needServer(ctx, tx, server); err != nil {
-			return err
-		}
-		earlier, found, err := first(ctx, tx, scanReceipt, gapTakenSQL, int64(server), micros(g.At), string(g.Reason))
-		if err != nil || found {
-			receipt, receipt.Duplicate = earlier, found
-			return err
-		}
-		if receipt, err = appendEntry(ctx, tx, kindGap, now); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, insertGapSQL, int64(receipt.Position), int64(server), micros(g.At), string(g.Reason), g.Text); err != nil {
-			return err
-		}
-		return bump(ctx, tx)
+		receipt, err = appendGap(ctx, tx, server, g, now)
+		return err
 	})
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
 	return receipt, nil
+}
+
+func appendGap(ctx context.Context, tx *sql.Tx, server usage.ServerID, g usage.Gap, now time.Time) (ledger.Receipt, error) {
+	if err := needServer(ctx, tx, server); err != nil {
+		return ledger.Receipt{}, err
+	}
+	position, found, err := first(ctx, tx, scanInt, gapTakenSQL, int64(server), micros(g.At), string(g.Reason))
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	if found {
+		receipt, err := receiptOf(ctx, tx, usage.Position(position))
+		receipt.Duplicate = true
+		return receipt, err
+	}
+	receipt, err := appendEntry(ctx, tx, series.KindGap, server, now)
+	if err != nil {
+		return receipt, err
+	}
+	return receipt, insertGap(ctx, tx, receipt.Position, server, g)
+}
+
+func insertGap(ctx context.Context, tx *sql.Tx, position usage.Position, server usage.ServerID, g usage.Gap) error {
+	_, err := tx.ExecContext(ctx, insertGapSQL, int64(position), int64(server), micros(g.At), string(g.Reason), g.Text)
+	return err
 }
 
 // AppendCorrection revokes a snapshot or gap from its own recordedAt on (C44).
 func (s *Store) AppendCorrection(ctx context.Context, c ledger.Correction, now time.Time) (receipt ledger.Receipt, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		server, err := revocable(ctx, tx, c.Entry)
-		if err != nil {
-			return err
-		}
-		if receipt, err = appendEntry(ctx, tx, kindCorrection, now); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, insertCorrectionSQL, int64(receipt.Position), int64(c.Entry), server, c.Reason, c.Actor); err != nil {
-			return err
-		}
-		return bump(ctx, tx)
+		receipt, err = appendCorrection(ctx, tx, c, now)
+		return err
 	})
 	if err != nil {
 		return ledger.Receipt{}, err
@@ -148,25 +186,67 @@ func (s *Store) AppendCorrection(ctx context.Context, c ledger.Correction, now t
 	return receipt, nil
 }
 
-// revocable gives the server of an entry that a correction may name.
-func revocable(ctx context.Context, tx *sql.Tx, entry usage.Position) (server int64, err error) {
-	type row struct {
-		kind       string
-		server, by int64
+func appendCorrection(ctx context.Context, tx *sql.Tx, c ledger.Correction, now time.Time) (ledger.Receipt, error) {
+	e, err := revocable(ctx, tx, c.Entry)
+	if err != nil {
+		return ledger.Receipt{}, err
 	}
-	e, found, err := first(ctx, tx, func(s scanner) (r row, err error) {
-		err = s.Scan(&r.kind, &r.server, &r.by)
-		return r, err
-	}, entryKindSQL, int64(entry))
+	receipt, err := appendEntry(ctx, tx, series.KindCorrection, 0, now)
+	if err != nil {
+		return receipt, err
+	}
+	row := correction{Correction: c, position: receipt.Position, server: e.Server}
+	if err := insertCorrection(ctx, tx, &row); err != nil || e.Kind != series.KindSnapshot {
+		return receipt, err
+	}
+	tip, _, err := readTip(ctx, tx, e.Server)
+	if err != nil {
+		return receipt, err
+	}
+	return receipt, resummarize(ctx, tx, e.Server, tip)
+}
+
+// correction is a row of corrections.
+type correction struct {
+	ledger.Correction
+	position usage.Position
+	server   usage.ServerID // of the revoked entry
+}
+
+func (c *correction) sum() int64 {
+	return checksum(number(int64(c.position)), number(int64(c.Entry)), number(int64(c.server)), c.Reason, c.Actor)
+}
+
+func insertCorrection(ctx context.Context, tx *sql.Tx, c *correction) error {
+	_, err := tx.ExecContext(ctx, insertCorrectionSQL, int64(c.position), int64(c.Entry), int64(c.server), c.Reason, c.Actor, c.sum())
+	return err
+}
+
+func scanCorrection(row scanner) (c correction, err error) {
+	var sum int64
+	if err := row.Scan(&c.position, &c.Entry, &c.server, &c.Reason, &c.Actor, &sum); err != nil {
+		return c, err
+	}
+	if c.sum() != sum {
+		return c, errChecksum("correction", c.position)
+	}
+	return c, nil
+}
+
+// revocable gives the entry that a correction names, if it may be revoked.
+func revocable(ctx context.Context, tx *sql.Tx, entry usage.Position) (series.Entry, error) {
+	e, found, err := entryAt(ctx, tx, entry)
 	switch {
 	case err != nil:
-		return 0, err
+		return e, err
 	case !found:
-		return 0, fault.New(fault.NotFound, "there is no entry %d", entry)
-	case e.kind != kindSnapshot && e.kind != kindGap:
-		return 0, fault.New(fault.Invalid, "entry %d is a %s: only a snapshot or a gap can be revoked", entry, e.kind)
-	case e.by != 0:
-		return 0, fault.New(fault.Conflict, "entry %d is already revoked by entry %d", entry, e.by)
+		return e, fault.New(fault.NotFound, "there is no entry %d", entry)
+	case e.Kind != series.KindSnapshot && e.Kind != series.KindGap:
+		return e, fault.New(fault.Invalid, "entry %d is a %s: only a snapshot or a gap can be revoked", entry, e.Kind)
 	}
-	return e.server, nil
+	by, revoked, err := first(ctx, tx, scanInt, revokedBySQL, int64(entry))
+	if err == nil && revoked {
+		err = fault.New(fault.Conflict, "entry %d is already revoked by entry %d", entry, by)
+	}
+	return e, err
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	factsAfterSQL = `SELECT position, subject, attribute, value, valid_from FROM facts
+	factsAfterSQL = `SELECT position, subject, attribute, value, valid_from, checksum FROM facts
 WHERE position > $1 AND position <= $2 ORDER BY position`
 	correctionsAfterSQL = `SELECT server, position FROM corrections WHERE position > $1 AND position <= $2 ORDER BY position`
 	installationsSQL    = `SELECT installation_id, server FROM installations WHERE position > $1 AND position <= $2 ORDER BY position`
@@ -264,4 +264,11 @@ func (v view) tenant(server usage.ServerID, name string) usage.CompanyID {
 		return usage.Unassigned
 	}
 	return company
+}
+
+// everCorrected reports whether any entry of a server was ever revoked.
+func (p *projection) everCorrected(id usage.ServerID) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.corrected[id] != 0
 }

@@ -13,8 +13,7 @@ import (
 
 const (
 	serverColumns = `SELECT v.id, v.name, v.product, v.created_at, v.removed_at, v.installation_id,
- (SELECT s.installation_id FROM snapshots s WHERE s.server = v.id
-  AND NOT EXISTS (SELECT 1 FROM corrections c WHERE c.entry = s.position) ORDER BY s.taken_at DESC LIMIT 1),
+ (SELECT t.installation_id FROM tips t WHERE t.server = v.id AND t.installation_id <> ''),
  v.url, v.username, v.sealed, v.tls_ca, v.tls_fingerprint, v.tls_insecure, v.revision FROM servers v`
 	serverSQL       = serverColumns + ` WHERE v.id = $1`
 	serversSQL      = serverColumns + ` WHERE v.removed_at IS NULL ORDER BY v.id`

@@ -27,7 +27,6 @@ type Store struct {
 	now            func() time.Time
 
 	projection projection
-	tips       tips
 	zones      sync.Map // name -> *time.Location
 
 	open   sync.RWMutex // held for reading by every step: Close waits for them

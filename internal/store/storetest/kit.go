@@ -216,9 +216,12 @@ func appendAll(t testing.TB, s store.Store, server usage.ServerID, snapshots ...
 // everything is a cutoff behind every entry.
 const everything = usage.Position(1 << 60)
 
+// factsAt leaves out until when the facts are the same: that has tests of its own.
 func factsAt(t testing.TB, s store.Store, c usage.CompanyID, at time.Time, before usage.Position) metering.Facts {
 	t.Helper()
-	return must1(s.Facts(t.Context(), c, usage.ProductVBR, at, before))(t)
+	f := must1(s.Facts(t.Context(), c, usage.ProductVBR, at, before))(t)
+	f.Next = time.Time{}
+	return f
 }
 
 // listed gives the ids of the workloads that the facts attribute to the company, by server.

@@ -164,13 +164,12 @@ var ledgerTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, usage.Position(1), must1(s.PositionAt(t.Context(), time.Time{}))(t))
 	},
 	"the next instant": func(t *testing.T, s store.Store) {
-		wantEqual(t, time.Time{}, must1(s.NextInstant(t.Context(), time.Time{}))(t))
 		server := oneServer(t, s)
 		next := func(after, want time.Time) {
 			t.Helper()
-			wantEqual(t, want, must1(s.NextInstant(t.Context(), after))(t))
+			wantEqual(t, want, must1(s.Facts(t.Context(), 2, usage.ProductVBR, after, everything))(t).Next)
 		}
-		next(time.Time{}, time.Time{}) // a first value is valid from the beginning of time
+		next(day(1, 0), time.Time{}) // a first value is valid from the beginning of time
 		must(t, s.RecordFacts(t.Context(), []usage.Fact{serverFact(server, usage.AttrCompany, "2", day(5, 0))}, Now()))
 		p := appendAll(t, s, server, snapshotOf(day(3, 0), "i"))
 		next(day(2, 0), day(3, 0))

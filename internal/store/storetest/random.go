@@ -166,9 +166,27 @@ func (m *random) ask() {
 	product := draw(m, "product", usage.ProductVBR, usage.ProductVBR, usage.ProductConsole)
 	got, err := m.s.Facts(m.t.Context(), company, product, at, before)
 	m.check(err)
+	m.sameUntil(got.Next, company, product, at, before)
+	got.Next = time.Time{}
 	want := m.history.facts(company, product, at, before)
 	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
 		m.r.Fatalf("company %d, %s, at %v before %d: want (-), got (+)\n%s", company, product, at, before, d)
+	}
+}
+
+// sameUntil holds the engine to its word that nothing begins to count before an instant.
+func (m *random) sameUntil(next time.Time, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) {
+	if !next.IsZero() && !next.After(at) {
+		m.r.Fatalf("the next instant after %v is %v", at, next)
+	}
+	later := at.Add(time.Duration(rapid.Int64Range(0, int64(9*24*time.Hour)).Draw(m.r, "later")))
+	if !next.IsZero() && !later.Before(next) {
+		later = next.Add(-time.Microsecond)
+	}
+	now, then := m.history.facts(company, product, at, before), m.history.facts(company, product, later, before)
+	then.At = now.At
+	if d := cmp.Diff(now, then, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
+		m.r.Fatalf("company %d, %s, before %d: from %v to %v nothing should change, said to be next at %v:\n%s", company, product, before, at, later, next, d)
 	}
 }
 

@@ -1,0 +1,93 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/store/series"
+)
+
+const (
+	tipSQL    = `SELECT body FROM tips WHERE server = $1`
+	putTipSQL = `INSERT INTO tips (server, installation_id, body) VALUES ($1, $2, $3)
+ON CONFLICT (server) DO UPDATE SET installation_id = excluded.installation_id, body = excluded.body`
+	chunksSQL = `SELECT stream, first_reading, base_reading, body FROM chunks
+WHERE server = $1 AND stream = $2 AND first_reading <= $3 ORDER BY first_reading`
+	basedSQL = `SELECT stream, first_reading, base_reading, body FROM chunks
+WHERE server = $1 AND stream = $2 AND first_reading <= $3 AND first_reading >= COALESCE((SELECT c.base_reading FROM chunks c
+ WHERE c.server = $1 AND c.stream = $2 AND c.first_reading <= $3 ORDER BY c.first_reading DESC LIMIT 1), 0) ORDER BY first_reading`
+	putChunkSQL = `INSERT INTO chunks (server, stream, first_reading, base_reading, body) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (server, stream, first_reading) DO UPDATE SET base_reading = excluded.base_reading, body = excluded.body`
+	revokedSQL = `SELECT position, entry, server, reason, actor, checksum FROM corrections
+WHERE server = $1 AND position < $2 ORDER BY position`
+)
+
+// source reads one server's history within a transaction.
+type source struct {
+	ctx    context.Context //nolint:containedctx // it lives as long as one call
+	tx     *sql.Tx
+	server usage.ServerID
+}
+
+func (s *source) Chunks(stream series.Stream, to int) ([]series.Chunk, error) {
+	return collect(s.ctx, s.tx, scanChunk, chunksSQL, int64(s.server), int64(stream), int64(to))
+}
+
+func (s *source) Based(to int) ([]series.Chunk, error) {
+	return collect(s.ctx, s.tx, scanChunk, basedSQL, int64(s.server), int64(series.Columns), int64(to))
+}
+
+func scanChunk(row scanner) (c series.Chunk, err error) {
+	err = row.Scan(&c.Stream, &c.First, &c.Base, &c.Body)
+	return c, err
+}
+
+// readTip gives the end of a server's history; found is false where it has none yet.
+func readTip(ctx context.Context, tx *sql.Tx, server usage.ServerID) (tip *series.Tip, found bool, err error) {
+	body, found, err := first(ctx, tx, scanOne[[]byte], tipSQL, int64(server))
+	switch {
+	case err != nil:
+		return nil, false, err
+	case !found:
+		return series.NewTip(), false, nil
+	}
+	tip, err = series.ParseTip(body)
+	return tip, true, err
+}
+
+// openHistory gives a server's history, to be read while the transaction lasts.
+func openHistory(ctx context.Context, tx *sql.Tx, server usage.ServerID) (*series.Tip, *series.History, error) {
+	tip, _, err := readTip(ctx, tx, server)
+	if err != nil {
+		return nil, nil, err
+	}
+	return tip, series.Open(tip, &source{ctx, tx, server}), nil
+}
+
+func putTip(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip) error {
+	_, err := tx.ExecContext(ctx, putTipSQL, int64(server), tip.Summary.Installation, tip.Marshal())
+	return err
+}
+
+func putChunks(ctx context.Context, tx *sql.Tx, server usage.ServerID, chunks []series.Chunk) error {
+	for _, c := range chunks {
+		if _, err := tx.ExecContext(ctx, putChunkSQL, int64(server), int64(c.Stream), int64(c.First), int64(c.Base), c.Body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// revokedOf gives the entries of a server that were revoked before a cutoff.
+func revokedOf(ctx context.Context, tx *sql.Tx, server usage.ServerID, before usage.Position) (map[usage.Position]bool, error) {
+	corrections, err := collect(ctx, tx, scanCorrection, revokedSQL, int64(server), int64(before))
+	if err != nil || len(corrections) == 0 {
+		return nil, err
+	}
+	revoked := make(map[usage.Position]bool, len(corrections))
+	for i := range corrections {
+		revoked[corrections[i].Entry] = true
+	}
+	return revoked, nil
+}

@@ -1,0 +1,162 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/store/series"
+)
+
+const (
+	allLogSQL         = `SELECT first_position, body FROM log ORDER BY first_position`
+	allTipsSQL        = `SELECT server FROM tips ORDER BY server`
+	allGapsSQL        = `SELECT position, server FROM gaps ORDER BY position`
+	allCorrectionsSQL = `SELECT position, entry, server, reason, actor, checksum FROM corrections ORDER BY position`
+	allFactsSQL       = `SELECT position, subject, attribute, value, valid_from, checksum FROM facts ORDER BY position`
+)
+
+// Verify reads every stored entry in one consistent state and reports what is not as it was written. An error means
+// that reading itself failed.
+func (s *Store) Verify(ctx context.Context, report func(problem string)) error {
+	return s.read(ctx, func(tx *sql.Tx) error {
+		v := verifier{ctx: ctx, tx: tx, say: func(format string, args ...any) { report(fmt.Sprintf(format, args...)) }}
+		for _, check := range []func() error{v.log, v.histories, v.gaps, v.corrections, v.facts, v.lost} {
+			if err := check(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// verifier holds the log against the tables.
+type verifier struct {
+	ctx context.Context //nolint:containedctx // it lives as long as one call
+	tx  *sql.Tx
+	say func(format string, args ...any)
+
+	entries []line // by position, from 1
+}
+
+// line is an entry of the log, and whether what it says was found.
+type line struct {
+	server usage.ServerID
+	kind   series.Kind
+	found  bool
+}
+
+// damaged reports a fault of the data and lets the check go on; any other error ends it.
+func (v *verifier) damaged(err error, where string) error {
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == fault.Internal {
+		v.say("%s: %s", where, f.Message)
+		return nil
+	}
+	return err
+}
+
+// log: positions are dense, recordedAt strictly increases (C42), and the last one is the head's.
+func (v *verifier) log() error {
+	h, err := readLogHead(v.ctx, v.tx)
+	if err != nil {
+		return v.damaged(err, "the end of the log")
+	}
+	logs, err := collect(v.ctx, v.tx, scanLog, allLogSQL)
+	if err != nil {
+		return v.damaged(err, "the log")
+	}
+	var last series.Entry
+	for _, log := range append(logs, h.log) {
+		entries, err := log.Entries()
+		if err != nil {
+			return v.damaged(err, "the log")
+		}
+		for _, e := range entries {
+			if e.Position != last.Position+1 {
+				v.say("the log goes from entry %d to entry %d", last.Position, e.Position)
+			}
+			if last.Position > 0 && e.Recorded <= last.Recorded {
+				v.say("entry %d was not recorded after the entry before it", e.Position)
+			}
+			last = e
+			v.entries = append(v.entries, line{server: e.Server, kind: e.Kind})
+		}
+	}
+	if last.Position != h.position || last.Recorded != h.recorded && h.position > 0 {
+		v.say("the log ends with entry %d, and the head says %d", last.Position, h.position)
+	}
+	return nil
+}
+
+// take notes that an entry was found where its kind lies.
+func (v *verifier) take(position usage.Position, kind series.Kind, server usage.ServerID) {
+	if position < 1 || int(position) > len(v.entries) {
+		v.say("there is a %s as entry %d, which the log does not know", kind, position)
+		return
+	}
+	l := &v.entries[position-1]
+	if l.kind != kind || l.server != server || l.found {
+		v.say("entry %d is a %s of server %d in the log, and a %s of server %d is there", position, l.kind, l.server, kind, server)
+	}
+	l.found = true
+}
+
+// histories: every reading of every server can be read whole.
+func (v *verifier) histories() error {
+	servers, err := collect(v.ctx, v.tx, scanInt, allTipsSQL)
+	if err != nil {
+		return err
+	}
+	for _, id := range servers {
+		server := usage.ServerID(id)
+		_, h, err := openHistory(v.ctx, v.tx, server)
+		if err == nil {
+			err = h.Snapshots(func(position usage.Position, _ *usage.Snapshot) error {
+				v.take(position, series.KindSnapshot, server)
+				return v.ctx.Err()
+			})
+		}
+		if err := v.damaged(err, "the readings of server "+server.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) gaps() error {
+	gaps, err := collect(v.ctx, v.tx, scanPair[usage.Position, usage.ServerID], allGapsSQL)
+	for _, g := range gaps {
+		v.take(g.a, series.KindGap, g.b)
+	}
+	return err
+}
+
+func (v *verifier) corrections() error {
+	corrections, err := collect(v.ctx, v.tx, scanCorrection, allCorrectionsSQL)
+	for i := range corrections {
+		v.take(corrections[i].position, series.KindCorrection, 0)
+	}
+	return v.damaged(err, "the corrections")
+}
+
+func (v *verifier) facts() error {
+	facts, err := collect(v.ctx, v.tx, scanFact, allFactsSQL)
+	for i := range facts {
+		v.take(facts[i].Position, series.KindFact, 0)
+	}
+	return v.damaged(err, "the dated facts")
+}
+
+// lost: what the log knows is there.
+func (v *verifier) lost() error {
+	for i := range v.entries {
+		if l := &v.entries[i]; !l.found {
+			v.say("entry %d, a %s, is not there", i+1, l.kind)
+		}
+	}
+	return nil
+}
