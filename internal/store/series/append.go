@@ -6,16 +6,17 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
-// The sizes, in bytes, at which the chunk at the end of a stream is full. They pack well into pages of 4 kB.
+// The sizes, in bytes, at which the chunk at the end of a stream is full. They pack well into pages of 4 kB: eight or
+// two to a page, or so many pages that the last one does not matter.
 const (
 	indexFull   = 466
-	changesFull = 2000
-	recordsFull = 900
+	changesFull = 1960
+	recordsFull = 6000
 )
 
 // wholeEvery is after how much of its own size a whole record is written again.
 const (
-	wholeEvery = 8
+	wholeEvery = 16
 	wholeLeast = 1024
 )
 

@@ -1,5 +1,7 @@
 package series
 
+import "slices"
+
 // change is a reading that changed something else than columns.
 type change struct {
 	reading int
@@ -25,6 +27,9 @@ type changes struct {
 	head     string // the last one
 	reading  int    // of the last change; -1: none
 }
+
+// roomPart is the part of what is known that is held free for versions that come.
+const roomPart = 2
 
 func newChanges() changes { return changes{reading: -1} }
 
@@ -102,6 +107,10 @@ func (s *changes) readList(r *reader, c *change) {
 	c.removed = r.gaps(nil, known)
 	c.added = r.gaps(nil, known)
 	c.fresh = r.size(r.rest())
+	if room := cap(s.versions) - known; room < c.fresh {
+		s.versions = slices.Grow(s.versions, c.fresh+(known+c.fresh)/roomPart)
+		c.added = slices.Grow(c.added, c.fresh)
+	}
 	for i := 0; i < c.fresh && !r.bad; i++ {
 		c.added = append(c.added, int32(len(s.versions))) //nolint:gosec // numbers of versions
 		s.versions = append(s.versions, r.getVersion(s.versions, &s.words))

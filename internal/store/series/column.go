@@ -30,7 +30,7 @@ const (
 	movedMask   = 3
 	withNones   = 1 << 2 // a bit for each that moved: it became none
 	wholeSecond = 1 << 3 // differences in seconds
-	packed      = 1 << 4 // differences of one width
+	packed      = 1 << 4 // differences of one width, and the rest of those that are wider
 )
 
 // table holds the columns of all versions, as they are at some reading.
@@ -130,26 +130,22 @@ func movedHow(moved []int32, all int) (how byte, written []byte) {
 	return movedSome, some.b
 }
 
-// putDifferences writes numbers around their middle one by one, or all in the width of the largest: what is shorter.
+// putDifferences writes numbers around their middle one by one, or in one width and what does not fit into it apart:
+// what is shorter.
 func putDifferences(d []int64) (written []byte, isPacked bool) {
-	var single, wide writer
 	if len(d) == 0 {
 		return nil, false
 	}
 	sorted := slices.Clone(d)
 	slices.Sort(sorted)
+	var single writer
 	middle := sorted[len(sorted)/2]
 	single.int(middle)
 	for _, n := range d {
 		single.int(n - middle)
 	}
-	least := sorted[0]
-	width := bits.Len64(uint64(sorted[len(sorted)-1] - least)) //nolint:gosec // not negative
-	if width > widthMax {
-		return single.b, false
-	}
-	wide.int(least)
-	wide.byte(byte(width)) //nolint:gosec // at most widthMax
+	least, width := bestWidth(sorted)
+	var wide writer
 	wide.pack(d, least, width)
 	if len(wide.b) < len(single.b) {
 		return wide.b, true
@@ -160,11 +156,47 @@ func putDifferences(d []int64) (written []byte, isPacked bool) {
 // widthMax is the widest number that pack can take.
 const widthMax = 56
 
+// bestWidth chooses where packed numbers begin and how wide they are: a machine that missed a day must not widen the
+// differences of all others.
+func bestWidth(sorted []int64) (least int64, width int) {
+	n := len(sorted)
+	lowest := -1
+	for _, from := range []int{0, n / 50, n / 10} { //nolint:mnd // few, some or many lie below
+		var need [65]int // how many numbers need a width; 64: they lie below
+		for i, v := range sorted {
+			if i < from && v < sorted[from] {
+				need[64]++
+			} else {
+				need[bits.Len64(uint64(v-sorted[from]))]++ //nolint:gosec // not negative
+			}
+		}
+		beyond := n
+		for w := range widthMax + 1 {
+			beyond -= need[w]
+			if cost := n*w/8 + beyond*apartSize; lowest < 0 || cost < lowest {
+				lowest, least, width = cost, sorted[from], w
+			}
+		}
+	}
+	return least, width
+}
+
+// apartSize is about how many bytes a number that is too wide takes beside its low bits.
+const apartSize = 4
+
+// pack writes the low bits of all numbers, and the high bits of those that have any.
 func (w *writer) pack(d []int64, least int64, width int) {
+	w.int(least)
+	w.byte(byte(width)) //nolint:gosec // at most widthMax
 	var held uint64
 	filled := 0
-	for _, n := range d {
-		held |= uint64(n-least) << filled //nolint:gosec // not negative
+	mask := int64(1)<<width - 1
+	var apart []int32
+	for i, n := range d {
+		if (n-least)>>width != 0 {
+			apart = append(apart, int32(i)) //nolint:gosec // an index of the list
+		}
+		held |= uint64((n-least)&mask) << filled //nolint:gosec // masked
 		for filled += width; filled >= 8; filled -= 8 {
 			w.byte(byte(held)) //nolint:gosec // the lowest eight bits
 			held >>= 8
@@ -172,6 +204,10 @@ func (w *writer) pack(d []int64, least int64, width int) {
 	}
 	if filled > 0 {
 		w.byte(byte(held)) //nolint:gosec // the lowest eight bits
+	}
+	w.gaps(apart)
+	for _, i := range apart {
+		w.int((d[i] - least) >> width)
 	}
 }
 
@@ -323,7 +359,12 @@ func (r *reader) differences(isPacked bool, n int, into []int64) []int64 {
 		r.bad = true
 		return into
 	}
-	return r.unpack(into, n, middle, width)
+	begin := len(into)
+	into = r.unpack(into, n, middle, width)
+	for _, i := range r.gaps(nil, n) {
+		into[begin+int(i)] += r.int() << width
+	}
+	return into
 }
 
 func (r *reader) unpack(into []int64, n int, least int64, width int) []int64 {

@@ -117,3 +117,37 @@ func BenchmarkFactsPast(b *testing.B) {
 		benchFacts(b, s, now.Add(-time.Hour), 1<<60)
 	}
 }
+
+// yearsStore has two servers of 500 workloads, read daily for two years, of which 2 % are replaced each month; all
+// dates of last protection move each day.
+func yearsStore(b *testing.B) (s *Store, now time.Time) {
+	b.Helper()
+	s = benchStore(b)
+	for day := range 730 {
+		now = killStart.AddDate(0, 0, day)
+		for server := range 2 {
+			snapshot := benchSnapshot(500, 0)
+			snapshot.Server.InstallationID = fmt.Sprint("server ", server)
+			for i := range snapshot.Workloads {
+				w := &snapshot.Workloads[i]
+				if gone := day / 3; i < gone { // ten a month
+					w.ID = fmt.Sprintf("4225a1b2-0000-4000-8001-%012d", i)
+				}
+				last := now.Add(-time.Duration(i*13+day*i%700) * time.Second)
+				w.LastProtectedAt = &last
+			}
+			benchAppend(b, s, usage.ServerID(server+1), snapshot, now)
+		}
+	}
+	return s, now
+}
+
+// BenchmarkFactsYears asks for random instants of two years.
+func BenchmarkFactsYears(b *testing.B) {
+	s, now := yearsStore(b)
+	n := 0
+	for b.Loop() {
+		n++
+		benchFacts(b, s, now.Add(-time.Duration(n*7919%700)*24*time.Hour), 1<<60)
+	}
+}
