@@ -46,6 +46,13 @@ func Prepare(s *usage.Snapshot) *Prepared {
 // TakenAt is the snapshot's takenAt.
 func (p *Prepared) TakenAt() time.Time { return time.UnixMicro(p.taken).UTC() }
 
+// At is the same reading taken at another instant.
+func (p *Prepared) At(taken time.Time) *Prepared {
+	other := *p
+	other.taken = taken.UnixMicro()
+	return &other
+}
+
 // Installation is the id that the server said.
 func (p *Prepared) Installation() string { return p.installation }
 

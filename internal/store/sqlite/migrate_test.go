@@ -118,9 +118,7 @@ func dumpOf(t *testing.T, db *sql.DB) []byte {
 	out := bytes.NewBufferString("BEGIN;\n")
 	for _, table := range column(t, db, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY rowid`) {
 		fmt.Fprintf(out, "%s;\n", column(t, db, `SELECT sql FROM sqlite_schema WHERE name = $1`, table)[0])
-		names := column(t, db, `SELECT name FROM pragma_table_info($1) ORDER BY cid`, table)
-		quoted := `quote("` + strings.Join(names, `") || ',' || quote("`) + `")`
-		for _, row := range column(t, db, fmt.Sprintf(`SELECT %s FROM %q ORDER BY rowid`, quoted, table)) {
+		for _, row := range rowsOf(t, db, table, "rowid") {
 			fmt.Fprintf(out, "INSERT INTO %s VALUES (%s);\n", table, row)
 		}
 	}
@@ -129,6 +127,17 @@ func dumpOf(t *testing.T, db *sql.DB) []byte {
 	}
 	out.WriteString("COMMIT;\n")
 	return out.Bytes()
+}
+
+// rowsOf gives a table's rows as SQL text, in an order.
+func rowsOf(t *testing.T, db *sql.DB, table string, order ...string) []string {
+	t.Helper()
+	names := column(t, db, `SELECT name FROM pragma_table_info($1) ORDER BY cid`, table)
+	if len(order) == 0 {
+		order = column(t, db, `SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk`, table)
+	}
+	quoted := `quote("` + strings.Join(names, `") || ',' || quote("`) + `")`
+	return column(t, db, fmt.Sprintf(`SELECT %s FROM %q ORDER BY %s`, quoted, table, strings.Join(order, ", ")))
 }
 
 func column(t *testing.T, db *sql.DB, query string, args ...any) (values []string) {
