@@ -49,13 +49,9 @@ func readLogHead(ctx context.Context, tx *sql.Tx) (logHead, error) {
 		return h, err
 	}, logHeadSQL)
 	if err == nil && !found {
-		return h, errNoHead()
+		return h, errHeadless()
 	}
 	return h, err
-}
-
-func errNoHead() error {
-	return fault.New(fault.Internal, "the database lacks its head: it is damaged; restore it from a backup")
 }
 
 // appendEntry gives the next position and recordedAt: now, or later where the clock went back. The writing
@@ -246,7 +242,7 @@ func readHead(ctx context.Context, tx *sql.Tx) (h head, err error) {
 		return h, err
 	}, headSQL)
 	if err == nil && !found {
-		return h, errNoHead()
+		return h, errHeadless()
 	}
 	return h, err
 }
