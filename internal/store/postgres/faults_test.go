@@ -47,9 +47,9 @@ func TestFaultsByCode(t *testing.T) {
 	storetest.OneServer(t, s)
 	for statement, want := range map[string]fault.Code{
 		`INSERT INTO companies SELECT 9, uid, name, name_key, enabled, created_at, removed_at FROM companies WHERE id = 2`: fault.Conflict,
-		`INSERT INTO entries SELECT position, recorded_at + 1000000, kind FROM entries LIMIT 1`:                            fault.Conflict,
+		`INSERT INTO facts SELECT position, subject, attribute, value, valid_from, checksum FROM facts LIMIT 1`:            fault.Conflict,
 		`INSERT INTO gaps (position, server, at, reason, text) VALUES (1, 99, 0, '', '')`:                                  fault.Conflict,
-		`INSERT INTO entries (position, recorded_at, kind) VALUES (99, 99, 'other')`:                                       fault.Internal,
+		`UPDATE companies SET enabled = 7`:             fault.Internal,
 		`SELECT 'x'::bigint`:                           fault.Internal,
 		`SELECT nonsense`:                              fault.Internal,
 		`SELECT chr(0)`:                                fault.Invalid,
@@ -57,7 +57,7 @@ func TestFaultsByCode(t *testing.T) {
 		`SET ROLE nobody_of_this_name`:                 fault.Internal,
 		`SELECT pg_cancel_backend(pg_backend_pid())`:   fault.Unavailable,
 		`BEGIN READ ONLY; UPDATE meta SET version = 0`: fault.Unavailable,
-		`INSERT INTO facts SELECT 98, string_agg(md5(i::text), ''), '', '', 0 FROM generate_series(1, 1000) i`: fault.Invalid,
+		`INSERT INTO facts SELECT 98, string_agg(md5(i::text), ''), '', '', 0, 0 FROM generate_series(1, 1000) i`: fault.Invalid,
 	} {
 		err := execute(t, s, statement)
 		if err == nil || !fault.Is(toFault(err), want) {

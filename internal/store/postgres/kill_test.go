@@ -62,13 +62,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // checkWhole looks for anything half there; that what is referred to exists is the database's own affair.
 func checkWhole(t *testing.T, s *Store) {
 	t.Helper()
-	for query, want := range map[string]int{
-		`SELECT MAX(position) - COUNT(*) FROM entries`: 0, // dense
-		`SELECT COUNT(*) FROM entries e JOIN entries f ON f.position = e.position + 1 WHERE f.recorded_at <= e.recorded_at`: 0,
-	} {
-		var got int
-		if err := s.reader.QueryRowContext(t.Context(), query).Scan(&got); err != nil || got != want {
-			t.Errorf("%s: %d (%v), want %d", query, got, err, want)
-		}
+	if err := s.Verify(t.Context(), func(problem string) { t.Error(problem) }); err != nil {
+		t.Error(err)
 	}
 }

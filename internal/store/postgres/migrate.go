@@ -9,10 +9,14 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/store/sqlstore"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
+
+// convertFirst is the number of the migration that is code: a gap among the files.
+const convertFirst = 3
 
 // migrate brings the schema to the newest version, each migration in its own transaction. Forward only.
 // Processes that are at it together get in order.
@@ -44,7 +48,9 @@ func provider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(goose.DialectPostgres, db, files, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	convert := goose.NewGoMigration(convertFirst, &goose.GoFunc{RunTx: sqlstore.ConvertFirst}, nil)
+	return goose.NewProvider(goose.DialectPostgres, db, files, goose.WithLogger(goose.NopLogger()),
+		goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(convert))
 }
 
 // upgrade asks again what is there: another process may have migrated, or another program moved in, before our turn.
@@ -75,7 +81,7 @@ func inTurn(ctx context.Context, db *sql.DB, do func() error) error {
 
 // What lies in the schema, but for what extensions brought: all of it, goose's table, and one that only we have.
 const (
-	schemaObjectsSQL = `SELECT COUNT(*), COUNT(*) FILTER (WHERE c.relname = $1), COUNT(*) FILTER (WHERE c.relname = 'entries')
+	schemaObjectsSQL = `SELECT COUNT(*), COUNT(*) FILTER (WHERE c.relname = $1), COUNT(*) FILTER (WHERE c.relname = 'installations')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
  AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
@@ -85,8 +91,8 @@ WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 // schemaVersion gives the version of the schema, 0 where there is none yet. It refuses a schema that some other
 // program fills: goose is used by many, so its table alone does not make a schema ours.
 func schemaVersion(ctx context.Context, db *sql.DB) (version int64, err error) {
-	var objects, versions, entries int
-	if err := db.QueryRowContext(ctx, schemaObjectsSQL, goose.DefaultTablename).Scan(&objects, &versions, &entries); err != nil {
+	var objects, versions, installations int
+	if err := db.QueryRowContext(ctx, schemaObjectsSQL, goose.DefaultTablename).Scan(&objects, &versions, &installations); err != nil {
 		return 0, err
 	}
 	if objects == 0 {
@@ -98,7 +104,7 @@ func schemaVersion(ctx context.Context, db *sql.DB) (version int64, err error) {
 		}
 	}
 	begun := versions > 0 && objects == 1 && version == 0 // a first migration that broke off leaves goose's empty table
-	if !begun && (versions == 0 || entries == 0) {
+	if !begun && (versions == 0 || installations == 0) {
 		return 0, fault.New(fault.Invalid, "its tables belong to another program: give this one a database, or a schema, of its own")
 	}
 	return version, nil

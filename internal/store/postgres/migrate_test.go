@@ -19,38 +19,91 @@ import (
 
 var update = flag.Bool("update", false, "write the fixture of the newest schema where there is none")
 
-// TestMigrateFromEveryOlderSchema opens a dump of each schema that there ever was, with data in it, and compares all
-// that the ports tell with a store that was filled today. A fixture is written once, by the program whose newest
-// schema it is, and never again.
+// TestMigrateFromEveryOlderSchema opens a dump of each schema that a program ever ended with, with data in it, and
+// compares all that the ports tell with a store that was filled today. A fixture is written once, by the program whose
+// newest schema it is, and never again. A schema between two of them is what an interrupted migration leaves: it is
+// made from the fixture before it.
 func TestMigrateFromEveryOlderSchema(t *testing.T) {
 	t.Parallel()
-	files, err := migrations.ReadDir("migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range files {
-		version := i + 1
+	newest := newestSchema(t)
+	for version := range newest {
+		version++
 		t.Run(fmt.Sprint("schema ", version), func(t *testing.T) {
 			t.Parallel()
 			fresh := openAt(t, pgtest.Database(t))
 			storetest.Seed(t, fresh)
-			fixture := filepath.Join("testdata", fmt.Sprintf("schema-%04d.sql", version))
-			dump, err := os.ReadFile(fixture)
-			if os.IsNotExist(err) && *update && version == len(files) {
-				dump = dumpOf(t, fresh.reader)
-				err = os.WriteFile(fixture, dump, 0o600)
-			}
-			if err != nil {
-				t.Fatalf("%v (the newest schema's fixture is written by: go test ./internal/store/postgres -run Migrate -update)", err)
+			if *update && version == newest {
+				writeFixture(t, fixture(version), fresh.reader)
 			}
 			old := pgtest.Database(t)
-			rawly(t, old, string(dump))
+			restoreTo(t, old, version, newest)
 			migrated := openAt(t, old)
 			storetest.SameWorld(t, fresh, migrated)
 			if want, got := schemaOf(t, fresh.reader), schemaOf(t, migrated.reader); want != got {
 				t.Errorf("the migrated schema is another than the new one:\n%s\nwant\n%s", got, want)
 			}
 		})
+	}
+}
+
+func newestSchema(t *testing.T) int {
+	t.Helper()
+	config, err := parse("postgres://nobody@localhost/none") // it is never asked
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := pool(config, 1)
+	defer func() { _ = db.Close() }()
+	p, err := provider(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources := p.ListSources()
+	return int(sources[len(sources)-1].Version)
+}
+
+func fixture(version int) string {
+	return filepath.Join("testdata", fmt.Sprintf("schema-%04d.sql", version))
+}
+
+func writeFixture(t *testing.T, path string, db *sql.DB) {
+	t.Helper()
+	if _, err := os.Stat(path); err == nil {
+		return
+	}
+	if err := os.WriteFile(path, dumpOf(t, db), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// restoreTo makes a database of a schema from the nearest fixture.
+func restoreTo(t *testing.T, url string, version, newest int) {
+	t.Helper()
+	from := version
+	for ; from > 1; from-- {
+		if _, err := os.Stat(fixture(from)); err == nil || from == newest {
+			break
+		}
+	}
+	dump, err := os.ReadFile(fixture(from))
+	if err != nil {
+		t.Fatalf("%v (the newest schema's fixture is written by: go test ./internal/store/postgres -run Migrate -update)", err)
+	}
+	rawly(t, url, string(dump))
+	if from == version {
+		return
+	}
+	config, err := parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := pool(config, 1)
+	p, err := provider(db)
+	if err == nil {
+		_, err = p.UpTo(t.Context(), int64(version))
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -69,6 +69,7 @@ func Open(ctx context.Context, url string, options ...Option) (*Store, error) {
 			return nil, errors.Join(atServer(ctx, config, err), s.writer.Close())
 		}
 	}
+	herald(ctx, s.writer)
 	s.reader = pool(config, readersMax)
 	o := sqlstore.Options{
 		Writer: s.writer, Reader: s.reader, Fault: toFault, Lost: lostConnection,

@@ -103,8 +103,8 @@ func TestOpenRefuses(t *testing.T) {
 		}, fault.Unsupported, []string{"schema 9999"}},
 		"of another program":            {func(t *testing.T) string { return before(t, `CREATE TABLE theirs (x int)`) }, fault.Invalid, []string{"another program"}},
 		"of another program, by a view": {func(t *testing.T) string { return before(t, `CREATE VIEW theirs AS SELECT 1`) }, fault.Invalid, []string{"another program"}},
-		"of another program that has entries": {func(t *testing.T) string {
-			return before(t, `CREATE TABLE entries (x int)`)
+		"of another program that has installations": {func(t *testing.T) string {
+			return before(t, `CREATE TABLE installations (x int)`)
 		}, fault.Invalid, []string{"another program"}},
 		"of another program that uses goose": {func(t *testing.T) string {
 			return before(t, `CREATE TABLE goose_db_version (version_id bigint)`, `CREATE TABLE theirs (x int)`)

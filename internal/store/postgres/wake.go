@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -9,6 +11,32 @@ import (
 
 // channel is where the trigger on meta tells of every change that is committed.
 const channel = "tallystick"
+
+// heraldSQL makes every change of the head tell whoever listens. It is no migration: an engine that speaks
+// PostgreSQL's language and knows no notifications does without, and its changes are seen by polling.
+const (
+	heraldThereSQL = `SELECT 1 FROM pg_trigger WHERE tgrelid = 'meta'::regclass AND tgname = 'changed'`
+	heraldSQL      = `CREATE OR REPLACE FUNCTION tallystick_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('tallystick', TG_TABLE_SCHEMA);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER changed AFTER UPDATE ON meta FOR EACH ROW EXECUTE FUNCTION tallystick_changed()`
+)
+
+// herald sees to it that changes are told; whatever goes wrong costs speed only.
+func herald(ctx context.Context, db *sql.DB) {
+	var there int
+	if err := db.QueryRowContext(ctx, heraldThereSQL).Scan(&there); errors.Is(err, sql.ErrNoRows) {
+		_ = inTurn(ctx, db, func() error {
+			if err := db.QueryRowContext(ctx, heraldThereSQL).Scan(&there); !errors.Is(err, sql.ErrNoRows) {
+				return err
+			}
+			_, err := db.ExecContext(ctx, heraldSQL)
+			return err
+		})
+	}
+}
 
 // listenAgain is how long a listener that lost its connection waits before it connects again.
 const listenAgain = 5 * time.Second

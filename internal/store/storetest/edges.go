@@ -86,7 +86,7 @@ var edgeTests = map[string]func(*testing.T, store.Store){
 		for at, want := range map[time.Time]string{first: "a", last.Add(-time.Microsecond): "a", last: "z"} {
 			wantEqual(t, []string{want}, listed(factsAt(t, s, 2, at, everything))[server])
 		}
-		wantEqual(t, last, must1(s.NextInstant(t.Context(), first))(t))
+		wantEqual(t, last, must1(s.Facts(t.Context(), 2, usage.ProductVBR, first, everything))(t).Next)
 	},
 	"companies hear nothing of each other": func(t *testing.T, s store.Store) {
 		a, b := newCompany(t, s, "a", fleet.Tenant{Name: "T"}).ID, newCompany(t, s, "b", fleet.Tenant{Name: "U"}).ID

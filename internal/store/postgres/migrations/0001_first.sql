@@ -154,14 +154,3 @@ CREATE TABLE activations (
     resolved_at BIGINT,
     PRIMARY KEY (event, number)
 );
-
--- differs because only a server can wake other processes: whoever listens hears of every change that is committed.
--- Nothing but speed may depend on it.
--- +goose StatementBegin
-CREATE FUNCTION tallystick_changed() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_notify('tallystick', TG_TABLE_SCHEMA);
-    RETURN NULL;
-END $$;
--- +goose StatementEnd
-CREATE TRIGGER changed AFTER UPDATE ON meta FOR EACH ROW EXECUTE FUNCTION tallystick_changed();

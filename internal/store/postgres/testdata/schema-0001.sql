@@ -180,14 +180,6 @@ CREATE INDEX sessions_user ON sessions USING btree (user_id);
 CREATE INDEX snapshots_next ON snapshots USING btree (taken_at);
 CREATE INDEX snapshots_server ON snapshots USING btree (server, "position");
 CREATE INDEX snapshots_taken ON snapshots USING btree (server, taken_at);
-CREATE OR REPLACE FUNCTION tallystick_changed()
- RETURNS trigger
- LANGUAGE plpgsql
-AS $function$
-BEGIN
-    PERFORM pg_notify('tallystick', TG_TABLE_SCHEMA);
-    RETURN NULL;
-END $function$;
 INSERT INTO goose_db_version VALUES ('1','0','true','2026-11-23 23:59:54.510444');
 INSERT INTO goose_db_version VALUES ('2','1','true','2026-11-23 23:59:54.516159');
 INSERT INTO meta VALUES ('1','16','5');
@@ -235,5 +227,4 @@ INSERT INTO sessions VALUES (E'\\x7201720172017201720172017201720172017201720172
 INSERT INTO events VALUES ('1','15','1','','1','Resolved','m','1791331200000001','1791244800000001');
 INSERT INTO activations VALUES ('1','1','Error','m','1791244800000001','1791331200000001');
 SELECT setval('goose_db_version_id_seq', 1000);
-CREATE TRIGGER changed AFTER UPDATE ON meta FOR EACH ROW EXECUTE FUNCTION tallystick_changed();
 COMMIT;
