@@ -114,7 +114,7 @@ func readHead(ctx context.Context, tx *sql.Tx) (h head, err error) {
 	h, found, err := first(ctx, tx, func(row scanner) (h head, err error) {
 		var position, recorded sql.NullInt64
 		err = row.Scan(&h.Version, &h.fleet, &position, &recorded)
-		h.Position = usage.Position(position.Int64)
+		h.Position, h.Fleet = usage.Position(position.Int64), h.fleet
 		if recorded.Valid {
 			h.RecordedAt = fromMicros(recorded.Int64)
 		}

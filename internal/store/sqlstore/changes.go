@@ -1,0 +1,122 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"maps"
+	"slices"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// changesMax is beyond how many entries nobody is told apart any more: who was away for long asks for all anew.
+const changesMax = 4096
+
+// entriesAfterSQL gives the entries behind a position with the server that they are about; 0 where they name none.
+const entriesAfterSQL = `SELECT e.kind, COALESCE(s.server, c.server, 0) FROM entries e
+LEFT JOIN snapshots s ON s.position = e.position LEFT JOIN corrections c ON c.position = e.position
+WHERE e.position > $1 AND e.position <= $2 ORDER BY e.position LIMIT $3`
+
+// concern is one entry as far as it says whose answers it can move.
+type concern struct {
+	kind   string
+	server usage.ServerID
+}
+
+// entriesAfter gives the entries behind a position up to another, at most limit of them. It is all that Changes knows
+// of how entries lie in the database.
+func entriesAfter(ctx context.Context, tx *sql.Tx, after, upTo usage.Position, limit int) ([]concern, error) {
+	return collect(ctx, tx, func(row scanner) (c concern, err error) {
+		err = row.Scan(&c.kind, &c.server)
+		return c, err
+	}, entriesAfterSQL, int64(after), int64(upTo), limit)
+}
+
+// Changes gives the companies whose answers for now may differ from those at an earlier head.
+func (s *Store) Changes(ctx context.Context, since ledger.Head) (changes ledger.Changes, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		h, err := readHead(ctx, tx)
+		if err != nil {
+			return err
+		}
+		changes = ledger.Changes{Head: h.Head}
+		switch {
+		case since.Version == h.Version && since.Position == h.Position:
+			return nil
+		case since.Version == 0 || since.Version > h.Version || since.Position > h.Position || since.Fleet != h.fleet:
+			changes.All = true
+			return nil
+		}
+		return s.concernedSince(ctx, tx, h, since, &changes)
+	})
+	return changes, err
+}
+
+func (s *Store) concernedSince(ctx context.Context, tx *sql.Tx, h head, since ledger.Head, changes *ledger.Changes) error {
+	entries, err := entriesAfter(ctx, tx, since.Position, h.Position, changesMax+1)
+	if err != nil {
+		return err
+	}
+	servers := make(map[usage.ServerID]bool)
+	for _, e := range entries {
+		switch e.kind {
+		case kindGap: // moves no figure
+		case kindSnapshot, kindCorrection:
+			servers[e.server] = true
+		default: // a dated fact decides whose a workload is, or when a month ends
+			changes.All = true
+		}
+	}
+	if changes.All = changes.All || len(entries) > changesMax; changes.All || len(servers) == 0 {
+		return nil
+	}
+	v, err := s.projection.view(ctx, tx, h, s.now(), h.Position+1)
+	if err != nil {
+		return err
+	}
+	defer v.release()
+	changes.Companies = v.concerned(servers)
+	return nil
+}
+
+// concerned gives the companies that can have something of any of the servers in their answers, now or at any other
+// instant: their own, and those of servers that ever said one of the same installation ids, which may be clones (C34)
+// or continue them (C10).
+func (v view) concerned(servers map[usage.ServerID]bool) []usage.CompanyID {
+	related := maps.Clone(servers)
+	for id := range servers {
+		for _, installation := range v.p.saidOf[id] {
+			for _, other := range v.p.saidBy[installation] {
+				related[other] = true
+			}
+		}
+	}
+	companies := make(map[usage.CompanyID]bool)
+	for id := range related {
+		v.addOwners(id, companies)
+	}
+	return slices.Sorted(maps.Keys(companies))
+}
+
+// addOwners adds every company that a server was ever given to, or will be. One that was ever shared is the unassigned
+// company's, and that of all to which any tenant that it can name was ever mapped (C30).
+func (v view) addOwners(id usage.ServerID, companies map[usage.CompanyID]bool) {
+	shared := false
+	for _, f := range v.p.facts[factKey{usage.ServerSubject(id), usage.AttrCompany}] {
+		if owner := parseCompany(f.Value); owner != 0 {
+			companies[owner] = true
+		} else {
+			shared = true
+		}
+	}
+	if !shared {
+		return
+	}
+	companies[usage.Unassigned] = true
+	for company, tenants := range v.p.tenantsOf {
+		if company != 0 && slices.ContainsFunc(tenants, func(t usage.Subject) bool { on, _, _ := t.Tenant(); return on == 0 || on == id }) {
+			companies[company] = true
+		}
+	}
+}
