@@ -215,7 +215,7 @@ func slim(t *metering.Tally) *metering.Tally {
 	for i := range s.Servers {
 		source := &s.Servers[i]
 		source.Reported, source.Computed = nil, nil
-		if slices.Equal(source.Rows, s.Rows) { // the only server that contributes
+		if len(s.Rows) > 0 && slices.Equal(source.Rows, s.Rows) { // the only server that contributes
 			source.Rows = s.Rows
 		} else {
 			source.Rows = slices.Clip(slices.Clone(source.Rows))

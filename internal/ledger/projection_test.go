@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -78,7 +79,7 @@ func (b *bench) read(l *ledger.Ledger, at time.Time, n int) ledger.Receipt {
 	}
 	first := time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC)
 	for i := range n {
-		s.Workloads = append(s.Workloads, usage.Workload{ID: string(rune('a' + i)), Name: "m", Type: "VBR_vSphere_VM", FirstProtectedAt: &first})
+		s.Workloads = append(s.Workloads, usage.Workload{ID: fmt.Sprint(i), Name: "m", Type: "VBR_vSphere_VM", FirstProtectedAt: &first})
 	}
 	r, err := l.AppendSnapshot(b.t.Context(), b.server, false, s)
 	if err != nil {
