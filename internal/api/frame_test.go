@@ -70,8 +70,10 @@ func reading(r *http.Request) (any, error) {
 	return len(body), err
 }
 
-var shared = api.Raw{Status: 203, ContentType: "text/x", Header: http.Header{"X-Usage-Units": {"Mixed"}}, Body: []byte("ready"),
-	Fields: []api.Field{{Name: "X-Usage-Complete", Values: []string{"true"}}}, Own: api.Field{Name: "X-Usage-At", Values: []string{"now"}}}
+var shared = api.Raw{
+	Status: 203, ContentType: "text/x", Header: http.Header{"X-Usage-Units": {"Mixed"}}, Body: []byte("ready"),
+	Fields: []api.Field{{Name: "X-Usage-Complete", Values: []string{"true"}}}, Own: api.Field{Name: "X-Usage-At", Values: []string{"now"}},
+}
 
 func testSurface() *surface {
 	busy := fault.New(fault.Limited, "slowly")

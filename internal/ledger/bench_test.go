@@ -105,7 +105,7 @@ func BenchmarkUsageNowKept(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
-		r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // which one is asked for is no secret
+		r := rand.New(rand.NewPCG(1, 2))
 		for pb.Next() {
 			e.ask(r.IntN(len(e.companies)))
 		}
@@ -129,7 +129,7 @@ func BenchmarkUsageNowWhileAppending(b *testing.B) {
 			case <-ctx.Done():
 				return
 			case <-ticker.C:
-				e.append(rand.IntN(len(e.servers))) //nolint:gosec // likewise
+				e.append(rand.IntN(len(e.servers)))
 				appended.Add(1)
 			}
 		}
@@ -137,7 +137,7 @@ func BenchmarkUsageNowWhileAppending(b *testing.B) {
 	var slowest atomic.Int64
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
-		r := rand.New(rand.NewPCG(rand.Uint64(), 2)) //nolint:gosec // likewise
+		r := rand.New(rand.NewPCG(rand.Uint64(), 2))
 		for pb.Next() {
 			begin := time.Now()
 			e.ask(r.IntN(len(e.companies)))

@@ -75,6 +75,13 @@ func (b *bench) ask(ctx context.Context) <-chan asked {
 	return got
 }
 
+// kept reports whether the same answer comes twice.
+func (b *bench) kept() bool {
+	b.t.Helper()
+	first := b.now()
+	return b.now() == first
+}
+
 // All who ask while an answer is being counted wait for that count.
 func TestOneCountForAllWhoAsk(t *testing.T) {
 	t.Parallel()
@@ -188,8 +195,7 @@ func TestNothingIsKeptUnheard(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	g, look := b.gate()
-	kept := func() bool { return b.now() == b.now() }
-	if !kept() {
+	if !b.kept() {
 		t.Error("nothing is kept although it is watched")
 	}
 	g.broken.Store(true)
@@ -198,13 +204,13 @@ func TestNothingIsKeptUnheard(t *testing.T) {
 		t.Errorf("%d machines", n)
 	}
 	look()
-	if kept() {
+	if b.kept() {
 		t.Error("an answer is kept although changes cannot be heard")
 	}
 	b.read(b.open(), b.clock.Now().Add(-time.Minute), 4)
 	g.broken.Store(false)
 	look()
-	if !kept() {
+	if !b.kept() {
 		t.Error("nothing is kept although changes are heard again")
 	}
 	b.recounted(b.now())
@@ -217,10 +223,10 @@ func TestNothingIsKeptUnwatched(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { b.Watch(ctx, slog.New(slog.DiscardHandler), nil) })
-	until(t, "kept", func() bool { return b.now() == b.now() })
+	until(t, "kept", b.kept)
 	stop()
 	wg.Wait()
-	if b.now() == b.now() {
+	if b.kept() {
 		t.Error("kept although nobody watches")
 	}
 	b.read(b.open(), b.clock.Now(), 3)

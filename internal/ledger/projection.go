@@ -107,15 +107,13 @@ func (p *projection) of(company usage.CompanyID) *[productCount]slot {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if slots = p.companies[company]; slots != nil {
-		return slots
-	}
 	if p.companies == nil {
 		p.companies = make(map[usage.CompanyID]*[productCount]slot)
 	}
-	slots = new([productCount]slot)
-	p.companies[company] = slots
-	return slots
+	if p.companies[company] == nil {
+		p.companies[company] = new([productCount]slot)
+	}
+	return p.companies[company]
 }
 
 // board gives an answer that came in the meantime, or the count under way; mine: it is the caller's to count.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/ledger"
 )
 
 // benchSnapshot lists machines as a VBR server does: variant changes every machine's last restore point.
@@ -115,5 +116,25 @@ func BenchmarkFactsPast(b *testing.B) {
 	s, now := factsStore(b)
 	for b.Loop() {
 		benchFacts(b, s, now.Add(-time.Hour), 1<<60)
+	}
+}
+
+// BenchmarkChanges asks whose answers a reading can move, and whether there was one at all.
+func BenchmarkChanges(b *testing.B) {
+	s, _ := factsStore(b)
+	head, err := s.Head(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	before := head
+	before.Position, before.Version = head.Position-1, head.Version-1
+	for name, since := range map[string]ledger.Head{"none": head, "a reading": before} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if changes, err := s.Changes(b.Context(), since); err != nil || changes.All || len(changes.Companies) > 1 {
+					b.Fatal(changes, err)
+				}
+			}
+		})
 	}
 }
