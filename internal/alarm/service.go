@@ -116,7 +116,7 @@ func inWords(offset time.Duration) string {
 // ofShared adds what a shared server's workloads show in every company that has a tenant on it.
 // Which tenants belong to nobody is read off the unassigned company's tally: attribution has one place (C30).
 func (s *Service) ofShared(ctx context.Context, server *fleet.Server, r *ledger.ServerReadings, holds []Condition) ([]Condition, error) {
-	tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: usage.Unassigned, Product: server.Product})
+	tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: usage.Unassigned, Product: server.Product, Members: true})
 	if err != nil {
 		return nil, err
 	}

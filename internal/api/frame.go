@@ -218,6 +218,12 @@ func send(w http.ResponseWriter, r *http.Request, answer Raw, err error) {
 	for name, values := range answer.Header {
 		h[name] = values
 	}
+	for i := range answer.Fields {
+		h[answer.Fields[i].Name] = answer.Fields[i].Values
+	}
+	if answer.Own.Name != "" {
+		h[answer.Own.Name] = answer.Own.Values
+	}
 	if err != nil {
 		addErrorHeaders(h, answer.Status, err)
 	}

@@ -70,7 +70,10 @@ func reading(r *http.Request) (any, error) {
 	return len(body), err
 }
 
-var shared = api.Raw{Status: 203, ContentType: "text/x", Header: http.Header{"X-Usage-Units": {"Mixed"}}, Body: []byte("ready")}
+var shared = api.Raw{
+	Status: 203, ContentType: "text/x", Header: http.Header{"X-Usage-Units": {"Mixed"}}, Body: []byte("ready"),
+	Fields: []api.Field{{Name: "X-Usage-Complete", Values: []string{"true"}}}, Own: api.Field{Name: "X-Usage-At", Values: []string{"now"}},
+}
 
 func testSurface() *surface {
 	busy := fault.New(fault.Limited, "slowly")
@@ -205,7 +208,7 @@ func TestAnswers(t *testing.T) {
 		body   string // begins like this
 	}{
 		{request{method: "GET", path: "/v2/raw"}, 203, map[string]string{
-			"Content-Type": "text/x", "Content-Length": "5", "X-Usage-Units": "Mixed", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+			"Content-Type": "text/x", "Content-Length": "5", "X-Usage-Units": "Mixed", "X-Usage-Complete": "true", "X-Usage-At": "now", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
 		}, "ready"},
 		{request{method: "HEAD", path: "/v2/raw"}, 203, map[string]string{"Content-Type": "text/x", "Content-Length": "5"}, ""},
 		{request{method: "GET", path: "/v2/who"}, 200, map[string]string{"Content-Type": "application/json"}, `{"User":1,"Name":"admin"`},

@@ -32,12 +32,20 @@ type Route struct {
 // BodyMaxDefault bounds the body of a request, in bytes; what is longer is a 413.
 const BodyMaxDefault = 1 << 20
 
-// Raw is an answer that is ready. The frame only reads it: body and header may be shared between requests.
+// Raw is an answer that is ready. The frame only reads it: body and headers may be shared between requests.
 type Raw struct {
 	Status      int    // 0: 200
 	ContentType string // empty: the body is sent without one
 	Header      http.Header
+	Fields      []Field // more headers: what is kept for long takes less memory so
+	Own         Field   // one more, where it is the only one that is not shared; without a name: none
 	Body        []byte
+}
+
+// Field is a header by its canonical name.
+type Field struct {
+	Name   string
+	Values []string
 }
 
 // Surface is an API: a plug of this socket.

@@ -102,7 +102,8 @@ func (o Options) withDefaults() Options {
 func wire(ctx context.Context, o Options, s store.Store) (*App, error) {
 	a := &App{Store: s, Now: o.Now, dir: o.DataDir, log: o.Log}
 	a.Ledger = &ledger.Ledger{Store: s, Now: o.Now}
-	a.Fleet = &fleet.Directory{Companies: s, Servers: s, Policy: s, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}
+	directory := told{s, a.Ledger.Refresh}
+	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Policy: directory, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}
 	a.Alarms = &alarm.Service{Store: s, Ledger: a.Ledger, Servers: s, Companies: s, Now: o.Now}
 	a.Access = newAccess(s, o.Now)
 	types, err := typeRules(o.TypesFile)

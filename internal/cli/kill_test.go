@@ -130,7 +130,7 @@ func checkPrefix(t *testing.T, dir string, company usage.CompanyID, before int, 
 	t.Helper()
 	a := openApp(t, dir)
 	defer closeApp(t, a)
-	tally, err := a.Ledger.Usage(t.Context(), ledger.Query{Company: company, Product: usage.ProductVBR})
+	tally, err := a.Ledger.Usage(t.Context(), ledger.Query{Company: company, Product: usage.ProductVBR, Members: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +212,7 @@ func checkWhole(t *testing.T, dir string, company usage.CompanyID, before usage.
 	t.Helper()
 	a := openApp(t, dir)
 	defer closeApp(t, a)
-	tally, err := a.Ledger.Usage(t.Context(), ledger.Query{Company: company, Product: usage.ProductVBR})
+	tally, err := a.Ledger.Usage(t.Context(), ledger.Query{Company: company, Product: usage.ProductVBR, Members: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ const clockTolerance = 5 * time.Minute
 type Ledger struct {
 	Store Store
 	Now   func() time.Time
+	// Wake makes Watch look for changes at once; nil: only the clock does. It is never closed.
+	Wake <-chan struct{}
 
 	projection projection
 }
@@ -37,7 +39,7 @@ func (l *Ledger) AppendSnapshot(ctx context.Context, server usage.ServerID, shar
 	if err != nil {
 		return Receipt{}, err
 	}
-	l.projection.stale(receipt)
+	l.projection.refresh(ctx, l.Store, receipt)
 	return receipt, nil
 }
 
@@ -61,7 +63,7 @@ func (l *Ledger) Correct(ctx context.Context, c Correction) (Receipt, error) {
 	}
 	receipt, err := l.Store.AppendCorrection(ctx, c, l.Now())
 	if err == nil {
-		l.projection.stale(receipt)
+		l.projection.refresh(ctx, l.Store, receipt)
 	}
 	return receipt, err
 }
@@ -87,13 +89,16 @@ type Query struct {
 	At time.Time
 	// RecordedBefore limits what was known (C42); zero: all that is known now.
 	RecordedBefore time.Time
+	// Members asks, of an answer for now, also for the members and for each server's reported and computed
+	// rows: it is then counted freshly. An answer with times always has them.
+	Members bool
 }
 
 // Usage counts. The tally is immutable; for a query without times the same
 // pointer comes back for as long as the answer is the same, and its At is then
-// the instant of counting, not of asking.
+// the instant of counting, not of asking. It lacks what Query.Members asks for.
 func (l *Ledger) Usage(ctx context.Context, q Query) (*metering.Tally, error) {
-	if q.At.IsZero() && q.RecordedBefore.IsZero() {
+	if q.At.IsZero() && q.RecordedBefore.IsZero() && !q.Members {
 		return l.projection.usage(ctx, l, q.Company, q.Product)
 	}
 	now := l.Now()

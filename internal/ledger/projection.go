@@ -2,147 +2,214 @@ package ledger
 
 import (
 	"context"
-	"log/slog"
+	"math"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
-// projection keeps the answers for *now* in memory. It is never the only copy:
-// an answer holds for one version of the store, and only until time alone would
-// change it (a month's edge, a server turning stale, a dated fact coming into force).
+// projection keeps the answers for *now* in memory, while somebody watches the
+// store. It is never the only copy: an answer is dropped by a change that
+// concerns its company, and holds only until time alone would change it (a
+// month's edge, a server turning stale, a dated fact coming into force).
 type projection struct {
-	mu      sync.RWMutex
-	current int64 // version of the store as Watch last saw it; 0: nobody watches, or we changed it since
-	writes  int64 // our own changes, so that Watch never reports a version from before one
-	at      int64 // version that answers belong to
-	answers map[answerKey]answer
+	follows   follower
+	mu        sync.RWMutex
+	companies map[usage.CompanyID]*[productCount]slot
 }
 
-type answerKey struct {
-	company usage.CompanyID
-	product usage.Product
+const productCount = 3
+
+// slotOf gives a product's place; -1 for one that we do not know.
+func slotOf(p usage.Product) int {
+	switch p {
+	case usage.ProductVBR:
+		return 0
+	case usage.ProductCloudConnect:
+		return 1
+	case usage.ProductConsole:
+		return 2
+	}
+	return -1
+}
+
+// slot is the place of one company's answer for one product.
+type slot struct {
+	kept   atomic.Pointer[answer] // nil: to be counted
+	mu     sync.Mutex
+	flight *flight // the count under way, as far as no change came since it began; nil: none
 }
 
 type answer struct {
-	tally *metering.Tally
-	until time.Time // first instant at which it may be wrong
+	tally *metering.Tally // slim
+	until time.Time       // first instant at which it may be wrong
 }
 
-// versionInterval is how often a watched store is asked for its version: other
-// processes' changes show within a second (product.md §1).
-const versionInterval = 200 * time.Millisecond
-
-// Watch follows changes that other processes commit, until ctx ends. changed is
-// called after each (also for this process's own); it may be nil.
-func (l *Ledger) Watch(ctx context.Context, log *slog.Logger, changed func()) {
-	ticker := time.NewTicker(versionInterval)
-	defer ticker.Stop()
-	defer l.projection.see(0, -1)
-	failing := false
-	var last int64
-	for {
-		writes := l.projection.writesSeen()
-		head, err := l.Store.Head(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			l.projection.see(0, -1) // each request asks for itself until the store answers again
-			if !failing {
-				log.Error("the store does not answer", "error", err)
-			}
-		default:
-			l.projection.see(head.Version, writes)
-			if head.Version != last && changed != nil {
-				changed()
-			}
-			last = head.Version
-		}
-		failing = err != nil
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
-}
-
-// stale forgets all answers after a change of our own, before it is acknowledged.
-func (p *projection) stale(r Receipt) {
-	if r.Duplicate {
-		return
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.writes++
-	p.current = 0
-}
-
-func (p *projection) writesSeen() int64 {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	return p.writes
-}
-
-// see notes the store's version, unless we wrote since it was asked for; writes -1 notes it in any case.
-func (p *projection) see(version, writes int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if writes < 0 || writes == p.writes {
-		p.current = version
-	}
-}
-
-func (p *projection) usage(ctx context.Context, l *Ledger, company usage.CompanyID, product usage.Product) (*metering.Tally, error) {
-	now := l.Now()
-	key := answerKey{company, product}
-	p.mu.RLock()
-	a, ok := p.answers[key]
-	fresh := ok && p.current != 0 && p.at == p.current && a.holds(now)
-	p.mu.RUnlock()
-	if fresh {
-		return a.tally, nil
-	}
-	return p.recount(ctx, l, key, now)
+// flight is one count that all who ask meanwhile wait for.
+type flight struct {
+	done      chan struct{} // closed when the rest is there
+	answer    *answer
+	err       error
+	cancelled bool // whoever counted did not wait: the others count for themselves
 }
 
 // holds reports whether the answer is right at now: a clock that went back makes it wrong, too.
-func (a answer) holds(now time.Time) bool { return now.Before(a.until) && !now.Before(a.tally.At) }
+func (a *answer) holds(now time.Time) bool { return now.Before(a.until) && !now.Before(a.tally.At) }
 
-// recount asks the store for its head first: whatever commits later has another version.
-func (p *projection) recount(ctx context.Context, l *Ledger, key answerKey, now time.Time) (*metering.Tally, error) {
-	head, err := l.Store.Head(ctx)
-	if err != nil {
-		return nil, err
+// usage gives the kept answer, or counts: once for all who ask meanwhile.
+func (p *projection) usage(ctx context.Context, l *Ledger, company usage.CompanyID, product usage.Product) (*metering.Tally, error) {
+	i := slotOf(product)
+	if i < 0 || !p.follows.current.Load() {
+		a, err := l.answerNow(ctx, company, product, l.Now())
+		if err != nil {
+			return nil, err
+		}
+		return a.tally, nil
 	}
-	if cached := p.renew(head.Version, key, now); cached != nil {
-		return cached, nil
+	s := &p.of(company)[i]
+	for {
+		now := l.Now()
+		if a := s.kept.Load(); a != nil && a.holds(now) {
+			return a.tally, nil
+		}
+		a, f, mine := s.board(now)
+		switch {
+		case a != nil:
+			return a.tally, nil
+		case mine:
+			return s.count(ctx, l, f, company, product)
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		switch {
+		case f.answer != nil && f.answer.holds(now):
+			return f.answer.tally, nil
+		case f.err != nil && !f.cancelled:
+			return nil, f.err
+		}
 	}
-	facts, tally, err := l.count(ctx, key.company, key.product, now, head.Position+1)
-	if err != nil {
-		return nil, err
-	}
-	until := tally.NextChange(facts)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.at == head.Version {
-		p.answers[key] = answer{tally, until}
-	}
-	return tally, nil
 }
 
-// renew begins a new generation where the version moved, and gives the answer of this one if there is one.
-func (p *projection) renew(version int64, key answerKey, now time.Time) *metering.Tally {
+// of gives a company's answers.
+func (p *projection) of(company usage.CompanyID) *[productCount]slot {
+	p.mu.RLock()
+	slots := p.companies[company]
+	p.mu.RUnlock()
+	if slots != nil {
+		return slots
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.at != version || p.answers == nil {
-		p.at, p.answers = version, make(map[answerKey]answer)
+	if p.companies == nil {
+		p.companies = make(map[usage.CompanyID]*[productCount]slot)
 	}
-	if a, ok := p.answers[key]; ok && a.holds(now) {
-		return a.tally
+	if p.companies[company] == nil {
+		p.companies[company] = new([productCount]slot)
 	}
-	return nil
+	return p.companies[company]
+}
+
+// board gives an answer that came in the meantime, or the count under way; mine: it is the caller's to count.
+func (s *slot) board(now time.Time) (a *answer, f *flight, mine bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.kept.Load(); a != nil && a.holds(now) {
+		return a, nil, false
+	}
+	if s.flight != nil {
+		return nil, s.flight, false
+	}
+	s.flight = &flight{done: make(chan struct{}), cancelled: true}
+	return nil, s.flight, true
+}
+
+// count counts, and keeps the answer unless a change came while it did.
+func (s *slot) count(ctx context.Context, l *Ledger, f *flight, company usage.CompanyID, product usage.Product) (*metering.Tally, error) {
+	defer s.land(f) // also from a panic
+	a, err := l.answerNow(ctx, company, product, l.Now())
+	f.answer, f.err, f.cancelled = a, err, err != nil && ctx.Err() != nil
+	if err != nil {
+		return nil, err
+	}
+	return a.tally, nil
+}
+
+func (s *slot) land(f *flight) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flight == f {
+		s.flight = nil
+		if f.answer != nil {
+			s.kept.Store(f.answer)
+		}
+	}
+	close(f.done)
+}
+
+// drop forgets the answer. Whoever asks from now on waits for no count that began before.
+func (s *slot) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kept.Store(nil)
+	s.flight = nil
+}
+
+// forget drops the answers that changes concern.
+func (p *projection) forget(c *Changes) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	if c.All {
+		for _, slots := range p.companies {
+			dropAll(slots)
+		}
+		return
+	}
+	for _, id := range c.Companies {
+		if slots := p.companies[id]; slots != nil {
+			dropAll(slots)
+		}
+	}
+}
+
+func dropAll(slots *[productCount]slot) {
+	for i := range slots {
+		slots[i].drop()
+	}
+}
+
+// everything is a cutoff behind all entries.
+const everything usage.Position = math.MaxInt64
+
+// answerNow counts for now. What is committed while it does is heard of as a change.
+func (l *Ledger) answerNow(ctx context.Context, company usage.CompanyID, product usage.Product, now time.Time) (*answer, error) {
+	facts, tally, err := l.count(ctx, company, product, now, everything)
+	if err != nil {
+		return nil, err
+	}
+	return &answer{slim(tally), tally.NextChange(facts)}, nil
+}
+
+// slim gives a copy without what Query.Members asks for, in no more memory than it needs.
+func slim(t *metering.Tally) *metering.Tally {
+	s := *t
+	s.Members = nil
+	s.Rows, s.Flags = slices.Clip(slices.Clone(t.Rows)), slices.Clip(slices.Clone(t.Flags))
+	s.Servers = slices.Clip(slices.Clone(t.Servers))
+	for i := range s.Servers {
+		source := &s.Servers[i]
+		source.Reported, source.Computed = nil, nil
+		if len(s.Rows) > 0 && slices.Equal(source.Rows, s.Rows) { // the only server that contributes
+			source.Rows = s.Rows
+		} else {
+			source.Rows = slices.Clip(slices.Clone(source.Rows))
+		}
+	}
+	return &s
 }

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -78,7 +79,7 @@ func (b *bench) read(l *ledger.Ledger, at time.Time, n int) ledger.Receipt {
 	}
 	first := time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC)
 	for i := range n {
-		s.Workloads = append(s.Workloads, usage.Workload{ID: string(rune('a' + i)), Name: "m", Type: "VBR_vSphere_VM", FirstProtectedAt: &first})
+		s.Workloads = append(s.Workloads, usage.Workload{ID: fmt.Sprint(i), Name: "m", Type: "VBR_vSphere_VM", FirstProtectedAt: &first})
 	}
 	r, err := l.AppendSnapshot(b.t.Context(), b.server, false, s)
 	if err != nil {
@@ -96,6 +97,19 @@ func (b *bench) now() *metering.Tally {
 	return tally
 }
 
+// slimly compares what answers for now have.
+var slimly = cmp.Options{
+	cmpopts.IgnoreFields(metering.Tally{}, "At", "Members"), cmpopts.IgnoreFields(metering.Source{}, "Reported", "Computed"),
+}
+
+// machines is how many workloads an answer counts.
+func machines(t *metering.Tally) (n int64) {
+	for _, row := range t.Rows {
+		n += row.Rental.Count + row.New.Count + row.Used.Count
+	}
+	return n
+}
+
 // recounted fails unless the answer for now is that of a recount.
 func (b *bench) recounted(tally *metering.Tally) {
 	b.t.Helper()
@@ -103,7 +117,7 @@ func (b *bench) recounted(tally *metering.Tally) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if d := cmp.Diff(fresh, tally, cmpopts.IgnoreFields(metering.Tally{}, "At"), cmpopts.IgnoreUnexported(metering.Row{})); d != "" {
+	if d := cmp.Diff(fresh, tally, slimly); d != "" {
 		b.t.Errorf("at %s: recount (-), answer (+)\n%s", b.clock.Now(), d)
 	}
 }
@@ -187,16 +201,16 @@ func TestChangesShow(t *testing.T) {
 	at := b.clock.Now()
 	for n := 1; n <= 5; n++ {
 		b.read(b.Ledger, at.Add(time.Duration(n)*time.Second-time.Minute), n)
-		if got := len(b.now().Members); got != n {
+		if got := machines(b.now()); got != int64(n) {
 			t.Fatalf("own reading %d: %d machines", n, got)
 		}
 	}
 	wrong := b.read(other, at, 9)
-	until(t, "another process's reading", func() bool { return len(b.now().Members) == 9 })
+	until(t, "another process's reading", func() bool { return machines(b.now()) == 9 })
 	if _, err := other.Correct(t.Context(), ledger.Correction{Entry: wrong.Position, Reason: "lied", Actor: "me"}); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "another process's correction", func() bool { return len(b.now().Members) == 5 })
+	until(t, "another process's correction", func() bool { return machines(b.now()) == 5 })
 	// A fact that comes into force later.
 	if _, err := b.directory().EditServer(t.Context(), b.server, fleet.ServerEdit{Interval: ref(time.Minute), From: at.Add(time.Hour)}); err != nil {
 		t.Fatal(err)

@@ -14,6 +14,15 @@ type Head struct {
 	RecordedAt time.Time      // of the last entry; zero when empty
 	// Version changes with every committed change of anything, also by another process; for cache checks.
 	Version int64
+	// Fleet changes with every change of a company's or server's row: their names are part of answers.
+	Fleet int64
+}
+
+// Changes says whose answers for now may have changed.
+type Changes struct {
+	Head      Head // what the changes lead to: the next question's since
+	All       bool
+	Companies []usage.CompanyID // with All: nil
 }
 
 // Receipt says where an entry lies.
@@ -46,6 +55,10 @@ type Store interface {
 	Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (metering.Facts, error)
 	// Head gives the end of the ledger; cheap.
 	Head(ctx context.Context) (Head, error)
+	// Changes gives the companies whose answers for now may differ from those at an earlier head, of whatever product: it
+	// may name too many and must never name too few. The zero head: All. What time alone changes is not in it (Facts.Next).
+	// Cheap where nothing changed.
+	Changes(ctx context.Context, since Head) (Changes, error)
 	// PositionAt gives the position of the first entry with recordedAt >= t, or one past the end (C42).
 	PositionAt(ctx context.Context, t time.Time) (usage.Position, error)
 	// Readings gives what is known of the readings of the named servers (none named: of all) that are not removed, by server.

@@ -27,7 +27,7 @@ type Entry struct {
 	Position usage.Position
 	Recorded int64 // recordedAt, microseconds since 1970
 	Kind     Kind
-	Server   usage.ServerID // of a snapshot or gap; 0: none
+	Server   usage.ServerID // whose snapshot or gap it is, or revokes; 0 with a fact
 }
 
 // logFull is the size, in bytes, at which a piece of the log is full.

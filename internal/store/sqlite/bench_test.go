@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/ledger"
 )
 
 // benchSnapshot lists machines as a VBR server does: variant changes every machine's last restore point.
@@ -149,5 +150,25 @@ func BenchmarkFactsYears(b *testing.B) {
 	for b.Loop() {
 		n++
 		benchFacts(b, s, now.Add(-time.Duration(n*7919%700)*24*time.Hour), 1<<60)
+	}
+}
+
+// BenchmarkChanges asks whose answers a reading can move, and whether there was one at all.
+func BenchmarkChanges(b *testing.B) {
+	s, _ := factsStore(b)
+	head, err := s.Head(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	before := head
+	before.Position, before.Version = head.Position-1, head.Version-1
+	for name, since := range map[string]ledger.Head{"none": head, "a reading": before} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if changes, err := s.Changes(b.Context(), since); err != nil || changes.All || len(changes.Companies) > 1 {
+					b.Fatal(changes, err)
+				}
+			}
+		})
 	}
 }

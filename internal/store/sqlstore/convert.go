@@ -179,7 +179,7 @@ func (e oldEntry) correction(ctx context.Context, tx *sql.Tx) error {
 	if err != nil || !found {
 		return e.lost(err)
 	}
-	if err := e.place(ctx, tx, series.KindCorrection, 0); err != nil {
+	if err := e.place(ctx, tx, series.KindCorrection, c.server); err != nil {
 		return err
 	}
 	if err := insertCorrection(ctx, tx, &c); err != nil {

@@ -236,6 +236,7 @@ func readHead(ctx context.Context, tx *sql.Tx) (h head, err error) {
 	h, found, err := first(ctx, tx, func(row scanner) (h head, err error) {
 		var recorded int64
 		err = row.Scan(&h.Version, &h.fleet, &h.Position, &recorded)
+		h.Fleet = h.fleet
 		if h.Position > 0 {
 			h.RecordedAt = fromMicros(recorded)
 		}

@@ -191,7 +191,7 @@ func appendCorrection(ctx context.Context, tx *sql.Tx, c ledger.Correction, now 
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	receipt, err := appendEntry(ctx, tx, series.KindCorrection, 0, now)
+	receipt, err := appendEntry(ctx, tx, series.KindCorrection, e.Server, now)
 	if err != nil {
 		return receipt, err
 	}

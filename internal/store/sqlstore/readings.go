@@ -67,6 +67,7 @@ func scanReadings(row scanner) (ledger.ServerReadings, error) {
 	r.LastTenants = known.Tenants
 	return r, err
 }
+
 // addGaps adds what failed after the last reading.
 func addGaps(ctx context.Context, tx *sql.Tx, r *ledger.ServerReadings) error {
 	var after time.Time
@@ -95,4 +96,3 @@ func scanGap(row scanner) (usage.Gap, error) {
 	g.At = fromMicros(at)
 	return g, err
 }
-

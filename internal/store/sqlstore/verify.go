@@ -138,7 +138,7 @@ func (v *verifier) gaps() error {
 func (v *verifier) corrections() error {
 	corrections, err := collect(v.ctx, v.tx, scanCorrection, allCorrectionsSQL)
 	for i := range corrections {
-		v.take(corrections[i].position, series.KindCorrection, 0)
+		v.take(corrections[i].position, series.KindCorrection, corrections[i].server)
 	}
 	return v.damaged(err, "the corrections")
 }

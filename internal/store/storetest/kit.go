@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"servers", serverTests},
 		{"policy", policyTests},
 		{"ledger", ledgerTests},
+		{"changes", changeTests},
 		{"readings", readingTests},
 		{"facts", factsTests},
 		{"alarms", alarmTests},
@@ -66,6 +67,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		})
 	}
 	t.Run("facts of random ledgers are the naive ones", k.random)
+	t.Run("changes of random ledgers name whose answers change", k.changes)
 	if k.twice == nil {
 		return
 	}

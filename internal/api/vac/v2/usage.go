@@ -3,6 +3,8 @@ package v2
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +25,7 @@ type usageKey struct {
 type renderedUsage struct {
 	tally  *metering.Tally
 	body   []byte
-	header http.Header // without X-Usage-At
+	fields []api.Field // without X-Usage-At
 }
 
 // usageOf is the endpoint of a usage resource (rest-v2.md §3.2).
@@ -50,7 +52,7 @@ func (s *Surface) usageOf(product usage.Product) api.Endpoint {
 		}
 		shape, rows := wireRows(tally, s.Profile)
 		raw := jsonRaw(q.answer(shape, rows))
-		raw.Header = withTime(usageHeader(tally), at)
+		raw.Fields, raw.Own = usageFields(tally), atField(at)
 		return raw, nil
 	}
 }
@@ -72,24 +74,33 @@ func (s *Surface) byTenantUID(product usage.Product) api.Endpoint {
 // usageNow answers from the rendered bytes where the tally is still the same one.
 func (s *Surface) usageNow(r *http.Request, product usage.Product) (any, error) {
 	asked := s.Now()
-	ref := r.PathValue("ID")
-	id, ok := s.knownCompany(ref)
-	if ok {
-		if e, ok := s.rendered.Load(usageKey{id, product}); ok {
-			tally, err := s.Ledger.Usage(r.Context(), ledger.Query{Company: id, Product: product})
-			if err != nil {
-				return nil, err
-			}
-			if entry, _ := e.(*renderedUsage); entry.tally == tally {
-				return entry.raw(entry.instant(asked)), nil
-			}
-		}
-	}
-	entry, err := s.render(r, product)
+	e, err := s.renderedNow(r, product)
 	if err != nil {
 		return nil, err
 	}
-	return entry.raw(entry.instant(asked)), nil
+	at := e.instant(asked)
+	return api.Raw{ContentType: contentType, Body: e.body, Fields: e.fields, Own: atField(at)}, nil
+}
+
+func (s *Surface) renderedNow(r *http.Request, product usage.Product) (*renderedUsage, error) {
+	id, known := s.knownCompany(r.PathValue("ID"))
+	var entry *renderedUsage
+	if known {
+		e, _ := s.rendered.Load(usageKey{id, product})
+		entry, _ = e.(*renderedUsage)
+	}
+	if entry == nil { // nobody asked for it yet: is there such a company?
+		company, err := s.company(r)
+		if err != nil {
+			return nil, err
+		}
+		id = company.ID
+	}
+	tally, err := s.Ledger.Usage(r.Context(), ledger.Query{Company: id, Product: product})
+	if err != nil || entry != nil && entry.tally == tally {
+		return entry, err
+	}
+	return s.render(r, tally)
 }
 
 // instant gives the T of an answer for now: when it was asked, or later when it was counted after that. Both have
@@ -101,26 +112,15 @@ func (e *renderedUsage) instant(asked time.Time) time.Time {
 	return asked
 }
 
-func (s *Surface) render(r *http.Request, product usage.Product) (*renderedUsage, error) {
-	company, err := s.company(r)
-	if err != nil {
-		return nil, err
-	}
-	tally, err := s.Ledger.Usage(r.Context(), ledger.Query{Company: company.ID, Product: product})
-	if err != nil {
-		return nil, err
-	}
-	// Asked again: a company that was removed before the tally was counted must not be answered for by its pointer.
+// render keeps the bytes of a tally. The company is asked for after the counting: one that was removed before
+// it must not be answered for by the tally's pointer.
+func (s *Surface) render(r *http.Request, tally *metering.Tally) (*renderedUsage, error) {
 	if _, err := s.company(r); err != nil {
 		return nil, err
 	}
-	entry := &renderedUsage{tally, AppendUsageRows(nil, tally, s.Profile), usageHeader(tally)}
-	s.rendered.Store(usageKey{company.ID, product}, entry)
+	entry := &renderedUsage{tally, slices.Clone(AppendUsageRows(nil, tally, s.Profile)), usageFields(tally)}
+	s.rendered.Store(usageKey{tally.Company, tally.Product}, entry)
 	return entry, nil
-}
-
-func (e *renderedUsage) raw(now time.Time) api.Raw {
-	return api.Raw{ContentType: contentType, Body: e.body, Header: withTime(e.header, now)}
 }
 
 // The headers of the usage resources (product.md §2).
@@ -134,30 +134,25 @@ const (
 
 const timeLayout = "2006-01-02T15:04:05.999999Z"
 
-func withTime(h http.Header, at time.Time) http.Header {
-	all := make(http.Header, len(h)+1)
-	for name, values := range h {
-		all[name] = values
-	}
-	all[headerAt] = []string{at.UTC().Format(timeLayout)}
-	return all
+// atField says which instant is answered for.
+func atField(at time.Time) api.Field {
+	return api.Field{Name: headerAt, Values: []string{at.UTC().Format(timeLayout)}}
 }
 
-func usageHeader(t *metering.Tally) http.Header {
-	h := http.Header{headerComplete: {"false"}}
-	if t.Complete {
-		h.Set(headerComplete, "true")
+func usageFields(t *metering.Tally) []api.Field {
+	fields := make([]api.Field, 0, 4)
+	add := func(name, value string) {
+		if value != "" {
+			fields = append(fields, api.Field{Name: name, Values: []string{value}})
+		}
 	}
+	add(headerComplete, strconv.FormatBool(t.Complete))
 	if t.AsOf != nil {
-		h.Set(headerAsOf, t.AsOf.UTC().Format(timeLayout))
+		add(headerAsOf, t.AsOf.UTC().Format(timeLayout))
 	}
-	if m := missing(t); m != "" {
-		h.Set(headerMissing, m)
-	}
-	if u := unitKinds(t); u != "" {
-		h.Set(headerUnits, u)
-	}
-	return h
+	add(headerMissing, missing(t))
+	add(headerUnits, unitKinds(t))
+	return fields
 }
 
 // missingMax is how many names X-Usage-Missing holds before it ends with "…".

@@ -192,3 +192,59 @@ func (c *countingLedger) Usage(ctx context.Context, q ledger.Query) (*metering.T
 }
 
 var _ v2.Servers = fleet.ServerStore(nil)
+
+// A figure for now that is kept asks the store for nothing, whoever's readings come in; a removed company is gone at once.
+func TestUsageNowAsksNoStore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	companies := &countingCompanies{of: w.store}
+	s, err := v2.New(v2.Options{Companies: companies, Servers: w.store, Ledger: w.ledger, Alarms: w.store, Access: w.access, Now: w.clock.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.serve(s)
+	defer watched(t, w)()
+	company := must[fleet.Company](t)(w.store.Company(t.Context(), 2))
+	paths := []string{usagePath, "/v2/tenants/" + strings.ToUpper(company.UID) + "/licensing/backupServerUsage"}
+	want := w.get(paths[0])
+	w.get(paths[1])
+	companies.asked = 0
+	other := vbrReading(w.clock.Now())
+	other.Server.InstallationID = "dead0000-0000-4000-8000-000000000003"
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 3, false, other)) // company 3's
+	for _, path := range paths {
+		if got := w.get(path); got != want || companies.asked != 0 {
+			t.Errorf("%s: %s, %d questions", path, got, companies.asked)
+		}
+	}
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, vbrReading(w.clock.Now())))
+	if got := w.get(usagePath); got != want || companies.asked != 1 {
+		t.Errorf("after its own reading: %s, %d questions", got, companies.asked)
+	}
+	removed := w.clock.Now()
+	company.RemovedAt = &removed
+	if err := w.store.UpdateCompany(t.Context(), company, nil, removed); err != nil {
+		t.Fatal(err)
+	}
+	w.ledger.Refresh(t.Context())
+	for _, path := range append(paths, usagePath) {
+		if status, _, body := w.do(http.MethodGet, path, ""); status != http.StatusNotFound {
+			t.Errorf("%s of a removed company: %d %s", path, status, body)
+		}
+	}
+}
+
+type countingCompanies struct {
+	of    v2.Companies
+	asked int
+}
+
+func (c *countingCompanies) Company(ctx context.Context, id usage.CompanyID) (fleet.Company, error) {
+	c.asked++
+	return c.of.Company(ctx, id)
+}
+
+func (c *countingCompanies) Companies(ctx context.Context) ([]fleet.Company, error) {
+	c.asked++
+	return c.of.Companies(ctx)
+}

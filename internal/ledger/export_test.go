@@ -1,0 +1,4 @@
+package ledger
+
+// Drop forgets all answers.
+func (l *Ledger) Drop() { l.projection.forget(&Changes{All: true}) }

@@ -1,0 +1,85 @@
+package ledger
+
+import (
+	"context"
+	"reflect"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Difference is an answer that is not what counting gives. There should be none, ever.
+type Difference struct {
+	Company usage.CompanyID
+	Product usage.Product
+	Kept    *metering.Tally // as it was answered
+	Counted *metering.Tally // as it is counted from the store, without what is not kept
+}
+
+// recountTries bounds how often an answer is looked at anew because something was committed meanwhile.
+const recountTries = 20
+
+// Recount compares the answers for now of the named companies, all products, with ones that are counted freshly,
+// and tells of each that differs. An answer that changed each time it was looked at is Unavailable, not a difference.
+func (l *Ledger) Recount(ctx context.Context, companies []usage.CompanyID, differs func(Difference)) error {
+	for _, company := range companies {
+		for _, product := range usage.Products() {
+			d, err := l.recount(ctx, Query{Company: company, Product: product})
+			if err != nil {
+				return err
+			}
+			if d != nil {
+				differs(*d)
+			}
+		}
+	}
+	return nil
+}
+
+// recount gives the difference of one answer, or nil. Both sides must be of one state and one instant: what is
+// committed is taken in first, and only what differs twice is told, since time passes between the two.
+func (l *Ledger) recount(ctx context.Context, q Query) (*Difference, error) {
+	differed := false
+	for range recountTries {
+		before, err := l.heard(ctx)
+		if err != nil {
+			return nil, err
+		}
+		kept, err := l.Usage(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		counted, err := l.answerNow(ctx, q.Company, q.Product, l.Now())
+		if err != nil || sameAnswer(kept, counted.tally) {
+			return nil, err
+		}
+		after, err := l.Store.Head(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case before != after:
+		case differed:
+			return &Difference{q.Company, q.Product, kept, counted.tally}, nil
+		default:
+			differed = true
+		}
+	}
+	return nil, fault.New(fault.Unavailable, "company %d, %s: too much is being recorded to compare its answer", q.Company, q.Product)
+}
+
+// heard gives the head, with everything up to it taken in.
+func (l *Ledger) heard(ctx context.Context) (Head, error) {
+	head, err := l.Store.Head(ctx)
+	if err == nil {
+		l.Refresh(ctx)
+	}
+	return head, err
+}
+
+// sameAnswer compares all but the instants of counting.
+func sameAnswer(a, b *metering.Tally) bool {
+	x, y := *a, *b
+	x.At = y.At
+	return reflect.DeepEqual(&x, &y)
+}
