@@ -7,7 +7,8 @@
 //	read:  one transaction of one consistent state a step
 //
 // SQL only fetches: which workload belongs to whom, and what is evidence, is
-// decided in Go (facts.go, fold.go). The dated facts, and the end of each
-// server's history, are kept in memory as projections of the ledger
-// (projection.go, tip.go): they are rebuilt from it and never the only copy.
+// decided in Go (facts.go, and store/series, which knows what the bytes of a
+// server's history mean). Every entry has its line in the log (entries.go); the
+// dated facts are kept in memory as a projection of the ledger (projection.go),
+// which is rebuilt from it and never the only copy.
 package sqlstore

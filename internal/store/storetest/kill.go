@@ -16,7 +16,7 @@ import (
 
 const (
 	killWriters = 3
-	kills       = 20
+	kills       = 50
 )
 
 // Append names one snapshot of the kill test: the same in every process that makes it.
@@ -72,7 +72,7 @@ func AppendUntilKilled(ctx context.Context, s store.Store, out io.Writer) error 
 	return nil
 }
 
-// KilledAtAnyMoment starts and kills a process 20 times that runs AppendUntilKilled on a store with OneServer. check
+// KilledAtAnyMoment starts and kills a process 50 times that runs AppendUntilKilled on a store with OneServer. check
 // looks after each kill whether all that was acknowledged is there, as it was.
 func KilledAtAnyMoment(t *testing.T, process func(context.Context) *exec.Cmd, check func(t *testing.T, acknowledged map[Append]usage.Position)) {
 	acknowledged := make(map[Append]usage.Position)
