@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
 )
 
 const (
@@ -20,27 +21,21 @@ const (
 
 // writer appends readings of a thousand workloads to servers of one company, a minute apart.
 type writer struct {
-	app   *app.App
-	clock *clock
-	set   dataSet
-	list  []usage.Workload // of server 1
-	fresh int              // servers that were read for the first time
-	at    time.Time
+	filler filler
+	set    dataSet
+	list   []usage.Workload // of server 1
+	fresh  int              // servers that were read
+	at     time.Time
 }
 
-func newWriter(ctx context.Context, dir string) (*writer, error) {
+func newWriter(ctx context.Context, l *ledger.Ledger, d *fleet.Directory, c *clock) (*writer, error) {
 	set := dataSet{Name: "append", Companies: 1, Servers: 2 + pairCount*appendsAtATime, Workloads: appendSize, Days: 1, End: endOfReadings()}
-	c := &clock{}
-	c.set(set.begin().AddDate(0, 0, -8))
-	a, err := openAt(ctx, dir, c)
-	if err != nil {
+	begin := set.begin().AddDate(0, 0, -7) // there is time for all
+	c.set(begin.Add(-time.Hour))
+	if err := populate(ctx, d, set); err != nil {
 		return nil, err
 	}
-	w := &writer{app: a, clock: c, set: set, at: set.begin().AddDate(0, 0, -7), fresh: 1} // there is time for all
-	if err := populate(ctx, a, set); err != nil {
-		return nil, err
-	}
-	w.list = set.server(0).next().Workloads
+	w := &writer{filler: oneByOne{l, c}, set: set, at: begin, fresh: 1, list: set.server(0).next().Workloads}
 	for range appendWarmUp {
 		if err := w.append(ctx, 0, w.list); err != nil {
 			return nil, err
@@ -55,7 +50,7 @@ func (w *writer) append(ctx context.Context, server int, list []usage.Workload) 
 	h.list, h.set.Workloads = []usage.Workload{}, 0 // its head alone
 	s := h.reading(w.at)
 	s.Workloads = list
-	return oneByOne{w.app.Ledger, w.clock}.add(ctx, usage.ServerID(server+1), s)
+	return w.filler.add(ctx, usage.ServerID(server+1), s)
 }
 
 // rate gives appends a second; what is to be appended is made before the clock runs.
@@ -87,11 +82,17 @@ func (w *writer) new() (server int, list []usage.Workload) {
 
 // appends compares appending with what the engine gives by itself.
 func (b *bench) appends(ctx context.Context) ([]row, error) {
-	w, err := newWriter(ctx, b.path("append"))
+	c := &clock{}
+	c.set(endOfReadings().AddDate(0, 0, -8))
+	a, err := openAt(ctx, b.path("append"), c)
 	if err != nil {
 		return nil, err
 	}
-	defer w.app.Close() //nolint:errcheck // nothing is read from it
+	defer a.Close() //nolint:errcheck // nothing is read from it
+	w, err := newWriter(ctx, a.Ledger, a.Fleet, c)
+	if err != nil {
+		return nil, err
+	}
 	engine, err := newPlain(ctx, b.path("plain.db"))
 	if err != nil {
 		return nil, err
@@ -108,21 +109,21 @@ func (b *bench) appends(ctx context.Context) ([]row, error) {
 		{"an unchanged reading of 1,000 workloads appended", w.unchanged, unchangedShare},
 		{"1,000 workloads with all dates of last protection moved, appended", w.moved, movedShare},
 	} {
-		f, c, ratio, err := pairs(func() (float64, error) { return w.rate(ctx, kind.next) }, singles)
+		f, ceiling, ratio, err := pairs(func() (float64, error) { return w.rate(ctx, kind.next) }, singles)
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows, row{
-			what: kind.what, figure: count(f) + "/s", ceiling: "single-row transactions " + count(c) + "/s",
+			what: kind.what, figure: count(f) + "/s", ceiling: "single-row transactions " + count(ceiling) + "/s",
 			ratio: fmt.Sprintf("%.2f", ratio), bar: fmt.Sprintf("≥ %.1f", kind.share), holds: holds(ratio >= kind.share),
 		})
 	}
-	f, c, ratio, err := pairs(func() (float64, error) {
+	f, ceiling, ratio, err := pairs(func() (float64, error) {
 		r, err := w.rate(ctx, w.new)
 		return r * appendSize, err
 	}, thousands)
 	return append(rows, row{
-		what: "1,000 new workloads appended", figure: count(f) + " rows/s", ceiling: "inserts, 1,000 a transaction " + count(c) + " rows/s",
+		what: "1,000 new workloads appended", figure: count(f) + " rows/s", ceiling: "inserts, 1,000 a transaction " + count(ceiling) + " rows/s",
 		ratio: fmt.Sprintf("%.2f", ratio), bar: fmt.Sprintf("≥ %.1f", freshShare), holds: holds(ratio >= freshShare),
 	}), err
 }

@@ -49,7 +49,7 @@ func (b *bench) reading(ctx context.Context) ([]row, error) {
 
 func (b *bench) readingYear(ctx context.Context, a *app.App, c *clock, set dataSet, year int, lists [][]usage.Workload) error {
 	if year == 0 {
-		if err := populate(ctx, a, set); err != nil {
+		if err := populate(ctx, a.Fleet, set); err != nil {
 			return err
 		}
 	}

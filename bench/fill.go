@@ -85,22 +85,22 @@ func fillApp(ctx context.Context, a *app.App, c *clock, set dataSet) error {
 	if _, err := a.Access.AddUser(ctx, access.NewUser{Name: userName, Role: access.PortalAdministrator, Password: password}); err != nil {
 		return err
 	}
-	if err := populate(ctx, a, set); err != nil {
+	if err := populate(ctx, a.Fleet, set); err != nil {
 		return err
 	}
 	return feed(ctx, oneByOne{a.Ledger, c}, set)
 }
 
 // populate adds companies and their servers. Both are numbered from the first: company 2, server 1.
-func populate(ctx context.Context, a *app.App, set dataSet) error {
+func populate(ctx context.Context, d *fleet.Directory, set dataSet) error {
 	for i := range set.Companies {
-		if _, err := a.Fleet.AddCompany(ctx, fleet.NewCompany{Name: fmt.Sprintf("Company %d", i)}); err != nil {
+		if _, err := d.AddCompany(ctx, fleet.NewCompany{Name: fmt.Sprintf("Company %d", i)}); err != nil {
 			return err
 		}
 	}
 	for i := range set.Servers {
 		company := usage.FirstCompany + usage.CompanyID(i%set.Companies)
-		_, err := a.Fleet.AddServer(ctx, fleet.NewServer{
+		_, err := d.AddServer(ctx, fleet.NewServer{
 			Name: fmt.Sprintf("VBR%05d", i), Company: company, InstallationID: installation(i), Interval: day, Authority: "computed",
 		})
 		if err != nil {

@@ -97,7 +97,8 @@ func ask[Answer any](c *child, order any) (answer Answer, err error) {
 	if err != nil {
 		return answer, fmt.Errorf("%s ended: %w", c.cmd.Path, err)
 	}
-	return answer, json.Unmarshal(line, &answer)
+	err = json.Unmarshal(line, &answer)
+	return answer, err
 }
 
 func (c *child) pid() int { return c.cmd.Process.Pid }
