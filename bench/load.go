@@ -117,7 +117,10 @@ func ticketsOf(ctx context.Context, o loadOrder, begin time.Time) func() (n int,
 	}()
 	return func() (int, time.Time, bool) {
 		at, ok := <-due
-		return int(taken.Add(1)), at, ok
+		if !ok {
+			return 0, at, false
+		}
+		return int(taken.Add(1)), at, true
 	}
 }
 

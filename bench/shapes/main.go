@@ -16,7 +16,7 @@ func main() {
 	months := flag.Int("months", 24, "months of 30 daily readings")
 	workloads := flag.Int("workloads", 500, "workloads of a server")
 	flag.Parse()
-	r := run{servers: *servers, months: *months, workloads: *workloads}
+	r := run{servers: *servers, months: *months, workloads: *workloads, idle: 200, appends: 400}
 	if err := r.all(context.Background(), os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1) //nolint:forbidigo // this is main
@@ -45,7 +45,12 @@ func candidates() []candidate {
 	}
 }
 
-type run struct{ servers, months, workloads int }
+// run is the size of one run.
+type run struct {
+	servers, months, workloads int
+	idle                       int // servers without workloads, for what a reading costs by itself
+	appends                    int // of each kind, one transaction each
+}
 
 func (r run) all(ctx context.Context, out io.Writer) error {
 	begin := time.Now()

@@ -28,12 +28,10 @@ type set struct {
 type latency struct{ median, p99 float64 } // milliseconds
 
 const (
-	samples     = 400
-	appends     = 400 // of each kind
-	freshMax    = 40
-	freshSize   = 1000
-	headServers = 200
-	headDays    = 365
+	samples   = 400
+	freshMost = 40
+	freshSize = 1000
+	idleDays  = 365
 )
 
 // measureAll loads a file per shape and then appends to all of them in turn, so that the machine's moods hit all alike.
@@ -46,7 +44,7 @@ func (r run) measureAll(ctx context.Context) (results []*result, single time.Dur
 	for _, c := range candidates() {
 		m := &result{}
 		results = append(results, m)
-		if m.perReading, err = perReading(ctx, c, filepath.Join(dir, c.name+"-readings")); err != nil {
+		if m.perReading, err = r.perReading(ctx, c, filepath.Join(dir, c.name+"-readings")); err != nil {
 			return nil, 0, fmt.Errorf("%s: %w", c.name, err)
 		}
 	}
@@ -95,13 +93,13 @@ func (r run) measureSets(ctx context.Context, dir string, moving bool, row *sing
 	if moving {
 		kind = func(s *set) *time.Duration { return &s.moved }
 	}
-	if err := inTurn(files, sets, kind, row, appends, (*loaded).next); err != nil {
+	if err := inTurn(files, sets, kind, row, r.appends, (*loaded).next); err != nil {
 		return nil, err
 	}
 	if moving {
 		return sets, nil
 	}
-	return sets, inTurn(files, sets, func(s *set) *time.Duration { return &s.fresh }, row, freshMax, (*loaded).fresh)
+	return sets, inTurn(files, sets, func(s *set) *time.Duration { return &s.fresh }, row, min(r.appends, freshMost), (*loaded).fresh)
 }
 
 func (r run) fill(l *loaded, m *set) error {
@@ -289,20 +287,20 @@ func (l *loaded) appendOne(r reading) error {
 }
 
 // perReading is by how much the second year of servers without workloads grows the file.
-func perReading(ctx context.Context, c candidate, path string) (float64, error) {
-	l, err := open(ctx, c, path, newFleet(headServers, 0, false))
+func (r run) perReading(ctx context.Context, c candidate, path string) (float64, error) {
+	l, err := open(ctx, c, path, newFleet(r.idle, 0, false))
 	if err != nil {
 		return 0, err
 	}
 	defer l.close() //nolint:errcheck // nothing is read from it
 	var sizes [2]int64
 	for i := range sizes {
-		if err := l.load(headDays, 0); err != nil {
+		if err := l.load(idleDays, 0); err != nil {
 			return 0, err
 		}
 		if sizes[i], err = l.size(); err != nil {
 			return 0, err
 		}
 	}
-	return float64(sizes[1]-sizes[0]) / (headServers * headDays), nil
+	return float64(sizes[1]-sizes[0]) / float64(r.idle*idleDays), nil
 }
