@@ -107,21 +107,25 @@ func (b *bench) say(format string, args ...any) {
 }
 
 func (b *bench) table(ctx context.Context, out io.Writer) error {
-	rows := "| what | figure | ceiling in the same run | ratio | bar | holds |\n|---|---|---|---|---|---|\n"
+	_, err := io.WriteString(out, "| what | figure | ceiling in the same run | ratio | bar | holds |\n|---|---|---|---|---|---|\n")
 	for _, e := range entries() {
+		if err != nil {
+			return err
+		}
 		if !b.options.run.MatchString(e.name) {
 			continue
 		}
 		b.say("%s", e.name)
-		measured, err := e.measure(b, ctx)
-		if err != nil {
-			return fmt.Errorf("%s: %w", e.name, err)
+		measured, failed := e.measure(b, ctx)
+		if failed != nil { // what was measured before stands
+			return fmt.Errorf("%s: %w", e.name, failed)
 		}
 		for _, r := range measured {
-			rows += r.String()
+			if _, err = io.WriteString(out, r.String()); err != nil {
+				return err
+			}
 		}
 	}
-	_, err := io.WriteString(out, rows)
 	return err
 }
 
