@@ -5,15 +5,16 @@ TESTFLAGS ?=
 BENCH     ?= .
 FUZZTIME  ?= 30s
 DEMOFLAGS ?=
+BENCHFLAGS ?=
 
 # A test that hangs is a defect: the whole suite is meant to take a minute or two.
 TIMEOUT := 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check lint bench fuzz need-go
+.PHONY: help demo build test check lint bench microbench fuzz need-go
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: bin/tallystick ## simulated backup servers, companies and a running console, in one command (DEMOFLAGS=--check ends by itself)
 	@exec bin/tallystick demo $(DEMOFLAGS)
@@ -39,8 +40,11 @@ check: need-go ## build, vet, formatting, imports against ARCHITECTURE.md, all t
 lint: need-go ## golangci-lint, the pinned version (installed into .bin/ when missing)
 	@scripts/golangci-lint run
 
-bench: need-go ## benchmarks, with the machine that they ran on (BENCH=regexp)
-	@scripts/bench '$(BENCH)'
+bench: bin/tallystick ## what is promised of speed and size, beside ceilings of the same run (BENCHFLAGS='-quick -run https')
+	@scripts/bench $(BENCHFLAGS)
+
+microbench: need-go ## Go's benchmarks of single functions, with the machine that they ran on (BENCH=regexp)
+	@scripts/microbench '$(BENCH)'
 
 fuzz: need-go ## every fuzz target for FUZZTIME (30s) each
 	@scripts/fuzz '$(FUZZTIME)'
