@@ -16,6 +16,14 @@ type Options struct {
 	Reader *sql.DB // transactions of it see one consistent state
 	// Fault turns a driver's error into a fault by its code.
 	Fault func(error) error
+	// Describe gives the tables of the live schema.
+	Describe func(ctx context.Context, tx *sql.Tx) ([]Table, error)
+	// ByBytes stands behind a column of text in ORDER BY and orders it by its bytes; empty: it does so anyway.
+	ByBytes string
+	// Bulk appends many rows; nil: one statement each.
+	Bulk Bulk
+	// Guard fails where what was opened is no longer there, such as a file that was deleted; nil: cannot be.
+	Guard func() error
 	// Now says at which instant "values now" of companies and servers are valid; nil: the system's clock.
 	Now func() time.Time
 }
@@ -25,6 +33,11 @@ type Store struct {
 	writer, reader *sql.DB
 	toFault        func(error) error
 	now            func() time.Time
+
+	describe func(ctx context.Context, tx *sql.Tx) ([]Table, error)
+	byBytes  string
+	bulk     Bulk
+	guard    func() error
 
 	projection projection
 	tips       tips
@@ -39,7 +52,13 @@ func New(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Store{writer: o.Writer, reader: o.Reader, toFault: o.Fault, now: o.Now}
+	if o.Guard == nil {
+		o.Guard = func() error { return nil }
+	}
+	return &Store{
+		writer: o.Writer, reader: o.Reader, toFault: o.Fault, now: o.Now,
+		describe: o.Describe, byBytes: o.ByBytes, bulk: o.Bulk, guard: o.Guard,
+	}
 }
 
 // Close waits for running transactions and closes the pools. Closing again does nothing.
@@ -68,7 +87,10 @@ func (s *Store) step(ctx context.Context, pool *sql.DB, options *sql.TxOptions, 
 	s.open.RLock()
 	defer s.open.RUnlock()
 	if s.closed {
-		return fault.New(fault.Unavailable, "the store is closed")
+		return errClosed()
+	}
+	if err := s.guard(); err != nil {
+		return err
 	}
 	tx, err := pool.BeginTx(ctx, options)
 	if err != nil {
@@ -78,8 +100,13 @@ func (s *Store) step(ctx context.Context, pool *sql.DB, options *sql.TxOptions, 
 	if err := step(tx); err != nil {
 		return s.fault(ctx, err)
 	}
-	return s.fault(ctx, tx.Commit())
+	if err := tx.Commit(); err != nil {
+		return s.fault(ctx, err)
+	}
+	return s.guard() // what went into a deleted file is not kept
 }
+
+func errClosed() error { return fault.New(fault.Unavailable, "the store is closed") }
 
 // fault leaves faults as they are, tells a cancelled call from a broken engine, and asks the engine for the rest.
 func (s *Store) fault(ctx context.Context, err error) error {
