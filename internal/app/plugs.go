@@ -18,8 +18,24 @@ import (
 
 // This file is the list of plugs: engines, collectors, surfaces.
 
-func openSQLite(ctx context.Context, path string, now func() time.Time) (store.Store, error) {
-	return sqlite.Open(ctx, path, sqlite.Now(now))
+// openEngine opens a database, which it creates and migrates as needed.
+func openEngine(ctx context.Context, where database, now func() time.Time) (engine, error) {
+	if where.url != "" {
+		return engine{}, fault.New(fault.Unsupported, "PostgreSQL is not part of this build")
+	}
+	s, err := sqlite.Open(ctx, where.path, sqlite.Now(now))
+	if err != nil {
+		return engine{}, err
+	}
+	return engine{Store: s, base: s.Store}, nil
+}
+
+// inspect says where the schema of a database stands, and changes nothing. NotFound: there is no such file.
+func inspect(ctx context.Context, where database) (store.Schema, error) {
+	if where.url != "" {
+		return store.Schema{}, fault.New(fault.Unsupported, "PostgreSQL is not part of this build")
+	}
+	return sqlite.Inspect(ctx, where.path)
 }
 
 func collectors(o Options, types vbr.TypeRules) []collect.Collector {

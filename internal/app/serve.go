@@ -44,7 +44,7 @@ type Server struct {
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
 // Conflict: another console runs on this data directory.
 func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
-	unlock, err := lockServe(filepath.Join(a.dir, lockFile))
+	unlock, err := a.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +54,21 @@ func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// lock takes the ledger for this process alone: the directory of the file, or, with a database that several machines
+// can reach, the data directory and the database.
+func (a *App) lock(ctx context.Context) (func(), error) {
+	unlock, err := lockServe(filepath.Join(a.where.dir(a.dir), lockFile))
+	if err != nil {
+		return nil, err
+	}
+	release, err := a.engine.exclusive(ctx)
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	return func() { release(); unlock() }, nil
 }
 
 func (s *Server) prepare(ctx context.Context) (err error) {

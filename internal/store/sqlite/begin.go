@@ -25,7 +25,7 @@ func begin(ctx context.Context, path string) error {
 	case !errors.Is(err, fs.ErrNotExist):
 		return fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %s", path, reason(err))
 	}
-	if err := noRemains(path); err != nil {
+	if err := NoRemains(path); err != nil {
 		if _, missing := os.Stat(path); missing == nil { // another process made it just now
 			return nil
 		}
@@ -53,8 +53,8 @@ func readable(path string) error {
 	return f.Close()
 }
 
-// noRemains refuses a new database beside what is left of another: SQLite would put that one's pages into it.
-func noRemains(path string) error {
+// NoRemains refuses a new database beside what is left of another: SQLite would put that one's pages into it.
+func NoRemains(path string) error {
 	for _, end := range besides {
 		if _, err := os.Lstat(path + end); err == nil {
 			return fault.New(fault.Conflict, "%s is gone, but %s is still there: the database was deleted or moved without it. Put it back, or restore a backup after moving %s away",

@@ -29,7 +29,7 @@ func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
 }
 
 const (
-	integritySQL   = `SELECT integrity_check FROM pragma_integrity_check(20)`
+	integritySQL   = `PRAGMA integrity_check(20)`
 	foreignKeysSQL = `SELECT DISTINCT "table" || ' refers to ' || parent || ' where nothing is' FROM pragma_foreign_key_check LIMIT 20`
 )
 

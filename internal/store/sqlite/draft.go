@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/store"
 	"github.com/tallystick/tallystick/internal/store/sqlstore"
 )
 
@@ -187,3 +188,6 @@ func unwritable(path string, err error) error {
 	}
 	return fault.Wrap(err, fault.Unavailable, "%s cannot be written: %s", path, reason(err))
 }
+
+// Inspect says where the draft's schema stands.
+func (d *Draft) Inspect(ctx context.Context) (store.Schema, error) { return inspect(ctx, d.db) }

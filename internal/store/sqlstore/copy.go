@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -227,4 +228,24 @@ func (b *batch) insert(ctx context.Context, rows [][]any) error {
 		}
 	}
 	return statement.Close()
+}
+
+// Drop takes every table out of the database, also those that are not copied: what was copied in vain is gone, and
+// opening it again begins anew.
+func (s *Store) Drop(ctx context.Context) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		tables, err := s.describe(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if tables, err = inOrder(tables); err != nil {
+			return err
+		}
+		for _, t := range slices.Backward(tables) {
+			if _, err := tx.ExecContext(ctx, `DROP TABLE `+quoted(t.Name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

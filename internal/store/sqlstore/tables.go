@@ -53,21 +53,27 @@ func (s *Store) tables(ctx context.Context, tx *sql.Tx) ([]Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	rest := make(map[string]Table)
+	found = slices.DeleteFunc(found, func(t Table) bool { return apart(t.Name) })
 	for _, t := range found {
-		if !apart(t.Name) {
-			slices.SortFunc(t.Columns, func(a, b Column) int { return strings.Compare(a.Name, b.Name) })
-			rest[t.Name] = t
+		slices.SortFunc(t.Columns, func(a, b Column) int { return strings.Compare(a.Name, b.Name) })
+		if err := t.check(); err != nil {
+			return nil, err
 		}
+	}
+	return inOrder(found)
+}
+
+// inOrder puts each table behind those that it refers to.
+func inOrder(tables []Table) ([]Table, error) {
+	rest := make(map[string]Table)
+	for _, t := range tables {
+		rest[t.Name] = t
 	}
 	var ordered []Table
 	for len(rest) > 0 {
 		before := len(rest)
 		for _, name := range slices.Sorted(maps.Keys(rest)) {
 			if t := rest[name]; !t.refersTo(rest) {
-				if err := t.check(); err != nil {
-					return nil, err
-				}
 				ordered = append(ordered, t)
 				delete(rest, name)
 			}
