@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/internal/collect/vbr"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/store"
+	"github.com/tallystick/tallystick/internal/store/postgres"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 )
 
@@ -21,7 +22,11 @@ import (
 // openEngine opens a database, which it creates and migrates as needed.
 func openEngine(ctx context.Context, where database, now func() time.Time) (engine, error) {
 	if where.url != "" {
-		return engine{}, fault.New(fault.Unsupported, "PostgreSQL is not part of this build")
+		s, err := postgres.Open(ctx, where.url, postgres.Now(now))
+		if err != nil {
+			return engine{}, err
+		}
+		return engine{Store: s, base: s.Store}, nil
 	}
 	s, err := sqlite.Open(ctx, where.path, sqlite.Now(now))
 	if err != nil {
@@ -33,7 +38,7 @@ func openEngine(ctx context.Context, where database, now func() time.Time) (engi
 // inspect says where the schema of a database stands, and changes nothing. NotFound: there is no such file.
 func inspect(ctx context.Context, where database) (store.Schema, error) {
 	if where.url != "" {
-		return store.Schema{}, fault.New(fault.Unsupported, "PostgreSQL is not part of this build")
+		return postgres.Inspect(ctx, where.url)
 	}
 	return sqlite.Inspect(ctx, where.path)
 }

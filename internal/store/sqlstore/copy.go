@@ -143,7 +143,7 @@ func (s *Store) writeOn(ctx context.Context, step func(*sql.Conn, *sql.Tx) error
 		return s.fault(ctx, err)
 	}
 	defer func() { err = errors.Join(err, ignoreDone(conn.Close())) }()
-	tx, err := conn.BeginTx(ctx, nil)
+	tx, err := beginOnce(ctx, conn, s.writer.options, s.lock)
 	if err != nil {
 		return s.fault(ctx, err)
 	}

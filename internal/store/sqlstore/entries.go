@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
@@ -121,7 +120,7 @@ func readHead(ctx context.Context, tx *sql.Tx) (h head, err error) {
 		return h, err
 	}, headSQL)
 	if err == nil && !found {
-		return h, fault.New(fault.Internal, "the database lacks its head: it is damaged")
+		return h, errHeadless()
 	}
 	return h, err
 }

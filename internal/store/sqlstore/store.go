@@ -12,10 +12,17 @@ import (
 
 // Options is what an engine brings.
 type Options struct {
-	Writer *sql.DB // transactions of it lock for writing from their first moment
-	Reader *sql.DB // transactions of it see one consistent state
+	Writer *sql.DB // transactions of it lock for writing from their first moment, or by Lock
+	Reader *sql.DB // transactions of it see one consistent state, by themselves or by ReadOptions
 	// Fault turns a driver's error into a fault by its code.
 	Fault func(error) error
+	// Lock is the first statement of every writing transaction: a query whose one row nobody else can lock meanwhile,
+	// so that positions are given one after the other. Empty where beginning a writing transaction locks already.
+	Lock string
+	// WriteOptions and ReadOptions begin transactions; nil: the engine's own for writing, read-only for reading.
+	WriteOptions, ReadOptions *sql.TxOptions
+	// Lost reports whether the connection was lost when an error came up; nil: connections are never lost.
+	Lost func(error) bool
 	// Describe gives the tables of the live schema.
 	Describe func(ctx context.Context, tx *sql.Tx) ([]Table, error)
 	// ByBytes stands behind a column of text in ORDER BY and orders it by its bytes; empty: it does so anyway.
@@ -30,8 +37,10 @@ type Options struct {
 
 // Store implements store.Store over two pools of connections.
 type Store struct {
-	writer, reader *sql.DB
+	writer, reader pool
+	lock           string
 	toFault        func(error) error
+	lost           func(error) bool
 	now            func() time.Time
 
 	describe func(ctx context.Context, tx *sql.Tx) ([]Table, error)
@@ -55,10 +64,23 @@ func New(o Options) *Store {
 	if o.Guard == nil {
 		o.Guard = func() error { return nil }
 	}
+	if o.ReadOptions == nil {
+		o.ReadOptions = &sql.TxOptions{ReadOnly: true}
+	}
+	if o.Lost == nil {
+		o.Lost = func(error) bool { return false }
+	}
 	return &Store{
-		writer: o.Writer, reader: o.Reader, toFault: o.Fault, now: o.Now,
+		writer: pool{o.Writer, o.WriteOptions}, reader: pool{o.Reader, o.ReadOptions},
+		lock: o.Lock, toFault: o.Fault, lost: o.Lost, now: o.Now,
 		describe: o.Describe, byBytes: o.ByBytes, bulk: o.Bulk, guard: o.Guard,
 	}
+}
+
+// pool is a pool of connections and how transactions on them begin.
+type pool struct {
+	*sql.DB
+	options *sql.TxOptions
 }
 
 // Close waits for running transactions and closes the pools. Closing again does nothing.
@@ -75,15 +97,15 @@ func (s *Store) Close() error {
 
 // write runs one step in one writing transaction: all of it or nothing.
 func (s *Store) write(ctx context.Context, step func(*sql.Tx) error) error {
-	return s.step(ctx, s.writer, nil, step)
+	return s.step(ctx, s.writer, s.lock, step)
 }
 
 // read runs one step that sees one consistent state.
 func (s *Store) read(ctx context.Context, step func(*sql.Tx) error) error {
-	return s.step(ctx, s.reader, &sql.TxOptions{ReadOnly: true}, step)
+	return s.step(ctx, s.reader, "", step)
 }
 
-func (s *Store) step(ctx context.Context, pool *sql.DB, options *sql.TxOptions, step func(*sql.Tx) error) error {
+func (s *Store) step(ctx context.Context, p pool, lock string, step func(*sql.Tx) error) error {
 	s.open.RLock()
 	defer s.open.RUnlock()
 	if s.closed {
@@ -92,7 +114,7 @@ func (s *Store) step(ctx context.Context, pool *sql.DB, options *sql.TxOptions, 
 	if err := s.guard(); err != nil {
 		return err
 	}
-	tx, err := pool.BeginTx(ctx, options)
+	tx, err := s.begin(ctx, p, lock)
 	if err != nil {
 		return s.fault(ctx, err)
 	}
@@ -107,6 +129,43 @@ func (s *Store) step(ctx context.Context, pool *sql.DB, options *sql.TxOptions, 
 }
 
 func errClosed() error { return fault.New(fault.Unavailable, "the store is closed") }
+
+// begin gives a transaction that holds the lock. That an idle connection was lost shows only here, where nothing is
+// done yet: it begins again on another one, at most as often as the pool can hold lost ones.
+func (s *Store) begin(ctx context.Context, p pool, lock string) (*sql.Tx, error) {
+	for lost := 0; ; lost++ {
+		tx, err := beginOnce(ctx, p, p.options, lock)
+		if err == nil || !s.lost(err) || lost >= p.Stats().MaxOpenConnections || ctx.Err() != nil {
+			return tx, err
+		}
+	}
+}
+
+// beginner is a pool or one connection of it.
+type beginner interface {
+	BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
+}
+
+func beginOnce(ctx context.Context, on beginner, options *sql.TxOptions, lock string) (*sql.Tx, error) {
+	tx, err := on.BeginTx(ctx, options)
+	if err != nil || lock == "" {
+		return tx, err
+	}
+	locked, err := exists(ctx, tx, lock)
+	if err == nil && !locked {
+		err = errHeadless()
+	}
+	if err != nil {
+		_ = tx.Rollback()
+		return nil, err
+	}
+	return tx, nil
+}
+
+// errHeadless says that the row is gone that every answer and every change begins with.
+func errHeadless() error {
+	return fault.New(fault.Internal, "the database lacks its head: it is damaged")
+}
 
 // fault leaves faults as they are, tells a cancelled call from a broken engine, and asks the engine for the rest.
 func (s *Store) fault(ctx context.Context, err error) error {

@@ -1,0 +1,19 @@
+package postgres
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if !given { // each random ledger is a schema of its own: make fuzz asks for more
+		if err := flag.Set("rapid.checks", randomLedgers); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}

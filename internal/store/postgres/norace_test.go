@@ -1,0 +1,6 @@
+//go:build !race
+
+package postgres
+
+// randomLedgers is the number of random ledgers that are compared unless -rapid.checks says otherwise.
+const randomLedgers = "50"

@@ -1,0 +1,7 @@
+//go:build race
+
+package postgres
+
+// randomLedgers is smaller under the race detector, where SQLite is ten times slower: races are looked for by the
+// tests with many goroutines.
+const randomLedgers = "8"
