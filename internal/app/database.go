@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,11 +60,7 @@ func (d database) String() string {
 	if d.path != "" {
 		return d.path
 	}
-	u, err := url.Parse(d.url)
-	if err != nil || u.Host == "" {
-		return "the PostgreSQL database"
-	}
-	return "postgres://" + u.Host + u.Path
+	return nameOf(d.url)
 }
 
 // dir is where the lock of a console lies.

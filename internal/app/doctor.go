@@ -92,6 +92,8 @@ func (d *doctor) opens(ctx context.Context) *App {
 		d.failed("schema", err)
 	case schema.Newer():
 		d.failed("schema", newerProgram(d.where, schema))
+	case schema.Current == 0:
+		d.bad("schema", "there is none in %s", d.where)
 	case len(schema.Pending) > 0:
 		d.good("schema", "version %d; opening it brings it to %d", schema.Current, schema.Newest)
 	default:

@@ -35,6 +35,9 @@ func openEngine(ctx context.Context, where database, now func() time.Time) (engi
 	return engine{Store: s, base: s.Store}, nil
 }
 
+// nameOf names a server's database in words that hold no secret.
+func nameOf(url string) string { return postgres.Name(url) }
+
 // inspect says where the schema of a database stands, and changes nothing. NotFound: there is no such file.
 func inspect(ctx context.Context, where database) (store.Schema, error) {
 	if where.url != "" {

@@ -15,6 +15,15 @@ var (
 	_ store.Checker   = (*Store)(nil)
 )
 
+// Name gives host and database of a URL, in words that hold no secret.
+func Name(url string) string {
+	config, err := parse(url)
+	if err != nil {
+		return "the PostgreSQL database"
+	}
+	return place(config)
+}
+
 // Inspect says where the schema stands, and changes nothing. Errors are those of Open.
 func Inspect(ctx context.Context, url string) (schema store.Schema, err error) {
 	config, err := parse(url)

@@ -13,13 +13,16 @@ import (
 // besides are the files that SQLite keeps beside a database; what was committed last may be in the first.
 var besides = []string{"-wal", "-shm", "-journal"}
 
+// pageMin is the size of SQLite's smallest page. It takes a file without one for a new database.
+const pageMin = 512
+
 // begin makes a new database where there is none: whole, under another name, before it is seen under its own. So an
 // empty file is never one that is being made, but always one that lost everything.
 func begin(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
 	switch {
-	case err == nil && info.Mode().IsRegular() && info.Size() == 0:
-		return fault.New(fault.Internal, "%s is empty: what was in it is lost. Restore it from a backup, or take it away to begin anew", path)
+	case err == nil && info.Mode().IsRegular() && info.Size() < pageMin:
+		return fault.New(fault.Internal, "%s is damaged: it has only %d bytes, and what was in it is lost. Restore it from a backup, or take it away to begin anew", path, info.Size())
 	case err == nil:
 		return readable(path)
 	case !errors.Is(err, fs.ErrNotExist):

@@ -78,8 +78,8 @@ func Inspect(ctx context.Context, path string) (schema store.Schema, err error) 
 		return schema, fault.Wrap(err, fault.NotFound, "there is no database %s", path)
 	case err != nil:
 		return schema, fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %s", path, reason(err))
-	case info.Size() == 0:
-		return schema, begin(ctx, path) // which says that it is empty
+	case info.Size() < pageMin:
+		return schema, begin(ctx, path) // which says so
 	}
 	db, err := sql.Open("sqlite", readOnly(path))
 	if err != nil {

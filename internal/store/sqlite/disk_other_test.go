@@ -1,0 +1,11 @@
+//go:build !linux
+
+package sqlite
+
+import "testing"
+
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	t.Skip("a small disk is made on Linux only")
+	return ""
+}
