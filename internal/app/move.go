@@ -145,10 +145,20 @@ func (a *App) moveToServer(ctx context.Context, o Options, to database, work Wor
 	}
 	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
-	if undone := target.base.Drop(undo); undone != nil {
+	if undone := o.reset(undo, target); undone != nil {
 		return errors.Join(fault.Wrap(undone, fault.Internal, "the move failed, and what is in %s now cannot be taken out again: do not use it. Why it failed: %v", to, err), err)
 	}
 	return err
+}
+
+// reset takes out what was moved in vain.
+func (o Options) reset(ctx context.Context, target engine) error {
+	fresh, err := sqlite.NewDraft(ctx, filepath.Join(o.DataDir, "moving.db"))
+	if err != nil {
+		return err
+	}
+	defer fresh.Discard()
+	return target.base.Reset(ctx, fresh.Store)
 }
 
 // undoTimeout bounds taking everything out of the target again, also after Ctrl-C.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -57,11 +56,27 @@ func (s *Store) Rows(ctx context.Context) (n int64, err error) {
 func (s *Store) CopyTo(ctx context.Context, target *Store, progress Progress) (d Digest, err error) {
 	err = s.read(ctx, func(from *sql.Tx) error {
 		return target.writeOn(ctx, func(conn *sql.Conn, to *sql.Tx) error {
+			if err := empty(ctx, to); err != nil {
+				return err
+			}
 			d, err = s.copyTo(ctx, from, target, conn, to, progress)
 			return err
 		})
 	})
 	return d, err
+}
+
+// Reset makes everything as it is in a new store: what was copied in vain is gone.
+func (s *Store) Reset(ctx context.Context, fresh *Store) error {
+	return fresh.read(ctx, func(from *sql.Tx) error {
+		if err := empty(ctx, from); err != nil {
+			return err
+		}
+		return s.writeOn(ctx, func(conn *sql.Conn, to *sql.Tx) error {
+			_, err := fresh.copyTo(ctx, from, s, conn, to, nil)
+			return err
+		})
+	})
 }
 
 func (s *Store) copyTo(ctx context.Context, from *sql.Tx, target *Store, conn *sql.Conn, to *sql.Tx, progress Progress) (Digest, error) {
@@ -108,7 +123,7 @@ func halves(progress Progress, part int64) Progress {
 	}
 }
 
-// clear takes out what a new schema begins with, and refuses a target that holds more, or other tables.
+// clear takes out what is there, usually what a new schema begins with, and refuses a target with other tables.
 func (s *Store) clear(ctx context.Context, tx *sql.Tx, want []Table) error {
 	have, err := s.tables(ctx, tx)
 	if err != nil {
@@ -116,9 +131,6 @@ func (s *Store) clear(ctx context.Context, tx *sql.Tx, want []Table) error {
 	}
 	if shape(have) != shape(want) {
 		return fault.New(fault.Internal, "the target has other tables than the source: both must have the same schema\n%s-- and not\n%s", shape(want), shape(have))
-	}
-	if err := empty(ctx, tx); err != nil {
-		return err
 	}
 	for i := len(have) - 1; i >= 0; i-- {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM `+quoted(have[i].Name)); err != nil {
@@ -228,24 +240,4 @@ func (b *batch) insert(ctx context.Context, rows [][]any) error {
 		}
 	}
 	return statement.Close()
-}
-
-// Drop takes every table out of the database, also those that are not copied: what was copied in vain is gone, and
-// opening it again begins anew.
-func (s *Store) Drop(ctx context.Context) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
-		tables, err := s.describe(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if tables, err = inOrder(tables); err != nil {
-			return err
-		}
-		for _, t := range slices.Backward(tables) {
-			if _, err := tx.ExecContext(ctx, `DROP TABLE `+quoted(t.Name)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
 }
