@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -59,7 +60,11 @@ func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
 // lock takes the ledger for this process alone: the directory of the file, or, with a database that several machines
 // can reach, the data directory and the database.
 func (a *App) lock(ctx context.Context) (func(), error) {
-	unlock, err := lockServe(filepath.Join(a.where.dir(a.dir), lockFile))
+	dir := a.where.dir(a.dir)
+	if err := os.MkdirAll(dir, 0o700); err != nil { // with a database elsewhere, nothing else has made it
+		return nil, fault.Wrap(err, fault.Unavailable, "the data directory cannot be made: %v", err)
+	}
+	unlock, err := lockServe(filepath.Join(dir, lockFile))
 	if err != nil {
 		return nil, err
 	}
