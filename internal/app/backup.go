@@ -186,7 +186,7 @@ func about(what string, err error) error {
 	} else {
 		text = " " + text
 	}
-	again := fault.Wrap(err, f.Code, "%s%s", what, text)
+	again := fault.Wrap(f.Unwrap(), f.Code, "%s%s", what, text)
 	again.RetryAfter, again.Fields = f.RetryAfter, f.Fields
 	return again
 }

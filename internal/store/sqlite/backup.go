@@ -47,7 +47,7 @@ func (d *Draft) Backup(ctx context.Context, from *sqlstore.Store, now time.Time,
 	}
 	schema, err := inspect(ctx, d.db)
 	if err != nil {
-		return Mark{}, toFault(err)
+		return Mark{}, failed(ctx, err)
 	}
 	m := Mark{MadeAt: usage.Truncate(now), Program: program, Schema: schema.Current, Entries: head.Position, Rows: digest.Rows, Digest: digest.Sum()}
 	return m, d.mark(ctx, m)
@@ -55,14 +55,14 @@ func (d *Draft) Backup(ctx context.Context, from *sqlstore.Store, now time.Time,
 
 func (d *Draft) mark(ctx context.Context, m Mark) error {
 	if _, err := d.db.ExecContext(ctx, createMarkSQL); err != nil {
-		return toFault(err)
+		return failed(ctx, err)
 	}
 	for key, value := range map[string]string{
 		"format": backupFormat, "madeAt": m.MadeAt.Format(time.RFC3339Nano), "program": m.Program, "schema": strconv.FormatInt(m.Schema, 10),
 		"entries": strconv.FormatInt(int64(m.Entries), 10), "rows": strconv.FormatInt(m.Rows, 10), "digest": m.Digest,
 	} {
 		if _, err := d.db.ExecContext(ctx, insertMarkSQL, key, value); err != nil {
-			return toFault(err)
+			return failed(ctx, err)
 		}
 	}
 	return nil
@@ -77,14 +77,20 @@ func (d *Draft) Verify(ctx context.Context, progress sqlstore.Progress) (m Mark,
 	if err := isSQLite(d.temp); err != nil {
 		return m, err
 	}
-	if m, err = d.verify(ctx, progress); err != nil {
-		var f *fault.Error
-		if ctx.Err() == nil && !errors.As(err, &f) {
-			err = toFault(err)
-		}
-		return m, err
+	m, err = d.verify(ctx, progress)
+	return m, failed(ctx, err)
+}
+
+// failed leaves faults as they are, and tells an interrupted call from a database that fails.
+func failed(ctx context.Context, err error) error {
+	var f *fault.Error
+	switch {
+	case err == nil, errors.As(err, &f):
+		return err
+	case ctx.Err() != nil:
+		return fault.Wrap(errors.Join(ctx.Err(), err), fault.Unavailable, "the call was cancelled")
 	}
-	return m, nil
+	return toFault(err)
 }
 
 func (d *Draft) verify(ctx context.Context, progress sqlstore.Progress) (m Mark, err error) {
@@ -151,7 +157,7 @@ func (d *Draft) readMark(ctx context.Context) (m Mark, err error) {
 // Unmark makes a backup an ordinary database.
 func (d *Draft) Unmark(ctx context.Context) error {
 	if _, err := d.db.ExecContext(ctx, dropMarkSQL); err != nil {
-		return toFault(err)
+		return failed(ctx, err)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ var _ store.Checker = (*Store)(nil)
 func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
 	problems, err := integrity(ctx, s.reader)
 	if err != nil {
-		return nil, toFault(err)
+		return nil, failed(ctx, err)
 	}
 	return []store.Finding{{Name: "file", Text: "every page, index and reference is sound", Problem: strings.Join(problems, "; ")}}, nil
 }

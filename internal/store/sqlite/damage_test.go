@@ -23,7 +23,7 @@ func ledgerFile(t *testing.T) string {
 	}
 	storetest.Seed(t, s)
 	server := fed(t, s)
-	for n := range 400 {
+	for n := range 200 {
 		if _, err := s.AppendSnapshot(t.Context(), server, fedReading(0, n), storetest.Now()); err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestDamageIsNoticed(t *testing.T) {
 	_, want := examined(t, copyOf(t, whole))
 	random := rand.New(rand.NewPCG(1, 2))
 	noticed, harmless, plain := 0, 0, 0
-	const rounds = 60
+	const rounds = 24
 	for range rounds {
 		content := append([]byte(nil), whole...)
 		at := random.IntN(len(content) - damagedBytes)
@@ -130,7 +130,7 @@ func TestDamagedBackup(t *testing.T) {
 			t.Error("a backup that holds something else is taken for whole")
 		}
 	}
-	const rounds = 60
+	const rounds = 24
 	for range rounds {
 		content := append([]byte(nil), whole...)
 		at := random.IntN(len(content) - damagedBytes)
