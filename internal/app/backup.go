@@ -93,7 +93,8 @@ func Restore(ctx context.Context, o Options, file string, work Work) (r RestoreR
 	}
 	r.Into = where.String()
 	if where.url != "" {
-		return r, o.restoreInto(ctx, where, file, work, &r)
+		err = o.restoreInto(ctx, where, file, work, &r)
+		return r, err
 	}
 	unlock, err := lockServe(filepath.Join(where.dir(o.DataDir), lockFile))
 	if err != nil {

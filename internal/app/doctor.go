@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -301,7 +302,7 @@ func (d *doctor) compareKept(ctx context.Context, a, fresh *App) (asked int64, d
 			if err != nil {
 				return asked, differ, err
 			}
-			if string(kept.JSON) != string(anew.JSON) {
+			if !bytes.Equal(kept.JSON, anew.JSON) {
 				differ = append(differ, fmt.Sprintf("%s of company %s: kept %s, counted %s", resource, company, kept.JSON, anew.JSON))
 			}
 			if asked++; tell != nil {

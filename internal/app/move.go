@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -243,7 +244,7 @@ func sameAnswer(ctx context.Context, a, b *App, q UsageQuery) error {
 	if err != nil {
 		return about(b.where.String(), err)
 	}
-	if string(here.JSON) != string(there.JSON) {
+	if !bytes.Equal(here.JSON, there.JSON) {
 		return fault.New(fault.Internal, "the figure of company %s at %s is another there: nothing is kept of the move\nhere:  %s\nthere: %s",
 			q.Company, q.At.Format(time.RFC3339), here.JSON, there.JSON)
 	}

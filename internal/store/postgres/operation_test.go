@@ -29,48 +29,58 @@ func digestOf(t *testing.T, s *sqlstore.Store) sqlstore.Digest {
 func TestCopyBetweenEngines(t *testing.T) {
 	t.Parallel()
 	for name, database := range map[string]func() string{
-		"C":   func() string { return pgtest.Database(t) },
-		"icu": func() string { return pgtest.Database(t, "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LC_COLLATE 'C' LC_CTYPE 'C'") },
+		"C": func() string { return pgtest.Database(t) },
+		"icu": func() string {
+			return pgtest.Database(t, "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LC_COLLATE 'C' LC_CTYPE 'C'")
+		},
 	} {
-		file, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tally.db"), sqlite.Now(storetest.Now))
-		if err != nil {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			copyThereAndBack(t, database())
+		})
+	}
+}
+
+func copyThereAndBack(t *testing.T, url string) {
+	t.Helper()
+	file, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tally.db"), sqlite.Now(storetest.Now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close() //nolint:errcheck // the test is over
+	storetest.Seed(t, file)
+	for _, name := range []string{"a2", "B", "_", "ä", "Z-z", "é", "日本", "zz"} { // in an order that depends on the language
+		if _, err := file.AddCompany(t.Context(), fleet.Company{UID: name, Name: name, Enabled: true, CreatedAt: storetest.Now()}, nil, storetest.Now()); err != nil {
 			t.Fatal(err)
 		}
-		defer file.Close() //nolint:errcheck // the test is over
-		storetest.Seed(t, file)
-		for _, name := range []string{"a2", "B", "_", "ä", "Z-z", "é", "日本", "zz"} { // in an order that depends on the language
-			if _, err := file.AddCompany(t.Context(), fleet.Company{UID: name, Name: name, Enabled: true, CreatedAt: storetest.Now()}, nil, storetest.Now()); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := file.AddServer(t.Context(), fleet.Server{Name: name, Product: usage.ProductVBR, InstallationID: name, CreatedAt: storetest.Now()}, func(id usage.ServerID) []usage.Fact {
-				return []usage.Fact{{Subject: usage.ServerSubject(id), Attribute: usage.AttrCompany, Value: "1"}}
-			}, nil, storetest.Now()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want := digestOf(t, file.Store)
-		server := openAt(t, database())
-		copied, err := file.CopyTo(t.Context(), server.Store, nil)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if there := digestOf(t, server.Store); there.Sum() != want.Sum() || copied.Sum() != want.Sum() {
-			t.Errorf("%s: it differs in %s", name, want.Differs(there))
-		}
-		if err := server.Verify(t.Context(), func(problem string) { t.Error(problem) }); err != nil {
-			t.Error(err)
-		}
-		back, err := sqlite.NewDraft(t.Context(), filepath.Join(t.TempDir(), "back.db"))
-		if err != nil {
+		if _, err := file.AddServer(t.Context(), fleet.Server{Name: name, Product: usage.ProductVBR, InstallationID: name, CreatedAt: storetest.Now()}, func(id usage.ServerID) []usage.Fact {
+			return []usage.Fact{{Subject: usage.ServerSubject(id), Attribute: usage.AttrCompany, Value: "1"}}
+		}, nil, storetest.Now()); err != nil {
 			t.Fatal(err)
 		}
-		defer back.Discard()
-		if _, err := server.CopyTo(t.Context(), back.Store, nil); err != nil {
-			t.Fatalf("%s: back: %v", name, err)
-		}
-		if again := digestOf(t, back.Store); again.Sum() != want.Sum() {
-			t.Errorf("%s: back it differs in %s", name, want.Differs(again))
-		}
+	}
+	want := digestOf(t, file.Store)
+	server := openAt(t, url)
+	copied, err := file.CopyTo(t.Context(), server.Store, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if there := digestOf(t, server.Store); there.Sum() != want.Sum() || copied.Sum() != want.Sum() {
+		t.Errorf("it differs in %s", want.Differs(there))
+	}
+	if err := server.Verify(t.Context(), func(problem string) { t.Error(problem) }); err != nil {
+		t.Error(err)
+	}
+	back, err := sqlite.NewDraft(t.Context(), filepath.Join(t.TempDir(), "back.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer back.Discard()
+	if _, err := server.CopyTo(t.Context(), back.Store, nil); err != nil {
+		t.Fatalf("back: %v", err)
+	}
+	if again := digestOf(t, back.Store); again.Sum() != want.Sum() {
+		t.Errorf("back it differs in %s", want.Differs(again))
 	}
 }
 

@@ -35,7 +35,11 @@ func NewDraft(ctx context.Context, path string) (*Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d, d.orDiscard(d.Migrate(ctx))
+	if err := d.Migrate(ctx); err != nil {
+		d.Discard()
+		return nil, err
+	}
+	return d, nil
 }
 
 // DraftOf begins with a copy of a file, whose content is not looked at yet.
@@ -73,7 +77,7 @@ func draft(path string, content io.Reader) (*Draft, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be written", path)
 	}
-	if _, err := os.Lstat(path); err == nil {
+	if _, err := os.Lstat(path); err == nil { //nolint:gosec // the administrator names the file
 		return nil, taken(path)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+strings.TrimPrefix(filepath.Base(path), ".")+".part-*") // made with mode 0600
@@ -85,7 +89,7 @@ func draft(path string, content io.Reader) (*Draft, error) {
 		_, err = io.Copy(f, content)
 	}
 	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, errors.Join(unwritable(path, err), os.Remove(d.temp))
+		return nil, errors.Join(unwritable(path, err), os.Remove(d.temp)) //nolint:gosec // our own file
 	}
 	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(d.temp)}
 	query := []string{"_dqs=0"}
@@ -94,18 +98,11 @@ func draft(path string, content io.Reader) (*Draft, error) {
 	}
 	dsn.RawQuery = strings.Join(query, "&")
 	if d.db, err = sql.Open("sqlite", dsn.String()); err != nil {
-		return nil, errors.Join(fault.Wrap(err, fault.Internal, "%s cannot be written", path), os.Remove(d.temp))
+		return nil, errors.Join(fault.Wrap(err, fault.Internal, "%s cannot be written", path), os.Remove(d.temp)) //nolint:gosec // our own file
 	}
 	d.db.SetMaxOpenConns(1) // it has no locks to order two
 	d.Store = sqlstore.New(sqlstore.Options{Writer: d.db, Reader: d.db, Fault: toFault, Describe: describe})
 	return d, nil
-}
-
-func (d *Draft) orDiscard(err error) error {
-	if err != nil {
-		d.Discard()
-	}
-	return err
 }
 
 // Migrate brings the schema to the newest version.
@@ -143,19 +140,19 @@ func (d *Draft) Keep() error {
 
 // Discard removes what was not kept. It may be called again.
 func (d *Draft) Discard() {
-	_ = d.Close() // it goes away; a mistake in it concerns nobody
-	_ = os.Remove(d.temp)
+	_ = d.Close()         // it goes away; a mistake in it concerns nobody
+	_ = os.Remove(d.temp) //nolint:gosec // our own file
 	for _, end := range besides {
-		_ = os.Remove(d.temp + end)
+		_ = os.Remove(d.temp + end) //nolint:gosec // likewise
 	}
 }
 
 // renameNew is for file systems without links.
 func renameNew(from, to string) error {
-	if _, err := os.Lstat(to); err == nil {
+	if _, err := os.Lstat(to); err == nil { //nolint:gosec // the administrator names the file
 		return fs.ErrExist
 	}
-	return os.Rename(from, to)
+	return os.Rename(from, to) //nolint:gosec // likewise
 }
 
 func syncFile(path string) error {

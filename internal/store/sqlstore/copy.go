@@ -133,7 +133,7 @@ func (s *Store) clear(ctx context.Context, tx *sql.Tx, want []Table) error {
 		return fault.New(fault.Internal, "the target has other tables than the source: both must have the same schema\n%s-- and not\n%s", shape(want), shape(have))
 	}
 	for i := len(have) - 1; i >= 0; i-- {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM `+quoted(have[i].Name)); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM `+quoted(have[i].Name)); err != nil { //nolint:gosec // names of our schema
 			return err
 		}
 	}
@@ -225,19 +225,21 @@ func (b *batch) flush(ctx context.Context) error {
 	return nil
 }
 
-func (b *batch) insert(ctx context.Context, rows [][]any) error {
+func (b *batch) insert(ctx context.Context, rows [][]any) (err error) {
 	places := make([]string, len(b.table.Columns))
 	for i := range places {
 		places[i] = "$" + strconv.Itoa(i+1)
 	}
+	//nolint:gosec // names of our schema
 	statement, err := b.tx.PrepareContext(ctx, `INSERT INTO `+quoted(b.table.Name)+` (`+b.table.names()+`) VALUES (`+strings.Join(places, ", ")+`)`)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, statement.Close()) }()
 	for _, row := range rows {
 		if _, err := statement.ExecContext(ctx, row...); err != nil {
-			return errors.Join(err, statement.Close())
+			return err
 		}
 	}
-	return statement.Close()
+	return nil
 }

@@ -194,14 +194,14 @@ func canonical(t Table, c Column, value any) (any, error) {
 		case c.Kind == Text:
 			return string(v), textOf(t, c, string(v))
 		case c.Kind == Blob && len(v) == 0 && c.Nullable:
-			return nil, nil
+			return nil, nil //nolint:nilnil // NULL
 		case c.Kind == Blob:
 			return v, nil
 		}
 	case nil:
 		switch {
 		case c.Nullable:
-			return nil, nil
+			return nil, nil //nolint:nilnil // NULL
 		case c.Kind == Blob: // an empty one, which its driver gives as nil
 			return []byte{}, nil
 		}

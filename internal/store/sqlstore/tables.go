@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -142,7 +143,7 @@ func shape(tables []Table) string {
 			if c.Nullable {
 				null = " null"
 			}
-			b.WriteString(c.Name + " " + string(c.Kind) + null + " " + string(rune('0'+c.Key)) + ", ")
+			b.WriteString(c.Name + " " + string(c.Kind) + null + " " + strconv.Itoa(c.Key) + ", ")
 		}
 		b.WriteString(")\n")
 	}
