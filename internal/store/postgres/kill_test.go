@@ -45,7 +45,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	url := pgtest.Database(t)
 	storetest.OneServer(t, openAt(t, url))
 	storetest.KilledAtAnyMoment(t, func(ctx context.Context) *exec.Cmd {
-		child := exec.CommandContext(ctx, os.Args[0])
+		child := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this test binary
 		child.Env = append(os.Environ(), killURL+"="+url)
 		child.Stderr = os.Stderr
 		return child

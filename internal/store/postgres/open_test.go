@@ -76,8 +76,9 @@ func TestOpenRefuses(t *testing.T) {
 		"a broken URL":      {func(*testing.T) string { return "postgres://u:" + secret + "@host/db" }, fault.Invalid, []string{"%2F"}},
 		"an unknown choice": {func(*testing.T) string { return "postgres://u:s3cret@host/db?sslmode=perhaps" }, fault.Invalid, []string{"libpq"}},
 		"no server":         {closedPort, fault.Unavailable, []string{`"tally" on 127.0.0.1:`, "refused"}},
-		"no socket": {func(*testing.T) string { return "postgres://u:s3cret@/tally?host=/nowhere" }, fault.Unavailable,
-			[]string{`"tally" on /nowhere`, "no such file"}},
+		"no socket": {func(*testing.T) string {
+			return "postgres://u:s3cret@/tally?host=/nowhere"
+		}, fault.Unavailable, []string{`"tally" on /nowhere`, "no such file"}},
 		"no database": {func(t *testing.T) string {
 			return with(t, server, func(u *url.URL, _ url.Values) { u.Path = "/nowhere" })
 		}, fault.Unavailable, []string{`"nowhere"`, "no such database"}},
@@ -95,15 +96,16 @@ func TestOpenRefuses(t *testing.T) {
 		}, fault.Unavailable, []string{"read-only"}},
 		"without the right": {func(t *testing.T) string {
 			database := before(t, `REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO pg_monitor`)
-			return with(t, database, func(u *url.URL, query url.Values) { query.Set("role", "pg_monitor") })
+			return with(t, database, func(_ *url.URL, query url.Values) { query.Set("role", "pg_monitor") })
 		}, fault.Unavailable, []string{"lacks a right", "public"}},
 		"of a newer program": {func(t *testing.T) string {
 			return after(t, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, true)`)
 		}, fault.Unsupported, []string{"schema 9999"}},
 		"of another program":            {func(t *testing.T) string { return before(t, `CREATE TABLE theirs (x int)`) }, fault.Invalid, []string{"another program"}},
 		"of another program, by a view": {func(t *testing.T) string { return before(t, `CREATE VIEW theirs AS SELECT 1`) }, fault.Invalid, []string{"another program"}},
-		"of another program that has entries": {func(t *testing.T) string { return before(t, `CREATE TABLE entries (x int)`) },
-			fault.Invalid, []string{"another program"}},
+		"of another program that has entries": {func(t *testing.T) string {
+			return before(t, `CREATE TABLE entries (x int)`)
+		}, fault.Invalid, []string{"another program"}},
 		"of another program that uses goose": {func(t *testing.T) string {
 			return before(t, `CREATE TABLE goose_db_version (version_id bigint)`, `CREATE TABLE theirs (x int)`)
 		}, fault.Invalid, []string{"another program"}},
@@ -224,7 +226,7 @@ func planOf(t *testing.T, conn *sql.Conn, name string, statement sqlstore.Statem
 	if _, err := conn.ExecContext(t.Context(), "PREPARE "+name+" AS "+statement.SQL); err != nil {
 		t.Fatalf("%s: %v", statement.Name, err)
 	}
-	asked := "EXPLAIN EXECUTE " + name
+	asked := "EXPLAIN EXECUTE " + name //nolint:gosec // the name is made here
 	if statement.Args > 0 {
 		asked += "(" + strings.Repeat("NULL, ", statement.Args-1) + "NULL)"
 	}

@@ -49,11 +49,13 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tally.db")
 	storetest.OneServer(t, openAt(t, path))
 	storetest.KilledAtAnyMoment(t, func(ctx context.Context) *exec.Cmd {
-		child := exec.CommandContext(ctx, os.Args[0])
+		child := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this test binary
 		child.Env = append(os.Environ(), killPath+"="+path)
 		child.Stderr = os.Stderr
 		return child
-	}, func(t *testing.T, acknowledged map[storetest.Append]usage.Position) { checkWhole(t, path, acknowledged) })
+	}, func(t *testing.T, acknowledged map[storetest.Append]usage.Position) {
+		checkWhole(t, path, acknowledged)
+	})
 }
 
 // checkWhole opens the file as the next process would and looks for anything lost or half there.

@@ -78,7 +78,8 @@ func KilledAtAnyMoment(t *testing.T, process func(context.Context) *exec.Cmd, ch
 	acknowledged := make(map[Append]usage.Position)
 	for kill := range kills {
 		// An odd number of milliseconds after the first new line: anywhere in a transaction.
-		appendAndKill(t, process(t.Context()), time.Duration(rand.IntN(40_000))*time.Microsecond, acknowledged)
+		after := time.Duration(rand.IntN(40_000)) * time.Microsecond //nolint:gosec // nothing to guess here
+		appendAndKill(t, process(t.Context()), after, acknowledged)
 		check(t, acknowledged)
 		if t.Failed() {
 			t.Fatalf("after kill %d", kill+1)
