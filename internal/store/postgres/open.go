@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -37,6 +38,12 @@ const (
 type Store struct {
 	*sqlstore.Store
 	writer, reader *sql.DB
+
+	config    *pgx.ConnConfig
+	mu        sync.Mutex      // held while closing ends or a listener begins
+	closing   context.Context // ends when the store is closed
+	close     context.CancelFunc
+	listeners sync.WaitGroup
 }
 
 var _ store.Store = (*Store)(nil)
@@ -56,7 +63,7 @@ func Open(ctx context.Context, url string, options ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{writer: pool(config, writersMax)}
+	s := &Store{config: config, writer: pool(config, writersMax)}
 	for _, step := range []func(context.Context, *sql.DB) error{inspect, migrate} {
 		if err := step(ctx, s.writer); err != nil {
 			return nil, errors.Join(atServer(ctx, config, err), s.writer.Close())
@@ -73,6 +80,7 @@ func Open(ctx context.Context, url string, options ...Option) (*Store, error) {
 		option(&o)
 	}
 	s.Store = sqlstore.New(o)
+	s.closing, s.close = context.WithCancel(context.WithoutCancel(ctx))
 	return s, nil
 }
 
