@@ -88,6 +88,43 @@ var edgeTests = map[string]func(*testing.T, store.Store){
 		}
 		wantEqual(t, last, must1(s.NextInstant(t.Context(), first))(t))
 	},
+	"what is read is one state": func(t *testing.T, s store.Store) {
+		const servers, rounds = 5, 20
+		c := newCompany(t, s, "a").ID
+		for i := range servers {
+			newServer(t, s, fmt.Sprint("s", i), c)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for round := range rounds { // a server never fails in a round before those in front of it did
+				for id := range usage.ServerID(servers) {
+					if _, err := s.AppendGap(t.Context(), id+1, usage.Gap{At: day(2, round), Reason: usage.GapTLS}, Now()); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		}()
+		defer func() { <-done }()
+		for running := true; running; {
+			select {
+			case <-done:
+				running = false
+			default:
+			}
+			before := day(3, 0)
+			for _, r := range must1(s.Readings(t.Context()))(t) {
+				var at time.Time
+				if r.Gap != nil {
+					at = r.Gap.At
+				}
+				if at.After(before) {
+					t.Fatalf("server %d failed at %v, and the one before it was seen as of %v", r.Server, at, before)
+				}
+				before = at
+			}
+		}
+	},
 	"companies hear nothing of each other": func(t *testing.T, s store.Store) {
 		a, b := newCompany(t, s, "a", fleet.Tenant{Name: "T"}).ID, newCompany(t, s, "b", fleet.Tenant{Name: "U"}).ID
 		ofA, ofB, shared := newServer(t, s, "a", a).ID, newServer(t, s, "b", b).ID, newServer(t, s, "shared", 0).ID
