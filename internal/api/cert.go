@@ -69,6 +69,20 @@ func SelfSigned(dir string, hosts []string, now time.Time) (cert tls.Certificate
 	return cert, fingerprint, err == nil, err
 }
 
+// SelfSignedLeaf reads the certificate that SelfSigned made in dir; an error of fs.ErrNotExist: it has made none.
+func SelfSignedLeaf(dir string) (*x509.Certificate, error) {
+	certPath, keyPath := filepath.Join(dir, certFile), filepath.Join(dir, keyFile)
+	there, err := exist(certPath, keyPath)
+	if err != nil {
+		return nil, err
+	}
+	if !there {
+		return nil, fs.ErrNotExist
+	}
+	cert, _, err := LoadCertificate(certPath, keyPath)
+	return cert.Leaf, err
+}
+
 // exist reports whether all files are there. What cannot be seen is not taken for missing: nothing is written over.
 func exist(paths ...string) (bool, error) {
 	for _, path := range paths {

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -38,10 +37,12 @@ const (
 // Options say where the data lies.
 type Options struct {
 	DataDir string
-	Create  bool             // begin a new ledger where there is none
-	Now     func() time.Time // nil: the machine's clock
-	NewUID  func() string    // nil: random GUIDs
-	Log     *slog.Logger     // nil: nowhere
+	// Database is postgres://… or sqlite:FILE; empty: the SQLite file in DataDir.
+	Database string
+	Create   bool             // begin a new ledger where there is none
+	Now      func() time.Time // nil: the machine's clock
+	NewUID   func() string    // nil: random GUIDs
+	Log      *slog.Logger     // nil: nowhere
 	// TypesFile names more type names of the vendor's (TOML; see vbr.ParseTypeRules); empty: none.
 	TypesFile string
 	// RequestTimeout bounds one request to a server that we read; 0: a minute.
@@ -57,6 +58,8 @@ type App struct {
 	Access *access.Service
 	Now    func() time.Time
 
+	where      database
+	engine     engine
 	dir        string
 	log        *slog.Logger
 	types      vbr.TypeRules
@@ -71,19 +74,43 @@ type App struct {
 // there is no ledger and none is to be created.
 func Open(ctx context.Context, o Options) (*App, error) {
 	o = o.withDefaults()
-	path := filepath.Join(o.DataDir, databaseFile)
-	if _, err := os.Stat(path); !o.Create && errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.NotFound, "there is no ledger in %s: begin one with company add or serve, or name its directory with --data", o.DataDir)
-	}
-	opened, err := openSQLite(ctx, path, o.Now)
+	where, err := o.database()
 	if err != nil {
 		return nil, err
 	}
-	a, err := wire(ctx, o, opened)
+	missing, err := where.missing(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case missing && !o.Create:
+		return nil, fault.New(fault.NotFound, "there is no ledger in %s: begin one with company add or serve, or name its place with --data or --database", o.place(where))
+	case missing:
+		if err := o.begun(where); err != nil {
+			return nil, err
+		}
+	}
+	if o.Create { // with a database elsewhere, nothing else makes it
+		if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
+			return nil, fault.Wrap(err, fault.Unavailable, "the data directory cannot be made: %v", err)
+		}
+	}
+	opened, err := openEngine(ctx, where, o.Now)
+	if err != nil {
+		return nil, err
+	}
+	a, err := wire(ctx, o, where, opened)
 	if err != nil {
 		return nil, errors.Join(err, opened.Close())
 	}
 	return a, nil
+}
+
+// place names the ledger as the administrator did.
+func (o Options) place(where database) string {
+	if o.Database == "" {
+		return o.DataDir
+	}
+	return where.String()
 }
 
 func (o Options) withDefaults() Options {
@@ -99,8 +126,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func wire(ctx context.Context, o Options, s store.Store) (*App, error) {
-	a := &App{Store: s, Now: o.Now, dir: o.DataDir, log: o.Log}
+func wire(ctx context.Context, o Options, where database, opened engine) (*App, error) {
+	s := opened.Store
+	a := &App{Store: s, engine: opened, where: where, Now: o.Now, dir: o.DataDir, log: o.Log}
 	a.Ledger = &ledger.Ledger{Store: s, Now: o.Now}
 	directory := told{s, a.Ledger.Refresh}
 	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Policy: directory, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}

@@ -13,13 +13,37 @@ import (
 	"github.com/tallystick/tallystick/internal/collect/vbr"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/store"
+	"github.com/tallystick/tallystick/internal/store/postgres"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 )
 
 // This file is the list of plugs: engines, collectors, surfaces.
 
-func openSQLite(ctx context.Context, path string, now func() time.Time) (store.Store, error) {
-	return sqlite.Open(ctx, path, sqlite.Now(now))
+// openEngine opens a database, which it creates and migrates as needed.
+func openEngine(ctx context.Context, where database, now func() time.Time) (engine, error) {
+	if where.url != "" {
+		s, err := postgres.Open(ctx, where.url, postgres.Now(now))
+		if err != nil {
+			return engine{}, err
+		}
+		return engine{Store: s, base: s.Store}, nil
+	}
+	s, err := sqlite.Open(ctx, where.path, sqlite.Now(now))
+	if err != nil {
+		return engine{}, err
+	}
+	return engine{Store: s, base: s.Store}, nil
+}
+
+// nameOf names a server's database in words that hold no secret.
+func nameOf(url string) string { return postgres.Name(url) }
+
+// inspect says where the schema of a database stands, and changes nothing. NotFound: there is no such file.
+func inspect(ctx context.Context, where database) (store.Schema, error) {
+	if where.url != "" {
+		return postgres.Inspect(ctx, where.url)
+	}
+	return sqlite.Inspect(ctx, where.path)
 }
 
 func collectors(o Options, types vbr.TypeRules) []collect.Collector {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -44,7 +45,7 @@ type Server struct {
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
 // Conflict: another console runs on this data directory.
 func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
-	unlock, err := lockServe(filepath.Join(a.dir, lockFile))
+	unlock, err := a.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +55,25 @@ func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// lock takes the ledger for this process alone: the directory of the file, or, with a database that several machines
+// can reach, the data directory and the database.
+func (a *App) lock(ctx context.Context) (func(), error) {
+	dir := a.where.dir(a.dir)
+	if err := os.MkdirAll(dir, 0o700); err != nil { // with a database elsewhere, nothing else has made it
+		return nil, fault.Wrap(err, fault.Unavailable, "the data directory cannot be made: %v", err)
+	}
+	unlock, err := lockServe(filepath.Join(dir, lockFile))
+	if err != nil {
+		return nil, err
+	}
+	release, err := a.engine.exclusive(ctx)
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	return func() { release(); unlock() }, nil
 }
 
 func (s *Server) prepare(ctx context.Context) (err error) {

@@ -80,7 +80,7 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 	for _, line := range []string{
 		"serve", "demo", "sim", "company add", "company list", "company show", "company edit", "company disable", "company enable",
 		"company remove", "server add", "server list", "server test", "server edit", "server remove", "collect", "import", "usage show",
-		"user add", "user list", "user passwd", "user disable", "user enable", "alarms", "version",
+		"user add", "user list", "user passwd", "user disable", "user enable", "alarms", "backup", "restore", "migrate", "doctor", "version",
 	} {
 		var out, said bytes.Buffer
 		if code := Main(t.Context(), append(strings.Fields(line), "--help"), strings.NewReader(""), &out, &said); code != exitDone ||

@@ -39,6 +39,16 @@ func (p *progress) show(s app.ImportProgress) {
 	p.write("\r\x1b[K%s%s: %d readings, %d rows", s.File, share, s.Readings, s.Rows)
 }
 
+// work shows long work of app.
+func (p *progress) work(doing string, done, of int64) {
+	now := time.Now()
+	if !p.on || now.Sub(p.last) < progressEvery {
+		return
+	}
+	p.last, p.drawn = now, true
+	p.write("\r\x1b[K%s: %d of %d (%s)", doing, done, of, percent(done, max(of, 1)))
+}
+
 func (p *progress) clear() {
 	if p.drawn {
 		p.write("\r\x1b[K")

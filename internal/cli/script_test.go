@@ -2,11 +2,15 @@ package cli
 
 import (
 	"context"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tallystick/tallystick/internal/store/pgtest"
 )
 
 // asProgram makes this test binary the program itself, for tests that kill it.
@@ -24,12 +28,41 @@ func TestMain(m *testing.M) {
 // TestScripts runs whole command lines, one story a file.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	first, other, there := databases(t)
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir:       "testdata/script",
+		Condition: func(name string) (bool, error) { return name == "postgres" && there, nil },
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"waitfor": waitFor},
 		Setup: func(e *testscript.Env) error {
+			e.Setenv("POSTGRES", first)
+			e.Setenv("POSTGRES_OTHER", other)
 			e.Setenv("TALLYSTICK_DATA", e.WorkDir+"/data")
 			e.Setenv("BIN", filepath.SplitList(e.Getenv("PATH"))[0]) // where testscript put the program, and nothing else
 			return nil
 		},
 	})
+}
+
+// databases gives the URLs of two empty databases, where there is a server.
+func databases(t *testing.T) (first, other string, there bool) {
+	t.Helper()
+	t.Run("postgres", func(sub *testing.T) { // which is skipped alone
+		pgtest.Server(sub)
+		first, other, there = pgtest.Database(t), pgtest.Database(t), true
+	})
+	return first, other, there
+}
+
+// waitFor waits until a console holds the lock of a database.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	const held = `SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+WHERE l.locktype = 'advisory' AND l.classid = 701835627 AND d.datname = current_database())`
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	db, err := sql.Open("pgx", args[0])
+	ts.Check(err)
+	defer func() { ts.Check(db.Close()) }()
+	for there := false; !there; {
+		ts.Check(db.QueryRowContext(ctx, held).Scan(&there))
+	}
 }

@@ -25,8 +25,7 @@ type serveCmd struct {
 }
 
 func (c *serveCmd) Run(e *env) error {
-	log := logger(e.stderr, levelOf(!c.Quiet))
-	a, err := app.Open(e.ctx, app.Options{DataDir: e.data, TypesFile: e.types, Create: true, Log: log})
+	a, err := app.Open(e.ctx, e.options(true, levelOf(!c.Quiet)))
 	if err != nil {
 		return err
 	}
@@ -46,7 +45,7 @@ func (c *serveCmd) Run(e *env) error {
 		return err
 	} else if len(users) == 0 {
 		return fault.New(fault.NotFound, "there is no user yet, so nobody could log in. Add one, then start again:\n"+
-			"  tallystick user add%s --name admin --role portal-administrator --password-stdin", dataFlag(e.data))
+			"  tallystick user add%s --name admin --role portal-administrator --password-stdin", dataFlag(e.data)+databaseFlag(e.database))
 	}
 	return server.Run(e.ctx, func(address string) { e.say("Listening on https://%s (end with Ctrl-C).", openable(address)) })
 }
@@ -65,10 +64,25 @@ func dataFlag(dir string) string {
 	if dir == config.DataDir() {
 		return ""
 	}
-	if strings.ContainsAny(dir, " '\"\\$") {
-		return " --data '" + strings.ReplaceAll(dir, "'", `'\''`) + "'"
+	return " --data " + shellWord(dir)
+}
+
+// databaseFlag repeats --database where it holds no secret; a URL may, and stands in the environment by then.
+func databaseFlag(database string) string {
+	switch {
+	case database == "":
+		return ""
+	case strings.HasPrefix(database, "sqlite:"):
+		return " --database " + shellWord(database)
 	}
-	return " --data " + dir
+	return " --database \"$TALLYSTICK_DATABASE\""
+}
+
+func shellWord(text string) string {
+	if strings.ContainsAny(text, " '\"\\$") {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	}
+	return text
 }
 
 // interruptible ends the context at the first Ctrl-C; a second one kills the program.

@@ -73,6 +73,7 @@ func Open(ctx context.Context, url string, options ...Option) (*Store, error) {
 	s.reader = pool(config, readersMax)
 	o := sqlstore.Options{
 		Writer: s.writer, Reader: s.reader, Fault: toFault, Lost: lostConnection,
+		Describe: describe, ByBytes: ` COLLATE "C"`, Bulk: copyIn,
 		Lock:         `SELECT version FROM meta WHERE id = 1 FOR UPDATE`,
 		WriteOptions: &sql.TxOptions{Isolation: sql.LevelReadCommitted}, // what is read after the lock is what is committed
 		ReadOptions:  &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},

@@ -15,7 +15,7 @@ import (
 // A past that was put in at once is, byte by byte, the one that was appended reading by reading.
 func TestBulkIsAppendingOneByOne(t *testing.T) {
 	t.Parallel()
-	bulk := sqlstore.Bulk{
+	bulk := sqlstore.Past{
 		Servers: []usage.ServerID{1, 2}, Rounds: 150,
 		Reading: func(round, i int) *series.Prepared {
 			s := benchSnapshot(40+round/30, round/3*(i+1)%50)
@@ -29,7 +29,7 @@ func TestBulkIsAppendingOneByOne(t *testing.T) {
 	atOnce, oneByOne := openAt(t, filepath.Join(t.TempDir(), "a.db")), openAt(t, filepath.Join(t.TempDir(), "b.db"))
 	addBenchServer(t, atOnce)
 	addBenchServer(t, oneByOne)
-	if err := atOnce.AppendBulk(t.Context(), bulk); err != nil {
+	if err := atOnce.AppendPast(t.Context(), bulk); err != nil {
 		t.Fatal(err)
 	}
 	for round := range bulk.Rounds {

@@ -43,7 +43,11 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be opened", path)
 	}
-	if err := create(path); err != nil {
+	if err := begin(ctx, path); err != nil {
+		return nil, err
+	}
+	guard, err := guardOf(path)
+	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %s", path, reason(err))
 	}
 	s := &Store{}
@@ -56,7 +60,7 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	if s.reader, err = pool(path, "_query_only=1", readersMax); err != nil {
 		return nil, errors.Join(err, s.writer.Close())
 	}
-	o := sqlstore.Options{Writer: s.writer, Reader: s.reader, Fault: toFault}
+	o := sqlstore.Options{Writer: s.writer, Reader: s.reader, Fault: toFault, Describe: describe, Guard: guard}
 	for _, option := range options {
 		option(&o)
 	}
@@ -83,18 +87,6 @@ func patiently(ctx context.Context, open func() error) error {
 		case <-time.After(pause):
 		}
 	}
-}
-
-// create makes the file before SQLite does, so that nobody else can read it; its -wal and -shm follow its mode.
-func create(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { //nolint:gosec // the administrator names the file
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the administrator names the file
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 // reason is the system's word for what is wrong, without the path that the message names already.

@@ -23,6 +23,14 @@ type Options struct {
 	WriteOptions, ReadOptions *sql.TxOptions
 	// Lost reports whether the connection was lost when an error came up; nil: connections are never lost.
 	Lost func(error) bool
+	// Describe gives the tables of the live schema.
+	Describe func(ctx context.Context, tx *sql.Tx) ([]Table, error)
+	// ByBytes stands behind a column of text in ORDER BY and orders it by its bytes; empty: it does so anyway.
+	ByBytes string
+	// Bulk appends many rows; nil: one statement each.
+	Bulk Bulk
+	// Guard fails where what was opened is no longer there, such as a file that was deleted; nil: cannot be.
+	Guard func() error
 	// Now says at which instant "values now" of companies and servers are valid; nil: the system's clock.
 	Now func() time.Time
 }
@@ -34,6 +42,11 @@ type Store struct {
 	toFault        func(error) error
 	lost           func(error) bool
 	now            func() time.Time
+
+	describe func(ctx context.Context, tx *sql.Tx) ([]Table, error)
+	byBytes  string
+	bulk     Bulk
+	guard    func() error
 
 	projection projection
 	zones      sync.Map // name -> *time.Location
@@ -47,6 +60,9 @@ func New(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Guard == nil {
+		o.Guard = func() error { return nil }
+	}
 	if o.ReadOptions == nil {
 		o.ReadOptions = &sql.TxOptions{ReadOnly: true}
 	}
@@ -56,6 +72,7 @@ func New(o Options) *Store {
 	return &Store{
 		writer: pool{o.Writer, o.WriteOptions}, reader: pool{o.Reader, o.ReadOptions},
 		lock: o.Lock, toFault: o.Fault, lost: o.Lost, now: o.Now,
+		describe: o.Describe, byBytes: o.ByBytes, bulk: o.Bulk, guard: o.Guard,
 	}
 }
 
@@ -91,7 +108,10 @@ func (s *Store) step(ctx context.Context, p pool, lock string, step func(*sql.Tx
 	s.open.RLock()
 	defer s.open.RUnlock()
 	if s.closed {
-		return fault.New(fault.Unavailable, "the store is closed")
+		return errClosed()
+	}
+	if err := s.guard(); err != nil {
+		return err
 	}
 	tx, err := s.begin(ctx, p, lock)
 	if err != nil {
@@ -101,22 +121,32 @@ func (s *Store) step(ctx context.Context, p pool, lock string, step func(*sql.Tx
 	if err := step(tx); err != nil {
 		return s.fault(ctx, err)
 	}
-	return s.fault(ctx, tx.Commit())
+	if err := tx.Commit(); err != nil {
+		return s.fault(ctx, err)
+	}
+	return s.guard() // what went into a deleted file is not kept
 }
+
+func errClosed() error { return fault.New(fault.Unavailable, "the store is closed") }
 
 // begin gives a transaction that holds the lock. That an idle connection was lost shows only here, where nothing is
 // done yet: it begins again on another one, at most as often as the pool can hold lost ones.
 func (s *Store) begin(ctx context.Context, p pool, lock string) (*sql.Tx, error) {
 	for lost := 0; ; lost++ {
-		tx, err := beginOnce(ctx, p, lock)
+		tx, err := beginOnce(ctx, p, p.options, lock)
 		if err == nil || !s.lost(err) || lost >= p.Stats().MaxOpenConnections || ctx.Err() != nil {
 			return tx, err
 		}
 	}
 }
 
-func beginOnce(ctx context.Context, p pool, lock string) (*sql.Tx, error) {
-	tx, err := p.BeginTx(ctx, p.options)
+// beginner is a pool or one connection of it.
+type beginner interface {
+	BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error)
+}
+
+func beginOnce(ctx context.Context, on beginner, options *sql.TxOptions, lock string) (*sql.Tx, error) {
+	tx, err := on.BeginTx(ctx, options)
 	if err != nil || lock == "" {
 		return tx, err
 	}

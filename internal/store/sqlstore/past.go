@@ -10,9 +10,9 @@ import (
 	"github.com/tallystick/tallystick/internal/store/series"
 )
 
-// Bulk is a past that is put into the ledger at once, for measuring at sizes that appending one by one would take
+// Past is a history of servers put into the ledger at once, for measuring at sizes that appending one by one would take
 // hours for: rounds in each of which every server is read once, in their order.
-type Bulk struct {
+type Past struct {
 	Servers []usage.ServerID
 	Rounds  int
 	// Reading gives a server's reading of a round, for the i-th server; the readings of one server are asked for in
@@ -27,9 +27,9 @@ const (
 	bulkBatch  = 100 // servers in one transaction
 )
 
-// AppendBulk appends what a bulk holds behind the entries that are there. The result is that of appending one by one,
+// AppendPast appends what a past holds behind the entries that are there. The result is that of appending one by one,
 // but not in one step: who else writes meanwhile, or a call that fails, leaves a ledger that is not whole.
-func (s *Store) AppendBulk(ctx context.Context, b Bulk) error {
+func (s *Store) AppendPast(ctx context.Context, b Past) error {
 	head, err := s.Head(ctx)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (s *Store) AppendBulk(ctx context.Context, b Bulk) error {
 }
 
 // server writes all readings of one server.
-func (b *Bulk) server(ctx context.Context, tx *sql.Tx, last usage.Position, i int) error {
+func (b *Past) server(ctx context.Context, tx *sql.Tx, last usage.Position, i int) error {
 	tip, _, err := readTip(ctx, tx, b.Servers[i])
 	if err != nil {
 		return err
@@ -79,7 +79,7 @@ func (b *Bulk) server(ctx context.Context, tx *sql.Tx, last usage.Position, i in
 }
 
 // log writes the entries' lines.
-func (b *Bulk) log(ctx context.Context, tx *sql.Tx) error {
+func (b *Past) log(ctx context.Context, tx *sql.Tx) error {
 	h, err := readLogHead(ctx, tx)
 	if err != nil {
 		return err

@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/store"
+	"github.com/tallystick/tallystick/internal/store/sqlstore"
+)
+
+// database says where a ledger lies: a file, or a server.
+type database struct {
+	path string // of the SQLite file; empty: a server
+	url  string // of the PostgreSQL database, with its password: never shown
+}
+
+// engine is an open database: its ports, and what operations need of it.
+type engine struct {
+	store.Store
+	base *sqlstore.Store
+}
+
+// exclusive takes the database for this process alone, where others could reach it from elsewhere.
+func (e engine) exclusive(ctx context.Context) (release func(), err error) {
+	if shared, ok := e.Store.(store.Exclusive); ok {
+		return shared.Exclusive(ctx)
+	}
+	return func() {}, nil
+}
+
+// database reads Options.Database; empty: the SQLite file of the data directory.
+func (o Options) database() (database, error) {
+	if o.Database == "" {
+		return database{path: filepath.Join(o.DataDir, databaseFile)}, nil
+	}
+	return parseDatabase("--database", o.Database)
+}
+
+// parseDatabase never repeats what it read: a password is often in it, also where it is misspelt.
+func parseDatabase(flag, text string) (database, error) {
+	path, isFile := strings.CutPrefix(text, "sqlite:")
+	switch {
+	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
+		return database{url: text}, nil
+	case isFile && path != "":
+		return database{path: path}, nil
+	}
+	return database{}, fault.InvalidFields("the command line has a mistake", []fault.Field{{
+		Path: flag, Text: "is neither postgres://USER@HOST/NAME nor sqlite:FILE",
+	}})
+}
+
+// String names it in words that hold no secret.
+func (d database) String() string {
+	if d.path != "" {
+		return d.path
+	}
+	return nameOf(d.url)
+}
+
+// dir is where the lock of a console lies.
+func (d database) dir(data string) string {
+	if d.path != "" {
+		return filepath.Dir(d.path)
+	}
+	return data
+}
+
+// missing reports that nothing was ever begun there, as far as can be seen without changing anything.
+func (d database) missing(ctx context.Context) (bool, error) {
+	if d.path != "" {
+		_, err := os.Stat(d.path)
+		return errors.Is(err, fs.ErrNotExist), nil
+	}
+	schema, err := inspect(ctx, d)
+	return err == nil && schema.Current == 0, err
+}
+
+// begun refuses to begin a new ledger where one must have been: its key is there.
+func (o Options) begun(d database) error {
+	key := filepath.Join(o.DataDir, keyFile)
+	if _, err := os.Stat(key); d.path == "" || err != nil {
+		return nil //nolint:nilerr // no key, or none that can be seen
+	}
+	return fault.New(fault.Conflict, "there is a key file in %s, but no ledger %s: it was deleted, or it lies elsewhere (--database). "+
+		"Restore a backup with: tallystick restore FILE; to begin anew, move %s away first", o.DataDir, d.path, key)
+}

@@ -1,0 +1,314 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/secret"
+	"github.com/tallystick/tallystick/internal/store"
+)
+
+// Check is one thing that Doctor looked at.
+type Check struct {
+	Name string `json:"check"`
+	OK   bool   `json:"ok"`
+	Text string `json:"text"` // what is there, or what is wrong
+}
+
+// doctor collects checks; each goes on where the one before found something wrong.
+type doctor struct {
+	options Options
+	where   database
+	work    Work
+	found   func(Check)
+}
+
+// Doctor looks at everything that the product rests on and gives each check to found as soon as it is known. With
+// recount every kept figure is compared with one that is counted freshly. An error means that it was interrupted.
+func Doctor(ctx context.Context, o Options, recount bool, work Work, found func(Check)) error {
+	o = o.withDefaults()
+	where, err := o.database()
+	if err != nil {
+		return err
+	}
+	d := &doctor{options: o, where: where, work: work, found: found}
+	a := d.opens(ctx)
+	if a != nil {
+		d.engine(ctx, a)
+		d.content(ctx, a)
+		d.clock(ctx, a)
+	}
+	d.key(ctx, a)
+	d.certificate()
+	d.disk()
+	if a != nil && recount {
+		d.recount(ctx, a)
+	}
+	if a != nil {
+		err = a.Close()
+	}
+	if ctx.Err() != nil {
+		return fault.Wrap(ctx.Err(), fault.Unavailable, "the checks were interrupted")
+	}
+	return err
+}
+
+func (d *doctor) good(name, format string, args ...any) {
+	d.found(Check{Name: name, OK: true, Text: fmt.Sprintf(format, args...)})
+}
+
+func (d *doctor) bad(name, format string, args ...any) {
+	d.found(Check{Name: name, Text: fmt.Sprintf(format, args...)})
+}
+
+func (d *doctor) failed(name string, err error) { d.bad(name, "%s", words(err)) }
+
+// words gives a fault's message, and for a defect also its cause: an administrator at the machine may see it.
+func words(err error) string {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err.Error()
+	}
+	if f.Code == fault.Internal && f.Unwrap() != nil {
+		return f.Message + " (" + f.Unwrap().Error() + ")"
+	}
+	return f.Message
+}
+
+// opens checks schema and opening; nil: it does not open.
+func (d *doctor) opens(ctx context.Context) *App {
+	schema, err := inspect(ctx, d.where)
+	switch {
+	case err != nil:
+		d.failed("schema", err)
+	case schema.Newer():
+		d.failed("schema", newerProgram(d.where, schema))
+	case schema.Current == 0:
+		d.bad("schema", "there is none in %s", d.where)
+	case len(schema.Pending) > 0:
+		d.good("schema", "version %d; opening it brings it to %d", schema.Current, schema.Newest)
+	default:
+		d.good("schema", "version %d, the newest", schema.Current)
+	}
+	a, err := Open(ctx, d.options)
+	if err != nil {
+		d.failed("store", err)
+		return nil
+	}
+	head, err := a.Store.Head(ctx)
+	if err != nil {
+		d.failed("store", err)
+		return a
+	}
+	d.good("store", "%s opens; %d entries", d.where, head.Position)
+	return a
+}
+
+// engine lets the engine look into itself.
+func (d *doctor) engine(ctx context.Context, a *App) {
+	checker, ok := a.Store.(store.Checker)
+	if !ok {
+		return
+	}
+	findings, err := checker.Check(ctx)
+	if err != nil {
+		d.failed("engine", err)
+	}
+	for _, f := range findings {
+		if f.Problem != "" {
+			d.bad(f.Name, "%s", f.Problem)
+			continue
+		}
+		d.good(f.Name, "%s", f.Text)
+	}
+}
+
+// problemsMax bounds how many problems of one kind are told.
+const problemsMax = 20
+
+// content reads every stored thing.
+func (d *doctor) content(ctx context.Context, a *App) {
+	var problems []string
+	more := 0
+	err := a.engine.base.Verify(ctx, func(problem string) {
+		if len(problems) < problemsMax {
+			problems = append(problems, problem)
+		} else {
+			more++
+		}
+	})
+	if more > 0 {
+		problems = append(problems, fmt.Sprintf("and %d more", more))
+	}
+	switch {
+	case err != nil:
+		d.failed("content", err)
+	case len(problems) > 0:
+		d.bad("content", "%s", strings.Join(problems, "; "))
+	default:
+		d.good("content", "everything that is stored can be read")
+	}
+}
+
+// clock compares with the newest entry: recordedAt never goes back, so a clock that did shows here.
+func (d *doctor) clock(ctx context.Context, a *App) {
+	const tolerance = 5 * time.Minute
+	head, err := a.Store.Head(ctx)
+	now := a.Now()
+	switch {
+	case err != nil:
+		d.failed("clock", err)
+	case head.RecordedAt.After(now.Add(tolerance)):
+		d.bad("clock", "the newest entry was recorded at %s, and the clock says %s: it went back, or it was wrong then",
+			head.RecordedAt.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	case head.Position == 0:
+		d.good("clock", "%s; there is no entry to compare it with", now.UTC().Format(time.RFC3339))
+	default:
+		d.good("clock", "%s, after the newest entry", now.UTC().Format(time.RFC3339))
+	}
+}
+
+// key opens every sealed password.
+func (d *doctor) key(ctx context.Context, a *App) {
+	path := filepath.Join(d.options.DataDir, keyFile)
+	box, err := secret.Open(path)
+	sealed, err2 := d.sealed(ctx, a)
+	switch {
+	case err2 != nil:
+		d.failed("key", err2)
+	case fault.Is(err, fault.NotFound) && len(sealed) == 0 && a != nil:
+		d.good("key", "there is none yet, and nothing is sealed")
+	case err != nil:
+		d.failed("key", err)
+	default:
+		var problems []string
+		for server, text := range sealed {
+			if _, err := box.Unseal(server, text); err != nil {
+				problems = append(problems, words(err))
+			}
+		}
+		if len(problems) > 0 {
+			d.bad("key", "%s", strings.Join(problems, "; "))
+			return
+		}
+		d.good("key", "%s opens %d sealed passwords", path, len(sealed))
+	}
+}
+
+func (d *doctor) sealed(ctx context.Context, a *App) (map[usage.ServerID][]byte, error) {
+	sealed := make(map[usage.ServerID][]byte)
+	if a == nil {
+		return sealed, nil
+	}
+	servers, err := a.Store.Servers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range servers {
+		if c := servers[i].Connection; c != nil {
+			sealed[servers[i].ID] = c.Sealed
+		}
+	}
+	return sealed, nil
+}
+
+// certificateWarning is how long before its end a certificate is told.
+const certificateWarning = 14 * 24 * time.Hour
+
+// certificate looks at the self-signed one; another is given to serve, and its reader tells.
+func (d *doctor) certificate() {
+	cert, err := api.SelfSignedLeaf(filepath.Join(d.options.DataDir, tlsDir))
+	now := time.Now() // the machine's, which browsers compare with
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.good("certificate", "there is none here: serve makes one, or is given another")
+	case err != nil:
+		d.failed("certificate", err)
+	case now.After(cert.NotAfter.Add(-certificateWarning)), now.Before(cert.NotBefore):
+		d.bad("certificate", "the self-signed one is valid from %s until %s: take the folder %s away, and serve makes a new one",
+			cert.NotBefore.UTC().Format(time.DateOnly), cert.NotAfter.UTC().Format(time.DateOnly), tlsDir)
+	default:
+		d.good("certificate", "the self-signed one is valid until %s", validUntil(cert))
+	}
+}
+
+func validUntil(cert *x509.Certificate) string { return cert.NotAfter.UTC().Format(time.DateOnly) }
+
+// diskMin is what must be free: a journal of 64 MiB, and room to write it back.
+const diskMin = 256 << 20
+
+func (d *doctor) disk() {
+	dir := d.where.dir(d.options.DataDir)
+	free, err := diskFree(dir)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		d.good("disk", "not known on this system")
+	case err != nil:
+		d.bad("disk", "%s: %v", dir, err)
+	case free < diskMin:
+		d.bad("disk", "%d MiB are free in %s; fewer than %d are too few", free>>20, dir, int64(diskMin)>>20)
+	default:
+		d.good("disk", "%d MiB are free in %s", free>>20, dir)
+	}
+}
+
+// recount compares the answers for now with what a store that remembers nothing counts for the same instants.
+func (d *doctor) recount(ctx context.Context, a *App) {
+	opened, err := openEngine(ctx, d.where, d.options.Now)
+	if err != nil {
+		d.failed("recount", err)
+		return
+	}
+	defer func() { _ = opened.Close() }() // it only read
+	fresh, err := wire(ctx, d.options, d.where, opened)
+	if err != nil {
+		d.failed("recount", err)
+		return
+	}
+	asked, differ, err := d.compareKept(ctx, a, fresh)
+	switch {
+	case err != nil:
+		d.failed("recount", err)
+	case len(differ) > 0:
+		d.bad("recount", "%d of %d figures differ: %s", len(differ), asked, strings.Join(differ[:min(len(differ), problemsMax)], "; "))
+	default:
+		d.good("recount", "%d figures are the same when they are counted anew", asked)
+	}
+}
+
+func (d *doctor) compareKept(ctx context.Context, a, fresh *App) (asked int64, differ []string, err error) {
+	companies, err := everyCompany(ctx, a.Store)
+	if err != nil {
+		return 0, nil, err
+	}
+	tell := d.work.at("counting")
+	for _, company := range companies {
+		for _, resource := range resources {
+			kept, err := a.Usage(ctx, UsageQuery{Company: company, Resource: resource})
+			if err != nil {
+				return asked, differ, err
+			}
+			anew, err := fresh.Usage(ctx, UsageQuery{Company: company, Resource: resource, At: kept.Tally.At})
+			if err != nil {
+				return asked, differ, err
+			}
+			if !bytes.Equal(kept.JSON, anew.JSON) {
+				differ = append(differ, fmt.Sprintf("%s of company %s: kept %s, counted %s", resource, company, kept.JSON, anew.JSON))
+			}
+			if asked++; tell != nil {
+				tell(asked, int64(len(companies)*len(resources)))
+			}
+		}
+	}
+	return asked, differ, nil
+}

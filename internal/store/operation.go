@@ -1,0 +1,31 @@
+package store
+
+import "context"
+
+// Schema is where a database stands among the migrations that this program knows.
+type Schema struct {
+	Current, Newest int64    // versions; Current 0: there is nothing yet
+	Pending         []string // names of the migrations that opening it would run
+}
+
+// Newer reports whether a newer program wrote it, which this one cannot open.
+func (s Schema) Newer() bool { return s.Current > s.Newest }
+
+// Exclusive is for engines that several machines can reach: one console holds it, another gets Conflict. It ends with
+// release, or with the process, however that ends.
+type Exclusive interface {
+	Exclusive(ctx context.Context) (release func(), err error)
+}
+
+// Finding is one thing that an engine checked in itself; an empty Problem is none.
+type Finding struct {
+	Name    string // what was checked
+	Text    string // what was found, in words
+	Problem string // what is wrong, in words
+}
+
+// Checker is for engines that can look into themselves.
+type Checker interface {
+	// Check reads everything that the engine can check; an error means that it could not be asked.
+	Check(ctx context.Context) ([]Finding, error)
+}

@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/store"
+)
+
+var (
+	_ store.Exclusive = (*Store)(nil)
+	_ store.Checker   = (*Store)(nil)
+)
+
+// Name gives host and database of a URL, in words that hold no secret.
+func Name(url string) string {
+	config, err := parse(url)
+	if err != nil {
+		return "the PostgreSQL database"
+	}
+	return place(config)
+}
+
+// Inspect says where the schema stands, and changes nothing. Errors are those of Open.
+func Inspect(ctx context.Context, url string) (schema store.Schema, err error) {
+	config, err := parse(url)
+	if err != nil {
+		return schema, err
+	}
+	db := pool(config, 1)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := inspect(ctx, db); err != nil {
+		return schema, atServer(ctx, config, err)
+	}
+	if schema.Current, err = schemaVersion(ctx, db); err != nil {
+		return schema, atServer(ctx, config, err)
+	}
+	p, err := provider(db)
+	if err != nil {
+		return schema, atServer(ctx, config, err)
+	}
+	for _, source := range p.ListSources() {
+		schema.Newest = source.Version
+		if source.Version > schema.Current {
+			schema.Pending = append(schema.Pending, filepath.Base(source.Path))
+		}
+	}
+	return schema, nil
+}
+
+// exclusiveSQL locks for as long as its connection lives; the second number is the schema, so that two ledgers in one
+// database do not exclude each other.
+const exclusiveSQL = `SELECT pg_try_advisory_lock(701835627, n.oid::bigint::bit(32)::int) FROM pg_catalog.pg_namespace n WHERE n.nspname = current_schema()`
+
+// Exclusive takes the database for one console. It lies on a connection of its own, so that the server gives it back
+// when this process or machine dies.
+func (s *Store) Exclusive(ctx context.Context) (release func(), err error) {
+	db := pool(s.config, 1)
+	db.SetConnMaxIdleTime(0) // it does nothing but be there
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(atServer(ctx, s.config, err), db.Close())
+	}
+	release = func() { _, _ = conn.Close(), db.Close() } // whatever is wrong with it, it is gone
+	var taken bool
+	if err := conn.QueryRowContext(ctx, exclusiveSQL).Scan(&taken); err != nil {
+		release()
+		return nil, atServer(ctx, s.config, err)
+	}
+	if !taken {
+		release()
+		return nil, fault.New(fault.Conflict, "another console runs on %s, here or on another machine: end it first", place(s.config))
+	}
+	return release, nil
+}
+
+// Check looks into the tables and indexes with amcheck, where an administrator has put it.
+func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
+	found := store.Finding{Name: "server"}
+	var version string
+	var amcheck bool
+	err := s.reader.QueryRowContext(ctx, `SELECT current_setting('server_version'), EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'amcheck')`).
+		Scan(&version, &amcheck)
+	if err != nil {
+		return nil, toFault(err)
+	}
+	found.Text = "PostgreSQL " + version + "; every row is read below. CREATE EXTENSION amcheck lets the indexes be checked too"
+	if amcheck {
+		found.Text = "PostgreSQL " + version + "; amcheck finds every index sound"
+		found.Problem, err = s.amcheck(ctx)
+	}
+	return []store.Finding{found}, err
+}
+
+const checkIndexesSQL = `SELECT c.relname, bt_index_check(c.oid::regclass, true)::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_am a ON a.oid = c.relam WHERE n.nspname = current_schema() AND c.relkind = 'i' AND a.amname = 'btree'`
+
+// amcheck gives what is wrong with the indexes; it stops at the first, because the server does.
+func (s *Store) amcheck(ctx context.Context) (problem string, err error) {
+	rows, err := s.reader.QueryContext(ctx, checkIndexesSQL)
+	if err == nil {
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var name string
+			var nothing sql.NullString
+			if err := rows.Scan(&name, &nothing); err != nil {
+				return "", toFault(err)
+			}
+		}
+		err = rows.Err()
+	}
+	switch {
+	case err == nil:
+		return "", nil
+	case sqlState(err) == "42501":
+		return "", nil // it may not look; what it reads is checked all the same
+	case class(err) == "XX":
+		return reason(err), nil
+	}
+	return "", toFault(err)
+}

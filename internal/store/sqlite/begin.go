@@ -1,0 +1,84 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// besides are the files that SQLite keeps beside a database; what was committed last may be in the first.
+var besides = []string{"-wal", "-shm", "-journal"}
+
+// pageMin is the size of SQLite's smallest page. It takes a file without one for a new database.
+const pageMin = 512
+
+// begin makes a new database where there is none: whole, under another name, before it is seen under its own. So an
+// empty file is never one that is being made, but always one that lost everything.
+func begin(ctx context.Context, path string) error {
+	info, err := os.Stat(path) //nolint:gosec // the administrator names the file
+	switch {
+	case err == nil && info.Mode().IsRegular() && info.Size() < pageMin:
+		return fault.New(fault.Internal, "%s is damaged: it has only %d bytes, and what was in it is lost. Restore it from a backup, or take it away to begin anew", path, info.Size())
+	case err == nil:
+		return readable(path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %s", path, reason(err))
+	}
+	if err := NoRemains(path); err != nil {
+		if _, missing := os.Stat(path); missing == nil { //nolint:gosec // likewise; another process made it just now
+			return nil
+		}
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil { //nolint:gosec // likewise
+		return fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %s", path, reason(err))
+	}
+	d, err := NewDraft(ctx, path)
+	if err == nil {
+		err = d.Keep()
+	}
+	if fault.Is(err, fault.Conflict) { // another process was first: its file is as good
+		return nil
+	}
+	return err
+}
+
+// readable says in the system's words why a file cannot be opened; SQLite has none.
+func readable(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // the administrator names the file
+	if err != nil {
+		return fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %s", path, reason(err))
+	}
+	return f.Close()
+}
+
+// NoRemains refuses a new database beside what is left of another: SQLite would put that one's pages into it.
+func NoRemains(path string) error {
+	for _, end := range besides {
+		if _, err := os.Lstat(path + end); err == nil { //nolint:gosec // likewise
+			return fault.New(fault.Conflict, "%s is gone, but %s is still there: the database was deleted or moved without it. Put it back, or restore a backup after moving %s away",
+				path, filepath.Base(path+end), filepath.Base(path+end))
+		}
+	}
+	return nil
+}
+
+// guardOf gives a check that the file at path is still the one that is open: on Unix a deleted file can be written to,
+// and all of that is lost in the end.
+func guardOf(path string) (func() error, error) {
+	opened, err := os.Stat(path) //nolint:gosec // the administrator names the file
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		now, err := os.Stat(path) //nolint:gosec // likewise
+		if err == nil && os.SameFile(opened, now) {
+			return nil
+		}
+		return fault.Wrap(err, fault.Unavailable, "the database file %s was deleted or replaced while it was open: nothing more is read or written. End this program, put the file back or restore a backup", path)
+	}, nil
+}
