@@ -3,4 +3,4 @@
 package postgres
 
 // randomLedgers is the number of random ledgers that are compared unless -rapid.checks says otherwise.
-const randomLedgers = "50"
+const randomLedgers = "20"

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,8 +37,13 @@ const (
 // Store is an open database.
 type Store struct {
 	*sqlstore.Store
-	config         *pgx.ConnConfig
 	writer, reader *sql.DB
+
+	config    *pgx.ConnConfig
+	mu        sync.Mutex      // held while closing ends or a listener begins
+	closing   context.Context // ends when the store is closed
+	close     context.CancelFunc
+	listeners sync.WaitGroup
 }
 
 var _ store.Store = (*Store)(nil)
@@ -75,6 +81,7 @@ func Open(ctx context.Context, url string, options ...Option) (*Store, error) {
 		option(&o)
 	}
 	s.Store = sqlstore.New(o)
+	s.closing, s.close = context.WithCancel(context.WithoutCancel(ctx))
 	return s, nil
 }
 
@@ -123,22 +130,30 @@ func pool(config *pgx.ConnConfig, connections int) *sql.DB {
 const inspectSQL = `SELECT current_setting('server_version_num')::bigint, current_setting('server_version'), current_setting('server_encoding'),
  COALESCE(current_schema(), ''), pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on'`
 
-// inspect refuses a server that cannot keep the ledger.
+// server is what decides whether a server can keep the ledger.
+type server struct {
+	number                    int64 // 150004 for 15.4
+	version, encoding, schema string
+	readOnly                  bool
+}
+
 func inspect(ctx context.Context, db *sql.DB) error {
-	var number int64
-	var version, encoding, schema string
-	var readOnly bool
-	if err := db.QueryRowContext(ctx, inspectSQL).Scan(&number, &version, &encoding, &schema, &readOnly); err != nil {
+	var v server
+	if err := db.QueryRowContext(ctx, inspectSQL).Scan(&v.number, &v.version, &v.encoding, &v.schema, &v.readOnly); err != nil {
 		return err
 	}
+	return suits(v)
+}
+
+func suits(v server) error {
 	switch {
-	case number < versionMin:
-		return fault.New(fault.Unsupported, "the server is PostgreSQL %s; %d or newer is needed", version, versionMin/10000)
-	case encoding != "UTF8":
-		return fault.New(fault.Invalid, "its encoding is %s; create it with ENCODING 'UTF8' TEMPLATE template0", encoding)
-	case schema == "":
+	case v.number < versionMin:
+		return fault.New(fault.Unsupported, "the server is PostgreSQL %s; %d or newer is needed", v.version, versionMin/10000)
+	case v.encoding != "UTF8":
+		return fault.New(fault.Invalid, "its encoding is %s; create it with ENCODING 'UTF8' TEMPLATE template0", v.encoding)
+	case v.schema == "":
 		return fault.New(fault.Invalid, "none of the schemas in its search_path exists")
-	case readOnly:
+	case v.readOnly:
 		return fault.New(fault.Unavailable, "the server is read-only: a standby, or set so")
 	}
 	return nil

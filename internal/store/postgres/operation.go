@@ -95,12 +95,12 @@ func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
 	return []store.Finding{found}, err
 }
 
-const indexesSQL = `SELECT c.relname, bt_index_check(c.oid::regclass, true)::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+const amcheckSQL = `SELECT c.relname, bt_index_check(c.oid::regclass, true)::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_am a ON a.oid = c.relam WHERE n.nspname = current_schema() AND c.relkind = 'i' AND a.amname = 'btree'`
 
 // amcheck gives what is wrong with the indexes; it stops at the first, because the server does.
 func (s *Store) amcheck(ctx context.Context) (problem string, err error) {
-	rows, err := s.reader.QueryContext(ctx, indexesSQL)
+	rows, err := s.reader.QueryContext(ctx, amcheckSQL)
 	if err == nil {
 		defer func() { _ = rows.Close() }()
 		for rows.Next() {

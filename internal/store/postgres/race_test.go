@@ -2,6 +2,6 @@
 
 package postgres
 
-// randomLedgers is smaller under the race detector, where SQLite is ten times slower: races are looked for by the
+// randomLedgers is smaller under the race detector: races are looked for by the
 // tests with many goroutines.
 const randomLedgers = "8"

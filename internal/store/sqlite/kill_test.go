@@ -1,20 +1,18 @@
 package sqlite
 
 import (
-	"bufio"
 	"context"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/store/storetest"
 )
 
 // killPath names the database that this test binary, started again, appends to until it is killed.
@@ -37,99 +35,31 @@ func TestMain(m *testing.M) {
 
 var killStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// killSnapshot is the same for the same writer and number, in every process.
-func killSnapshot(writer, n int) *usage.Snapshot {
-	s := benchSnapshot(20+n%30, n)
-	s.TakenAt = killTaken(writer, n)
-	return s
-}
-
-func killTaken(writer, n int) time.Time {
-	return killStart.Add(time.Duration(n)*time.Hour + time.Duration(writer)*time.Minute)
-}
-
-// appendUntilKilled prints "writer number position" for every acknowledged snapshot. It goes over the whole past
-// again, as an import does that is repeated after a crash.
 func appendUntilKilled(path string) {
-	fail := func(err error) {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
 	s, err := Open(context.Background(), path)
-	if err != nil {
-		fail(err)
+	if err == nil {
+		err = storetest.AppendUntilKilled(context.Background(), s, os.Stdout)
 	}
-	var mu sync.Mutex
-	for writer := range 3 {
-		go func() {
-			for n := 0; ; n++ {
-				receipt, err := s.AppendSnapshot(context.Background(), 1, killSnapshot(writer, n), time.Now())
-				if err != nil {
-					fail(err)
-				}
-				mu.Lock()
-				fmt.Println(writer, n, receipt.Position)
-				mu.Unlock()
-			}
-		}()
-	}
-	select {}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
 }
 
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tally.db")
-	addBenchServer(t, openAt(t, path))
-	acknowledged := make(map[[2]int]usage.Position)
-	for kill := range 20 {
-		// An odd number of milliseconds after the first new line: anywhere in a transaction or a checkpoint.
-		appendAndKill(t, path, time.Duration(rand.IntN(40_000))*time.Microsecond, acknowledged)
+	storetest.OneServer(t, openAt(t, path))
+	storetest.KilledAtAnyMoment(t, func(ctx context.Context) *exec.Cmd {
+		child := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this test binary
+		child.Env = append(os.Environ(), killPath+"="+path)
+		child.Stderr = os.Stderr
+		return child
+	}, func(t *testing.T, acknowledged map[storetest.Append]usage.Position) {
 		checkWhole(t, path, acknowledged)
-		if t.Failed() {
-			t.Fatalf("after kill %d", kill+1)
-		}
-	}
-	t.Logf("%d acknowledged snapshots survived 20 kills", len(acknowledged))
-}
-
-func appendAndKill(t *testing.T, path string, after time.Duration, acknowledged map[[2]int]usage.Position) {
-	t.Helper()
-	child := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this test binary
-	child.Env = append(os.Environ(), killPath+"="+path)
-	child.Stderr = os.Stderr
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	fresh := false
-	for lines.Scan() {
-		var writer, n int
-		var position usage.Position
-		if k, _ := fmt.Sscan(lines.Text(), &writer, &n, &position); k != 3 {
-			break // cut off by the kill
-		}
-		key := [2]int{writer, n}
-		known, seen := acknowledged[key]
-		if seen && known != position {
-			t.Errorf("snapshot %v was acknowledged as entry %d and is now %d", key, known, position)
-		}
-		acknowledged[key] = position
-		if !seen && !fresh {
-			fresh = true
-			time.AfterFunc(after, func() { _ = child.Process.Kill() })
-		}
-	}
-	if err := child.Wait(); err == nil || !fresh {
-		t.Errorf("the appending process ended by itself: %v", err)
-	}
+	})
 }
 
 // checkWhole opens the file as the next process would and looks for anything lost or half there.
-func checkWhole(t *testing.T, path string, acknowledged map[[2]int]usage.Position) {
+func checkWhole(t *testing.T, path string, acknowledged map[storetest.Append]usage.Position) {
 	t.Helper()
 	s, err := Open(t.Context(), path)
 	if err != nil {
@@ -170,9 +100,9 @@ func checkWhole(t *testing.T, path string, acknowledged map[[2]int]usage.Positio
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
-	for key, position := range acknowledged {
-		if want := killTaken(key[0], key[1]).UnixMicro(); there[position] != want {
-			t.Errorf("acknowledged snapshot %v is not entry %d", key, position)
+	for a, position := range acknowledged {
+		if want := a.TakenAt().UnixMicro(); there[position] != want {
+			t.Errorf("acknowledged snapshot %v is not entry %d", a, position)
 		}
 	}
 	if _, err := s.Facts(t.Context(), 2, usage.ProductVBR, time.Now(), 1<<60); err != nil {

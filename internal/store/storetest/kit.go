@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"users", userTests},
 		{"sessions", sessionTests},
 		{"life", lifeTests},
+		{"edges", edgeTests},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {
@@ -65,8 +66,11 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		})
 	}
 	t.Run("facts of random ledgers are the naive ones", k.random)
-	if k.twice != nil {
-		for name, test := range twiceTests {
+	if k.twice == nil {
+		return
+	}
+	for _, tests := range []map[string]func(*testing.T, store.Store, store.Store){twiceTests, rivalTests} {
+		for name, test := range tests {
 			t.Run("two handles/"+name, func(t *testing.T) {
 				t.Parallel()
 				a, b := k.twice(t)
