@@ -26,7 +26,7 @@ func readOnlyDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	if os.Getuid() != 0 {
-		if err := os.Chmod(dir, 0o500); err != nil { //nolint:gosec // it must be listed
+		if err := os.Chmod(dir, 0o500); err != nil {
 			t.Fatal(err)
 		}
 		return dir

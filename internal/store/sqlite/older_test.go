@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -105,7 +106,7 @@ func TestNewerThanThisProgram(t *testing.T) {
 	if err != nil || !schema.Newer() || schema.Current != 999 {
 		t.Errorf("looking: %+v, %v", schema, err)
 	}
-	if string(readFile(t, newer)) != string(before) {
+	if !bytes.Equal(readFile(t, newer), before) {
 		t.Error("looking changed it")
 	}
 	wantFiles(t, filepath.Dir(newer), "newer.db")
