@@ -309,6 +309,8 @@ func (o Options) canReceive(ctx context.Context, target database) (err error) {
 		return newerProgram(target, schema)
 	case schema.Current == 0:
 		return nil
+	case len(schema.Pending) > 0 && !schema.Used: // a move that was killed while it made the tables
+		return nil
 	case len(schema.Pending) > 0:
 		return fault.New(fault.Conflict, "%s is not new: it has schema %d. Give an empty one", target, schema.Current)
 	}

@@ -6,6 +6,7 @@ import "context"
 type Schema struct {
 	Current, Newest int64    // versions; Current 0: there is nothing yet
 	Pending         []string // names of the migrations that opening it would run
+	Used            bool     // something was ever put into it
 }
 
 // Newer reports whether a newer program wrote it, which this one cannot open.

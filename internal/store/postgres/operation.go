@@ -4,10 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"path/filepath"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/store"
+	"github.com/tallystick/tallystick/internal/store/sqlstore"
 )
 
 var (
@@ -38,6 +38,11 @@ func Inspect(ctx context.Context, url string) (schema store.Schema, err error) {
 	if schema.Current, err = schemaVersion(ctx, db); err != nil {
 		return schema, atServer(ctx, config, err)
 	}
+	if schema.Current > 0 {
+		if err := db.QueryRowContext(ctx, `SELECT version <> 0 FROM meta`).Scan(&schema.Used); err != nil {
+			return schema, atServer(ctx, config, err)
+		}
+	}
 	p, err := provider(db)
 	if err != nil {
 		return schema, atServer(ctx, config, err)
@@ -45,7 +50,7 @@ func Inspect(ctx context.Context, url string) (schema store.Schema, err error) {
 	for _, source := range p.ListSources() {
 		schema.Newest = source.Version
 		if source.Version > schema.Current {
-			schema.Pending = append(schema.Pending, filepath.Base(source.Path))
+			schema.Pending = append(schema.Pending, sqlstore.MigrationName(source.Version, source.Path))
 		}
 	}
 	return schema, nil

@@ -15,6 +15,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/store"
+	"github.com/tallystick/tallystick/internal/store/sqlstore"
 )
 
 var _ store.Checker = (*Store)(nil)
@@ -121,7 +122,7 @@ func inspect(ctx context.Context, db *sql.DB) (schema store.Schema, err error) {
 	for _, source := range p.ListSources() {
 		schema.Newest = source.Version
 		if source.Version > schema.Current {
-			schema.Pending = append(schema.Pending, filepath.Base(source.Path))
+			schema.Pending = append(schema.Pending, sqlstore.MigrationName(source.Version, source.Path))
 		}
 	}
 	return schema, nil

@@ -28,6 +28,9 @@ func ledgerFile(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
+	if _, err := s.writer.ExecContext(t.Context(), `VACUUM`); err != nil { // pages that migrations left free can take no harm
+		t.Fatal(err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

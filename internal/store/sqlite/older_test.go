@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -15,12 +14,8 @@ import (
 // oldBackup makes what a program with an older schema would have written.
 func oldBackup(t *testing.T, version int) (file, digest string) {
 	t.Helper()
-	dump, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("schema-%04d.sql", version)))
-	if err != nil {
-		t.Fatal(err)
-	}
 	made := filepath.Join(t.TempDir(), "made.db")
-	restore(t, made, dump)
+	restoreTo(t, made, version, newestSchema(t))
 	file = filepath.Join(t.TempDir(), "old.db")
 	d, err := DraftOf(t.Context(), file, made)
 	if err != nil {
@@ -40,12 +35,8 @@ func oldBackup(t *testing.T, version int) (file, digest string) {
 // A backup of every schema that there ever was is checked as it was made, and then brought to the newest.
 func TestBackupsOfOlderSchemas(t *testing.T) {
 	t.Parallel()
-	files, err := migrations.ReadDir("migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range files {
-		version := i + 1
+	for version := range newestSchema(t) {
+		version++
 		t.Run(fmt.Sprint("schema ", version), func(t *testing.T) {
 			t.Parallel()
 			file, digest := oldBackup(t, version)

@@ -5,7 +5,9 @@ import (
 	"compress/gzip"
 	"context"
 	"database/sql"
+	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -22,6 +24,14 @@ const (
 	oldCorrectionSQL = `SELECT entry, server, reason, actor FROM corrections_0001 WHERE position = $1`
 	oldFactSQL       = `SELECT subject, attribute, value, valid_from FROM facts_0001 WHERE position = $1`
 )
+
+// MigrationName names a migration: its file, or its number where it is code.
+func MigrationName(version int64, path string) string {
+	if path == "" {
+		return fmt.Sprintf("%04d (code)", version)
+	}
+	return filepath.Base(path)
+}
 
 // ConvertFirst is migration 0003: it appends the entries that schema 0001 kept to the tables of 0002, one by one, each at
 // its position and recordedAt.
