@@ -264,11 +264,11 @@ func (t *Tip) putRecords(chunks []Chunk, number int, p *Prepared, h *History, s 
 	return append(chunks, Chunk{Columns, chunk, t.base, Seal(slices.Clone(w.b))})
 }
 
-// moves reports whether any column moves, and whether the first protection does.
-func moves(listed []int32, now []numbers, t table) (any, first bool) {
+// moves reports whether some column moves, and whether the first protection does.
+func moves(listed []int32, now []numbers, t table) (some, first bool) {
 	for i, v := range listed {
-		any = any || now[i] != t[v]
+		some = some || now[i] != t[v]
 		first = first || now[i][columnFirst] != t[v][columnFirst]
 	}
-	return any, first
+	return some, first
 }

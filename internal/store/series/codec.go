@@ -91,7 +91,7 @@ func (w *writer) gaps(numbers []int32) {
 
 func zigzag(n int64) uint64 { return uint64(n<<1) ^ uint64(n>>63) } //nolint:gosec // the bits are what is meant
 
-func unzigzag(n uint64) int64 { return int64(n>>1) ^ -int64(n&1) } //nolint:gosec // the bits are what is meant
+func unzigzag(n uint64) int64 { return int64(n>>1) ^ -int64(n&1) }
 
 func orZero(n int64) int64 {
 	if n == none {
@@ -220,7 +220,7 @@ func packUUID(s string) (packed [16]byte, ok bool) {
 	return packed, err == nil
 }
 
-func appendUUID(b []byte, packed []byte) []byte {
+func appendUUID(b, packed []byte) []byte {
 	b = hex.AppendEncode(b, packed[:4])
 	for _, part := range [][]byte{packed[4:6], packed[6:8], packed[8:10], packed[10:16]} {
 		b = append(b, '-')

@@ -36,12 +36,6 @@ const (
 // table holds the columns of all versions, as they are at some reading.
 type table []numbers
 
-func (t table) reset(versions []version, which []int32) {
-	for _, v := range which {
-		t[v] = versions[v].initial
-	}
-}
-
 // putRecord writes how the listed versions move from where the table has them, and moves them there.
 func putRecord(w *writer, ahead int, whole bool, listed []int32, now []numbers, t table) {
 	var body writer
@@ -68,7 +62,7 @@ func putColumn(w *writer, column int, listed []int32, now []numbers, t table) bo
 	moved := make([]int32, 0, len(listed))
 	for i, v := range listed {
 		if now[i][column] != t[v][column] {
-			moved = append(moved, int32(i)) //nolint:gosec // an index of the list
+			moved = append(moved, int32(i))
 		}
 	}
 	if len(moved) == 0 {
@@ -194,16 +188,16 @@ func (w *writer) pack(d []int64, least int64, width int) {
 	var apart []int32
 	for i, n := range d {
 		if (n-least)>>width != 0 {
-			apart = append(apart, int32(i)) //nolint:gosec // an index of the list
+			apart = append(apart, int32(i))
 		}
 		held |= uint64((n-least)&mask) << filled //nolint:gosec // masked
 		for filled += width; filled >= 8; filled -= 8 {
-			w.byte(byte(held)) //nolint:gosec // the lowest eight bits
+			w.byte(byte(held))
 			held >>= 8
 		}
 	}
 	if filled > 0 {
-		w.byte(byte(held)) //nolint:gosec // the lowest eight bits
+		w.byte(byte(held))
 	}
 	w.gaps(apart)
 	for _, i := range apart {
@@ -311,12 +305,12 @@ func (r *reader) moved(how byte, n int, into []int32) []int32 {
 	switch how {
 	case movedAll:
 		for i := range n {
-			into = append(into, int32(i)) //nolint:gosec // an index of the list
+			into = append(into, int32(i))
 		}
 	case movedSome:
 		for i, is := range r.flags(n, nil) {
 			if is {
-				into = append(into, int32(i)) //nolint:gosec // an index of the list
+				into = append(into, int32(i))
 			}
 		}
 	case movedFew:

@@ -57,7 +57,7 @@ func (p *Part) inForce() (numbers []int32, next int64, err error) {
 			if n := len(numbers); n > 0 && r.taken < index[numbers[n-1]].taken {
 				inOrder = false
 			}
-			numbers = append(numbers, int32(i)) //nolint:gosec // the number of a reading
+			numbers = append(numbers, int32(i))
 		}
 	}
 	if !inOrder {
@@ -183,10 +183,7 @@ func (q *query) list() (*metering.List, error) {
 		return nil, err
 	}
 	workloads, versions := h.list(s)
-	groups, err := q.groups(versions)
-	if err != nil {
-		return nil, err
-	}
+	groups := q.groups(versions)
 	list := &metering.List{
 		TakenAt: time.UnixMicro(q.reading(q.listed).taken).UTC(), Workloads: workloads,
 		Evidence: make([]metering.Evidence, 0, len(workloads)),
@@ -301,7 +298,7 @@ func (s *spans) take(c *change, there []bool) {
 	if c.epoch {
 		for v, is := range there {
 			if is {
-				end(int32(v)) //nolint:gosec // numbers of versions
+				end(int32(v))
 			}
 		}
 	}
@@ -439,14 +436,14 @@ func earlier(a, b int64) int64 {
 }
 
 // groups gives for each of the listed versions what is known of all versions of its identity.
-func (q *query) groups(listed []int32) ([]seen, error) {
+func (q *query) groups(listed []int32) []seen {
 	own := &q.spans[q.listed.part]
 	out := make([]seen, len(listed))
 	if q.simple() {
 		known := make([]seen, len(own.ranks))
 		root := make([]int32, len(own.ranks))
 		for v := range own.ranks {
-			root[v] = int32(v) //nolint:gosec // numbers of versions
+			root[v] = int32(v)
 			if previous := own.changes.versions[v].previous; previous >= 0 {
 				root[v] = root[previous]
 			} else {
@@ -457,7 +454,7 @@ func (q *query) groups(listed []int32) ([]seen, error) {
 		for i, v := range listed {
 			out[i] = known[root[v]]
 		}
-		return out, nil
+		return out
 	}
 	known := make(map[usage.WorkloadKey]*seen, len(listed))
 	for _, v := range listed {
@@ -474,7 +471,7 @@ func (q *query) groups(listed []int32) ([]seen, error) {
 	for i, v := range listed {
 		out[i] = *known[own.changes.versions[v].Key(q.shared)]
 	}
-	return out, nil
+	return out
 }
 
 func (g *seen) add(rank int32, stated int64) {

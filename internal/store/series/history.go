@@ -145,7 +145,7 @@ func (s *state) versions() []int32 {
 		s.listed = make([]int32, 0, len(s.there))
 		for v, is := range s.there {
 			if is {
-				s.listed = append(s.listed, int32(v)) //nolint:gosec // numbers of versions
+				s.listed = append(s.listed, int32(v))
 			}
 		}
 	}
@@ -215,7 +215,8 @@ func (h *History) end() (*state, error) {
 		return nil, err
 	}
 	h.openRecords = open
-	return s, s.play(records, last)
+	err = s.play(records, last)
+	return s, err
 }
 
 // at gives the state at a reading.
@@ -232,7 +233,8 @@ func (h *History) at(number int) (*state, error) {
 		return nil, err
 	}
 	s := h.newState()
-	return s, s.play(records, number)
+	err = s.play(records, number)
+	return s, err
 }
 
 // byKey gives versions by tenant, then id, of their workloads.

@@ -72,7 +72,7 @@ func (r *reading) flags(seconds bool) (flags byte) {
 func (c *cursor) next(r *reader) reading {
 	ahead := r.uint()
 	flags := c.flags(c.seconds)
-	next := reading{position: c.position + usage.Position(ahead>>1), installation: c.installation, offset: none} //nolint:gosec // as written
+	next := reading{position: c.position + usage.Position(ahead>>1), installation: c.installation, offset: none}
 	if ahead&1 == 1 {
 		flags = r.byte()
 	}

@@ -73,7 +73,7 @@ func (l *Log) Entries() ([]Entry, error) {
 	for r.more() {
 		next.Recorded += r.int()
 		what := r.uint()
-		next.Kind, next.Server = Kind(what&(1<<kindBits-1)), usage.ServerID(what>>kindBits) //nolint:gosec // as written
+		next.Kind, next.Server = Kind(what&(1<<kindBits-1)), usage.ServerID(what>>kindBits)
 		entries = append(entries, next)
 		next.Position++
 	}

@@ -216,10 +216,16 @@ func (v *version) mask(base *version) (mask int) {
 		bit     int
 		differs bool
 	}{
-		{differsID, v.ID != base.ID}, {differsName, v.Name != base.Name}, {differsHost, v.Host != base.Host},
-		{differsType, v.Type != base.Type}, {differsPlatform, v.Platform != base.Platform},
-		{differsMachine, v.MachineID != base.MachineID}, {differsTenant, v.Tenant != base.Tenant},
-		{differsFlags, flagsOf(v) != flagsOf(base)}, {hasPrevious, v.previous >= 0}, {machineIsID, v.MachineID == v.ID},
+		{differsID, v.ID != base.ID},
+		{differsName, v.Name != base.Name},
+		{differsHost, v.Host != base.Host},
+		{differsType, v.Type != base.Type},
+		{differsPlatform, v.Platform != base.Platform},
+		{differsMachine, v.MachineID != base.MachineID},
+		{differsTenant, v.Tenant != base.Tenant},
+		{differsFlags, flagsOf(v) != flagsOf(base)},
+		{hasPrevious, v.previous >= 0},
+		{machineIsID, v.MachineID == v.ID},
 	} {
 		if f.differs {
 			mask |= f.bit

@@ -247,7 +247,7 @@ func (p *part) keepOurs(list *metering.List, company usage.CompanyID) {
 
 // part gives a server's readings in force at the cutoff, up to an instant.
 func (q question) part(ctx context.Context, server usage.ServerID, until int64) (series.Part, error) {
-	_, h, err := openHistory(ctx, q.tx, server)
+	h, err := openHistory(ctx, q.tx, server)
 	if err != nil {
 		return series.Part{}, atServer(err, server)
 	}

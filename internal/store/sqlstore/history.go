@@ -57,12 +57,12 @@ func readTip(ctx context.Context, tx *sql.Tx, server usage.ServerID) (tip *serie
 }
 
 // openHistory gives a server's history, to be read while the transaction lasts.
-func openHistory(ctx context.Context, tx *sql.Tx, server usage.ServerID) (*series.Tip, *series.History, error) {
+func openHistory(ctx context.Context, tx *sql.Tx, server usage.ServerID) (*series.History, error) {
 	tip, _, err := readTip(ctx, tx, server)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return tip, series.Open(tip, &source{ctx, tx, server}), nil
+	return series.Open(tip, &source{ctx, tx, server}), nil
 }
 
 func putTip(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip) error {

@@ -113,7 +113,7 @@ func (v *verifier) histories() error {
 	}
 	for _, id := range servers {
 		server := usage.ServerID(id)
-		_, h, err := openHistory(v.ctx, v.tx, server)
+		h, err := openHistory(v.ctx, v.tx, server)
 		if err == nil {
 			err = h.Snapshots(func(position usage.Position, _ *usage.Snapshot) error {
 				v.take(position, series.KindSnapshot, server)
