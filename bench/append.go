@@ -19,9 +19,21 @@ const (
 	appendWarmUp   = 5
 )
 
+// oneByOne appends reading after reading, as collection does.
+type oneByOne struct {
+	ledger *ledger.Ledger
+	clock  *clock
+}
+
+func (f oneByOne) add(ctx context.Context, server usage.ServerID, s *usage.Snapshot) error {
+	f.clock.set(s.TakenAt.Add(time.Second))
+	_, err := f.ledger.AppendSnapshot(ctx, server, false, *s)
+	return err
+}
+
 // writer appends readings of a thousand workloads to servers of one company, a minute apart.
 type writer struct {
-	filler filler
+	filler oneByOne
 	set    dataSet
 	list   []usage.Workload // of server 1
 	fresh  int              // servers that were read

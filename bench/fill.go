@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,7 +13,8 @@ import (
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
-	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/store/series"
+	"github.com/tallystick/tallystick/internal/store/sqlstore"
 )
 
 // Who asks.
@@ -27,23 +29,6 @@ type world struct {
 	dir   string
 	bytes int64 // of the database when it was filled
 	took  time.Duration
-}
-
-// filler takes the readings of a data set, in the order in which they were taken.
-type filler interface {
-	add(ctx context.Context, server usage.ServerID, s *usage.Snapshot) error
-}
-
-// oneByOne appends reading after reading, as collection does.
-type oneByOne struct {
-	ledger *ledger.Ledger
-	clock  *clock
-}
-
-func (f oneByOne) add(ctx context.Context, server usage.ServerID, s *usage.Snapshot) error {
-	f.clock.set(s.TakenAt.Add(time.Second))
-	_, err := f.ledger.AppendSnapshot(ctx, server, false, *s)
-	return err
 }
 
 // clock is set to the time at which a reading would have been recorded.
@@ -88,7 +73,48 @@ func fillApp(ctx context.Context, a *app.App, c *clock, set dataSet) error {
 	if err := populate(ctx, a.Fleet, set); err != nil {
 		return err
 	}
-	return feed(ctx, oneByOne{a.Ledger, c}, set)
+	return putIn(ctx, a, set)
+}
+
+// bulkStore is an engine that can take a whole past at once; the result is, byte by byte, that of appending one by
+// one, which a test of the engine holds.
+type bulkStore interface {
+	AppendPast(ctx context.Context, p sqlstore.Past) error
+}
+
+// putIn puts all readings in at once.
+func putIn(ctx context.Context, a *app.App, set dataSet) error {
+	engine, ok := a.Store.(bulkStore)
+	if !ok {
+		return errors.New("this engine takes no past at once")
+	}
+	var (
+		server = -1
+		h      *history
+		last   *usage.Snapshot
+		ready  *series.Prepared
+	)
+	past := sqlstore.Past{Rounds: set.Days, Recorded: set.recorded, Reading: func(_, i int) *series.Prepared {
+		if i != server {
+			server, h, last = i, set.server(i), nil
+		}
+		s := h.next()
+		if last == nil || &s.Workloads[0] != &last.Workloads[0] { // a list that did not change is the same one
+			ready = series.Prepare(s)
+		}
+		last = s
+		return ready.At(s.TakenAt)
+	}}
+	for i := range set.Servers {
+		past.Servers = append(past.Servers, usage.ServerID(i+1))
+	}
+	return engine.AppendPast(ctx, past)
+}
+
+// recorded is when a day's reading of a server reaches the ledger, with microseconds as clocks have them.
+func (d dataSet) recorded(round, i int) time.Time {
+	within := time.Hour * time.Duration(i) / time.Duration(d.Servers)
+	return d.begin().Add(time.Duration(round)*day + within + time.Duration((round*7919+i*104729)%100_000)*time.Microsecond)
 }
 
 // populate adds companies and their servers. Both are numbered from the first: company 2, server 1.
@@ -105,26 +131,6 @@ func populate(ctx context.Context, d *fleet.Directory, set dataSet) error {
 		})
 		if err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// feed gives a filler all readings, day after day.
-func feed(ctx context.Context, f filler, set dataSet) error {
-	histories := make([]*history, set.Servers)
-	for range set.Days {
-		for i := range histories {
-			h := histories[i]
-			if h == nil {
-				h = set.server(i)
-			}
-			if err := f.add(ctx, usage.ServerID(i+1), h.next()); err != nil {
-				return err
-			}
-			if set.Days > 1 { // what is read once need not be remembered
-				histories[i] = h
-			}
 		}
 	}
 	return nil
