@@ -40,9 +40,14 @@ func (s *Snapshot) Normalize(shared bool) error {
 type checker struct {
 	fields []fault.Field
 	total  Units
+	list   string // the list whose element is checked, and its place: put before a path only where something is wrong
+	index  int
 }
 
 func (c *checker) add(path, format string, args ...any) {
+	if c.list != "" {
+		path = fmt.Sprintf("%s[%d].%s", c.list, c.index, path)
+	}
 	switch {
 	case len(c.fields) < fieldErrorsMax:
 		c.fields = append(c.fields, fault.Field{Path: path, Text: fmt.Sprintf(format, args...)})
@@ -61,8 +66,10 @@ func (c *checker) snapshot(s *Snapshot) {
 	c.text("server.version", s.Server.Version)
 	c.license(&s.License)
 	for i := range s.Workloads {
-		c.workload(fmt.Sprintf("workloads[%d]", i), &s.Workloads[i])
+		c.list, c.index = "workloads", i
+		c.workload(&s.Workloads[i])
 	}
+	c.list = ""
 	for i := range s.Counters {
 		c.counter(fmt.Sprintf("counters[%d]", i), &s.Counters[i])
 	}
@@ -102,27 +109,27 @@ func (c *checker) license(l *License) {
 	}
 }
 
-func (c *checker) workload(path string, w *Workload) {
-	c.required(path+".id", w.ID)
-	c.text(path+".name", w.Name)
-	c.required(path+".type", w.Type)
-	c.text(path+".host", w.Host)
-	c.text(path+".platform", w.Platform)
-	c.text(path+".machineId", w.MachineID)
+func (c *checker) workload(w *Workload) {
+	c.required("id", w.ID)
+	c.text("name", w.Name)
+	c.required("type", w.Type)
+	c.text("host", w.Host)
+	c.text("platform", w.Platform)
+	c.text("machineId", w.MachineID)
 	if strings.TrimSpace(w.MachineID) == "" { // blanks name no machine: else all that state them were one (C12)
 		w.MachineID = ""
 	}
 	w.Tenant = strings.TrimSpace(w.Tenant)
-	c.text(path+".tenant", w.Tenant)
-	c.units(path+".units", w.Units)
-	c.units(path+".sizeGb", w.SizeGB)
-	w.FirstProtectedAt = c.optionalTime(path+".firstProtectedAt", w.FirstProtectedAt)
-	w.LastProtectedAt = c.optionalTime(path+".lastProtectedAt", w.LastProtectedAt)
+	c.text("tenant", w.Tenant)
+	c.units("units", w.Units)
+	c.units("sizeGb", w.SizeGB)
+	w.FirstProtectedAt = c.optionalTime("firstProtectedAt", w.FirstProtectedAt)
+	w.LastProtectedAt = c.optionalTime("lastProtectedAt", w.LastProtectedAt)
 	if w.Units != nil {
-		c.sum(path+".units", *w.Units)
+		c.sum("units", *w.Units)
 	}
 	if w.SizeGB != nil { // what it can weigh at most, whatever the catalogue says
-		c.product(path+".sizeGb", *w.SizeGB/blockMin, weightMax/int64(One))
+		c.product("sizeGb", *w.SizeGB/blockMin, weightMax/int64(One))
 	}
 }
 
