@@ -134,6 +134,11 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	work, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	changed := make(chan struct{}, 1)
+	if herald, ok := s.app.engine.Store.(interface {
+		Wake(ctx context.Context) <-chan struct{}
+	}); ok { // other processes' changes show at once; without, Watch polls
+		s.app.Ledger.Wake = herald.Wake(work)
+	}
 	wg.Go(func() { s.app.Ledger.Watch(work, s.app.log, func() { s.app.Access.Forget(); poke(changed) }) })
 	wg.Go(func() { s.app.checkAlarms(work, changed) })
 	if !s.options.Passive {
