@@ -55,7 +55,7 @@ func fill(ctx context.Context, dir string, set dataSet) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = fillApp(ctx, a, c, set)
+	err = fillApp(ctx, a, set)
 	if closed := a.Close(); err == nil {
 		err = closed
 	}
@@ -66,7 +66,7 @@ func fill(ctx context.Context, dir string, set dataSet) (*world, error) {
 	return &world{set, dir, size, time.Since(begin)}, err
 }
 
-func fillApp(ctx context.Context, a *app.App, c *clock, set dataSet) error {
+func fillApp(ctx context.Context, a *app.App, set dataSet) error {
 	if _, err := a.Access.AddUser(ctx, access.NewUser{Name: userName, Role: access.PortalAdministrator, Password: password}); err != nil {
 		return err
 	}
