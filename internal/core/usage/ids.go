@@ -45,4 +45,10 @@ func (p Product) Known() bool {
 }
 
 // Truncate gives t in UTC, cut to microseconds: the form in which every time is kept.
-func Truncate(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+func Truncate(t time.Time) time.Time {
+	t = t.UTC().Round(0) // without the monotonic clock
+	if below := t.Nanosecond() % int(time.Microsecond); below != 0 {
+		t = t.Add(-time.Duration(below))
+	}
+	return t
+}

@@ -42,6 +42,7 @@ type checker struct {
 	total  Units
 	list   string // the list whose element is checked, and its place: put before a path only where something is wrong
 	index  int
+	known  struct{ kind, host, platform string } // the last ones that were right: most rows repeat them
 }
 
 func (c *checker) add(path, format string, args ...any) {
@@ -112,15 +113,19 @@ func (c *checker) license(l *License) {
 func (c *checker) workload(w *Workload) {
 	c.required("id", w.ID)
 	c.text("name", w.Name)
-	c.required("type", w.Type)
-	c.text("host", w.Host)
-	c.text("platform", w.Platform)
-	c.text("machineId", w.MachineID)
-	if strings.TrimSpace(w.MachineID) == "" { // blanks name no machine: else all that state them were one (C12)
-		w.MachineID = ""
+	c.repeated("type", w.Type, &c.known.kind, c.required)
+	c.repeated("host", w.Host, &c.known.host, c.text)
+	c.repeated("platform", w.Platform, &c.known.platform, c.text)
+	if w.MachineID != "" {
+		c.text("machineId", w.MachineID)
+		if strings.TrimSpace(w.MachineID) == "" { // blanks name no machine: else all that state them were one (C12)
+			w.MachineID = ""
+		}
 	}
-	w.Tenant = strings.TrimSpace(w.Tenant)
-	c.text("tenant", w.Tenant)
+	if w.Tenant != "" {
+		w.Tenant = strings.TrimSpace(w.Tenant)
+		c.text("tenant", w.Tenant)
+	}
 	c.units("units", w.Units)
 	c.units("sizeGb", w.SizeGB)
 	w.FirstProtectedAt = c.optionalTime("firstProtectedAt", w.FirstProtectedAt)
@@ -180,7 +185,7 @@ const (
 
 // identities merges identical rows and refuses differing rows of one identity, naming both (C33).
 func (c *checker) identities(s *Snapshot, shared bool) {
-	if len(s.Workloads) == 0 {
+	if len(s.Workloads) == 0 || ascending(s.Workloads, shared) {
 		return
 	}
 	first := make(map[WorkloadKey]int, len(s.Workloads))
@@ -202,6 +207,24 @@ func (c *checker) identities(s *Snapshot, shared bool) {
 	s.Workloads = kept
 }
 
+// ascending reports whether each row's identity lies behind that of the row before, as sorted sources have them: then
+// there is none twice.
+func ascending(list []Workload, shared bool) bool {
+	for i := 1; i < len(list); i++ {
+		before, w := &list[i-1], &list[i]
+		if shared && before.Tenant != w.Tenant {
+			if before.Tenant > w.Tenant {
+				return false
+			}
+			continue
+		}
+		if before.ID >= w.ID {
+			return false
+		}
+	}
+	return true
+}
+
 func (w *Workload) equal(o *Workload) bool {
 	return bytes.Equal(appendWorkload(nil, w), appendWorkload(nil, o))
 }
@@ -216,9 +239,40 @@ func (c *checker) required(path, text string) {
 func (c *checker) text(path, text string) {
 	if len(text) > textLengthMax {
 		c.add(path, "is longer than %d bytes", textLengthMax)
-	} else if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+	} else if !validText(text) {
 		c.add(path, "is not valid UTF-8 text")
 	}
+}
+
+// repeated checks a text unless it is the one that was right last.
+func (c *checker) repeated(path, text string, known *string, check func(path, text string)) {
+	if text == *known && text != "" {
+		return
+	}
+	wrong := len(c.fields)
+	check(path, text)
+	if len(c.fields) == wrong {
+		*known = text
+	}
+}
+
+// validText reports whether a text is UTF-8 without NUL, which no engine stores.
+func validText(s string) bool {
+	const low, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; len(s)-i >= 8; i += 8 { // eight bytes of plain ASCII at a time, as almost all are
+		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		if (x|(x-low))&high != 0 { // a byte beyond ASCII, or one that is zero
+			break
+		}
+	}
+	for ; i < len(s); i++ {
+		if s[i] == 0 || s[i] >= utf8.RuneSelf {
+			return utf8.ValidString(s[i:]) && strings.IndexByte(s[i:], 0) < 0
+		}
+	}
+	return true
 }
 
 func (c *checker) time(path string, t time.Time) time.Time {
@@ -237,8 +291,11 @@ func (c *checker) optionalTime(path string, t *time.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
-	truncated := c.time(path, *t)
-	return &truncated
+	if truncated := c.time(path, *t); truncated != *t { // in the same form, what is there can stay
+		kept := truncated // on the heap only here
+		return &kept
+	}
+	return t
 }
 
 func (c *checker) units(path string, u *Units) {

@@ -1,11 +1,13 @@
 package series
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -36,7 +38,7 @@ func Prepare(s *usage.Snapshot) *Prepared {
 	head := *s
 	head.TakenAt, head.Server.ClockOffset, head.Workloads = time.Time{}, nil, nil
 	p.head = string(head.CanonicalHead())
-	p.headDigest = sha256.Sum256([]byte(p.head))
+	p.headDigest = digestOf([]byte(p.head))
 	if p.listed {
 		p.listDigest, p.columnsDigest = digests(p.workloads)
 	}
@@ -75,20 +77,30 @@ func compareKeys(a, b *usage.Workload) int {
 	return strings.Compare(a.ID, b.ID)
 }
 
+// digestOf tells contents apart. It is no defence against who makes two that have one digest: that could as well lie.
+func digestOf(b []byte) digest { return xxh3.Hash128(b).Bytes() }
+
+// lines are where lists are written down to be digested.
+var lines = sync.Pool{New: func() any { return new([2][]byte) }}
+
 // digests tell two lists apart: by what is still of their workloads, and by their columns.
 func digests(list []usage.Workload) (still, moving digest) {
-	texts, columns := writer{make([]byte, 0, 160*len(list))}, make([]byte, 0, 8*columnCount*len(list))
+	work, _ := lines.Get().(*[2][]byte)
+	texts, columns := writer{work[0][:0]}, work[1][:0]
 	for i := range list {
 		w := &list[i]
 		for _, s := range [...]string{w.ID, w.Name, w.Host, w.Type, w.Platform, w.MachineID, w.Tenant} {
 			texts.text(s)
 		}
-		texts.byte(flagsOf(&version{Workload: *w}))
+		texts.byte(flagsOf(w))
 		for _, n := range numbersOf(w) {
 			columns = binary.LittleEndian.AppendUint64(columns, uint64(n)) //nolint:gosec // the bits are what is meant
 		}
 	}
-	return sha256.Sum256(texts.b), sha256.Sum256(columns)
+	still, moving = digestOf(texts.b), digestOf(columns)
+	*work = [2][]byte{texts.b, columns}
+	lines.Put(work)
+	return still, moving
 }
 
 // tenantsOf gives the distinct tenants of a list, sorted.

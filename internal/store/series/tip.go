@@ -1,7 +1,5 @@
 package series
 
-import "crypto/sha256"
-
 // Stream is one of the streams of a history.
 type Stream int64
 
@@ -20,7 +18,10 @@ type Chunk struct {
 	Body   []byte // sealed
 }
 
-type digest = [sha256.Size]byte
+// digest tells two contents apart: XXH3, 128 bits.
+type digest = [digestSize]byte
+
+const digestSize = 16
 
 // Tip is the end of a history: what the next reading is written after, and what is known of the last one.
 type Tip struct {
@@ -80,8 +81,13 @@ func (t *Tip) Readings() int { return t.readings }
 // MayHold reports whether a reading of the instant of p can be there already.
 func (t *Tip) MayHold(p *Prepared) bool { return t.readings > 0 && p.taken <= t.latest }
 
-// tipFormat is the first byte of a stored tip.
-const tipFormat = 1
+// tipFormat is the first byte of a stored tip. In the first format its digests were SHA-256: what is read of them
+// fits no reading, so that the next one is compared with the last in full.
+const (
+	tipFormat      = 2
+	tipFormatFirst = 1
+	digestFirst    = 32
+)
 
 const (
 	tipLate = 1 << iota
@@ -146,7 +152,12 @@ func ParseTip(sealed []byte) (*Tip, error) {
 		return nil, err
 	}
 	r := newReader(body)
-	if r.byte() != tipFormat {
+	format, size := r.byte(), digestSize
+	switch format {
+	case tipFormat:
+	case tipFormatFirst:
+		size = digestFirst
+	default:
 		return nil, errDamaged("a history's end is of an unknown format")
 	}
 	t := &Tip{readings: r.size(maxText), cursor: readCursor(r), latest: r.int()}
@@ -156,7 +167,7 @@ func ParseTip(sealed []byte) (*Tip, error) {
 		t.installations = append(t.installations, r.string())
 	}
 	for _, d := range []*digest{&t.head, &t.list, &t.columns} {
-		copy(d[:], r.cut(sha256.Size))
+		copy(d[:], r.cut(size))
 	}
 	for _, o := range []*open{&t.index, &t.changes, &t.records} {
 		o.first = r.size(maxText) - 1

@@ -202,7 +202,7 @@ func (w *writer) putVersion(v, base *version, number int32, t *words) {
 		w.name(v.MachineID)
 	}
 	if mask&differsFlags != 0 {
-		w.byte(flagsOf(v))
+		w.byte(flagsOf(&v.Workload))
 	}
 	for i := range v.initial {
 		if mask&(differsUnits<<i) != 0 {
@@ -223,7 +223,7 @@ func (v *version) mask(base *version) (mask int) {
 		{differsPlatform, v.Platform != base.Platform},
 		{differsMachine, v.MachineID != base.MachineID},
 		{differsTenant, v.Tenant != base.Tenant},
-		{differsFlags, flagsOf(v) != flagsOf(base)},
+		{differsFlags, flagsOf(&v.Workload) != flagsOf(&base.Workload)},
 		{hasPrevious, v.previous >= 0},
 		{machineIsID, v.MachineID == v.ID},
 	} {
@@ -239,7 +239,7 @@ func (v *version) mask(base *version) (mask int) {
 	return mask
 }
 
-func flagsOf(v *version) (flags byte) {
+func flagsOf(v *usage.Workload) (flags byte) {
 	if v.RentalCovered {
 		flags |= 1
 	}

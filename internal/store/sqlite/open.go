@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -116,10 +115,11 @@ func pool(path, mode string, connections int) (*sql.DB, error) {
 		query = append(query, "_pragma="+pragma)
 	}
 	dsn.RawQuery = strings.Join(query, "&")
-	db, err := sql.Open("sqlite", dsn.String())
+	connector, err := newConnector(dsn.String())
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "%s cannot be opened", path)
 	}
+	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	return db, nil
