@@ -14,10 +14,12 @@ const (
 	recordsFull = 6000
 )
 
-// wholeEvery is after how much of its own size a whole record is written again.
+// A whole record is written again after so many times its own size, or where the records since, however small, move
+// so many times all that is listed: reading on takes time for each.
 const (
 	wholeEvery = 16
 	wholeLeast = 1024
+	movesMost  = 64
 )
 
 // Appended is what a store must keep after an append: the tip, and these chunks, each new or in place of the one with its key.
@@ -123,7 +125,9 @@ func (t *Tip) putChanges(chunks []Chunk, number int, p *Prepared, h *History) ([
 	var fresh []version
 	if p.listed {
 		c.epoch = !t.epoch
-		fresh = t.compare(&c, p, h, s)
+		if !t.onlyMoved(p, h, s) {
+			fresh = t.compare(&c, p, h, s)
+		}
 	}
 	if c.head != "" || c.listed {
 		chunks = t.putChange(chunks, c, fresh, h)
@@ -145,11 +149,25 @@ func (t *Tip) putChange(chunks []Chunk, c change, fresh []version, h *History) [
 	return append(chunks, Chunk{Changes, t.changes.first, t.changes.first, Seal(slices.Clone(w.b))})
 }
 
+// onlyMoved reports whether p lists the versions that are there: what is still of them is as it was, and none states an
+// earlier first protection than its version began with.
+func (t *Tip) onlyMoved(p *Prepared, h *History, s *state) bool {
+	if !t.epoch || p.listDigest != t.list {
+		return false
+	}
+	for i, v := range s.byKey(h) {
+		if !h.changes.versions[v].mayMove(&p.workloads[i]) {
+			return false
+		}
+	}
+	return true
+}
+
 // compare finds which versions come and go, and makes those that are new.
 func (t *Tip) compare(c *change, p *Prepared, h *History, s *state) (fresh []version) {
 	var old []int32
 	if !c.epoch {
-		old = h.byKey(s.versions())
+		old = s.byKey(h)
 	}
 	known := index{history: h, epoch: c.epoch}
 	i := 0
@@ -186,9 +204,11 @@ func (t *Tip) compare(c *change, p *Prepared, h *History, s *state) (fresh []ver
 // that is earlier than the one that the version began with makes another
 // version: so the earliest that a version ever states is its initial one.
 func (v *version) fits(w *usage.Workload) bool {
-	if still(w) != v.Workload {
-		return false
-	}
+	return still(w) == v.Workload && v.mayMove(w)
+}
+
+// mayMove reports whether the version can have w's columns.
+func (v *version) mayMove(w *usage.Workload) bool {
 	began, now := v.initial[columnFirst], int64(none)
 	if w.FirstProtectedAt != nil {
 		now = w.FirstProtectedAt.UnixMicro()
@@ -231,21 +251,18 @@ func (x *index) find(w *usage.Workload) (latest, fitting int32) {
 // putRecords writes how the columns move, in a chunk that is not too long to read, behind a whole record that is not
 // too far away.
 func (t *Tip) putRecords(chunks []Chunk, number int, p *Prepared, h *History, s *state) []Chunk {
-	listed, now := s.versions(), make([]numbers, 0, len(p.workloads))
-	at := make(map[int32]int, len(listed))
-	for i, v := range h.byKey(listed) {
-		at[v] = i
-	}
-	for _, v := range listed {
-		now = append(now, numbersOf(&p.workloads[at[v]]))
+	listed, now := s.versions(), make([]numbers, len(p.workloads))
+	for i, v := range s.byKey(h) {
+		at, _ := slices.BinarySearch(listed, v)
+		now[at] = numbersOf(&p.workloads[i])
 	}
 	moved, first := moves(listed, now, s.table)
-	if !moved {
+	if moved == 0 {
 		return chunks
 	}
 	t.firstMoved = t.firstMoved || first
 	w, chunk, ahead := writer{h.openRecords}, t.records.first, number-t.record
-	whole := chunk < 0 || t.since >= wholeEvery*max(t.whole, wholeLeast)
+	whole := chunk < 0 || t.since >= wholeEvery*max(t.whole, wholeLeast) || t.moves >= movesMost*len(listed)
 	if whole {
 		s.reset()
 	}
@@ -257,17 +274,20 @@ func (t *Tip) putRecords(chunks []Chunk, number int, p *Prepared, h *History, s 
 	size := len(w.b) - before
 	t.records.first, t.records.size, t.record = chunk, len(w.b), number
 	t.since += size
+	t.moves += moved
 	if whole {
-		t.base, t.whole, t.since = chunk, size, size
+		t.base, t.whole, t.since, t.moves = chunk, size, size, 0
 	}
 	h.openRecords = w.b
 	return append(chunks, Chunk{Columns, chunk, t.base, Seal(slices.Clone(w.b))})
 }
 
-// moves reports whether some column moves, and whether the first protection does.
-func moves(listed []int32, now []numbers, t table) (some, first bool) {
+// moves counts the versions of which some column moves, and reports whether a first protection does.
+func moves(listed []int32, now []numbers, t table) (some int, first bool) {
 	for i, v := range listed {
-		some = some || now[i] != t[v]
+		if now[i] != t[v] {
+			some++
+		}
 		first = first || now[i][columnFirst] != t[v][columnFirst]
 	}
 	return some, first

@@ -109,11 +109,12 @@ func (s *changes) readList(r *reader, c *change) {
 	c.fresh = r.size(r.rest())
 	if room := cap(s.versions) - known; room < c.fresh {
 		s.versions = slices.Grow(s.versions, c.fresh+(known+c.fresh)/roomPart)
+		s.words.uuids.Grow(min(c.fresh*uuidSize, r.rest()*uuidSize/16))
 		c.added = slices.Grow(c.added, c.fresh)
 	}
 	for i := 0; i < c.fresh && !r.bad; i++ {
 		c.added = append(c.added, int32(len(s.versions))) //nolint:gosec // numbers of versions
-		s.versions = append(s.versions, r.getVersion(s.versions, &s.words))
+		s.versions = r.getVersion(s.versions, &s.words)
 	}
 }
 

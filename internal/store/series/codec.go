@@ -220,11 +220,13 @@ func packUUID(s string) (packed [16]byte, ok bool) {
 	return packed, err == nil
 }
 
-func appendUUID(b, packed []byte) []byte {
-	b = hex.AppendEncode(b, packed[:4])
-	for _, part := range [][]byte{packed[4:6], packed[6:8], packed[8:10], packed[10:16]} {
-		b = append(b, '-')
-		b = hex.AppendEncode(b, part)
+func appendUUID(b []byte, packed string) []byte {
+	const digits = "0123456789abcdef"
+	for i := range len(packed) {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			b = append(b, '-')
+		}
+		b = append(b, digits[packed[i]>>4], digits[packed[i]&15])
 	}
 	return b
 }

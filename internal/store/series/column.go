@@ -1,6 +1,7 @@
 package series
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"slices"
 )
@@ -247,12 +248,11 @@ func readRecords(into []record, first int, body []byte) ([]record, error) {
 }
 
 // apply moves the listed versions as the record says.
-func (rec *record) apply(listed []int32, t table) error {
+func (rec *record) apply(listed []int32, t table, work *scratch) error {
 	r := *rec.body
-	var work scratch
 	for column := range columnCount {
 		if rec.mask&(1<<column) != 0 {
-			r.column(column, listed, t, &work)
+			r.column(column, listed, t, work)
 		}
 	}
 	if r.bad || r.more() {
@@ -270,10 +270,15 @@ type scratch struct {
 
 func (r *reader) column(column int, listed []int32, t table, work *scratch) {
 	how := r.byte()
-	work.moved = r.moved(how&movedMask, len(listed), work.moved[:0])
-	count := len(work.moved)
+	moved := listed
+	if how&movedMask != movedAll {
+		work.moved = r.moved(how&movedMask, listed, work.moved[:0])
+		moved = work.moved
+	}
+	work.nones = work.nones[:0]
+	count := len(moved)
 	if how&withNones != 0 {
-		work.nones = r.flags(len(work.moved), work.nones[:0])
+		work.nones = r.flags(len(moved), work.nones)
 		for _, is := range work.nones {
 			if is {
 				count--
@@ -288,33 +293,45 @@ func (r *reader) column(column int, listed []int32, t table, work *scratch) {
 	if how&wholeSecond != 0 {
 		grain = microsPerSecond
 	}
+	t.move(column, moved, work, grain)
+}
+
+// move adds differences to the cells of the versions that moved, or makes them none.
+func (t table) move(column int, moved []int32, work *scratch, grain int64) {
+	differences := work.differences
+	if len(work.nones) == 0 {
+		for i, v := range moved {
+			cell := &t[v][column]
+			*cell = orZero(*cell) + differences[i]*grain
+		}
+		return
+	}
 	next := 0
-	for i, at := range work.moved {
-		cell := &t[listed[at]][column]
-		if how&withNones != 0 && work.nones[i] {
+	for i, v := range moved {
+		cell := &t[v][column]
+		if work.nones[i] {
 			*cell = none
 			continue
 		}
-		*cell = orZero(*cell) + work.differences[next]*grain
+		*cell = orZero(*cell) + differences[next]*grain
 		next++
 	}
 }
 
-// moved reads which of a list of n moved.
-func (r *reader) moved(how byte, n int, into []int32) []int32 {
+// moved reads which of the listed versions moved.
+func (r *reader) moved(how byte, listed, into []int32) []int32 {
 	switch how {
-	case movedAll:
-		for i := range n {
-			into = append(into, int32(i))
-		}
 	case movedSome:
-		for i, is := range r.flags(n, nil) {
+		for i, is := range r.flags(len(listed), nil) {
 			if is {
-				into = append(into, int32(i))
+				into = append(into, listed[i])
 			}
 		}
 	case movedFew:
-		into = r.gaps(into, n)
+		into = r.gaps(into, len(listed))
+		for i, at := range into {
+			into[i] = listed[at]
+		}
 	default:
 		r.bad = true
 	}
@@ -361,18 +378,25 @@ func (r *reader) differences(isPacked bool, n int, into []int64) []int64 {
 	return into
 }
 
+// unpack reads n numbers of one width, which is at most widthMax: with the bits that lie before it in its first byte, each
+// lies within eight bytes.
 func (r *reader) unpack(into []int64, n int, least int64, width int) []int64 {
-	var held uint64
-	filled := 0
+	b := r.b[r.at:]
 	mask := uint64(1)<<width - 1
-	for range n {
-		for filled < width {
-			held |= uint64(r.byte()) << filled
-			filled += 8
-		}
-		into = append(into, least+int64(held&mask)) //nolint:gosec // at most widthMax bits
-		held >>= width
-		filled -= width
+	for i := range n {
+		bit := i * width
+		into = append(into, least+int64(eight(b, bit>>3)>>(bit&7)&mask)) //nolint:gosec // at most widthMax bits
 	}
+	r.at += (n*width + 7) / 8
 	return into
+}
+
+// eight gives the eight bytes from a place on, zeros behind the end.
+func eight(b []byte, at int) uint64 {
+	if len(b)-at >= 8 {
+		return binary.LittleEndian.Uint64(b[at:])
+	}
+	var last [8]byte
+	copy(last[:], b[min(at, len(b)):])
+	return binary.LittleEndian.Uint64(last[:])
 }

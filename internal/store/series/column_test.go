@@ -86,7 +86,7 @@ func TestColumnsComeBack(t *testing.T) {
 			if records[i].reading != 7+i {
 				r.Fatalf("record %d is of reading %d", i, records[i].reading)
 			}
-			if err := records[i].apply(listed, read); err != nil {
+			if err := records[i].apply(listed, read, &scratch{}); err != nil {
 				r.Fatalf("record %d: %v", i, err)
 			}
 			if !slices.Equal(read, states[i]) {

@@ -95,6 +95,8 @@ type state struct {
 	there   []bool
 	table   table
 	listed  []int32 // the versions that are there; nil: to be made again
+	keyed   []int32 // the same by key; nil: likewise
+	work    scratch
 }
 
 func (h *History) newState() *state {
@@ -118,7 +120,7 @@ func (s *state) upTo(number int) {
 		if !c.listed {
 			continue
 		}
-		s.listed = nil
+		s.listed, s.keyed = nil, nil
 		if c.epoch {
 			clear(s.there)
 		}
@@ -152,6 +154,14 @@ func (s *state) versions() []int32 {
 	return s.listed
 }
 
+// byKey gives them by tenant, then id, of their workloads.
+func (s *state) byKey(h *History) []int32 {
+	if s.keyed == nil {
+		s.keyed = h.byKey(s.versions())
+	}
+	return s.keyed
+}
+
 // reset puts all columns back to how their versions began.
 func (s *state) reset() {
 	for v := range s.table {
@@ -170,7 +180,7 @@ func (s *state) play(records []record, to int) error {
 		if rec.whole {
 			s.reset()
 		}
-		if err := rec.apply(s.versions(), s.table); err != nil {
+		if err := rec.apply(s.versions(), s.table, &s.work); err != nil {
 			return err
 		}
 	}
@@ -240,10 +250,15 @@ func (h *History) at(number int) (*state, error) {
 // byKey gives versions by tenant, then id, of their workloads.
 func (h *History) byKey(versions []int32) []int32 {
 	versions = slices.Clone(versions)
-	slices.SortFunc(versions, func(a, b int32) int {
-		return compareKeys(&h.changes.versions[a].Workload, &h.changes.versions[b].Workload)
-	})
+	if slices.IsSortedFunc(versions, h.compare) { // as they came, most often
+		return versions
+	}
+	slices.SortFunc(versions, h.compare)
 	return versions
+}
+
+func (h *History) compare(a, b int32) int {
+	return compareKeys(&h.changes.versions[a].Workload, &h.changes.versions[b].Workload)
 }
 
 // epochBegin gives the first version of the last epoch.
@@ -270,7 +285,7 @@ func (h *History) head(number int) (head string) {
 
 // list gives the workloads that a reading lists, by tenant, then id, and their versions.
 func (h *History) list(s *state) ([]usage.Workload, []int32) {
-	versions := h.byKey(s.versions())
+	versions := s.byKey(h)
 	workloads, room := make([]usage.Workload, 0, len(versions)), newCells(len(versions))
 	for _, v := range versions {
 		workloads = append(workloads, h.changes.versions[v].workload(&s.table[v], room))
@@ -295,7 +310,7 @@ func (h *History) Same(position usage.Position, p *Prepared) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	listed := h.byKey(s.versions())
+	listed := s.byKey(h)
 	if len(listed) != len(p.workloads) {
 		return false, nil
 	}

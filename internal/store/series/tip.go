@@ -42,6 +42,7 @@ type Tip struct {
 	base    int // the chunk of the last whole record
 	whole   int // its size, and that of all records since with it
 	since   int
+	moves   int // how many moves of one version those since it hold
 	record  int // the last reading with a record
 
 	Summary Summary
@@ -81,8 +82,8 @@ func (t *Tip) Readings() int { return t.readings }
 // MayHold reports whether a reading of the instant of p can be there already.
 func (t *Tip) MayHold(p *Prepared) bool { return t.readings > 0 && p.taken <= t.latest }
 
-// tipFormat is the first byte of a stored tip. In the first format its digests were SHA-256: what is read of them
-// fits no reading, so that the next one is compared with the last in full.
+// tipFormat is the first byte of a stored tip. In the first format its digests were SHA-256, and moves were not counted:
+// what is read of those digests fits no reading, so that the next one is compared with the last in full.
 const (
 	tipFormat      = 2
 	tipFormatFirst = 1
@@ -116,7 +117,7 @@ func (t *Tip) Marshal() []byte {
 		w.size(o.size)
 	}
 	w.text(string(t.index.body))
-	for _, n := range []int{t.base, t.whole, t.since, t.record} {
+	for _, n := range []int{t.base, t.whole, t.since, t.record, t.moves} {
 		w.size(n)
 	}
 	t.Summary.write(&w)
@@ -176,6 +177,9 @@ func ParseTip(sealed []byte) (*Tip, error) {
 	t.index.body = []byte(r.string())
 	for _, n := range []*int{&t.base, &t.whole, &t.since, &t.record} {
 		*n = r.size(maxText)
+	}
+	if format != tipFormatFirst {
+		t.moves = r.size(maxText)
 	}
 	t.Summary.read(r)
 	t.Summary.Read, t.Summary.Counted = flags&tipRead != 0, flags&tipCounted != 0

@@ -1,6 +1,7 @@
 package series
 
 import (
+	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -94,10 +95,10 @@ const (
 	differsMachine
 	differsTenant
 	differsFlags
-	differsUnits // and the other columns, in their order
-	_
-	_
-	_
+	differsUnits
+	differsSize
+	differsFirst
+	differsLast
 	hasPrevious
 	machineIsID
 )
@@ -106,6 +107,7 @@ const (
 type words struct {
 	numbers map[string]int
 	texts   []string
+	uuids   strings.Builder // where those that are read lie, one behind the other
 }
 
 func (t *words) add(s string) {
@@ -147,7 +149,7 @@ func (r *reader) word(t *words) string {
 		}
 		return t.texts[n>>1]
 	}
-	s := r.literal(n)
+	s := r.literal(n, t)
 	t.texts = append(t.texts, s)
 	return s
 }
@@ -155,7 +157,7 @@ func (r *reader) word(t *words) string {
 // maxText bounds the length of a text, far beyond what a snapshot may hold.
 const maxText = 1 << 30
 
-func (r *reader) literal(n int) string {
+func (r *reader) literal(n int, t *words) string {
 	if n != textUUID {
 		return r.cut(n>>1 - 1)
 	}
@@ -164,16 +166,18 @@ func (r *reader) literal(n int) string {
 		return ""
 	}
 	var text [uuidSize]byte
-	return string(appendUUID(text[:0], []byte(packed)))
+	begin := t.uuids.Len()
+	t.uuids.Write(appendUUID(text[:0], packed))
+	return t.uuids.String()[begin:] // which what is written behind it leaves as it is
 }
 
-func (r *reader) name() string {
+func (r *reader) name(t *words) string {
 	n := r.size(maxText)
 	if n&1 == 1 {
 		r.bad = true
 		return ""
 	}
-	return r.literal(n)
+	return r.literal(n, t)
 }
 
 // putVersion writes a version as what differs from another: the one before of the same identity, else the one that
@@ -249,54 +253,59 @@ func flagsOf(v *usage.Workload) (flags byte) {
 	return flags
 }
 
-// getVersion reads what putVersion wrote; earlier are the versions before it.
-func (r *reader) getVersion(earlier []version, t *words) version {
+// getVersion reads what putVersion wrote, behind the versions before it.
+func (r *reader) getVersion(versions []version, t *words) []version {
 	mask := r.size(maxText)
-	number := len(earlier)
-	base := version{initial: numbers{none, none, none, none}}
-	if number > 0 {
-		base = earlier[number-1]
-	}
+	number := len(versions)
 	previous := int32(-1)
+	base := &version{initial: numbers{none, none, none, none}}
+	if number > 0 {
+		base = &versions[number-1]
+	}
 	if mask&hasPrevious != 0 {
 		back := r.size(number)
 		if back == 0 {
 			r.bad = true
-			return base
+			return versions
 		}
 		previous = int32(number - back) //nolint:gosec // smaller than the number of versions
-		base = earlier[previous]
+		base = &versions[previous]
 	}
-	v := base
+	versions = append(versions, *base)
+	v := &versions[number]
 	v.previous = previous
 	if mask&differsID != 0 {
-		v.ID = r.name()
+		v.ID = r.name(t)
 	}
 	if mask&differsName != 0 {
-		v.Name = r.name()
+		v.Name = r.name(t)
 	}
-	for _, f := range [...]struct {
-		bit  int
-		text *string
-	}{{differsHost, &v.Host}, {differsType, &v.Type}, {differsPlatform, &v.Platform}, {differsTenant, &v.Tenant}} {
-		if mask&f.bit != 0 {
-			*f.text = r.word(t)
+	if mask&(differsHost|differsType|differsPlatform|differsTenant) != 0 {
+		for _, f := range [...]struct {
+			bit  int
+			text *string
+		}{{differsHost, &v.Host}, {differsType, &v.Type}, {differsPlatform, &v.Platform}, {differsTenant, &v.Tenant}} {
+			if mask&f.bit != 0 {
+				*f.text = r.word(t)
+			}
 		}
 	}
 	switch {
 	case mask&machineIsID != 0:
 		v.MachineID = v.ID
 	case mask&differsMachine != 0:
-		v.MachineID = r.name()
+		v.MachineID = r.name(t)
 	}
 	if mask&differsFlags != 0 {
 		flags := r.byte()
 		v.RentalCovered, v.Revoked = flags&1 != 0, flags&2 != 0
 	}
-	for i := range v.initial {
-		if mask&(differsUnits<<i) != 0 {
-			v.initial[i] = r.optional(base.initial[i])
+	if mask&(differsUnits|differsSize|differsFirst|differsLast) != 0 {
+		for i := range v.initial {
+			if mask&(differsUnits<<i) != 0 {
+				v.initial[i] = r.optional(v.initial[i])
+			}
 		}
 	}
-	return v
+	return versions
 }

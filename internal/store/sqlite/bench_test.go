@@ -56,6 +56,23 @@ func BenchmarkAppendUnchanged1000(b *testing.B) {
 	}
 }
 
+// BenchmarkAppendMoved1000 appends readings in which every date of last protection moved.
+func BenchmarkAppendMoved1000(b *testing.B) {
+	s := benchStore(b)
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		n++
+		snapshot := benchSnapshot(1000, 0)
+		for i := range snapshot.Workloads {
+			last := killStart.Add(time.Duration(n*86400+n*i%1201) * time.Second)
+			snapshot.Workloads[i].LastProtectedAt = &last
+		}
+		b.StartTimer()
+		benchAppend(b, s, 1, snapshot, killStart.Add(time.Duration(n)*time.Minute))
+	}
+}
+
 func BenchmarkAppendNew1000(b *testing.B) {
 	s := benchStore(b)
 	n := 0
