@@ -19,7 +19,7 @@ const (
 const (
 	wholeEvery = 16
 	wholeLeast = 1024
-	movesMost  = 64
+	movesMost  = 32
 )
 
 // Appended is what a store must keep after an append: the tip, and these chunks, each new or in place of the one with its key.

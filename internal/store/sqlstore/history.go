@@ -12,11 +12,13 @@ const (
 	tipSQL    = `SELECT body FROM tips WHERE server = $1`
 	putTipSQL = `INSERT INTO tips (server, installation_id, body) VALUES ($1, $2, $3)
 ON CONFLICT (server) DO UPDATE SET installation_id = excluded.installation_id, body = excluded.body`
+	// CAST changes nothing but this: SQLite takes the value of a plain parameter for a hint and plans the statement anew
+	// with each other one, which takes longer than running it.
 	chunksSQL = `SELECT stream, first_reading, base_reading, body FROM chunks
-WHERE server = $1 AND stream = $2 AND first_reading <= $3 ORDER BY first_reading`
+WHERE server = CAST($1 AS BIGINT) AND stream = CAST($2 AS BIGINT) AND first_reading <= $3 ORDER BY first_reading`
 	basedSQL = `SELECT stream, first_reading, base_reading, body FROM chunks
-WHERE server = $1 AND stream = $2 AND first_reading <= $3 AND first_reading >= COALESCE((SELECT c.base_reading FROM chunks c
- WHERE c.server = $1 AND c.stream = $2 AND c.first_reading <= $3 ORDER BY c.first_reading DESC LIMIT 1), 0) ORDER BY first_reading`
+WHERE server = CAST($1 AS BIGINT) AND stream = CAST($2 AS BIGINT) AND first_reading <= $3 AND first_reading >= COALESCE((SELECT c.base_reading FROM chunks c
+ WHERE c.server = CAST($1 AS BIGINT) AND c.stream = CAST($2 AS BIGINT) AND c.first_reading <= $3 ORDER BY c.first_reading DESC LIMIT 1), 0) ORDER BY first_reading`
 	putChunkSQL = `INSERT INTO chunks (server, stream, first_reading, base_reading, body) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (server, stream, first_reading) DO UPDATE SET base_reading = excluded.base_reading, body = excluded.body`
 	revokedSQL = `SELECT position, entry, server, reason, actor, checksum FROM corrections
