@@ -113,9 +113,15 @@ func (c *checker) license(l *License) {
 func (c *checker) workload(w *Workload) {
 	c.required("id", w.ID)
 	c.text("name", w.Name)
-	c.repeated("type", w.Type, &c.known.kind, c.required)
-	c.repeated("host", w.Host, &c.known.host, c.text)
-	c.repeated("platform", w.Platform, &c.known.platform, c.text)
+	if c.isNew(w.Type, &c.known.kind) {
+		c.required("type", w.Type)
+	}
+	if c.isNew(w.Host, &c.known.host) {
+		c.text("host", w.Host)
+	}
+	if c.isNew(w.Platform, &c.known.platform) {
+		c.text("platform", w.Platform)
+	}
 	if w.MachineID != "" {
 		c.text("machineId", w.MachineID)
 		if strings.TrimSpace(w.MachineID) == "" { // blanks name no machine: else all that state them were one (C12)
@@ -244,16 +250,15 @@ func (c *checker) text(path, text string) {
 	}
 }
 
-// repeated checks a text unless it is the one that was right last.
-func (c *checker) repeated(path, text string, known *string, check func(path, text string)) {
-	if text == *known && text != "" {
-		return
+// isNew reports whether a text is to be checked: it is not the one that was right the last time.
+func (c *checker) isNew(text string, known *string) bool {
+	if text == *known {
+		return text == ""
 	}
-	wrong := len(c.fields)
-	check(path, text)
-	if len(c.fields) == wrong {
+	if strings.TrimSpace(text) != "" && len(text) <= textLengthMax && validText(text) {
 		*known = text
 	}
+	return true
 }
 
 // validText reports whether a text is UTF-8 without NUL, which no engine stores.
@@ -291,11 +296,18 @@ func (c *checker) optionalTime(path string, t *time.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
-	if truncated := c.time(path, *t); truncated != *t { // in the same form, what is there can stay
-		kept := truncated // on the heap only here
-		return &kept
+	if isNormal(t) { // what is there can stay
+		return t
 	}
-	return t
+	normal := c.time(path, *t)
+	return &normal
+}
+
+// isNormal reports whether c.time would find nothing wrong, and change nothing.
+func isNormal(t *time.Time) bool {
+	seconds := t.Unix()
+	return seconds >= earliestTime.Unix() && seconds < latestTime.Unix() && t.Nanosecond()%int(time.Microsecond) == 0 &&
+		*t == t.UTC().Round(0) //nolint:revive // the form is meant, too: UTC, without the monotonic clock
 }
 
 func (c *checker) units(path string, u *Units) {

@@ -31,8 +31,8 @@ type Appended struct {
 	NewInstallation bool
 }
 
-// Append puts a reading behind the last one. earlier gives the history so far; it is asked only where something changed.
-func (t *Tip) Append(position usage.Position, p *Prepared, earlier func() (*History, error)) (Appended, error) {
+// Append puts a reading behind the last one. h is the history so far; it is read only where something changed.
+func (t *Tip) Append(position usage.Position, p *Prepared, h *History) (Appended, error) {
 	var out Appended
 	number := t.readings
 	next := reading{position: position, taken: p.taken, offset: p.offset, listed: p.listed}
@@ -48,10 +48,7 @@ func (t *Tip) Append(position usage.Position, p *Prepared, earlier func() (*Hist
 	}
 	out.Chunks = t.putIndex(out.Chunks, number, next)
 	if t.changedBy(p) {
-		h, err := earlier()
-		if err != nil {
-			return out, err
-		}
+		var err error
 		if out.Chunks, err = t.putChanges(out.Chunks, number, p, h); err != nil {
 			return out, err
 		}

@@ -31,7 +31,9 @@ type changes struct {
 // roomPart is the part of what is known that is held free for versions that come.
 const roomPart = 2
 
-func newChanges() changes { return changes{reading: -1} }
+func newChanges(r *room) changes {
+	return changes{reading: -1, versions: r.versions[:0], list: r.list[:0]}
+}
 
 // put writes the next change; fresh are the versions that it brings, which become known.
 func (s *changes) put(w *writer, c change, fresh []version) {
@@ -109,9 +111,9 @@ func (s *changes) readList(r *reader, c *change) {
 	c.fresh = r.size(r.rest())
 	if room := cap(s.versions) - known; room < c.fresh {
 		s.versions = slices.Grow(s.versions, c.fresh+(known+c.fresh)/roomPart)
-		s.words.uuids.Grow(min(c.fresh*uuidSize, r.rest()*uuidSize/16))
 		c.added = slices.Grow(c.added, c.fresh)
 	}
+	s.words.makeRoom(c.fresh)
 	for i := 0; i < c.fresh && !r.bad; i++ {
 		c.added = append(c.added, int32(len(s.versions))) //nolint:gosec // numbers of versions
 		s.versions = r.getVersion(s.versions, &s.words)

@@ -42,6 +42,7 @@ func (p *Part) inForce() (numbers []int32, next int64, err error) {
 	}
 	next = none
 	inOrder := true
+	numbers = make([]int32, 0, len(index))
 	for i := range index {
 		r := &index[i]
 		if r.position >= p.Before {
@@ -149,6 +150,7 @@ func (q *query) order() error {
 			return err
 		}
 		q.next = next // of the last part
+		q.epoch = slices.Grow(q.epoch, len(numbers))
 		for _, number := range numbers {
 			r := &p.History.index[number]
 			now := p.History.tip.installations[r.installation]

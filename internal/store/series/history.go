@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"sync"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -25,11 +26,41 @@ type History struct {
 	to      int // changes are known up to this reading; -1: none
 
 	openChanges, openRecords []byte // the chunks at the end, after end
+
+	room  *room  // nil: none taken yet
+	first *state // the state that lies in it; nil: none yet
+}
+
+// room is the memory in which a history is read. It is much for a short time, and so it goes from one to the next.
+type room struct {
+	versions []version
+	list     []change
+	table    table
+	there    []bool
+}
+
+var rooms = sync.Pool{New: func() any { return new(room) }}
+
+// Done gives the memory of the history back, which must not be used afterwards; what Read gave stays. Who leaves it out
+// leaves it to the garbage collector.
+func (h *History) Done() {
+	r := h.room
+	if r == nil {
+		return
+	}
+	r.versions, r.list = h.changes.versions, h.changes.list
+	if h.first != nil {
+		r.table, r.there = h.first.table, h.first.there
+	}
+	clear(r.versions) // which hold on to the texts of all chunks
+	clear(r.list)
+	rooms.Put(r)
+	*h = History{}
 }
 
 // Open begins to read the history that a tip ends.
 func Open(tip *Tip, source Source) *History {
-	return &History{tip: tip, source: source, changes: newChanges(), to: -1}
+	return &History{tip: tip, source: source, changes: newChanges(&room{}), to: -1}
 }
 
 // readings gives the whole index.
@@ -70,7 +101,10 @@ func (h *History) load(to int) error {
 	if err != nil {
 		return err
 	}
-	h.changes = newChanges()
+	if h.room == nil {
+		h.room, _ = rooms.Get().(*room)
+	}
+	h.changes = newChanges(h.room)
 	for _, c := range chunks {
 		body, err := Unseal(c.Body)
 		if err == nil {
@@ -101,16 +135,21 @@ type state struct {
 
 func (h *History) newState() *state {
 	s := &state{changes: &h.changes}
+	if h.first == nil && h.room != nil {
+		h.first, s.table, s.there = s, h.room.table[:0], h.room.there[:0]
+	}
 	s.grow()
 	return s
 }
 
 // grow makes room for versions that became known.
 func (s *state) grow() {
-	for i := len(s.table); i < len(s.changes.versions); i++ {
+	known := len(s.changes.versions)
+	s.table = slices.Grow(s.table, known-len(s.table))
+	for i := len(s.table); i < known; i++ {
 		s.table = append(s.table, s.changes.versions[i].initial)
 	}
-	s.there = append(s.there, make([]bool, len(s.table)-len(s.there))...)
+	s.there = append(s.there, make([]bool, known-len(s.there))...)
 }
 
 // upTo takes the changes up to a reading.

@@ -60,15 +60,15 @@ func (p *Prepared) Installation() string { return p.installation }
 
 // sorted gives a list by tenant, then id; one that is so already is not copied.
 func sorted(list []usage.Workload) []usage.Workload {
-	if slices.IsSortedFunc(list, byKey) {
-		return list
+	for i := 1; i < len(list); i++ {
+		if compareKeys(&list[i-1], &list[i]) > 0 {
+			list = slices.Clone(list)
+			slices.SortFunc(list, func(a, b usage.Workload) int { return compareKeys(&a, &b) })
+			break
+		}
 	}
-	list = slices.Clone(list)
-	slices.SortFunc(list, byKey)
 	return list
 }
-
-func byKey(a, b usage.Workload) int { return compareKeys(&a, &b) }
 
 func compareKeys(a, b *usage.Workload) int {
 	if c := strings.Compare(a.Tenant, b.Tenant); c != 0 {

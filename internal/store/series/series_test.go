@@ -66,10 +66,11 @@ type fataler interface {
 func (s *shelf) append(t fataler, position usage.Position, snapshot *usage.Snapshot) {
 	t.Helper()
 	tip, h := s.open(t)
-	out, err := tip.Append(position, Prepare(snapshot), func() (*History, error) { return h, nil })
+	out, err := tip.Append(position, Prepare(snapshot), h)
 	if err != nil {
 		t.Fatalf("append: %v", err)
 	}
+	h.Done()
 	for _, c := range out.Chunks {
 		s.rows[c.Stream][c.First] = c
 	}

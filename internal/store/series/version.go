@@ -118,6 +118,15 @@ func (t *words) add(s string) {
 	t.texts = append(t.texts, s)
 }
 
+// makeRoom makes room for the UUIDs of so many versions: what lies in the old piece stays there.
+func (t *words) makeRoom(versions int) {
+	const least = 64
+	if need := versions * uuidSize; t.uuids.Cap()-t.uuids.Len() < need {
+		t.uuids.Reset()
+		t.uuids.Grow(max(need, least*uuidSize))
+	}
+}
+
 // The ways to write a text: by its number in the table, as 16 bytes where it is a UUID, or letter by letter.
 const textUUID = 0
 

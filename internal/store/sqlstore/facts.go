@@ -209,6 +209,9 @@ func (q question) fill(ctx context.Context, p *part, next *time.Time) error {
 		return err
 	}
 	r, err := series.Read(chain, p.server.Shared)
+	for i := range chain {
+		chain[i].History.Done()
+	}
 	if err != nil {
 		return atServer(err, p.server.ID)
 	}

@@ -94,9 +94,9 @@ func sameTaken(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *seri
 
 // putReading writes a reading into its server's history.
 func putReading(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip, position usage.Position, p *series.Prepared) error {
-	out, err := tip.Append(position, p, func() (*series.History, error) {
-		return series.Open(tip, &source{ctx, tx, server}), nil
-	})
+	h := series.Open(tip, &source{ctx, tx, server})
+	defer h.Done()
+	out, err := tip.Append(position, p, h)
 	if err != nil {
 		return err
 	}

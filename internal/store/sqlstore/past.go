@@ -61,7 +61,7 @@ func (b *Past) server(ctx context.Context, tx *sql.Tx, last usage.Position, i in
 	for round := range b.Rounds {
 		p := b.Reading(round, i)
 		position := last + 1 + usage.Position(round*len(b.Servers)+i)
-		out, err := tip.Append(position, p, func() (*series.History, error) { return series.Open(tip, chunks), nil })
+		out, err := tip.Append(position, p, series.Open(tip, chunks))
 		if err != nil {
 			return err
 		}
