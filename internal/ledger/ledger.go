@@ -89,8 +89,8 @@ type Query struct {
 	At time.Time
 	// RecordedBefore limits what was known (C42); zero: all that is known now.
 	RecordedBefore time.Time
-	// Members asks, of an answer for now, also for the members and for each server's reported and computed
-	// rows: it is then counted freshly. An answer with times always has them.
+	// Members asks also for the members and, of an answer for now, for each server's reported and computed rows: it is
+	// then counted freshly.
 	Members bool
 }
 
@@ -110,7 +110,11 @@ func (l *Ledger) Usage(ctx context.Context, q Query) (*metering.Tally, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, tally, err := l.count(ctx, q.Company, q.Product, at, before)
+	count := metering.Figure
+	if q.Members {
+		count = metering.Count
+	}
+	_, tally, err := l.count(ctx, count, q.Company, q.Product, at, before)
 	return tally, err
 }
 
@@ -135,7 +139,10 @@ func (l *Ledger) cutoff(ctx context.Context, recordedBefore, now time.Time) (usa
 	return l.Store.PositionAt(ctx, usage.Truncate(recordedBefore))
 }
 
-func (l *Ledger) count(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (metering.Facts, *metering.Tally, error) {
+// counter is metering.Count or metering.Figure.
+type counter func(*catalog.Catalog, metering.Facts) (metering.Tally, error)
+
+func (l *Ledger) count(ctx context.Context, count counter, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (metering.Facts, *metering.Tally, error) {
 	facts, err := l.Store.Facts(ctx, company, product, usage.Truncate(at), before)
 	if err != nil {
 		return facts, nil, err
@@ -148,7 +155,7 @@ func (l *Ledger) count(ctx context.Context, company usage.CompanyID, product usa
 		return facts, nil, fault.Wrap(err, fault.Internal,
 			"the ledger counts with catalogue %q, which this program does not know: use the version that wrote it, or a newer one", facts.Catalog)
 	}
-	tally, err := metering.Count(weights, facts)
+	tally, err := count(weights, facts)
 	if err != nil {
 		return facts, nil, err
 	}

@@ -189,7 +189,7 @@ const everything usage.Position = math.MaxInt64
 
 // answerNow counts for now. What is committed while it does is heard of as a change.
 func (l *Ledger) answerNow(ctx context.Context, company usage.CompanyID, product usage.Product, now time.Time) (*answer, error) {
-	facts, tally, err := l.count(ctx, company, product, now, everything)
+	facts, tally, err := l.count(ctx, metering.Figure, company, product, now, everything)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +199,6 @@ func (l *Ledger) answerNow(ctx context.Context, company usage.CompanyID, product
 // slim gives a copy without what Query.Members asks for, in no more memory than it needs.
 func slim(t *metering.Tally) *metering.Tally {
 	s := *t
-	s.Members = nil
 	s.Rows, s.Flags = slices.Clip(slices.Clone(t.Rows)), slices.Clip(slices.Clone(t.Flags))
 	s.Servers = slices.Clip(slices.Clone(t.Servers))
 	for i := range s.Servers {

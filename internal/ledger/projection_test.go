@@ -234,11 +234,11 @@ func TestKnowledge(t *testing.T) {
 	b.read(b.Ledger, at.Add(-time.Hour), 2)
 	b.clock.Set(at.Add(time.Hour))
 	b.read(b.Ledger, at.Add(-30*time.Minute), 7)
-	then, err := b.Usage(t.Context(), ledger.Query{Company: b.company, Product: usage.ProductVBR, At: at, RecordedBefore: at.Add(time.Minute)})
+	then, err := b.Usage(t.Context(), ledger.Query{Company: b.company, Product: usage.ProductVBR, Members: true, At: at, RecordedBefore: at.Add(time.Minute)})
 	if err != nil || len(then.Members) != 2 {
 		t.Errorf("as it was known then: %+v, %v", then, err)
 	}
-	since, err := b.Usage(t.Context(), ledger.Query{Company: b.company, Product: usage.ProductVBR, At: at})
+	since, err := b.Usage(t.Context(), ledger.Query{Company: b.company, Product: usage.ProductVBR, Members: true, At: at})
 	if err != nil || len(since.Members) != 7 {
 		t.Errorf("as it is known since: %+v, %v", since, err)
 	}

@@ -13,8 +13,23 @@ import (
 // counting.md. It is a pure function of its arguments (C42). The only error is
 // Internal: facts that are no facts, or sums that do not fit; never a wrong figure.
 func Count(c *catalog.Catalog, f Facts) (Tally, error) {
-	if err := f.check(); err != nil {
+	n, t, err := counted(c, f)
+	if err != nil {
 		return Tally{}, err
+	}
+	t.Members = n.members()
+	return t, nil
+}
+
+// Figure is Count without the members, for who does not ask for reasons: they take longer to write down than to count.
+func Figure(c *catalog.Catalog, f Facts) (Tally, error) {
+	_, t, err := counted(c, f)
+	return t, err
+}
+
+func counted(c *catalog.Catalog, f Facts) (*count, Tally, error) {
+	if err := f.check(); err != nil {
+		return nil, Tally{}, err
 	}
 	n := newCount(c, &f)
 	n.classify()
@@ -34,12 +49,11 @@ func Count(c *catalog.Catalog, f Facts) (Tally, error) {
 	for i := range t.Servers { // a row without a workload in the whole is none of its parts' either (C28)
 		t.Servers[i].Rows = keep(t.Servers[i].Rows, t.Rows)
 	}
-	t.Members = n.members()
 	t.Flags = n.flags.sorted()
 	if err := firstError(n.sums.err, total.err); err != nil {
-		return Tally{}, err
+		return nil, Tally{}, err
 	}
-	return t, nil
+	return n, t, nil
 }
 
 // use takes a source's standing into the answer (C32).

@@ -318,36 +318,63 @@ func (s *spans) take(c *change, there []bool) {
 
 // rank finds the first reading of the epoch that lists each version of a part.
 func (q *query) rank(part int) {
-	s := &q.spans[part]
-	var numbers, ranks []int32 // of the epoch's readings of this part
+	s, last := &q.spans[part], -1
+	rankOf := make([]int32, len(q.parts[part].History.index)) // of a reading: its rank in the epoch; -1: not in it
+	for i := range rankOf {
+		rankOf[i] = -1
+	}
 	inOrder := true
 	for rank, p := range q.epoch {
 		if p.part == part {
-			if n := len(numbers); n > 0 && int(numbers[n-1]) > p.number {
-				inOrder = false
-			}
-			numbers, ranks = append(numbers, int32(p.number)), append(ranks, int32(rank)) //nolint:gosec // numbers of readings
+			inOrder = inOrder && last < p.number
+			last = p.number
+			rankOf[p.number] = int32(rank) //nolint:gosec // at most as many as readings
 		}
 	}
+	first := firstFrom(rankOf)
 	for v := range s.all {
-		if i := firstIn(s.all[v], numbers, inOrder); i >= 0 {
-			s.ranks[v] = ranks[i]
+		if inOrder {
+			s.ranks[v] = firstIn(s.all[v], first, rankOf)
+		} else {
+			s.ranks[v] = leastIn(s.all[v], rankOf)
 		}
 	}
 }
 
-// firstIn gives the first of the numbers that lies in one of the stretches; -1: none.
-func firstIn(stretches, numbers []int32, inOrder bool) int {
-	if !inOrder {
-		return slices.IndexFunc(numbers, func(n int32) bool { return within(stretches, n) })
+// firstFrom gives for each reading the first one from it on that has a rank; behind all of them: the end.
+func firstFrom(rankOf []int32) []int32 {
+	first := make([]int32, len(rankOf)+1)
+	next := int32(len(rankOf)) //nolint:gosec // the number of readings
+	first[len(rankOf)] = next
+	for i, rank := range slices.Backward(rankOf) {
+		if rank >= 0 {
+			next = int32(i) //nolint:gosec // likewise
+		}
+		first[i] = next
 	}
+	return first
+}
+
+// firstIn gives the rank of the first reading that lies in one of the stretches; -1: none.
+func firstIn(stretches, first, rankOf []int32) int32 {
 	for i := 0; i < len(stretches); i += 2 {
-		at, _ := slices.BinarySearch(numbers, stretches[i])
-		if at < len(numbers) && (i+1 == len(stretches) || numbers[at] < stretches[i+1]) {
-			return at
+		at := first[min(int(stretches[i]), len(rankOf))]
+		if int(at) < len(rankOf) && (i+1 == len(stretches) || at < stretches[i+1]) {
+			return rankOf[at]
 		}
 	}
 	return -1
+}
+
+// leastIn gives the least rank of the readings that lie in the stretches; -1: none. It is for readings that came late.
+func leastIn(stretches, rankOf []int32) int32 {
+	least := int32(-1)
+	for number, rank := range rankOf {
+		if rank >= 0 && (least < 0 || rank < least) && within(stretches, int32(number)) { //nolint:gosec // numbers of readings
+			least = rank
+		}
+	}
+	return least
 }
 
 func within(stretches []int32, n int32) bool {
