@@ -145,7 +145,7 @@ func checkPrefix(t *testing.T, dir string, company usage.CompanyID, before int, 
 		t.Errorf("reading %d was there, now only %d", before, last)
 	}
 	for k := 0; k <= last; k += 37 {
-		then, err := a.Ledger.Usage(t.Context(), ledger.Query{Company: company, Product: usage.ProductVBR, At: takenAt(k)})
+		then, err := a.Ledger.Usage(t.Context(), ledger.Query{Company: company, Product: usage.ProductVBR, Members: true, At: takenAt(k)})
 		if err != nil || then.AsOf == nil || !then.AsOf.Equal(takenAt(k)) || len(then.Members) != k%60+1 {
 			t.Fatalf("reading %d is damaged: %+v, %v", k, then, err)
 		}
