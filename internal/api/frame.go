@@ -214,7 +214,9 @@ func send(w http.ResponseWriter, r *http.Request, answer Raw, err error) {
 	if answer.ContentType != "" {
 		h["Content-Type"] = []string{answer.ContentType}
 	}
-	h["Content-Length"] = []string{strconv.Itoa(len(answer.Body))}
+	if len(answer.Body) > bufferedMax || r.Method == http.MethodHead {
+		h["Content-Length"] = []string{strconv.Itoa(len(answer.Body))}
+	}
 	for name, values := range answer.Header {
 		h[name] = values
 	}
@@ -232,6 +234,10 @@ func send(w http.ResponseWriter, r *http.Request, answer Raw, err error) {
 		_, _ = w.Write(answer.Body)
 	}
 }
+
+// bufferedMax is how long a body may be for which the server, which holds it back, writes Content-Length itself. Up to
+// eight headers lie in one piece of memory; with this one, the usage answer would have nine.
+const bufferedMax = 2000
 
 // Shared header values: never written to.
 var (

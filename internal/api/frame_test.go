@@ -3,6 +3,7 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -161,6 +163,36 @@ func ask(h http.Handler, q request) *httptest.ResponseRecorder {
 	return w
 }
 
+// Every answer says how long it is, on the wire: clients that keep connections, and those that never heard of chunks, go by it.
+func TestAnswersSayTheirLength(t *testing.T) {
+	t.Parallel()
+	s := testSurface()
+	s.routes = append(s.routes, get("/v2/long/{ID}", func(r *http.Request) (any, error) {
+		n, err := strconv.Atoi(r.PathValue("ID"))
+		return api.Raw{ContentType: "text/x", Body: make([]byte, n)}, err
+	}))
+	address := serve(t, newFrameAt(t, slog.LevelInfo, io.Discard, s))
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	t.Cleanup(client.CloseIdleConnections)
+	for _, n := range []int{0, 5, 1999, 2000, 2001, 2047, 2048, 2049, 100_000} {
+		for _, method := range []string{http.MethodGet, http.MethodHead} {
+			r, err := http.NewRequestWithContext(t.Context(), method, fmt.Sprintf("https://%s/v2/long/%d", address, n), http.NoBody)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+token)
+			answer, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer.StatusCode != http.StatusOK || answer.ContentLength != int64(n) || len(answer.TransferEncoding) > 0 {
+				t.Errorf("%s of %d bytes: %d, length %d, %v", method, n, answer.StatusCode, answer.ContentLength, answer.TransferEncoding)
+			}
+			_ = answer.Body.Close()
+		}
+	}
+}
+
 func TestPaths(t *testing.T) {
 	t.Parallel()
 	h := newFrame(t, io.Discard, testSurface())
@@ -208,7 +240,7 @@ func TestAnswers(t *testing.T) {
 		body   string // begins like this
 	}{
 		{request{method: "GET", path: "/v2/raw"}, 203, map[string]string{
-			"Content-Type": "text/x", "Content-Length": "5", "X-Usage-Units": "Mixed", "X-Usage-Complete": "true", "X-Usage-At": "now", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+			"Content-Type": "text/x", "X-Usage-Units": "Mixed", "X-Usage-Complete": "true", "X-Usage-At": "now", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
 		}, "ready"},
 		{request{method: "HEAD", path: "/v2/raw"}, 203, map[string]string{"Content-Type": "text/x", "Content-Length": "5"}, ""},
 		{request{method: "GET", path: "/v2/who"}, 200, map[string]string{"Content-Type": "application/json"}, `{"User":1,"Name":"admin"`},

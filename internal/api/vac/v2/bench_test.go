@@ -111,3 +111,29 @@ func BenchmarkUsageAgainstConstantHTTPS(b *testing.B) {
 	}
 	b.ReportMetric(median(spent[1])/median(spent[0]), "usage/constant")
 }
+
+// discarded takes an answer to nowhere; its header is made anew for each, as a server does.
+type discarded struct{ header http.Header }
+
+func (d *discarded) Header() http.Header         { return d.header }
+func (d *discarded) Write(p []byte) (int, error) { return len(p), nil }
+func (d *discarded) WriteHeader(int)             {}
+
+// BenchmarkUsageHandler and BenchmarkConstantHandler are the two without the network.
+func BenchmarkUsageHandler(b *testing.B)    { benchmarkHandler(b, usagePath) }
+func BenchmarkConstantHandler(b *testing.B) { benchmarkHandler(b, constantPath) }
+
+func benchmarkHandler(b *testing.B, path string) {
+	w := newWorld(b, v2.Profile30)
+	w.serve(&constant{w.surface, api.Raw{ContentType: "application/json; charset=utf-8", Body: []byte(referenceRows)}})
+	b.Cleanup(watched(b, w))
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, path, http.NoBody)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+w.token)
+	b.ReportAllocs()
+	for b.Loop() {
+		w.handler.ServeHTTP(&discarded{http.Header{}}, r)
+	}
+}

@@ -132,11 +132,12 @@ const (
 	headerUnits    = "X-Usage-Units"
 )
 
-const timeLayout = "2006-01-02T15:04:05.999999Z"
+// instantText writes an instant in UTC with as many places as it needs, six at most.
+func instantText(t time.Time) string { return usage.Truncate(t).Format(time.RFC3339Nano) }
 
 // atField says which instant is answered for.
 func atField(at time.Time) api.Field {
-	return api.Field{Name: headerAt, Values: []string{at.UTC().Format(timeLayout)}}
+	return api.Field{Name: headerAt, Values: []string{instantText(at)}}
 }
 
 func usageFields(t *metering.Tally) []api.Field {
@@ -148,7 +149,7 @@ func usageFields(t *metering.Tally) []api.Field {
 	}
 	add(headerComplete, strconv.FormatBool(t.Complete))
 	if t.AsOf != nil {
-		add(headerAsOf, t.AsOf.UTC().Format(timeLayout))
+		add(headerAsOf, instantText(*t.AsOf))
 	}
 	add(headerMissing, missing(t))
 	add(headerUnits, unitKinds(t))
