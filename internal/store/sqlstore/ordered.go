@@ -16,7 +16,7 @@ func Ordered() []Statement {
 		{"company by name", companyNamedSQL, 2, false},
 		{"servers", serversSQL, 0, true},
 		{"server by name", serverNamedSQL, 2, false},
-		{"registry", registrySQL, 0, true},
+		{"registry", registrySQL, 1, false},
 		{"users", usersSQL, 0, true},
 		{"user by name", userByNameSQL, 1, false},
 		{"session by access", sessionByAccess, 1, false},

@@ -17,7 +17,7 @@ const (
 WHERE position > $1 AND position <= $2 ORDER BY position`
 	correctionsAfterSQL = `SELECT server, position FROM corrections WHERE position > $1 AND position <= $2 ORDER BY position`
 	installationsSQL    = `SELECT installation_id, server FROM installations WHERE position > $1 AND position <= $2 ORDER BY position`
-	registrySQL         = `SELECT id, name, product, url FROM servers ORDER BY id`
+	registrySQL         = `SELECT id, name, product, url FROM servers WHERE changed > $1 ORDER BY changed`
 )
 
 // projection is what decides about attribution, kept in memory: all dated facts
@@ -135,7 +135,12 @@ func (p *projection) init() {
 	p.saidOf = make(map[usage.ServerID][]string)
 }
 
+// readRegistry reads the rows that changed since they were read last.
 func (p *projection) readRegistry(ctx context.Context, tx *sql.Tx, h head) error {
+	after := p.fleet
+	if p.registry == nil {
+		after = -1
+	}
 	type row struct {
 		id usage.ServerID
 		registered
@@ -145,11 +150,14 @@ func (p *projection) readRegistry(ctx context.Context, tx *sql.Tx, h head) error
 		err = s.Scan(&r.id, &r.name, &r.product, &url)
 		r.read = url.Valid
 		return r, err
-	}, registrySQL)
+	}, registrySQL, after)
 	if err != nil {
 		return err
 	}
-	p.registry, p.fleet = make(map[usage.ServerID]registered, len(rows)), h.fleet
+	if p.registry == nil {
+		p.registry = make(map[usage.ServerID]registered, len(rows))
+	}
+	p.fleet = h.fleet
 	for _, r := range rows {
 		p.registry[r.id] = r.registered
 	}

@@ -18,8 +18,10 @@ const (
 	serverSQL       = serverColumns + ` WHERE v.id = $1`
 	serversSQL      = serverColumns + ` WHERE v.removed_at IS NULL ORDER BY v.id`
 	nextServerSQL   = `SELECT COALESCE(MAX(id), 0) + 1 FROM servers` // rows are never deleted, so a number never returns
-	insertServerSQL = `INSERT INTO servers (id, name, name_key, product, created_at, removed_at, installation_id) VALUES ($1, $2, $3, $4, $5, $6, $7)`
-	updateServerSQL = `UPDATE servers SET name = $2, name_key = $3, removed_at = $4 WHERE id = $1`
+	// changed: as bumpFleet counts.
+	insertServerSQL = `INSERT INTO servers (id, name, name_key, product, created_at, removed_at, installation_id, changed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT fleet + 1 FROM meta))`
+	updateServerSQL = `UPDATE servers SET name = $2, name_key = $3, removed_at = $4, changed = (SELECT fleet + 1 FROM meta) WHERE id = $1`
 	connectSQL      = `UPDATE servers SET url = $2, username = $3, sealed = $4, tls_ca = $5, tls_fingerprint = $6, tls_insecure = $7, revision = $8 WHERE id = $1`
 	disconnectSQL   = `UPDATE servers SET url = NULL, username = '', sealed = NULL, tls_ca = '', tls_fingerprint = '', tls_insecure = 0, revision = '' WHERE id = $1`
 	serverNamedSQL  = `SELECT id FROM servers WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
