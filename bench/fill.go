@@ -88,22 +88,18 @@ func putIn(ctx context.Context, a *app.App, set dataSet) error {
 	if !ok {
 		return errors.New("this engine takes no past at once")
 	}
-	var (
-		server = -1
-		h      *history
-		last   *usage.Snapshot
-		ready  *series.Prepared
-	)
-	past := sqlstore.Past{Rounds: set.Days, Recorded: set.recorded, Reading: func(_, i int) *series.Prepared {
-		if i != server {
-			server, h, last = i, set.server(i), nil
+	past := sqlstore.Past{Rounds: set.Days, Recorded: set.recorded, Readings: func(i int) func() *series.Prepared {
+		h := set.server(i)
+		var last *usage.Snapshot
+		var ready *series.Prepared
+		return func() *series.Prepared {
+			s := h.next()
+			if last == nil || &s.Workloads[0] != &last.Workloads[0] { // a list that did not change is the same one
+				ready = series.Prepare(s)
+			}
+			last = s
+			return ready.At(s.TakenAt)
 		}
-		s := h.next()
-		if last == nil || &s.Workloads[0] != &last.Workloads[0] { // a list that did not change is the same one
-			ready = series.Prepare(s)
-		}
-		last = s
-		return ready.At(s.TakenAt)
 	}}
 	for i := range set.Servers {
 		past.Servers = append(past.Servers, usage.ServerID(i+1))

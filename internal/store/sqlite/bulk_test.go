@@ -17,10 +17,14 @@ func TestBulkIsAppendingOneByOne(t *testing.T) {
 	t.Parallel()
 	bulk := sqlstore.Past{
 		Servers: []usage.ServerID{1, 2}, Rounds: 150,
-		Reading: func(round, i int) *series.Prepared {
-			s := benchSnapshot(40+round/30, round/3*(i+1)%50)
-			s.TakenAt = killStart.Add(time.Duration(round)*24*time.Hour + time.Duration(i)*time.Minute)
-			return series.Prepare(s)
+		Readings: func(i int) func() *series.Prepared {
+			round := -1
+			return func() *series.Prepared {
+				round++
+				s := benchSnapshot(40+round/30, round/3*(i+1)%50)
+				s.TakenAt = killStart.Add(time.Duration(round)*24*time.Hour + time.Duration(i)*time.Minute)
+				return series.Prepare(s)
+			}
 		},
 		Recorded: func(round, i int) time.Time {
 			return killStart.Add(time.Duration(round)*24*time.Hour + time.Duration(i+2)*time.Minute)

@@ -3,7 +3,10 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -15,9 +18,9 @@ import (
 type Past struct {
 	Servers []usage.ServerID
 	Rounds  int
-	// Reading gives a server's reading of a round, for the i-th server; the readings of one server are asked for in
-	// their order, and come later each time.
-	Reading func(round, i int) *series.Prepared
+	// Readings gives the readings of the i-th server, one each time it is asked, each taken later than the one before.
+	// Several servers are read at once.
+	Readings func(i int) func() *series.Prepared
 	// Recorded gives its recordedAt, later each time.
 	Recorded func(round, i int) time.Time
 }
@@ -35,15 +38,8 @@ func (s *Store) AppendPast(ctx context.Context, b Past) error {
 		return err
 	}
 	for begin := 0; begin < len(b.Servers); begin += bulkBatch {
-		end := min(begin+bulkBatch, len(b.Servers))
-		err := s.write(ctx, func(tx *sql.Tx) error {
-			for i := begin; i < end; i++ {
-				if err := b.server(ctx, tx, head.Position, i); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		some := make([]pastServer, min(bulkBatch, len(b.Servers)-begin))
+		err := s.write(ctx, func(tx *sql.Tx) error { return b.batch(ctx, tx, head.Position, begin, some) })
 		if err != nil {
 			return err
 		}
@@ -51,31 +47,77 @@ func (s *Store) AppendPast(ctx context.Context, b Past) error {
 	return s.write(ctx, func(tx *sql.Tx) error { return b.log(ctx, tx) })
 }
 
-// server writes all readings of one server.
-func (b *Past) server(ctx context.Context, tx *sql.Tx, last usage.Position, i int) error {
-	tip, _, err := readTip(ctx, tx, b.Servers[i])
-	if err != nil {
-		return err
-	}
-	chunks := &memory{}
-	for round := range b.Rounds {
-		p := b.Reading(round, i)
-		position := last + 1 + usage.Position(round*len(b.Servers)+i)
-		out, err := tip.Append(position, p, series.Open(tip, chunks))
-		if err != nil {
+// pastServer is the history of one server while it is made.
+type pastServer struct {
+	tip           *series.Tip
+	chunks        memory
+	installations []pastInstallation
+	err           error
+}
+
+type pastInstallation struct {
+	id       string
+	position usage.Position
+}
+
+// batch makes the histories of some servers, on all processors, and writes them.
+func (b *Past) batch(ctx context.Context, tx *sql.Tx, last usage.Position, begin int, some []pastServer) (err error) {
+	for i := range some {
+		if some[i].tip, _, err = readTip(ctx, tx, b.Servers[begin+i]); err != nil {
 			return err
 		}
-		chunks.put(out.Chunks)
-		if out.NewInstallation {
-			if _, err := tx.ExecContext(ctx, insertInstallationSQL, p.Installation(), int64(b.Servers[i]), int64(position)); err != nil {
-				return err
+	}
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; int(i) < len(some); i = next.Add(1) - 1 {
+				b.make(&some[i], last, begin+int(i))
 			}
+		})
+	}
+	wg.Wait()
+	for i := range some {
+		if err := some[i].write(ctx, tx, b.Servers[begin+i]); err != nil {
+			return err
 		}
 	}
-	if err := putChunks(ctx, tx, b.Servers[i], chunks.rows); err != nil {
+	return nil
+}
+
+// make makes all readings of one server.
+func (b *Past) make(s *pastServer, last usage.Position, i int) {
+	next := b.Readings(i)
+	for round := range b.Rounds {
+		p := next()
+		position := last + 1 + usage.Position(round*len(b.Servers)+i)
+		h := series.Open(s.tip, &s.chunks)
+		out, err := s.tip.Append(position, p, h)
+		h.Done()
+		if err != nil {
+			s.err = err
+			return
+		}
+		s.chunks.put(out.Chunks)
+		if out.NewInstallation {
+			s.installations = append(s.installations, pastInstallation{p.Installation(), position})
+		}
+	}
+}
+
+func (s *pastServer) write(ctx context.Context, tx *sql.Tx, server usage.ServerID) error {
+	if s.err != nil {
+		return s.err
+	}
+	for _, i := range s.installations {
+		if _, err := tx.ExecContext(ctx, insertInstallationSQL, i.id, int64(server), int64(i.position)); err != nil {
+			return err
+		}
+	}
+	if err := putChunks(ctx, tx, server, s.chunks.rows); err != nil {
 		return err
 	}
-	return putTip(ctx, tx, b.Servers[i], tip)
+	return putTip(ctx, tx, server, s.tip)
 }
 
 // log writes the entries' lines.
@@ -107,7 +149,10 @@ type memory struct{ rows []series.Chunk }
 
 func (m *memory) put(chunks []series.Chunk) {
 	for _, c := range chunks {
-		at := slices.IndexFunc(m.rows, func(o series.Chunk) bool { return o.Stream == c.Stream && o.First == c.First })
+		at := len(m.rows) - 1 // it is one of the last
+		for at >= 0 && (m.rows[at].Stream != c.Stream || m.rows[at].First != c.First) {
+			at--
+		}
 		if at < 0 {
 			m.rows = append(m.rows, c)
 		} else {
