@@ -27,6 +27,8 @@ type History struct {
 
 	openChanges, openRecords []byte // the chunks at the end, after end
 
+	live *state // what end gave, brought on by each append through this history; nil: not asked yet
+
 	room  *room  // nil: none taken yet
 	first *state // the state that lies in it; nil: none yet
 }
@@ -247,12 +249,16 @@ func recordsOf(chunks []Chunk) (records []record, last []byte, err error) {
 
 // end gives the state after the last reading, and makes ready to write on.
 func (h *History) end() (*state, error) {
+	if h.live != nil {
+		return h.live, nil
+	}
 	last := h.tip.readings - 1
 	if err := h.load(last); err != nil {
 		return nil, err
 	}
 	s := h.newState()
 	if last < 0 {
+		h.live = s
 		return s, nil
 	}
 	chunks, err := h.source.Based(last)
@@ -264,8 +270,11 @@ func (h *History) end() (*state, error) {
 		return nil, err
 	}
 	h.openRecords = open
-	err = s.play(records, last)
-	return s, err
+	if err := s.play(records, last); err != nil {
+		return nil, err
+	}
+	h.live = s
+	return s, nil
 }
 
 // at gives the state at a reading.

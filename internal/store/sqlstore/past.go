@@ -88,12 +88,12 @@ func (b *Past) batch(ctx context.Context, tx *sql.Tx, last usage.Position, begin
 // make makes all readings of one server.
 func (b *Past) make(s *pastServer, last usage.Position, i int) {
 	next := b.Readings(i)
+	h := series.Open(s.tip, &s.chunks)
+	defer h.Done()
 	for round := range b.Rounds {
 		p := next()
 		position := last + 1 + usage.Position(round*len(b.Servers)+i)
-		h := series.Open(s.tip, &s.chunks)
 		out, err := s.tip.Append(position, p, h)
-		h.Done()
 		if err != nil {
 			s.err = err
 			return
