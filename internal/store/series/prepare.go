@@ -60,14 +60,20 @@ func (p *Prepared) Installation() string { return p.installation }
 
 // sorted gives a list by tenant, then id; one that is so already is not copied.
 func sorted(list []usage.Workload) []usage.Workload {
-	for i := 1; i < len(list); i++ {
-		if compareKeys(&list[i-1], &list[i]) > 0 {
-			list = slices.Clone(list)
-			slices.SortFunc(list, func(a, b usage.Workload) int { return compareKeys(&a, &b) })
-			break
-		}
+	inOrder := func(a, b int32) int { return compareKeys(&list[a], &list[b]) }
+	order := make([]int32, len(list)) // sorted in place of the workloads, which are large
+	for i := range order {
+		order[i] = int32(i) //nolint:gosec // the length of a list
 	}
-	return list
+	if slices.IsSortedFunc(order, inOrder) {
+		return list
+	}
+	slices.SortFunc(order, inOrder)
+	copied := make([]usage.Workload, len(list))
+	for i, at := range order {
+		copied[i] = list[at]
+	}
+	return copied
 }
 
 func compareKeys(a, b *usage.Workload) int {
