@@ -46,7 +46,7 @@ func TestRecountTellsWhatIsKeptWrongly(t *testing.T) {
 	if check := recount(); !check.OK || !strings.Contains(check.Text, "6 figures") {
 		t.Errorf("whole: %+v", check)
 	}
-	tamper(t.Context(), t, dir, `UPDATE servers SET product = 'console'`)
+	tamper(t.Context(), t, dir, `DELETE FROM facts WHERE attribute = 'company'`)
 	if check := recount(); check.OK || !strings.Contains(check.Text, "usedCount\":1") || !strings.Contains(check.Text, "vbr of company 2: kept") {
 		t.Errorf("tampered: %+v", check)
 	}

@@ -254,6 +254,9 @@ func (q question) part(ctx context.Context, server usage.ServerID, until int64) 
 	if err != nil {
 		return series.Part{}, atServer(err, server)
 	}
+	if h.Empty() && q.store.projection.everRead(server, q.head.Position) { // else it would be taken for one never read
+		return series.Part{}, fault.New(fault.Internal, "the database is damaged: the readings of server %d are not there; restore it from a backup", server)
+	}
 	p := series.Part{History: h, Until: until, Before: q.before}
 	if q.store.projection.everCorrected(server) {
 		p.Revoked, err = revokedOf(ctx, q.tx, server, q.before)

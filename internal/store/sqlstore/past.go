@@ -23,8 +23,9 @@ type Past struct {
 }
 
 const (
-	putMetaSQL = `UPDATE meta SET version = version + $1, position = $2, recorded_at = $3, log_first = $4, log = $5`
-	bulkBatch  = 100 // servers in one transaction
+	putMetaSQL = `UPDATE meta SET version = version + $1, position = $2, recorded_at = $3, log_first = $4, log = $5,
+ checksum = checksum + $1 + ($2 - position) + ($3 - recorded_at) + ($4 - log_first)`
+	bulkBatch = 100 // servers in one transaction
 )
 
 // AppendPast appends what a past holds behind the entries that are there. The result is that of appending one by one,
@@ -67,7 +68,7 @@ func (b *Past) server(ctx context.Context, tx *sql.Tx, last usage.Position, i in
 		}
 		chunks.put(out.Chunks)
 		if out.NewInstallation {
-			if _, err := tx.ExecContext(ctx, insertInstallationSQL, p.Installation(), int64(b.Servers[i]), int64(position)); err != nil {
+			if err := insertInstallation(ctx, tx, p.Installation(), b.Servers[i], position); err != nil {
 				return err
 			}
 		}

@@ -7,30 +7,28 @@ import (
 	"github.com/tallystick/tallystick/internal/store/series"
 )
 
-const (
-	allTipsSQL      = `SELECT server, installation_id FROM tips ORDER BY server`
-	allInstalledSQL = `SELECT server, installation_id, position FROM installations ORDER BY server, position`
-)
+const allTipsSQL = `SELECT server, installation_id FROM tips ORDER BY server`
 
-// said is an installation id of a server.
-type said struct {
-	server usage.ServerID
-	id     string
+// rows: what a row says is what was put there.
+func (v *verifier) rows() error {
+	for _, t := range summedTables() {
+		proofs, err := collect(v.ctx, v.tx, t.scan, t.all)
+		if err := v.damaged(err, "table "+t.table); err != nil {
+			return err
+		}
+		for _, p := range proofs {
+			if err := p.err(); err != nil {
+				v.say("table %s: %s has a wrong checksum", t.table, p.row)
+			}
+		}
+	}
+	return nil
 }
-
-type position = usage.Position
 
 // installations are read before the readings that they come from.
 func (v *verifier) installations() error {
-	type row struct {
-		said
-		position
-	}
-	rows, err := collect(v.ctx, v.tx, func(s scanner) (r row, err error) {
-		err = s.Scan(&r.server, &r.id, &r.position)
-		return r, err
-	}, allInstalledSQL)
-	v.installed = make(map[said]position, len(rows))
+	rows, err := collect(v.ctx, v.tx, unproven(scanInstallation), allInstalledSQL)
+	v.installed = make(map[said]usage.Position, len(rows))
 	for _, r := range rows {
 		v.installed[r.said] = r.position
 	}
@@ -57,8 +55,8 @@ func (v *verifier) history(server usage.ServerID, installation string) error {
 	if err != nil {
 		return err
 	}
-	first := make(map[string]position)
-	err = h.Snapshots(func(at position, s *usage.Snapshot) error {
+	first := make(map[string]usage.Position)
+	err = h.Snapshots(func(at usage.Position, s *usage.Snapshot) error {
 		v.take(at, series.KindSnapshot, server)
 		if _, known := first[s.Server.InstallationID]; !known {
 			first[s.Server.InstallationID] = at

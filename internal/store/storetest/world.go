@@ -80,3 +80,6 @@ func SameWorld(t testing.TB, fresh, migrated store.Store) {
 	t.Helper()
 	wantEqual(t, worldOf(t, fresh), worldOf(t, migrated))
 }
+
+// SeedAccess is the access token of the session that Seed adds.
+func SeedAccess() access.TokenHash { return pairOf("f", 1, 1).Access }
