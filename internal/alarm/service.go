@@ -23,6 +23,8 @@ type Service struct {
 	Servers   fleet.ServerStore
 	Companies fleet.CompanyStore
 	Now       func() time.Time
+
+	round round
 }
 
 // Check settles all conditions of one server: what holds is raised, what no
@@ -34,10 +36,19 @@ func (s *Service) Check(ctx context.Context, id usage.ServerID) error {
 	}
 	var holds []Condition
 	if server.RemovedAt == nil {
-		if holds, err = s.conditions(ctx, &server); err != nil {
+		readings, err := s.Ledger.Readings(ctx, id)
+		if err != nil {
+			return err
+		}
+		if holds, err = (&walk{Service: s}).conditions(ctx, &server, readings); err != nil {
 			return err
 		}
 	}
+	return s.settle(ctx, id, holds)
+}
+
+// settle makes the conditions of a server, of whatever template, the ones that hold.
+func (s *Service) settle(ctx context.Context, id usage.ServerID, holds []Condition) error {
 	all := make([]TemplateID, len(templates))
 	for i := range templates {
 		all[i] = templates[i].ID
@@ -45,30 +56,15 @@ func (s *Service) Check(ctx context.Context, id usage.ServerID) error {
 	return s.Store.Settle(ctx, id, all, holds, usage.Truncate(s.Now()))
 }
 
-// CheckAll checks every server.
-func (s *Service) CheckAll(ctx context.Context) error {
-	servers, err := s.Servers.Servers(ctx)
-	if err != nil {
-		return err
-	}
-	for i := range servers {
-		if err := s.Check(ctx, servers[i].ID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Service) conditions(ctx context.Context, server *fleet.Server) ([]Condition, error) {
-	readings, err := s.Ledger.Readings(ctx, server.ID)
-	if err != nil || len(readings) == 0 {
-		return nil, err
+func (w *walk) conditions(ctx context.Context, server *fleet.Server, readings []ledger.ServerReadings) ([]Condition, error) {
+	if len(readings) == 0 {
+		return nil, nil
 	}
 	holds := ofReadings(server, &readings[0])
 	if server.Shared {
-		return s.ofShared(ctx, server, &readings[0], holds)
+		return w.ofShared(ctx, server, &readings[0], holds)
 	}
-	return s.ofTally(ctx, server, server.Company, holds)
+	return w.ofTally(ctx, server, server.Company, holds)
 }
 
 // ofReadings are the conditions that show in the readings alone.
@@ -115,15 +111,15 @@ func inWords(offset time.Duration) string {
 
 // ofShared adds what a shared server's workloads show in every company that has a tenant on it.
 // Which tenants belong to nobody is read off the unassigned company's tally: attribution has one place (C30).
-func (s *Service) ofShared(ctx context.Context, server *fleet.Server, r *ledger.ServerReadings, holds []Condition) ([]Condition, error) {
-	tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: usage.Unassigned, Product: server.Product, Members: true})
+func (w *walk) ofShared(ctx context.Context, server *fleet.Server, r *ledger.ServerReadings, holds []Condition) ([]Condition, error) {
+	tally, err := w.unassigned(ctx, server.Product)
 	if err != nil {
 		return nil, err
 	}
 	for _, tenant := range tenantsOn(server.ID, tally) {
 		holds = append(holds, unassigned(server, tenant))
 	}
-	companies, err := s.Companies.Companies(ctx)
+	companies, err := w.companies(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +130,7 @@ func (s *Service) ofShared(ctx context.Context, server *fleet.Server, r *ledger.
 		}
 	}
 	for _, company := range concerned {
-		if holds, err = s.ofTally(ctx, server, company, holds); err != nil {
+		if holds, err = w.ofTally(ctx, server, company, holds); err != nil {
 			return nil, err
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -77,18 +79,37 @@ func (b *bench) read(s fleet.Server, workloads ...usage.Workload) {
 
 func (b *bench) check() {
 	b.t.Helper()
+	if err := b.alarms.CheckChanged(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	changed := b.events()
 	if err := b.alarms.CheckAll(b.t.Context()); err != nil {
 		b.t.Fatal(err)
 	}
+	if d := cmp.Diff(b.events(), changed); d != "" {
+		b.t.Errorf("of all (-), of what changed (+)\n%s", d)
+	}
+	if err := b.alarms.Check(b.t.Context(), 1); err != nil {
+		b.t.Fatal(err)
+	}
+	if d := cmp.Diff(b.events(), changed); d != "" {
+		b.t.Errorf("of one alone (-), with the others (+)\n%s", d)
+	}
 }
 
-// open lists what stands, as "template subject server".
-func (b *bench) open() []string {
+func (b *bench) events() []alarm.Event {
 	b.t.Helper()
 	events, err := b.store.Events(b.t.Context(), 0)
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	return events
+}
+
+// open lists what stands, as "template subject server".
+func (b *bench) open() []string {
+	b.t.Helper()
+	events := b.events()
 	var list []string
 	for i := range events {
 		v := &events[i]
@@ -197,6 +218,9 @@ func TestConnection(t *testing.T) {
 		if _, err := b.ledger.AppendGap(t.Context(), s.ID, usage.Gap{At: b.at, Reason: usage.GapTimeout, Text: "no answer"}); err != nil {
 			t.Fatal(err)
 		}
+		if err := b.alarms.Check(t.Context(), s.ID); err != nil { // as whoever read it does
+			t.Fatal(err)
+		}
 	}
 	b.check()
 	b.want("Backup server connection state", "Cloud Connect server connection state")
@@ -204,6 +228,24 @@ func TestConnection(t *testing.T) {
 	b.want("Cloud Connect server connection state")
 	b.read(cc)
 	b.want()
+}
+
+// What no list of changes names is found all the same, ten minutes later at most.
+func TestWholeNowAndThen(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	vbr := b.add(fleet.NewServer{Name: "VBR01", InstallationID: "v"})
+	b.check()
+	if _, err := b.ledger.AppendGap(t.Context(), vbr.ID, usage.Gap{At: b.at, Reason: usage.GapTimeout, Text: "no answer"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range [][]string{nil, {"Backup server connection state"}} {
+		if err := b.alarms.CheckChanged(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		b.want(want...)
+		b.at = b.at.Add(10 * time.Minute)
+	}
 }
 
 // Templates 15 and 42 exist whatever happens: clients stop without them (rest-v2.md §3.5).

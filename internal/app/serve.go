@@ -175,14 +175,14 @@ func shutdown(server *http.Server) error {
 	return nil
 }
 
-// alarmsEvery bounds how often all alarms are checked after changes that are no
-// readings: a mapping, a removal, another server's clone (C30, C31, C34).
+// alarmsEvery bounds how often alarms are checked after changes that are not a server's own reading: a mapping, a
+// removal, another server's clone (C30, C31, C34).
 const alarmsEvery = 30 * time.Second
 
-// checkAlarms checks all alarms at the start, and after changes of any kind, also of another process.
+// checkAlarms checks all alarms at the start, and after changes of any kind, also of another process, those that they concern.
 func (a *App) checkAlarms(ctx context.Context, changed <-chan struct{}) {
 	for {
-		if err := a.Alarms.CheckAll(ctx); err != nil && ctx.Err() == nil {
+		if err := a.Alarms.CheckChanged(ctx); err != nil && ctx.Err() == nil {
 			a.log.Error("alarms are not checked", "error", err)
 		}
 		select {

@@ -257,7 +257,7 @@ func TestRecountTellsDifferences(t *testing.T) {
 	g, _ := b.gate()
 	recount := func() (all []ledger.Difference) {
 		t.Helper()
-		err := b.Recount(t.Context(), []usage.CompanyID{usage.Unassigned, b.company}, func(d ledger.Difference) { all = append(all, d) })
+		err := b.Recount(t.Context(), b.Store, []usage.CompanyID{usage.Unassigned, b.company}, func(d ledger.Difference) { all = append(all, d) })
 		if err != nil {
 			t.Fatal(err)
 		}

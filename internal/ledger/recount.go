@@ -14,18 +14,25 @@ type Difference struct {
 	Company usage.CompanyID
 	Product usage.Product
 	Kept    *metering.Tally // as it was answered
-	Counted *metering.Tally // as it is counted from the store, without what is not kept
+	Counted *metering.Tally // as it is counted anew, without what is not kept
 }
 
 // recountTries bounds how often an answer is looked at anew because something was committed meanwhile.
 const recountTries = 20
 
-// Recount compares the answers for now of the named companies, all products, with ones that are counted freshly,
-// and tells of each that differs. An answer that changed each time it was looked at is Unavailable, not a difference.
-func (l *Ledger) Recount(ctx context.Context, companies []usage.CompanyID, differs func(Difference)) error {
+// Recount compares the answers for now of the named companies, all products, with ones that are counted from anew,
+// which is the same ledger read another way, and tells of each that differs. While it goes on answers are kept, also
+// where nobody watches. An answer that changed each time it was looked at is Unavailable, not a difference.
+func (l *Ledger) Recount(ctx context.Context, anew Store, companies []usage.CompanyID, differs func(Difference)) error {
+	l.projection.watch(1)
+	defer l.projection.watch(-1)
+	if _, err := l.projection.follow(ctx, l.Store); err != nil {
+		return err
+	}
+	other := &Ledger{Store: anew, Now: l.Now}
 	for _, company := range companies {
 		for _, product := range usage.Products() {
-			d, err := l.recount(ctx, Query{Company: company, Product: product})
+			d, err := l.recount(ctx, other, Query{Company: company, Product: product})
 			if err != nil {
 				return err
 			}
@@ -39,7 +46,7 @@ func (l *Ledger) Recount(ctx context.Context, companies []usage.CompanyID, diffe
 
 // recount gives the difference of one answer, or nil. Both sides must be of one state and one instant: what is
 // committed is taken in first, and only what differs twice is told, since time passes between the two.
-func (l *Ledger) recount(ctx context.Context, q Query) (*Difference, error) {
+func (l *Ledger) recount(ctx context.Context, other *Ledger, q Query) (*Difference, error) {
 	differed := false
 	for range recountTries {
 		before, err := l.heard(ctx)
@@ -50,7 +57,7 @@ func (l *Ledger) recount(ctx context.Context, q Query) (*Difference, error) {
 		if err != nil {
 			return nil, err
 		}
-		counted, err := l.answerNow(ctx, q.Company, q.Product, l.Now())
+		counted, err := other.answerNow(ctx, q.Company, q.Product, l.Now())
 		if err != nil || sameAnswer(kept, counted.tally) {
 			return nil, err
 		}

@@ -28,15 +28,15 @@ func digestOf(t *testing.T, s *sqlstore.Store) sqlstore.Digest {
 // some language does.
 func TestCopyBetweenEngines(t *testing.T) {
 	t.Parallel()
-	for name, database := range map[string]func() string{
-		"C": func() string { return pgtest.Database(t) },
-		"icu": func() string {
+	for name, database := range map[string]func(*testing.T) string{
+		"C": func(t *testing.T) string { return pgtest.Database(t) },
+		"icu": func(t *testing.T) string {
 			return pgtest.Database(t, "ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LC_COLLATE 'C' LC_CTYPE 'C'")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			copyThereAndBack(t, database())
+			copyThereAndBack(t, database(t))
 		})
 	}
 }

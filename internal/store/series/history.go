@@ -65,6 +65,9 @@ func Open(tip *Tip, source Source) *History {
 	return &History{tip: tip, source: source, changes: newChanges(&room{}), to: -1}
 }
 
+// Empty reports whether there is no reading.
+func (h *History) Empty() bool { return h.tip.readings == 0 }
+
 // readings gives the whole index.
 func (h *History) readings() ([]reading, error) {
 	if h.index != nil || h.tip.readings == 0 {

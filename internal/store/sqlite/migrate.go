@@ -17,8 +17,14 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// convertFirst is the number of the migration that is code: a gap among the files.
-const convertFirst = 3
+// The numbers of the migrations that are code: gaps among the files.
+const (
+	convertFirst = 3
+	addChecksums = 5
+)
+
+// checksums is what they need of the engine. Differs because: each has its own word for an integer of 64 bits.
+var checksums = sqlstore.Checksums{Integer: "INTEGER", Describe: describe}
 
 // migrate brings the schema to the newest version, each migration in its own transaction. Forward only.
 // Two processes may be at it: what the other has committed meanwhile is not done again.
@@ -46,9 +52,10 @@ func provider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	convert := goose.NewGoMigration(convertFirst, &goose.GoFunc{RunTx: sqlstore.ConvertFirst}, nil)
+	convert := goose.NewGoMigration(convertFirst, &goose.GoFunc{RunTx: checksums.Convert}, nil)
+	add := goose.NewGoMigration(addChecksums, &goose.GoFunc{RunTx: checksums.Add}, nil)
 	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()),
-		goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(convert))
+		goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(convert, add))
 }
 
 // overtaken reports whether another process has migrated since.

@@ -106,6 +106,7 @@ var pragmas = []string{
 	"foreign_keys(ON)",
 	"journal_size_limit(67108864)",
 	"trusted_schema(OFF)",
+	"cell_size_check(ON)", // a page whose rows cannot be is refused when it is read
 }
 
 func pool(path, mode string, connections int) (*sql.DB, error) {

@@ -42,7 +42,7 @@ func TestEveryConnectionIsDurable(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, filepath.Join(t.TempDir(), "tally.db"))
 	want := map[string]string{
-		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "trusted_schema": "0",
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "10000", "trusted_schema": "0", "cell_size_check": "1",
 	}
 	check := func(pool *sql.DB, connections int, queryOnly string) {
 		t.Helper()

@@ -12,17 +12,19 @@ import (
 )
 
 const (
-	eventColumns = `SELECT e.id, e.template, e.server, v.name, e.subject, e.repeat_count, e.status, e.message, e.at, e.first_at
-FROM events e JOIN servers v ON v.id = e.server`
-	eventSQL         = eventColumns + ` WHERE e.id = $1`
-	eventsSQL        = eventColumns + ` ORDER BY e.id`
-	eventsOfSQL      = eventColumns + ` WHERE e.template = $1 ORDER BY e.id`
-	serverEventsSQL  = eventColumns + ` WHERE e.server = $1 ORDER BY e.id`
-	nextEventSQL     = `SELECT COALESCE(MAX(id), 0) + 1 FROM events`
-	insertEventSQL   = `INSERT INTO events (id, template, server, subject, repeat_count, status, message, at, first_at) VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $7)`
-	updateEventSQL   = `UPDATE events SET repeat_count = $2, status = $3, message = $4, at = $5 WHERE id = $1`
-	insertHistorySQL = `INSERT INTO activations (event, number, status, message, raised_at) VALUES ($1, $2, $3, $4, $5)`
-	endHistorySQL    = `UPDATE activations SET resolved_at = $3 WHERE event = $1 AND number = $2`
+	eventColumns      = `SELECT e.id, e.template, e.server, e.subject, e.repeat_count, e.status, e.message, e.at, e.first_at, e.checksum FROM events e`
+	eventSQL          = eventColumns + ` WHERE e.id = $1`
+	eventsSQL         = eventColumns + ` ORDER BY e.id`
+	eventsOfSQL       = eventColumns + ` WHERE e.template = $1 ORDER BY e.id`
+	serverEventsSQL   = eventColumns + ` WHERE e.server = $1 ORDER BY e.id`
+	nextEventSQL      = `SELECT COALESCE(MAX(id), 0) + 1 FROM events`
+	insertEventSQL    = `INSERT INTO events (id, template, server, subject, repeat_count, status, message, at, first_at, checksum) VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $7, $8)`
+	updateEventSQL    = `UPDATE events SET repeat_count = $2, status = $3, message = $4, at = $5, checksum = $6 WHERE id = $1`
+	insertHistorySQL  = `INSERT INTO activations (event, number, status, message, raised_at, checksum) VALUES ($1, $2, $3, $4, $5, $6)`
+	endHistorySQL     = `UPDATE activations SET resolved_at = $3, checksum = $4 WHERE event = $1 AND number = $2`
+	activationColumns = `SELECT event, number, status, message, raised_at, resolved_at, checksum FROM activations`
+	activationsSQL    = activationColumns + ` ORDER BY event, number`
+	activationSQL     = activationColumns + ` WHERE event = $1 AND number = $2`
 )
 
 // Settle makes the conditions of one server, among the given templates, the ones that hold.
@@ -66,7 +68,7 @@ func pendingChanges(ctx context.Context, tx *sql.Tx, server usage.ServerID, temp
 	if err := needServer(ctx, tx, server); err != nil {
 		return nil, err
 	}
-	events, err := collect(ctx, tx, scanEvent, serverEventsSQL, int64(server))
+	events, err := collect(ctx, tx, proven(scanEvent), serverEventsSQL, int64(server))
 	if err != nil {
 		return nil, err
 	}
@@ -102,35 +104,75 @@ func (c change) apply(ctx context.Context, tx *sql.Tx, server usage.ServerID, at
 	e := c.event
 	switch {
 	case c.status == alarm.StatusResolved:
-		if _, err := tx.ExecContext(ctx, updateEventSQL, e.ID, e.RepeatCount, string(alarm.StatusResolved), e.Message, micros(at)); err != nil {
+		e.Status, e.At = alarm.StatusResolved, at
+		if err := updateEvent(ctx, tx, &e); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, endHistorySQL, e.ID, e.RepeatCount, micros(at))
-		return err
+		return endActivation(ctx, tx, &e)
 	case e.ID == 0:
 		id, _, err := first(ctx, tx, scanInt, nextEventSQL)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, insertEventSQL, id, int64(c.holds.Template), int64(server), c.holds.Subject,
-			string(c.status), c.holds.Message, micros(at)); err != nil {
+		e = alarm.Event{
+			ID: id, Template: c.holds.Template, Server: server, Subject: c.holds.Subject, RepeatCount: 1, Status: c.status,
+			Message: c.holds.Message, At: at, FirstAt: at,
+		}
+		if _, err := tx.ExecContext(ctx, insertEventSQL, id, int64(e.Template), int64(server), e.Subject, string(e.Status), e.Message,
+			micros(at), eventSum(&e)); err != nil {
 			return err
 		}
-		return activate(ctx, tx, id, 1, c.holds, at)
-	case e.Status == alarm.StatusResolved:
-		if _, err := tx.ExecContext(ctx, updateEventSQL, e.ID, e.RepeatCount+1, string(c.status), c.holds.Message, micros(at)); err != nil {
-			return err
-		}
-		return activate(ctx, tx, e.ID, e.RepeatCount+1, c.holds, at)
-	default: // it got worse or better without ending: the same activation
-		_, err := tx.ExecContext(ctx, updateEventSQL, e.ID, e.RepeatCount, string(c.status), c.holds.Message, micros(at))
+		return activate(ctx, tx, &e)
+	}
+	again := e.Status == alarm.StatusResolved // else it got worse or better without ending: the same activation
+	e.Status, e.Message, e.At = c.status, c.holds.Message, at
+	if !again {
+		return updateEvent(ctx, tx, &e)
+	}
+	e.RepeatCount++
+	if err := updateEvent(ctx, tx, &e); err != nil {
 		return err
 	}
+	return activate(ctx, tx, &e)
 }
 
-func activate(ctx context.Context, tx *sql.Tx, event int64, number int, c alarm.Condition, at time.Time) error {
-	_, err := tx.ExecContext(ctx, insertHistorySQL, event, number, string(c.Status), c.Message, micros(at))
+func updateEvent(ctx context.Context, tx *sql.Tx, e *alarm.Event) error {
+	_, err := tx.ExecContext(ctx, updateEventSQL, e.ID, e.RepeatCount, string(e.Status), e.Message, micros(e.At), eventSum(e))
 	return err
+}
+
+// activation is one time that an event held.
+type activation struct {
+	event, number   int64
+	status, message string
+	raised          int64
+	resolved        sql.NullInt64
+}
+
+func activate(ctx context.Context, tx *sql.Tx, e *alarm.Event) error {
+	a := activation{event: e.ID, number: int64(e.RepeatCount), status: string(e.Status), message: e.Message, raised: micros(e.At)}
+	_, err := tx.ExecContext(ctx, insertHistorySQL, a.event, a.number, a.status, a.message, a.raised, a.sum())
+	return err
+}
+
+func endActivation(ctx context.Context, tx *sql.Tx, e *alarm.Event) error {
+	a, found, err := first(ctx, tx, proven(scanActivation), activationSQL, e.ID, e.RepeatCount)
+	if err != nil || !found {
+		return err
+	}
+	a.resolved = sql.NullInt64{Int64: micros(e.At), Valid: true}
+	_, err = tx.ExecContext(ctx, endHistorySQL, e.ID, e.RepeatCount, a.resolved, a.sum())
+	return err
+}
+
+func scanActivation(row scanner) (a activation, p proof, err error) {
+	err = row.Scan(&a.event, &a.number, &a.status, &a.message, &a.raised, &a.resolved, &p.kept)
+	p.row, p.key, p.want = "activation "+number(a.number)+" of event "+number(a.event), []any{a.event, a.number}, a.sum()
+	return a, p, err
+}
+
+func (a *activation) sum() int64 {
+	return checksum(number(a.event), number(a.number), a.status, a.message, number(a.raised), optional(a.resolved))
 }
 
 // Events lists events by ID; template 0 lists all.
@@ -156,7 +198,7 @@ func (s *Store) Event(ctx context.Context, id int64) (alarm.Event, error) {
 func (s *Store) events(ctx context.Context, query string, args ...any) (events []alarm.Event, err error) {
 	now := usage.Truncate(s.now())
 	err = s.read(ctx, func(tx *sql.Tx) error {
-		events, err = collect(ctx, tx, scanEvent, query, args...)
+		events, err = collect(ctx, tx, proven(scanEvent), query, args...)
 		if err != nil || len(events) == 0 {
 			return err
 		}
@@ -166,6 +208,7 @@ func (s *Store) events(ctx context.Context, query string, args ...any) (events [
 		}
 		defer v.release()
 		for i := range events {
+			events[i].ServerName = v.p.registry[events[i].Server].name
 			events[i].Company = usage.Unassigned
 			if owner, _ := v.owner(events[i].Server); owner != 0 {
 				events[i].Company = owner
@@ -176,10 +219,15 @@ func (s *Store) events(ctx context.Context, query string, args ...any) (events [
 	return events, err
 }
 
-func scanEvent(row scanner) (alarm.Event, error) {
-	var e alarm.Event
+func scanEvent(row scanner) (e alarm.Event, p proof, err error) {
 	var at, firstAt int64
-	err := row.Scan(&e.ID, &e.Template, &e.Server, &e.ServerName, &e.Subject, &e.RepeatCount, &e.Status, &e.Message, &at, &firstAt)
+	err = row.Scan(&e.ID, &e.Template, &e.Server, &e.Subject, &e.RepeatCount, &e.Status, &e.Message, &at, &firstAt, &p.kept)
 	e.At, e.FirstAt = fromMicros(at), fromMicros(firstAt)
-	return e, err
+	p.row, p.key, p.want = "event "+number(e.ID), []any{e.ID}, eventSum(&e)
+	return e, p, err
+}
+
+func eventSum(e *alarm.Event) int64 {
+	return checksum(number(e.ID), number(int64(e.Template)), number(int64(e.Server)), e.Subject, number(int64(e.RepeatCount)), string(e.Status), e.Message,
+		number(micros(e.At)), number(micros(e.FirstAt)))
 }

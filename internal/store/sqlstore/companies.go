@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	companyColumns   = `SELECT id, uid, name, enabled, created_at, removed_at FROM companies`
+	companyColumns   = `SELECT id, uid, name, enabled, created_at, removed_at, checksum FROM companies`
 	companySQL       = companyColumns + ` WHERE id = $1`
 	companiesSQL     = companyColumns + ` WHERE removed_at IS NULL AND id >= $1 ORDER BY id`
 	nextCompanySQL   = `SELECT MAX(id) + 1 FROM companies` // rows are never deleted, so a number never returns
-	insertCompanySQL = `INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`
-	updateCompanySQL = `UPDATE companies SET name = $2, name_key = $3, enabled = $4, removed_at = $5 WHERE id = $1`
+	insertCompanySQL = `INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	updateCompanySQL = `UPDATE companies SET name = $2, name_key = $3, enabled = $4, removed_at = $5, checksum = $6 WHERE id = $1`
 	companyNamedSQL  = `SELECT id FROM companies WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
 	companyHereSQL   = `SELECT 1 FROM companies WHERE id = $1 AND removed_at IS NULL`
 )
@@ -35,7 +35,7 @@ func (s *Store) AddCompany(ctx context.Context, c fleet.Company, facts []usage.F
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, insertCompanySQL, id, c.UID, c.Name, nameKey(c.Name), fromBool(c.Enabled),
-			micros(c.CreatedAt), microsOrNull(c.RemovedAt)); err != nil {
+			micros(c.CreatedAt), microsOrNull(c.RemovedAt), companySum(&c)); err != nil {
 			return err
 		}
 		if err := claimTenants(ctx, tx, c.ID, append(tenantFacts(c, now), facts...), now); err != nil {
@@ -67,8 +67,16 @@ func (s *Store) UpdateCompany(ctx context.Context, c fleet.Company, facts []usag
 				return err
 			}
 		}
-		result, err := tx.ExecContext(ctx, updateCompanySQL, int64(c.ID), c.Name, nameKey(c.Name), fromBool(c.Enabled), microsOrNull(c.RemovedAt))
-		if err := oneRow(result, err, noCompany(c.ID)); err != nil {
+		stored, found, err := first(ctx, tx, proven(scanCompany), companySQL, int64(c.ID))
+		if err == nil && !found {
+			err = noCompany(c.ID)
+		}
+		if err != nil {
+			return err
+		}
+		stored.Name, stored.Enabled, stored.RemovedAt = c.Name, c.Enabled, c.RemovedAt
+		if _, err := tx.ExecContext(ctx, updateCompanySQL, int64(c.ID), c.Name, nameKey(c.Name), fromBool(c.Enabled), microsOrNull(c.RemovedAt),
+			companySum(&stored)); err != nil {
 			return err
 		}
 		if err := claimTenants(ctx, tx, c.ID, facts, now); err != nil {
@@ -76,18 +84,6 @@ func (s *Store) UpdateCompany(ctx context.Context, c fleet.Company, facts []usag
 		}
 		return bumpFleet(ctx, tx)
 	})
-}
-
-// oneRow gives missing when a statement changed no row.
-func oneRow(result sql.Result, err, missing error) error {
-	if err != nil {
-		return err
-	}
-	n, err := result.RowsAffected()
-	if err == nil && n == 0 {
-		return missing
-	}
-	return err
 }
 
 func noCompany(id usage.CompanyID) error {
@@ -165,7 +161,7 @@ func (s *Store) Companies(ctx context.Context) ([]fleet.Company, error) {
 func (s *Store) companies(ctx context.Context, query string, args ...any) (companies []fleet.Company, err error) {
 	now := usage.Truncate(s.now())
 	err = s.read(ctx, func(tx *sql.Tx) error {
-		companies, err = collect(ctx, tx, scanCompany, query, args...)
+		companies, err = collect(ctx, tx, proven(scanCompany), query, args...)
 		if err != nil {
 			return err
 		}
@@ -182,13 +178,17 @@ func (s *Store) companies(ctx context.Context, query string, args ...any) (compa
 	return companies, err
 }
 
-func scanCompany(row scanner) (fleet.Company, error) {
-	var c fleet.Company
+func scanCompany(row scanner) (c fleet.Company, p proof, err error) {
 	var created int64
 	var removed sql.NullInt64
-	err := row.Scan(&c.ID, &c.UID, &c.Name, &c.Enabled, &created, &removed)
+	err = row.Scan(&c.ID, &c.UID, &c.Name, &c.Enabled, &created, &removed, &p.kept)
 	c.CreatedAt, c.RemovedAt = fromMicros(created), fromMicrosOrNull(removed)
-	return c, err
+	p.row, p.key, p.want = "company "+c.ID.String(), []any{int64(c.ID)}, companySum(&c)
+	return c, p, err
+}
+
+func companySum(c *fleet.Company) int64 {
+	return checksum(c.ID.String(), c.UID, c.Name, number(fromBool(c.Enabled)), number(micros(c.CreatedAt)), optional(microsOrNull(c.RemovedAt)))
 }
 
 // tenants gives the mappings in force to a company, by server, then name.

@@ -33,9 +33,9 @@ func MigrationName(version int64, path string) string {
 	return filepath.Base(path)
 }
 
-// ConvertFirst is migration 0003: it appends the entries that schema 0001 kept to the tables of 0002, one by one, each at
+// convertFirst is the work of migration 0003: it appends the entries that schema 0001 kept to the tables of 0002, one by one, each at
 // its position and recordedAt.
-func ConvertFirst(ctx context.Context, tx *sql.Tx) error {
+func convertFirst(ctx context.Context, tx *sql.Tx) error {
 	for after := int64(0); ; {
 		entries, err := collect(ctx, tx, scanOldEntry, oldEntriesSQL, after)
 		if err != nil || len(entries) == 0 {

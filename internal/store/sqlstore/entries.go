@@ -16,13 +16,15 @@ import (
 // Every entry has its line in the log, of which the last piece lies in the row of the head: giving a position is
 // one update of that row.
 const (
-	headSQL       = `SELECT version, fleet, position, recorded_at FROM meta`
-	logHeadSQL    = `SELECT position, recorded_at, log_first, log FROM meta`
-	logAddSQL     = `UPDATE meta SET version = version + 1, position = $1, recorded_at = $2, log_first = $3, log = $4`
-	insertLogSQL  = `INSERT INTO log (first_position, first_recorded, body) VALUES ($1, $2, $3)`
-	logAtSQL      = `SELECT first_position, body FROM log WHERE first_position <= $1 ORDER BY first_position DESC LIMIT 1`
-	logSinceSQL   = `SELECT first_position, body FROM log WHERE first_recorded <= $1 ORDER BY first_recorded DESC LIMIT 1`
-	logAfterSQL   = `SELECT first_position, body FROM log WHERE first_position > $1 ORDER BY first_position`
+	headSQL    = `SELECT version, fleet, position, recorded_at, log_first, checksum FROM meta`
+	logHeadSQL = `SELECT version, fleet, position, recorded_at, log_first, checksum, log FROM meta`
+	logAddSQL  = `UPDATE meta SET version = version + 1, position = $1, recorded_at = $2, log_first = $3, log = $4,
+ checksum = checksum + 1 + ($1 - position) + ($2 - recorded_at) + ($3 - log_first)`
+	insertLogSQL  = `INSERT INTO log (first_position, first_recorded, body, checksum) VALUES ($1, $2, $3, $4)`
+	logColumns    = `SELECT first_position, first_recorded, body, checksum FROM log`
+	logAtSQL      = logColumns + ` WHERE first_position <= $1 ORDER BY first_position DESC LIMIT 1`
+	logSinceSQL   = logColumns + ` WHERE first_recorded <= $1 ORDER BY first_recorded DESC LIMIT 1`
+	logAfterSQL   = logColumns + ` WHERE first_position > $1 ORDER BY first_position`
 	insertFactSQL = `INSERT INTO facts (position, subject, attribute, value, valid_from, checksum) VALUES ($1, $2, $3, $4, $5, $6)`
 	// The first value of an attribute is valid from the beginning of time (C38): its validFrom is no instant.
 	nextFactSQL = `SELECT f.valid_from FROM facts f WHERE f.valid_from > $1 AND EXISTS (SELECT 1 FROM facts e
@@ -40,12 +42,13 @@ type logHead struct {
 
 func readLogHead(ctx context.Context, tx *sql.Tx) (logHead, error) {
 	h, found, err := first(ctx, tx, func(row scanner) (h logHead, err error) {
-		var begin usage.Position
 		var body []byte
-		if err := row.Scan(&h.position, &h.recorded, &begin, &body); err != nil {
+		m, err := scanMeta(row, &body)
+		if err != nil {
 			return h, err
 		}
-		h.log, err = series.OpenLog(begin, body)
+		h.position, h.recorded = m.position, m.recorded
+		h.log, err = series.OpenLog(m.logFirst, body)
 		return h, err
 	}, logHeadSQL)
 	if err == nil && !found {
@@ -81,17 +84,40 @@ func closeLog(ctx context.Context, tx *sql.Tx, l *series.Log) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, insertLogSQL, int64(l.First), entries[0].Recorded, l.Marshal())
+	_, err = tx.ExecContext(ctx, insertLogSQL, int64(l.First), entries[0].Recorded, l.Marshal(), logSum(l.First, entries[0].Recorded))
 	return err
 }
 
-func scanLog(row scanner) (series.Log, error) {
+func scanLog(row scanner) (l series.Log, p proof, err error) {
 	var begin usage.Position
+	var recorded int64
 	var body []byte
-	if err := row.Scan(&begin, &body); err != nil {
-		return series.Log{}, err
+	if err := row.Scan(&begin, &recorded, &body, &p.kept); err != nil {
+		return l, p, err
 	}
-	return series.OpenLog(begin, body)
+	p.row, p.key, p.want = "the log from entry "+number(int64(begin))+" on", []any{int64(begin)}, logSum(begin, recorded)
+	l, err = series.OpenLog(begin, body)
+	return l, p, err
+}
+
+// logSum is over the place: the body is sealed.
+func logSum(begin usage.Position, recorded int64) int64 {
+	return checksum(number(int64(begin)), number(recorded))
+}
+
+// meta is the row of the head, but for the log. Its checksum is the sum of its numbers, which a statement can go on
+// with that does not read them.
+type meta struct {
+	version, fleet, recorded int64
+	position, logFirst       usage.Position
+}
+
+func scanMeta(row scanner, more ...any) (m meta, err error) {
+	var sum int64
+	if err := row.Scan(append([]any{&m.version, &m.fleet, &m.position, &m.recorded, &m.logFirst, &sum}, more...)...); err != nil {
+		return m, err
+	}
+	return m, proof{row: "the head", kept: sum, want: m.version + m.fleet + int64(m.position) + m.recorded + int64(m.logFirst)}.err()
 }
 
 // entryAt gives an entry's line.
@@ -102,7 +128,7 @@ func entryAt(ctx context.Context, tx *sql.Tx, position usage.Position) (series.E
 	}
 	log, found := h.log, true
 	if position < log.First {
-		if log, found, err = first(ctx, tx, scanLog, logAtSQL, int64(position)); err != nil {
+		if log, found, err = first(ctx, tx, proven(scanLog), logAtSQL, int64(position)); err != nil {
 			return series.Entry{}, false, err
 		}
 	}
@@ -131,11 +157,11 @@ func entriesAfter(ctx context.Context, tx *sql.Tx, after usage.Position, visit f
 	}
 	var logs []series.Log
 	if after+1 < h.log.First {
-		begin, _, err := first(ctx, tx, scanLog, logAtSQL, int64(after+1))
+		begin, _, err := first(ctx, tx, proven(scanLog), logAtSQL, int64(after+1))
 		if err != nil {
 			return err
 		}
-		if logs, err = collect(ctx, tx, scanLog, logAfterSQL, int64(begin.First)); err != nil {
+		if logs, err = collect(ctx, tx, proven(scanLog), logAfterSQL, int64(begin.First)); err != nil {
 			return err
 		}
 		logs = append([]series.Log{begin}, logs...)
@@ -234,11 +260,10 @@ type head struct {
 
 func readHead(ctx context.Context, tx *sql.Tx) (h head, err error) {
 	h, found, err := first(ctx, tx, func(row scanner) (h head, err error) {
-		var recorded int64
-		err = row.Scan(&h.Version, &h.fleet, &h.Position, &recorded)
-		h.Fleet = h.fleet
+		m, err := scanMeta(row)
+		h.Version, h.fleet, h.Fleet, h.Position = m.version, m.fleet, m.fleet, m.position
 		if h.Position > 0 {
-			h.RecordedAt = fromMicros(recorded)
+			h.RecordedAt = fromMicros(m.recorded)
 		}
 		return h, err
 	}, headSQL)
@@ -279,7 +304,7 @@ func positionAt(ctx context.Context, tx *sql.Tx, recorded int64) (usage.Position
 	if recorded > open[0].Recorded {
 		return firstFrom(open, recorded), nil
 	}
-	log, found, err := first(ctx, tx, scanLog, logSinceSQL, recorded)
+	log, found, err := first(ctx, tx, proven(scanLog), logSinceSQL, recorded)
 	switch {
 	case err != nil:
 		return 0, err

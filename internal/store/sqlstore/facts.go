@@ -14,17 +14,19 @@ import (
 )
 
 // Facts gives what the company's tally of product at an instant rests on, among the entries before the cutoff.
-func (s *Store) Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (facts metering.Facts, err error) {
+func (s *Store) Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (metering.Facts, error) {
+	return s.facts(ctx, question{company: company, product: product, at: usage.Truncate(at), before: before, read: series.Read})
+}
+
+func (s *Store) facts(ctx context.Context, q question) (facts metering.Facts, err error) {
 	err = s.read(ctx, func(tx *sql.Tx) error {
 		h, err := readHead(ctx, tx)
 		if err != nil {
 			return err
 		}
-		q := question{
-			store: s, tx: tx, head: h, company: company, product: product, at: usage.Truncate(at),
-			// What this transaction does not see yet must not come in through a projection that is newer.
-			before: min(before, h.Position+1),
-		}
+		q.store, q.tx, q.head = s, tx, h
+		// What this transaction does not see yet must not come in through a projection that is newer.
+		q.before = min(q.before, h.Position+1)
 		facts, err = q.answer(ctx)
 		return err
 	})
@@ -40,6 +42,7 @@ type question struct {
 	product usage.Product
 	at      time.Time
 	before  usage.Position
+	read    func(chain []series.Part, shared bool) (*series.Reading, error) // how histories are read
 }
 
 // part is what the dated facts say about one server that concerns the company.
@@ -208,7 +211,7 @@ func (q question) fill(ctx context.Context, p *part, next *time.Time) error {
 	if err != nil {
 		return err
 	}
-	r, err := series.Read(chain, p.server.Shared)
+	r, err := q.read(chain, p.server.Shared)
 	for i := range chain {
 		chain[i].History.Done()
 	}
@@ -253,6 +256,9 @@ func (q question) part(ctx context.Context, server usage.ServerID, until int64) 
 	h, err := openHistory(ctx, q.tx, server)
 	if err != nil {
 		return series.Part{}, atServer(err, server)
+	}
+	if h.Empty() && q.store.projection.everRead(server, q.head.Position) { // else it would be taken for one never read
+		return series.Part{}, fault.New(fault.Internal, "the database is damaged: the readings of server %d are not there; restore it from a backup", server)
 	}
 	p := series.Part{History: h, Until: until, Before: q.before}
 	if q.store.projection.everCorrected(server) {

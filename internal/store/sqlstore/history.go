@@ -9,18 +9,20 @@ import (
 )
 
 const (
-	tipSQL    = `SELECT body FROM tips WHERE server = $1`
-	putTipSQL = `INSERT INTO tips (server, installation_id, body) VALUES ($1, $2, $3)
-ON CONFLICT (server) DO UPDATE SET installation_id = excluded.installation_id, body = excluded.body`
+	tipColumns = `SELECT server, installation_id, body, checksum FROM tips`
+	tipSQL     = tipColumns + ` WHERE server = $1`
+	putTipSQL  = `INSERT INTO tips (server, installation_id, body, checksum) VALUES ($1, $2, $3, $4)
+ON CONFLICT (server) DO UPDATE SET installation_id = excluded.installation_id, body = excluded.body, checksum = excluded.checksum`
+	chunkColumns = `SELECT server, stream, first_reading, base_reading, body, checksum FROM chunks`
 	// CAST changes nothing but this: SQLite takes the value of a plain parameter for a hint and plans the statement anew
 	// with each other one, which takes longer than running it.
-	chunksSQL = `SELECT stream, first_reading, base_reading, body FROM chunks
+	chunksSQL = chunkColumns + `
 WHERE server = CAST($1 AS BIGINT) AND stream = CAST($2 AS BIGINT) AND first_reading <= $3 ORDER BY first_reading`
-	basedSQL = `SELECT stream, first_reading, base_reading, body FROM chunks
+	basedSQL = chunkColumns + `
 WHERE server = CAST($1 AS BIGINT) AND stream = CAST($2 AS BIGINT) AND first_reading <= $3 AND first_reading >= COALESCE((SELECT c.base_reading FROM chunks c
  WHERE c.server = CAST($1 AS BIGINT) AND c.stream = CAST($2 AS BIGINT) AND c.first_reading <= $3 ORDER BY c.first_reading DESC LIMIT 1), 0) ORDER BY first_reading`
-	putChunkSQL = `INSERT INTO chunks (server, stream, first_reading, base_reading, body) VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (server, stream, first_reading) DO UPDATE SET base_reading = excluded.base_reading, body = excluded.body`
+	putChunkSQL = `INSERT INTO chunks (server, stream, first_reading, base_reading, body, checksum) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (server, stream, first_reading) DO UPDATE SET base_reading = excluded.base_reading, body = excluded.body, checksum = excluded.checksum`
 	revokedSQL = `SELECT position, entry, server, reason, actor, checksum FROM corrections
 WHERE server = $1 AND position < $2 ORDER BY position`
 )
@@ -33,21 +35,41 @@ type source struct {
 }
 
 func (s *source) Chunks(stream series.Stream, to int) ([]series.Chunk, error) {
-	return collect(s.ctx, s.tx, scanChunk, chunksSQL, int64(s.server), int64(stream), int64(to))
+	return collect(s.ctx, s.tx, proven(scanChunk), chunksSQL, int64(s.server), int64(stream), int64(to))
 }
 
 func (s *source) Based(to int) ([]series.Chunk, error) {
-	return collect(s.ctx, s.tx, scanChunk, basedSQL, int64(s.server), int64(series.Columns), int64(to))
+	return collect(s.ctx, s.tx, proven(scanChunk), basedSQL, int64(s.server), int64(series.Columns), int64(to))
 }
 
-func scanChunk(row scanner) (c series.Chunk, err error) {
-	err = row.Scan(&c.Stream, &c.First, &c.Base, &c.Body)
-	return c, err
+func scanChunk(row scanner) (c series.Chunk, p proof, err error) {
+	var server usage.ServerID
+	err = row.Scan(&server, &c.Stream, &c.First, &c.Base, &c.Body, &p.kept)
+	p.row, p.key, p.want = "a chunk of server "+server.String(), []any{int64(server), int64(c.Stream), int64(c.First)}, chunkSum(server, &c)
+	return c, p, err
+}
+
+// chunkSum is over the place: the body is sealed.
+func chunkSum(server usage.ServerID, c *series.Chunk) int64 {
+	return checksum(server.String(), number(int64(c.Stream)), number(int64(c.First)), number(int64(c.Base)))
+}
+
+func scanTip(row scanner) (body []byte, p proof, err error) {
+	var server usage.ServerID
+	var installation string
+	var kept int64
+	err = row.Scan(&server, &installation, &body, &kept)
+	return body, tipProof(server, installation, kept), err
+}
+
+// tipProof is over the place, and over what the tip says of the latest reading beside its sealed body.
+func tipProof(server usage.ServerID, installation string, kept int64) proof {
+	return proof{"the end of the history of server " + server.String(), []any{int64(server)}, kept, checksum(server.String(), installation)}
 }
 
 // readTip gives the end of a server's history; found is false where it has none yet.
 func readTip(ctx context.Context, tx *sql.Tx, server usage.ServerID) (tip *series.Tip, found bool, err error) {
-	body, found, err := first(ctx, tx, scanOne[[]byte], tipSQL, int64(server))
+	body, found, err := first(ctx, tx, proven(scanTip), tipSQL, int64(server))
 	switch {
 	case err != nil:
 		return nil, false, err
@@ -68,13 +90,13 @@ func openHistory(ctx context.Context, tx *sql.Tx, server usage.ServerID) (*serie
 }
 
 func putTip(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip) error {
-	_, err := tx.ExecContext(ctx, putTipSQL, int64(server), tip.Summary.Installation, tip.Marshal())
+	_, err := tx.ExecContext(ctx, putTipSQL, int64(server), tip.Summary.Installation, tip.Marshal(), tipProof(server, tip.Summary.Installation, 0).want)
 	return err
 }
 
 func putChunks(ctx context.Context, tx *sql.Tx, server usage.ServerID, chunks []series.Chunk) error {
 	for _, c := range chunks {
-		if _, err := tx.ExecContext(ctx, putChunkSQL, int64(server), int64(c.Stream), int64(c.First), int64(c.Base), c.Body); err != nil {
+		if _, err := tx.ExecContext(ctx, putChunkSQL, int64(server), int64(c.Stream), int64(c.First), int64(c.Base), c.Body, chunkSum(server, &c)); err != nil {
 			return err
 		}
 	}

@@ -12,12 +12,10 @@ import (
 )
 
 const (
-	serverExistsSQL       = `SELECT 1 FROM servers WHERE id = $1`
-	insertInstallationSQL = `INSERT INTO installations (installation_id, server, position) VALUES ($1, $2, $3)
-ON CONFLICT (installation_id, server) DO NOTHING`
-	gapTakenSQL = `SELECT g.position FROM gaps g
+	serverExistsSQL = `SELECT 1 FROM servers WHERE id = $1`
+	gapTakenSQL     = `SELECT g.position FROM gaps g
 WHERE g.server = $1 AND g.at = $2 AND g.reason = $3 AND NOT EXISTS (SELECT 1 FROM corrections c WHERE c.entry = g.position)`
-	insertGapSQL        = `INSERT INTO gaps (position, server, at, reason, text) VALUES ($1, $2, $3, $4, $5)`
+	insertGapSQL        = `INSERT INTO gaps (position, server, at, reason, text, checksum) VALUES ($1, $2, $3, $4, $5, $6)`
 	revokedBySQL        = `SELECT position FROM corrections WHERE entry = $1`
 	insertCorrectionSQL = `INSERT INTO corrections (position, entry, server, reason, actor, checksum) VALUES ($1, $2, $3, $4, $5, $6)`
 )
@@ -104,7 +102,7 @@ func putReading(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *ser
 		return err
 	}
 	if out.NewInstallation {
-		if _, err := tx.ExecContext(ctx, insertInstallationSQL, p.Installation(), int64(server), int64(position)); err != nil {
+		if err := insertInstallation(ctx, tx, p.Installation(), server, position); err != nil {
 			return err
 		}
 	}
@@ -170,7 +168,7 @@ func appendGap(ctx context.Context, tx *sql.Tx, server usage.ServerID, g usage.G
 }
 
 func insertGap(ctx context.Context, tx *sql.Tx, position usage.Position, server usage.ServerID, g usage.Gap) error {
-	_, err := tx.ExecContext(ctx, insertGapSQL, int64(position), int64(server), micros(g.At), string(g.Reason), g.Text)
+	_, err := tx.ExecContext(ctx, insertGapSQL, int64(position), int64(server), micros(g.At), string(g.Reason), g.Text, gapSum(position, server, &g))
 	return err
 }
 

@@ -26,8 +26,9 @@ type Past struct {
 }
 
 const (
-	putMetaSQL = `UPDATE meta SET version = version + $1, position = $2, recorded_at = $3, log_first = $4, log = $5`
-	bulkBatch  = 100 // servers in one transaction
+	putMetaSQL = `UPDATE meta SET version = version + $1, position = $2, recorded_at = $3, log_first = $4, log = $5,
+ checksum = checksum + $1 + ($2 - position) + ($3 - recorded_at) + ($4 - log_first)`
+	bulkBatch = 100 // servers in one transaction
 )
 
 // AppendPast appends what a past holds behind the entries that are there. The result is that of appending one by one,
@@ -110,7 +111,7 @@ func (s *pastServer) write(ctx context.Context, tx *sql.Tx, server usage.ServerI
 		return s.err
 	}
 	for _, i := range s.installations {
-		if _, err := tx.ExecContext(ctx, insertInstallationSQL, i.id, int64(server), int64(i.position)); err != nil {
+		if err := insertInstallation(ctx, tx, i.id, server, i.position); err != nil {
 			return err
 		}
 	}

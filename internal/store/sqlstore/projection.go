@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"math"
 	"sort"
 	"strconv"
 	"sync"
@@ -16,8 +17,8 @@ const (
 	factsAfterSQL = `SELECT position, subject, attribute, value, valid_from, checksum FROM facts
 WHERE position > $1 AND position <= $2 ORDER BY position`
 	correctionsAfterSQL = `SELECT server, position FROM corrections WHERE position > $1 AND position <= $2 ORDER BY position`
-	installationsSQL    = `SELECT installation_id, server FROM installations WHERE position > $1 AND position <= $2 ORDER BY position`
-	registrySQL         = `SELECT id, name, product, url FROM servers WHERE changed > $1 ORDER BY changed`
+	// The rows that changed behind a state of the fleet.
+	registrySQL = serverColumns + ` WHERE v.changed > $1 ORDER BY v.changed`
 )
 
 // projection is what decides about attribution, kept in memory: all dated facts
@@ -34,6 +35,7 @@ type projection struct {
 	corrected map[usage.ServerID]usage.Position    // the latest correction of an entry of the server
 	saidBy    map[string][]usage.ServerID          // every server that ever said this installation id
 	saidOf    map[usage.ServerID][]string          // the same, the other way round
+	readFrom  map[usage.ServerID]usage.Position    // the first reading of each server
 
 	fleet    int64 // the state of the rows below
 	registry map[usage.ServerID]registered
@@ -104,7 +106,7 @@ func (p *projection) advance(ctx context.Context, tx *sql.Tx, h head) error {
 	if err != nil {
 		return err
 	}
-	said, err := collect(ctx, tx, scanPair[string, usage.ServerID], installationsSQL, after, upTo)
+	said, err := collect(ctx, tx, proven(scanInstallation), installationsSQL, after, upTo)
 	if err != nil {
 		return err
 	}
@@ -116,8 +118,11 @@ func (p *projection) advance(ctx context.Context, tx *sql.Tx, h head) error {
 		p.corrected[c.a] = c.b
 	}
 	for _, i := range said {
-		p.saidBy[i.a] = append(p.saidBy[i.a], i.b)
-		p.saidOf[i.b] = append(p.saidOf[i.b], i.a)
+		p.saidBy[i.id] = append(p.saidBy[i.id], i.server)
+		p.saidOf[i.server] = append(p.saidOf[i.server], i.id)
+		if p.readFrom[i.server] == 0 {
+			p.readFrom[i.server] = i.position
+		}
 	}
 	p.position = h.Position
 	return nil
@@ -133,24 +138,16 @@ func (p *projection) init() {
 	p.corrected = make(map[usage.ServerID]usage.Position)
 	p.saidBy = make(map[string][]usage.ServerID)
 	p.saidOf = make(map[usage.ServerID][]string)
+	p.readFrom = make(map[usage.ServerID]usage.Position)
 }
 
 // readRegistry reads the rows that changed since they were read last.
 func (p *projection) readRegistry(ctx context.Context, tx *sql.Tx, h head) error {
 	after := p.fleet
 	if p.registry == nil {
-		after = -1
+		after = math.MinInt64
 	}
-	type row struct {
-		id usage.ServerID
-		registered
-	}
-	rows, err := collect(ctx, tx, func(s scanner) (r row, err error) {
-		var url sql.NullString
-		err = s.Scan(&r.id, &r.name, &r.product, &url)
-		r.read = url.Valid
-		return r, err
-	}, registrySQL, after)
+	rows, err := collect(ctx, tx, proven(scanServer), registrySQL, after)
 	if err != nil {
 		return err
 	}
@@ -158,8 +155,9 @@ func (p *projection) readRegistry(ctx context.Context, tx *sql.Tx, h head) error
 		p.registry = make(map[usage.ServerID]registered, len(rows))
 	}
 	p.fleet = h.fleet
-	for _, r := range rows {
-		p.registry[r.id] = r.registered
+	for i := range rows {
+		r := &rows[i]
+		p.registry[r.ID] = registered{r.Name, r.Product, r.Connection != nil}
 	}
 	return nil
 }
@@ -279,4 +277,12 @@ func (p *projection) everCorrected(id usage.ServerID) bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.corrected[id] != 0
+}
+
+// everRead reports whether a server had a reading at a position.
+func (p *projection) everRead(id usage.ServerID, position usage.Position) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	from := p.readFrom[id]
+	return from > 0 && from <= position
 }

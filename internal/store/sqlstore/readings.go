@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	readingsColumns = `SELECT v.id, t.body FROM servers v LEFT JOIN tips t ON t.server = v.id WHERE v.removed_at IS NULL`
+	readingsColumns = `SELECT v.id, t.installation_id, t.body, t.checksum FROM servers v LEFT JOIN tips t ON t.server = v.id WHERE v.removed_at IS NULL`
 	readingsSQL     = readingsColumns + ` ORDER BY v.id`
 	readingsOfSQL   = readingsColumns + ` AND v.id = $1`
-	gapsAfterSQL    = `SELECT g.at, g.reason, g.text FROM gaps g WHERE g.server = $1 AND g.at > $2
+	gapColumns      = `SELECT g.position, g.server, g.at, g.reason, g.text, g.checksum FROM gaps g`
+	gapsAfterSQL    = gapColumns + ` WHERE g.server = $1 AND g.at > $2
  AND NOT EXISTS (SELECT 1 FROM corrections c WHERE c.entry = g.position) ORDER BY g.at, g.position`
 )
 
@@ -54,7 +55,12 @@ func readingsOf(ctx context.Context, tx *sql.Tx, only []usage.ServerID) ([]ledge
 func scanReadings(row scanner) (ledger.ServerReadings, error) {
 	r := ledger.ServerReadings{LastListed: -1}
 	var body []byte
-	if err := row.Scan(&r.Server, &body); err != nil || body == nil {
+	var installation sql.NullString
+	var sum sql.NullInt64
+	if err := row.Scan(&r.Server, &installation, &body, &sum); err != nil || !installation.Valid {
+		return r, err
+	}
+	if err := tipProof(r.Server, installation.String, sum.Int64).err(); err != nil {
 		return r, err
 	}
 	tip, err := series.ParseTip(body)
@@ -74,7 +80,7 @@ func addGaps(ctx context.Context, tx *sql.Tx, r *ledger.ServerReadings) error {
 	if r.Last != nil {
 		after = r.Last.TakenAt
 	}
-	gaps, err := collect(ctx, tx, scanGap, gapsAfterSQL, int64(r.Server), micros(after))
+	gaps, err := collect(ctx, tx, proven(scanGap), gapsAfterSQL, int64(r.Server), micros(after))
 	if err != nil || len(gaps) == 0 {
 		return err
 	}
@@ -89,10 +95,16 @@ func addGaps(ctx context.Context, tx *sql.Tx, r *ledger.ServerReadings) error {
 	return nil
 }
 
-func scanGap(row scanner) (usage.Gap, error) {
-	var g usage.Gap
+func scanGap(row scanner) (g usage.Gap, p proof, err error) {
+	var position usage.Position
+	var server usage.ServerID
 	var at int64
-	err := row.Scan(&at, &g.Reason, &g.Text)
+	err = row.Scan(&position, &server, &at, &g.Reason, &g.Text, &p.kept)
 	g.At = fromMicros(at)
-	return g, err
+	p.row, p.key, p.want = "entry "+number(int64(position))+" (gap)", []any{int64(position)}, gapSum(position, server, &g)
+	return g, p, err
+}
+
+func gapSum(position usage.Position, server usage.ServerID, g *usage.Gap) int64 {
+	return checksum(number(int64(position)), server.String(), number(micros(g.At)), string(g.Reason), g.Text)
 }

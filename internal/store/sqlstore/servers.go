@@ -13,11 +13,12 @@ import (
 
 const (
 	serverColumns = `SELECT v.id, v.name, v.product, v.created_at, v.removed_at, v.installation_id,
- (SELECT t.installation_id FROM tips t WHERE t.server = v.id AND t.installation_id <> ''),
- v.url, v.username, v.sealed, v.tls_ca, v.tls_fingerprint, v.tls_insecure, v.revision FROM servers v`
-	serverSQL       = serverColumns + ` WHERE v.id = $1`
-	serversSQL      = serverColumns + ` WHERE v.removed_at IS NULL ORDER BY v.id`
-	nextServerSQL   = `SELECT COALESCE(MAX(id), 0) + 1 FROM servers` // rows are never deleted, so a number never returns
+ v.url, v.username, v.sealed, v.tls_ca, v.tls_fingerprint, v.tls_insecure, v.revision, v.checksum,
+ t.installation_id, t.checksum FROM servers v LEFT JOIN tips t ON t.server = v.id`
+	serverSQL     = serverColumns + ` WHERE v.id = $1`
+	serversSQL    = serverColumns + ` WHERE v.removed_at IS NULL ORDER BY v.id`
+	sumServerSQL  = `UPDATE servers SET checksum = $2 WHERE id = $1`
+	nextServerSQL = `SELECT COALESCE(MAX(id), 0) + 1 FROM servers` // rows are never deleted, so a number never returns
 	// changed: as bumpFleet counts.
 	insertServerSQL = `INSERT INTO servers (id, name, name_key, product, created_at, removed_at, installation_id, changed)
 VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT fleet + 1 FROM meta))`
@@ -25,7 +26,6 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT fleet + 1 FROM meta))`
 	connectSQL      = `UPDATE servers SET url = $2, username = $3, sealed = $4, tls_ca = $5, tls_fingerprint = $6, tls_insecure = $7, revision = $8 WHERE id = $1`
 	disconnectSQL   = `UPDATE servers SET url = NULL, username = '', sealed = NULL, tls_ca = '', tls_fingerprint = '', tls_insecure = 0, revision = '' WHERE id = $1`
 	serverNamedSQL  = `SELECT id FROM servers WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
-	revisionSQL     = `SELECT revision FROM servers WHERE id = $1`
 	noteRevisionSQL = `UPDATE servers SET revision = $2 WHERE id = $1 AND url IS NOT NULL`
 )
 
@@ -44,7 +44,7 @@ func (s *Store) AddServer(ctx context.Context, v fleet.Server, facts func(usage.
 			microsOrNull(v.RemovedAt), v.InstallationID); err != nil {
 			return err
 		}
-		if err := storeConnection(ctx, tx, v.ID, v.Connection, seal); err != nil {
+		if err := storeConnection(ctx, tx, &v, seal); err != nil {
 			return err
 		}
 		if err := appendOwned(ctx, tx, v.ID, facts, now); err != nil {
@@ -72,20 +72,43 @@ func appendOwned(ctx context.Context, tx *sql.Tx, id usage.ServerID, facts func(
 	return fault.New(fault.Invalid, "a server is added with the fact that says whose it is")
 }
 
-func storeConnection(ctx context.Context, tx *sql.Tx, id usage.ServerID, c *fleet.Connection, seal func(usage.ServerID) ([]byte, error)) error {
+// storeConnection puts a server's connection, and the checksum of the whole row, which is there already.
+func storeConnection(ctx context.Context, tx *sql.Tx, v *fleet.Server, seal func(usage.ServerID) ([]byte, error)) error {
+	c, id := v.Connection, int64(v.ID)
 	if c == nil {
-		_, err := tx.ExecContext(ctx, disconnectSQL, int64(id))
-		return err
+		if _, err := tx.ExecContext(ctx, disconnectSQL, id); err != nil {
+			return err
+		}
+		return putServerSum(ctx, tx, v)
 	}
-	sealed := c.Sealed
+	stored := *c
 	if seal != nil {
 		var err error
-		if sealed, err = seal(id); err != nil {
+		if stored.Sealed, err = seal(v.ID); err != nil {
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, connectSQL, int64(id), c.URL, c.Username, sealed, c.TLS.CA, c.TLS.Fingerprint, fromBool(c.TLS.Insecure), c.Revision)
+	if _, err := tx.ExecContext(ctx, connectSQL, id, stored.URL, stored.Username, stored.Sealed, stored.TLS.CA, stored.TLS.Fingerprint,
+		fromBool(stored.TLS.Insecure), stored.Revision); err != nil {
+		return err
+	}
+	sealed := *v
+	sealed.Connection = &stored
+	return putServerSum(ctx, tx, &sealed)
+}
+
+func putServerSum(ctx context.Context, tx *sql.Tx, v *fleet.Server) error {
+	_, err := tx.ExecContext(ctx, sumServerSQL, int64(v.ID), serverSum(v))
 	return err
+}
+
+// storedServer reads a server's row for changing it: its installation id is the declared one.
+func storedServer(ctx context.Context, tx *sql.Tx, id usage.ServerID) (fleet.Server, error) {
+	row, found, err := first(ctx, tx, proven(scanServer), serverSQL, int64(id))
+	if err == nil && !found {
+		err = noServer(id)
+	}
+	return row.Server, err
 }
 
 // UpdateServer replaces name, connection and removal; dated attributes follow from facts alone.
@@ -96,11 +119,15 @@ func (s *Store) UpdateServer(ctx context.Context, v fleet.Server, facts []usage.
 				return err
 			}
 		}
-		result, err := tx.ExecContext(ctx, updateServerSQL, int64(v.ID), v.Name, nameKey(v.Name), microsOrNull(v.RemovedAt))
-		if err := oneRow(result, err, noServer(v.ID)); err != nil {
+		stored, err := storedServer(ctx, tx, v.ID)
+		if err != nil {
 			return err
 		}
-		if err := storeConnection(ctx, tx, v.ID, v.Connection, nil); err != nil {
+		stored.Name, stored.RemovedAt, stored.Connection = v.Name, v.RemovedAt, v.Connection
+		if _, err := tx.ExecContext(ctx, updateServerSQL, int64(v.ID), v.Name, nameKey(v.Name), microsOrNull(v.RemovedAt)); err != nil {
+			return err
+		}
+		if err := storeConnection(ctx, tx, &stored, nil); err != nil {
 			return err
 		}
 		if err := appendFacts(ctx, tx, facts, now); err != nil {
@@ -123,16 +150,15 @@ func freeServerName(ctx context.Context, tx *sql.Tx, v fleet.Server) error {
 // NoteRevision remembers the API revision that answered; it moves no figure, and the same one again writes nothing.
 func (s *Store) NoteRevision(ctx context.Context, id usage.ServerID, revision string) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		known, found, err := first(ctx, tx, scanOne[string], revisionSQL, int64(id))
-		switch {
-		case err != nil:
+		v, err := storedServer(ctx, tx, id)
+		if err != nil || v.Connection == nil || v.Connection.Revision == revision {
 			return err
-		case !found:
-			return noServer(id)
-		case known == revision:
-			return nil
 		}
+		v.Connection.Revision = revision
 		if _, err := tx.ExecContext(ctx, noteRevisionSQL, int64(id), revision); err != nil {
+			return err
+		}
+		if err := putServerSum(ctx, tx, &v); err != nil {
 			return err
 		}
 		return bumpFleet(ctx, tx)
@@ -159,9 +185,12 @@ func (s *Store) Servers(ctx context.Context) ([]fleet.Server, error) {
 func (s *Store) servers(ctx context.Context, query string, args ...any) (servers []fleet.Server, err error) {
 	now := usage.Truncate(s.now())
 	err = s.read(ctx, func(tx *sql.Tx) error {
-		servers, err = collect(ctx, tx, scanServer, query, args...)
+		rows, err := collect(ctx, tx, proven(scanServer), query, args...)
 		if err != nil {
 			return err
+		}
+		for i := range rows {
+			servers = append(servers, rows[i].known())
 		}
 		v, err := s.viewNow(ctx, tx, now)
 		if err != nil {
@@ -184,25 +213,48 @@ func (v view) attribute(s *fleet.Server) {
 	s.Interval = v.interval(s.ID, s.Connection != nil)
 }
 
-func scanServer(row scanner) (fleet.Server, error) {
-	var (
-		s         fleet.Server
-		c         fleet.Connection
-		created   int64
-		removed   sql.NullInt64
-		read, url sql.NullString
-	)
-	err := row.Scan(&s.ID, &s.Name, &s.Product, &created, &removed, &s.InstallationID, &read,
-		&url, &c.Username, &c.Sealed, &c.TLS.CA, &c.TLS.Fingerprint, &c.TLS.Insecure, &c.Revision)
-	s.CreatedAt, s.RemovedAt = fromMicros(created), fromMicrosOrNull(removed)
-	if s.InstallationID == "" {
-		s.InstallationID = read.String
+// serverRow is a server with the installation id that was declared, and the one that was read last.
+type serverRow struct {
+	fleet.Server
+	read string
+}
+
+// known gives the server with the one id that is known of it.
+func (r *serverRow) known() fleet.Server {
+	if r.InstallationID == "" {
+		r.InstallationID = r.read
 	}
+	return r.Server
+}
+
+func scanServer(row scanner) (s serverRow, p proof, err error) {
+	var (
+		c                fleet.Connection
+		created          int64
+		removed, readSum sql.NullInt64
+		read, url        sql.NullString
+	)
+	err = row.Scan(&s.ID, &s.Name, &s.Product, &created, &removed, &s.InstallationID,
+		&url, &c.Username, &c.Sealed, &c.TLS.CA, &c.TLS.Fingerprint, &c.TLS.Insecure, &c.Revision, &p.kept, &read, &readSum)
+	s.CreatedAt, s.RemovedAt, s.read = fromMicros(created), fromMicrosOrNull(removed), read.String
 	if url.Valid {
 		c.URL = url.String
 		s.Connection = &c
 	}
-	return s, err
+	p.row, p.key, p.want = "server "+s.ID.String(), []any{int64(s.ID)}, serverSum(&s.Server)
+	if read.Valid && err == nil {
+		err = tipProof(s.ID, read.String, readSum.Int64).err()
+	}
+	return s, p, err
+}
+
+// serverSum is over the row alone: what is dated, and what was read, lies elsewhere.
+func serverSum(s *fleet.Server) int64 {
+	parts := []string{s.ID.String(), s.Name, string(s.Product), number(micros(s.CreatedAt)), optional(microsOrNull(s.RemovedAt)), s.InstallationID}
+	if c := s.Connection; c != nil {
+		parts = append(parts, c.URL, c.Username, string(c.Sealed), c.TLS.CA, c.TLS.Fingerprint, number(fromBool(c.TLS.Insecure)), c.Revision)
+	}
+	return checksum(parts...)
 }
 
 // The defaults of attributes without a fact (C21, C32).

@@ -12,11 +12,11 @@ import (
 // A pair that was refreshed stays until its refresh token ends, without its
 // access token, so that a second use is told from an unknown token.
 const (
-	sessionColumns     = `SELECT family, user_id, access, refresh, access_end, refresh_end, used FROM sessions`
+	sessionColumns     = `SELECT family, user_id, access, refresh, access_end, refresh_end, used, checksum FROM sessions`
 	sessionByAccess    = sessionColumns + ` WHERE access = $1`
 	sessionByRefresh   = sessionColumns + ` WHERE refresh = $1`
-	insertSessionSQL   = `INSERT INTO sessions (refresh, access, family, user_id, access_end, refresh_end, used) VALUES ($1, $2, $3, $4, $5, $6, 0)`
-	useSessionSQL      = `UPDATE sessions SET used = 1, access = NULL WHERE refresh = $1`
+	insertSessionSQL   = `INSERT INTO sessions (refresh, access, family, user_id, access_end, refresh_end, used, checksum) VALUES ($1, $2, $3, $4, $5, $6, 0, $7)`
+	useSessionSQL      = `UPDATE sessions SET used = 1, access = NULL, checksum = $2 WHERE refresh = $1`
 	endFamilySQL       = `DELETE FROM sessions WHERE family = $1`
 	forgetSessionsSQL  = `DELETE FROM sessions WHERE refresh_end <= $1`
 	refreshRefusedText = "the refresh token is unknown or has ended"
@@ -33,7 +33,8 @@ func (s *Store) AddSession(ctx context.Context, session access.Session, now time
 }
 
 func insertSession(ctx context.Context, tx *sql.Tx, p access.Session) error {
-	_, err := tx.ExecContext(ctx, insertSessionSQL, p.Refresh[:], p.Access[:], p.Family, int64(p.User), micros(p.AccessEnd), micros(p.RefreshEnd))
+	_, err := tx.ExecContext(ctx, insertSessionSQL, p.Refresh[:], p.Access[:], p.Family, int64(p.User), micros(p.AccessEnd), micros(p.RefreshEnd),
+		sessionSum(&storedSession{p, false}))
 	return err
 }
 
@@ -42,7 +43,7 @@ func insertSession(ctx context.Context, tx *sql.Tx, p access.Session) error {
 func (s *Store) RotateSession(ctx context.Context, refresh access.TokenHash, next access.Session, now time.Time) (access.Session, error) {
 	var refused error // kept apart: the revocation must be committed
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		old, found, err := first(ctx, tx, scanSession, sessionByRefresh, refresh[:])
+		old, found, err := first(ctx, tx, proven(scanSession), sessionByRefresh, refresh[:])
 		switch {
 		case err != nil:
 			return err
@@ -55,7 +56,8 @@ func (s *Store) RotateSession(ctx context.Context, refresh access.TokenHash, nex
 			return nil
 		}
 		next.Family, next.User = old.Family, old.User
-		if _, err := tx.ExecContext(ctx, useSessionSQL, refresh[:]); err != nil {
+		old.used, old.Access = true, access.TokenHash{}
+		if _, err := tx.ExecContext(ctx, useSessionSQL, refresh[:], sessionSum(&old)); err != nil {
 			return err
 		}
 		return insertSession(ctx, tx, next)
@@ -74,7 +76,7 @@ func (s *Store) SessionByAccess(ctx context.Context, token access.TokenHash) (ac
 	var session storedSession
 	err := s.read(ctx, func(tx *sql.Tx) (err error) {
 		var found bool
-		session, found, err = first(ctx, tx, scanSession, sessionByAccess, token[:])
+		session, found, err = first(ctx, tx, proven(scanSession), sessionByAccess, token[:])
 		if err == nil && !found {
 			return fault.New(fault.NotFound, "there is no such session")
 		}
@@ -96,12 +98,18 @@ type storedSession struct {
 	used bool
 }
 
-func scanSession(row scanner) (p storedSession, err error) {
+func scanSession(row scanner) (p storedSession, sum proof, err error) {
 	var accessHash, refreshHash []byte
 	var accessEnd, refreshEnd int64
-	err = row.Scan(&p.Family, &p.User, &accessHash, &refreshHash, &accessEnd, &refreshEnd, &p.used)
+	err = row.Scan(&p.Family, &p.User, &accessHash, &refreshHash, &accessEnd, &refreshEnd, &p.used, &sum.kept)
 	copy(p.Access[:], accessHash)
 	copy(p.Refresh[:], refreshHash)
 	p.AccessEnd, p.RefreshEnd = fromMicros(accessEnd), fromMicros(refreshEnd)
-	return p, err
+	sum.row, sum.key, sum.want = "a session of user "+number(int64(p.User)), []any{refreshHash}, sessionSum(&p)
+	return p, sum, err
+}
+
+func sessionSum(p *storedSession) int64 {
+	return checksum(p.Family, number(int64(p.User)), string(p.Access[:]), string(p.Refresh[:]), number(micros(p.AccessEnd)), number(micros(p.RefreshEnd)),
+		number(fromBool(p.used)))
 }

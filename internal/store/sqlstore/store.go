@@ -184,8 +184,8 @@ func (s *Store) fault(ctx context.Context, err error) error {
 }
 
 const (
-	bumpSQL      = `UPDATE meta SET version = version + 1`
-	bumpFleetSQL = `UPDATE meta SET version = version + 1, fleet = fleet + 1`
+	bumpSQL      = `UPDATE meta SET version = version + 1, checksum = checksum + 1`
+	bumpFleetSQL = `UPDATE meta SET version = version + 1, fleet = fleet + 1, checksum = checksum + 2`
 )
 
 // bump makes Head.Version change. Every writing step calls it, but those of sessions: no answer rests on

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	userColumns   = `SELECT id, name, role, company, password_hash, enabled, created_at FROM users`
+	userColumns   = `SELECT id, name, role, company, password_hash, enabled, created_at, checksum FROM users`
 	userSQL       = userColumns + ` WHERE id = $1`
 	userByNameSQL = userColumns + ` WHERE name_key = $1`
 	usersSQL      = userColumns + ` ORDER BY id`
 	nextUserSQL   = `SELECT COALESCE(MAX(id), 0) + 1 FROM users` // rows are never deleted, so a number never returns
-	insertUserSQL = `INSERT INTO users (id, name, name_key, role, company, password_hash, enabled, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
-	updateUserSQL = `UPDATE users SET role = $2, company = $3, password_hash = $4, enabled = $5 WHERE id = $1`
+	insertUserSQL = `INSERT INTO users (id, name, name_key, role, company, password_hash, enabled, created_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	updateUserSQL = `UPDATE users SET role = $2, company = $3, password_hash = $4, enabled = $5, checksum = $6 WHERE id = $1`
 	endUserSQL    = `DELETE FROM sessions WHERE user_id = $1`
 )
 
@@ -37,7 +37,7 @@ func (s *Store) AddUser(ctx context.Context, u access.User) (access.User, error)
 		}
 		u.ID = access.UserID(id)
 		if _, err := tx.ExecContext(ctx, insertUserSQL, id, u.Name, nameKey(u.Name), string(u.Role), companyOrNull(u.Company),
-			u.PasswordHash, fromBool(u.Enabled), micros(u.CreatedAt)); err != nil {
+			u.PasswordHash, fromBool(u.Enabled), micros(u.CreatedAt), userSum(&u)); err != nil {
 			return err
 		}
 		return bump(ctx, tx)
@@ -55,8 +55,15 @@ func companyOrNull(id usage.CompanyID) sql.NullInt64 {
 // UpdateUser replaces role, company, password hash and enabled; revoke ends all sessions of the user.
 func (s *Store) UpdateUser(ctx context.Context, u access.User, revoke bool) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, updateUserSQL, int64(u.ID), string(u.Role), companyOrNull(u.Company), u.PasswordHash, fromBool(u.Enabled))
-		if err := oneRow(result, err, fault.New(fault.NotFound, "there is no user %d", u.ID)); err != nil {
+		stored, found, err := first(ctx, tx, proven(scanUser), userSQL, int64(u.ID))
+		if err == nil && !found {
+			err = fault.New(fault.NotFound, "there is no user %d", u.ID)
+		}
+		if err != nil {
+			return err
+		}
+		u.Name, u.CreatedAt = stored.Name, stored.CreatedAt
+		if _, err := tx.ExecContext(ctx, updateUserSQL, int64(u.ID), string(u.Role), companyOrNull(u.Company), u.PasswordHash, fromBool(u.Enabled), userSum(&u)); err != nil {
 			return err
 		}
 		if revoke {
@@ -81,7 +88,7 @@ func (s *Store) User(ctx context.Context, id access.UserID) (access.User, error)
 func (s *Store) user(ctx context.Context, missing error, query string, arg any) (u access.User, err error) {
 	err = s.read(ctx, func(tx *sql.Tx) error {
 		var found bool
-		u, found, err = first(ctx, tx, scanUser, query, arg)
+		u, found, err = first(ctx, tx, proven(scanUser), query, arg)
 		if err == nil && !found {
 			return missing
 		}
@@ -93,17 +100,21 @@ func (s *Store) user(ctx context.Context, missing error, query string, arg any) 
 // Users lists all by ID.
 func (s *Store) Users(ctx context.Context) (users []access.User, err error) {
 	err = s.read(ctx, func(tx *sql.Tx) error {
-		users, err = collect(ctx, tx, scanUser, usersSQL)
+		users, err = collect(ctx, tx, proven(scanUser), usersSQL)
 		return err
 	})
 	return users, err
 }
 
-func scanUser(row scanner) (access.User, error) {
-	var u access.User
+func scanUser(row scanner) (u access.User, p proof, err error) {
 	var company sql.NullInt64
 	var created int64
-	err := row.Scan(&u.ID, &u.Name, &u.Role, &company, &u.PasswordHash, &u.Enabled, &created)
+	err = row.Scan(&u.ID, &u.Name, &u.Role, &company, &u.PasswordHash, &u.Enabled, &created, &p.kept)
 	u.Company, u.CreatedAt = usage.CompanyID(company.Int64), fromMicros(created)
-	return u, err
+	p.row, p.key, p.want = "user "+number(int64(u.ID)), []any{int64(u.ID)}, userSum(&u)
+	return u, p, err
+}
+
+func userSum(u *access.User) int64 {
+	return checksum(number(int64(u.ID)), u.Name, string(u.Role), number(int64(u.Company)), u.PasswordHash, number(fromBool(u.Enabled)), number(micros(u.CreatedAt)))
 }

@@ -12,8 +12,7 @@ import (
 )
 
 const (
-	allLogSQL         = `SELECT first_position, body FROM log ORDER BY first_position`
-	allTipsSQL        = `SELECT server FROM tips ORDER BY server`
+	allLogSQL         = logColumns + ` ORDER BY first_position`
 	allGapsSQL        = `SELECT position, server FROM gaps ORDER BY position`
 	allCorrectionsSQL = `SELECT position, entry, server, reason, actor, checksum FROM corrections ORDER BY position`
 	allFactsSQL       = `SELECT position, subject, attribute, value, valid_from, checksum FROM facts ORDER BY position`
@@ -24,7 +23,7 @@ const (
 func (s *Store) Verify(ctx context.Context, report func(problem string)) error {
 	return s.read(ctx, func(tx *sql.Tx) error {
 		v := verifier{ctx: ctx, tx: tx, say: func(format string, args ...any) { report(fmt.Sprintf(format, args...)) }}
-		for _, check := range []func() error{v.log, v.histories, v.gaps, v.corrections, v.facts, v.lost} {
+		for _, check := range []func() error{v.rows, v.log, v.installations, v.histories, v.derived, v.gaps, v.corrections, v.facts, v.lost} {
 			if err := check(); err != nil {
 				return err
 			}
@@ -39,7 +38,8 @@ type verifier struct {
 	tx  *sql.Tx
 	say func(format string, args ...any)
 
-	entries []line // by position, from 1
+	entries   []line                  // by position, from 1
+	installed map[said]usage.Position // the table of installation ids, as far as no reading said them
 }
 
 // line is an entry of the log, and whether what it says was found.
@@ -65,7 +65,7 @@ func (v *verifier) log() error {
 	if err != nil {
 		return v.damaged(err, "the end of the log")
 	}
-	logs, err := collect(v.ctx, v.tx, scanLog, allLogSQL)
+	logs, err := collect(v.ctx, v.tx, unproven(scanLog), allLogSQL)
 	if err != nil {
 		return v.damaged(err, "the log")
 	}
@@ -103,28 +103,6 @@ func (v *verifier) take(position usage.Position, kind series.Kind, server usage.
 		v.say("entry %d is a %s of server %d in the log, and a %s of server %d is there", position, l.kind, l.server, kind, server)
 	}
 	l.found = true
-}
-
-// histories: every reading of every server can be read whole.
-func (v *verifier) histories() error {
-	servers, err := collect(v.ctx, v.tx, scanInt, allTipsSQL)
-	if err != nil {
-		return err
-	}
-	for _, id := range servers {
-		server := usage.ServerID(id)
-		h, err := openHistory(v.ctx, v.tx, server)
-		if err == nil {
-			err = h.Snapshots(func(position usage.Position, _ *usage.Snapshot) error {
-				v.take(position, series.KindSnapshot, server)
-				return v.ctx.Err()
-			})
-		}
-		if err := v.damaged(err, "the readings of server "+server.String()); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (v *verifier) gaps() error {

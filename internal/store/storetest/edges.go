@@ -175,6 +175,65 @@ var rivalTests = map[string]func(*testing.T, store.Store, store.Store){
 		wantEqual(t, 8, len(must1(a.Companies(t.Context()))(t)))
 		wantEqual(t, 8, len(must1(b.Users(t.Context()))(t)))
 	},
+	"one server's name is given once": func(t *testing.T, a, b store.Store) {
+		for i := range 8 {
+			wantOne(t, a, b, fault.Conflict, func(s store.Store, _ int) error {
+				_, err := s.AddServer(t.Context(), fleet.Server{Name: fmt.Sprint("name", i), Product: usage.ProductVBR}, factsOf(fleet.Server{}, Now()), nil, Now())
+				return err
+			})
+		}
+		wantEqual(t, 8, len(must1(a.Servers(t.Context()))(t)))
+	},
+	"one tenant is claimed once": func(t *testing.T, a, b store.Store) {
+		two := []fleet.Company{newCompany(t, a, "a"), newCompany(t, a, "b")}
+		for i := range 8 {
+			wantOne(t, a, b, fault.Conflict, func(s store.Store, n int) error {
+				return s.UpdateCompany(t.Context(), two[n], []usage.Fact{tenantFact(0, fmt.Sprint("T", i), two[n].ID.String(), Now())}, Now())
+			})
+		}
+		wantEqual(t, 8, len(must1(b.Company(t.Context(), 2))(t).Tenants)+len(must1(b.Company(t.Context(), 3))(t).Tenants))
+	},
+	"one entry is revoked once, one gap is one": func(t *testing.T, a, b store.Store) {
+		server := oneServer(t, a)
+		for i := range 8 {
+			entry := appendAll(t, a, server, snapshotOf(day(2, i), "i", "w"))
+			wantOne(t, a, b, fault.Conflict, func(s store.Store, _ int) error {
+				_, err := s.AppendCorrection(t.Context(), ledger.Correction{Entry: entry, Reason: "r", Actor: "a"}, Now())
+				return err
+			})
+			receipts := make([]ledger.Receipt, 2)
+			both(a, b, func(s store.Store, n int) {
+				receipts[n], _ = s.AppendGap(t.Context(), server, usage.Gap{At: day(2, i), Reason: usage.GapTLS}, Now())
+			})
+			if receipts[0].Position != receipts[1].Position || receipts[0].Duplicate == receipts[1].Duplicate {
+				t.Fatalf("%+v", receipts)
+			}
+		}
+	},
+	"changes of one row are both there": func(t *testing.T, a, b store.Store) {
+		v := fullServer(newCompany(t, a, "a").ID)
+		v.RemovedAt = nil
+		v = must1(a.AddServer(t.Context(), v, factsOf(v, Now()), nil, Now()))(t)
+		u := newUser(t, a, "u")
+		for i := range 8 {
+			both(a, b, func(s store.Store, n int) {
+				var err error
+				if n == 0 {
+					err = s.NoteRevision(t.Context(), v.ID, fmt.Sprint("r", i))
+				} else {
+					err = s.RecordFacts(t.Context(), []usage.Fact{serverFact(v.ID, usage.AttrDomain, fmt.Sprint("d", i), Now())}, Now())
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				if err := s.UpdateUser(t.Context(), u, false); err != nil {
+					t.Error(err)
+				}
+			})
+			got := must1(b.Server(t.Context(), v.ID))(t)
+			wantEqual(t, []string{fmt.Sprint("r", i), fmt.Sprint("d", i)}, []string{got.Connection.Revision, got.Domain})
+		}
+	},
 	"one snapshot is appended once": func(t *testing.T, a, b store.Store) {
 		server := oneServer(t, a)
 		for i := range 8 {

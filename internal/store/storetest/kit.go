@@ -52,6 +52,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"alarms", alarmTests},
 		{"users", userTests},
 		{"sessions", sessionTests},
+		{"every method", everyTests},
+		{"whole", wholeTests},
 		{"life", lifeTests},
 		{"edges", edgeTests},
 	}

@@ -2,9 +2,7 @@ package storetest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -17,76 +15,7 @@ import (
 	"github.com/tallystick/tallystick/internal/store"
 )
 
-// callAll calls every method of the port, so that none is forgotten, with arguments that would be accepted.
-func callAll(t *testing.T, ctx context.Context, s store.Store, check func(method string, err error)) {
-	t.Helper()
-	port := reflect.TypeFor[store.Store]()
-	for i := range port.NumMethod() {
-		m := port.Method(i)
-		if m.Name == "Close" {
-			continue
-		}
-		arguments := []reflect.Value{reflect.ValueOf(ctx)}
-		for j := 1; j < m.Type.NumIn() && !(m.Type.IsVariadic() && j == m.Type.NumIn()-1); j++ {
-			arguments = append(arguments, argument(m.Type.In(j)))
-		}
-		results := reflect.ValueOf(s).MethodByName(m.Name).Call(arguments)
-		err, _ := results[len(results)-1].Interface().(error)
-		check(m.Name, err)
-	}
-}
-
-func argument(t reflect.Type) reflect.Value {
-	switch t {
-	case reflect.TypeFor[*usage.Snapshot]():
-		return reflect.ValueOf(snapshotOf(day(9, 0), "call-all", "w"))
-	case reflect.TypeFor[usage.ServerID]():
-		return reflect.ValueOf(usage.ServerID(1))
-	case reflect.TypeFor[fleet.Company]():
-		return reflect.ValueOf(fleet.Company{ID: 2, UID: "call-all", Name: "call-all"})
-	case reflect.TypeFor[fleet.Server]():
-		return reflect.ValueOf(fleet.Server{ID: 1, Name: "call-all", Product: usage.ProductVBR})
-	case reflect.TypeFor[[]usage.Fact]():
-		return reflect.ValueOf([]usage.Fact{{Subject: usage.PolicySubject, Attribute: usage.AttrZone, Value: "UTC"}})
-	case reflect.TypeFor[func(usage.ServerID) []usage.Fact]():
-		return reflect.ValueOf(factsOf(fleet.Server{Company: 2}, day(9, 0)))
-	case reflect.TypeFor[ledger.Correction]():
-		return reflect.ValueOf(ledger.Correction{Entry: 1})
-	default:
-		return reflect.Zero(t)
-	}
-}
-
 var lifeTests = map[string]func(*testing.T, store.Store){
-	"after Close everything is unavailable": func(t *testing.T, s store.Store) {
-		oneServer(t, s)
-		must(t, s.Close())
-		callAll(t, t.Context(), s, func(method string, err error) {
-			if !fault.Is(err, fault.Unavailable) {
-				t.Errorf("%s after Close: %v", method, err)
-			}
-		})
-		must(t, s.Close())
-	},
-	"a cancelled context leaves nothing": func(t *testing.T, s store.Store) {
-		server := oneServer(t, s)
-		appendAll(t, s, server, snapshotOf(day(2, 0), "i", "a"))
-		before := must1(s.Head(t.Context()))(t)
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		callAll(t, ctx, s, func(method string, err error) {
-			if !fault.Is(err, fault.Unavailable) || !errors.Is(err, context.Canceled) {
-				t.Errorf("%s with a cancelled context: %v", method, err)
-			}
-		})
-		late, stop := context.WithDeadline(t.Context(), time.Unix(0, 0))
-		defer stop()
-		_, err := s.AppendSnapshot(late, server, snapshotOf(day(3, 0), "i"), Now())
-		wantCode(t, err, fault.Unavailable, "in time")
-		wantEqual(t, true, errors.Is(err, context.DeadlineExceeded))
-		wantEqual(t, before, must1(s.Head(t.Context()))(t))
-		wantEqual(t, []string{"a"}, listed(factsAt(t, s, 2, Now(), everything))[server])
-	},
 	"a context cancelled in the middle leaves all or nothing": func(t *testing.T, s store.Store) {
 		server := oneServer(t, s)
 		for i := range 30 {

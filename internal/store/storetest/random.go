@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
@@ -166,11 +167,25 @@ func (m *random) ask() {
 	product := draw(m, "product", usage.ProductVBR, usage.ProductVBR, usage.ProductConsole)
 	got, err := m.s.Facts(m.t.Context(), company, product, at, before)
 	m.check(err)
+	m.replays(got, company, product, at, before)
 	m.sameUntil(got.Next, company, product, at, before)
 	got.Next = time.Time{}
 	want := m.history.facts(company, product, at, before)
 	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
 		m.r.Fatalf("company %d, %s, at %v before %d: want (-), got (+)\n%s", company, product, at, before, d)
+	}
+}
+
+// replays holds an engine that can replay its readings (what doctor recounts from) to its own quick answer.
+func (m *random) replays(got metering.Facts, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) {
+	engine, ok := m.s.(interface{ Replay() ledger.Store })
+	if !ok {
+		return
+	}
+	replayed, err := engine.Replay().Facts(m.t.Context(), company, product, at, before)
+	m.check(err)
+	if d := cmp.Diff(replayed, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
+		m.r.Fatalf("company %d, %s, at %v before %d: replayed (-), answered (+)\n%s", company, product, at, before, d)
 	}
 }
 

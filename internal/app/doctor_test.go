@@ -1,0 +1,66 @@
+package app
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// A figure that is kept and is not what the readings give is told by the recount, in figures.
+func TestRecountTellsWhatIsKeptWrongly(t *testing.T) {
+	t.Parallel()
+	dir, now := t.TempDir(), func() time.Time { return time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC) }
+	a, err := Open(t.Context(), Options{DataDir: dir, Create: true, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Close() })
+	company, err := a.Fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := a.Fleet.AddServer(t.Context(), fleet.NewServer{Name: "VBR01", Company: company.ID, InstallationID: "i"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Ledger.AppendSnapshot(t.Context(), server.ID, false, usage.Snapshot{
+		TakenAt: now(), Product: usage.ProductVBR, Server: usage.ServerFacts{InstallationID: "i", Name: "VBR01"},
+		License:   usage.License{Type: usage.LicenseRental},
+		Workloads: []usage.Workload{{ID: "1", Name: "m", Type: "VBR_vSphere_VM"}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	recount := func() (check Check) {
+		d := &doctor{options: Options{DataDir: dir, Now: now}, where: a.where, found: func(c Check) { check = c }}
+		d.recount(t.Context(), a)
+		return check
+	}
+	if check := recount(); !check.OK || !strings.Contains(check.Text, "6 figures") {
+		t.Errorf("whole: %+v", check)
+	}
+	tamper(t.Context(), t, dir, `DELETE FROM facts WHERE attribute = 'company'`)
+	if check := recount(); check.OK || !strings.Contains(check.Text, "usedCount\":1") || !strings.Contains(check.Text, "vbr of company 2: kept") {
+		t.Errorf("tampered: %+v", check)
+	}
+}
+
+// tamper changes the database as nobody should, behind the back of who has it open.
+func tamper(ctx context.Context, t *testing.T, dir, statement string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(dir, databaseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(ctx, statement); err != nil {
+		t.Fatal(err)
+	}
+}

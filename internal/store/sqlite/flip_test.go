@@ -1,0 +1,127 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/store/storetest"
+)
+
+// told is what a store answers, by what was asked for; where it gives an error, nothing.
+type told map[string]any
+
+func (o told) take(what string, answer any, err error) {
+	if err == nil {
+		o[what] = answer
+	}
+}
+
+// asked opens a file and asks for everything that the ports tell.
+func asked(ctx context.Context, path string) told {
+	o := make(told)
+	s, err := Open(ctx, path, Now(storetest.Now))
+	if err != nil {
+		return o
+	}
+	defer s.Close() //nolint:errcheck // it is damaged
+	for _, at := range []time.Time{storetest.Now(), storetest.Now().AddDate(0, 0, -16)} {
+		for company := usage.Unassigned; company <= 3; company++ {
+			for _, before := range []usage.Position{1 << 60, 12} {
+				figure, err := s.Facts(ctx, company, usage.ProductVBR, at, before)
+				o.take(fmt.Sprint("figure ", company, " ", at, " ", before), figure, err)
+			}
+		}
+	}
+	ask(o, "company 3", func() (any, error) { return s.Company(ctx, 3) })
+	ask(o, "companies", func() (any, error) { return s.Companies(ctx) })
+	ask(o, "servers", func() (any, error) { return s.Servers(ctx) })
+	ask(o, "readings", func() (any, error) { return s.Readings(ctx) })
+	ask(o, "users", func() (any, error) { return s.Users(ctx) })
+	ask(o, "session", func() (any, error) { return s.SessionByAccess(ctx, storetest.SeedAccess()) })
+	ask(o, "events", func() (any, error) { return s.Events(ctx, 0) })
+	ask(o, "zone", func() (any, error) { return s.SubjectFacts(ctx, usage.PolicySubject, usage.AttrZone) })
+	ask(o, "position", func() (any, error) { return s.PositionAt(ctx, storetest.Now()) })
+	ask(o, "head", func() (any, error) { return s.Head(ctx) })
+	return o
+}
+
+func ask(o told, what string, do func() (any, error)) {
+	answer, err := do()
+	o.take(what, answer, err)
+}
+
+// flips are the places in a page that are tried: in its header, where its rows are pointed to, and three anywhere.
+func flips(random *rand.Rand, size int) []int {
+	return []int{random.IntN(8), 8 + random.IntN(16), random.IntN(size), size/2 + random.IntN(size/2), size - 1 - random.IntN(200)}
+}
+
+// A bit that flips anywhere in a database changes no answer, or what was asked for is refused, or the checks of doctor
+// name it. A figure is never another one, but where a whole row is lost: that the page says so itself is rare.
+func TestFlippedBits(t *testing.T) {
+	t.Parallel()
+	whole, path := readFile(t, ledgerFile(t)), filepath.Join(t.TempDir(), "tally.db")
+	put := func(content []byte) {
+		t.Helper()
+		for _, end := range besides {
+			_ = os.Remove(path + end)
+		}
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(whole)
+	want, size := asked(t.Context(), path), 4096
+	if len(want) != 22 {
+		t.Fatalf("%d answers", len(want))
+	}
+	random := rand.New(rand.NewPCG(5, 6))
+	tried, refused, lost := 0, 0, 0
+	for page := 0; page < len(whole); page += size {
+		for _, at := range flips(random, size) {
+			content := append([]byte(nil), whole...)
+			content[page+at] ^= 1 << random.IntN(8)
+			put(content)
+			got := asked(t.Context(), path)
+			tried++
+			if len(got) < len(want) {
+				refused++
+			}
+			changed := otherwise(want, got)
+			if len(changed) == 0 {
+				continue
+			}
+			put(content)
+			found, _ := examined(t, path)
+			if len(found) == 0 {
+				t.Errorf("byte %d of page %d: %q changed, and nothing is told", at, page/size+1, changed)
+			}
+			if strings.HasPrefix(strings.Join(changed, "\n"), "figure") {
+				lost++
+				t.Logf("byte %d of page %d: %q; told is %q", at, page/size+1, changed, found)
+			}
+		}
+	}
+	t.Logf("%d bits flipped: after %d something was refused; %d figures lost a row", tried, refused, lost)
+	if refused < tried/4 || lost > tried/100 {
+		t.Error("too little is refused")
+	}
+}
+
+// otherwise names what was answered, and in another way.
+func otherwise(want, got told) (changed []string) {
+	for what, answer := range got {
+		if !cmp.Equal(want[what], answer, cmp.Comparer(sameZone)) {
+			changed = append(changed, what)
+		}
+	}
+	return changed
+}

@@ -1,0 +1,61 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// What somebody changes in a database with SQL is told by the checks of doctor, each in words that name it.
+func TestTamperingIsTold(t *testing.T) {
+	t.Parallel()
+	whole := seeded(t)
+	if found := problems(t, whole); len(found) > 0 {
+		t.Fatalf("before: %q", found)
+	}
+	file := filepath.Join(t.TempDir(), "whole.db")
+	if _, err := whole.writer.ExecContext(t.Context(), `VACUUM INTO $1`, file); err != nil {
+		t.Fatal(err)
+	}
+	content := readFile(t, file)
+	for statement, word := range map[string]string{
+		`DELETE FROM installations WHERE server = 1`:                           "server 1 said the installation id",
+		`UPDATE installations SET position = position + 1 WHERE server = 1`:    "server 1 said the installation id",
+		`INSERT INTO installations VALUES ('nobody', 2, 3, 0)`:                 `"nobody" of server 2`,
+		`UPDATE tips SET installation_id = 'other' WHERE server = 1`:           "end of the history of server 1",
+		`UPDATE tips SET body = (SELECT body FROM tips WHERE server = 2)`:      "server 1",
+		`DELETE FROM tips WHERE server = 2`:                                    "is not there",
+		`DELETE FROM gaps`:                                                     "a gap, is not there",
+		`UPDATE gaps SET server = 2`:                                           "a gap of server 1 in the log",
+		`DELETE FROM corrections`:                                              "a correction, is not there",
+		`UPDATE corrections SET entry = entry - 1`:                             "checksum",
+		`DELETE FROM facts WHERE position = (SELECT MAX(position) FROM facts)`: "a fact, is not there",
+		`UPDATE facts SET value = '3' WHERE attribute = 'company'`:             "checksum",
+		`UPDATE meta SET position = position - 1`:                              "the head has a wrong checksum",
+		`DELETE FROM log`:                                     "the log goes from entry 0",
+		`UPDATE chunks SET body = X'00'`:                      "server 1",
+		`UPDATE companies SET name = 'other' WHERE id = 2`:    "company 2",
+		`UPDATE companies SET removed_at = NULL WHERE id = 3`: "company 3",
+		`UPDATE servers SET product = 'console' WHERE id = 1`: "server 1",
+		`UPDATE servers SET tls_insecure = 0 WHERE id = 1`:    "server 1",
+		`UPDATE users SET role = 'portal-administrator'`:      "user 1",
+		`UPDATE sessions SET access_end = access_end + 1`:     "session of user 1",
+		`UPDATE events SET status = 'Error'`:                  "event 1",
+		`UPDATE activations SET message = ''`:                 "activation 1 of event 1",
+		`UPDATE gaps SET text = 'other' WHERE position = 13`:  "entry 13 (gap)",
+		`UPDATE chunks SET base_reading = 1`:                  "a chunk of server 1",
+		`UPDATE log SET first_recorded = first_recorded + 1`:  "the log from entry 1 on",
+		`UPDATE meta SET fleet = fleet + 1`:                   "the head has a wrong checksum",
+	} {
+		t.Run(statement, func(t *testing.T) {
+			t.Parallel()
+			s := openAt(t, copyOf(t, content))
+			if _, err := s.writer.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+			if found := strings.Join(problems(t, s), "\n"); !strings.Contains(found, word) {
+				t.Errorf("told is %q, which does not name %q", found, word)
+			}
+		})
+	}
+}

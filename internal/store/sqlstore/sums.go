@@ -1,0 +1,171 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// proof is what a row says of itself beside what it says: which row it is, and its checksum as it is kept and as it
+// follows from its values. The bodies of readings are sealed: what their proof is about is their place.
+type proof struct {
+	row        string // in words
+	key        []any  // as Parameters of the statement that puts a checksum
+	kept, want int64
+}
+
+func (p proof) err() error {
+	if p.kept == p.want {
+		return nil
+	}
+	return fault.New(fault.Internal, "the database is damaged: %s has a wrong checksum; restore it from a backup", p.row)
+}
+
+// proven reads rows, and refuses those whose checksum is not that of their values.
+func proven[T any](scan func(scanner) (T, proof, error)) func(scanner) (T, error) {
+	return func(row scanner) (T, error) {
+		value, p, err := scan(row)
+		if err == nil {
+			err = p.err()
+		}
+		return value, err
+	}
+}
+
+// unproven reads rows whose checksums are looked at elsewhere.
+func unproven[T any](scan func(scanner) (T, proof, error)) func(scanner) (T, error) {
+	return func(row scanner) (T, error) {
+		value, _, err := scan(row)
+		return value, err
+	}
+}
+
+func optional(n sql.NullInt64) string {
+	if !n.Valid {
+		return ""
+	}
+	return number(n.Int64)
+}
+
+// summed is a table whose rows carry a checksum over their values.
+type summed struct {
+	table string
+	all   string // selects all rows, in their order
+	scan  func(scanner) (proof, error)
+	put   string // puts the checksum of the row with a key
+}
+
+func onlyProof[T any](scan func(scanner) (T, proof, error)) func(scanner) (proof, error) {
+	return func(row scanner) (proof, error) {
+		_, p, err := scan(row)
+		return p, err
+	}
+}
+
+// summedTables lists them all; dated facts and corrections have had theirs since they are streams.
+func summedTables() []summed {
+	put := func(table, key string) string { return `UPDATE ` + table + ` SET checksum = $2 WHERE ` + key + ` = $1` }
+	return []summed{
+		{"companies", companyColumns + ` ORDER BY id`, onlyProof(scanCompany), put("companies", "id")},
+		{"users", usersSQL, onlyProof(scanUser), put("users", "id")},
+		{"sessions", sessionColumns + ` ORDER BY refresh`, onlyProof(scanSession), put("sessions", "refresh")},
+		{"events", eventsSQL, onlyProof(scanEvent), put("events", "id")},
+		{"activations", activationsSQL, onlyProof(scanActivation), `UPDATE activations SET checksum = $3 WHERE event = $1 AND number = $2`},
+		{"gaps", gapColumns + ` ORDER BY g.position`, onlyProof(scanGap), put("gaps", "position")},
+		{"installations", allInstalledSQL, onlyProof(scanInstallation), `UPDATE installations SET checksum = $3 WHERE installation_id = $1 AND server = $2`},
+		{"tips", tipColumns + ` ORDER BY server`, onlyProof(scanTip), put("tips", "server")},
+		{"servers", serverColumns + ` ORDER BY v.id`, onlyProof(scanServer), put("servers", "id")}, // behind tips, which it reads, too
+		{"chunks", chunkColumns + ` ORDER BY server, stream, first_reading`, onlyProof(scanChunk), `UPDATE chunks SET checksum = $4 WHERE server = $1 AND stream = $2 AND first_reading = $3`},
+		{"log", logColumns + ` ORDER BY first_position`, onlyProof(scanLog), put("log", "first_position")},
+	}
+}
+
+// Checksums is the migration that gives every table its checksums. Integer is the engine's word for the type.
+type Checksums struct {
+	Integer  string
+	Describe func(ctx context.Context, tx *sql.Tx) ([]Table, error)
+}
+
+// Add is migration 0005. Tables that have the column already are left alone: there it would hide damage.
+func (c Checksums) Add(ctx context.Context, tx *sql.Tx) error {
+	have, err := c.have(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, t := range summedTables() {
+		if err := c.addTo(ctx, tx, t, have); err != nil {
+			return err
+		}
+	}
+	return c.addToMeta(ctx, tx, have)
+}
+
+// Convert is migration 0003: what it writes has checksums from the beginning.
+func (c Checksums) Convert(ctx context.Context, tx *sql.Tx) error {
+	have, err := c.have(ctx, tx)
+	if err != nil {
+		return err
+	}
+	for _, t := range summedTables() {
+		if !strings.Contains(" gaps installations tips chunks log ", " "+t.table+" ") {
+			continue
+		}
+		if err := c.addTo(ctx, tx, t, have); err != nil {
+			return err
+		}
+	}
+	if err := c.addToMeta(ctx, tx, have); err != nil {
+		return err
+	}
+	return convertFirst(ctx, tx)
+}
+
+// have gives the tables that have a checksum.
+func (c Checksums) have(ctx context.Context, tx *sql.Tx) (map[string]bool, error) {
+	tables, err := c.Describe(ctx, tx)
+	have := make(map[string]bool)
+	for _, t := range tables {
+		for _, column := range t.Columns {
+			have[t.Name] = have[t.Name] || column.Name == "checksum"
+		}
+	}
+	return have, err
+}
+
+func (c Checksums) addTo(ctx context.Context, tx *sql.Tx, t summed, have map[string]bool) error {
+	if have[t.table] {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, c.alter(t.table)); err != nil {
+		return err
+	}
+	proofs, err := collect(ctx, tx, t.scan, t.all)
+	if err != nil {
+		return err
+	}
+	for _, p := range proofs {
+		if _, err := tx.ExecContext(ctx, t.put, append(p.key, p.want)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c Checksums) alter(table string) string {
+	return `ALTER TABLE ` + table + ` ADD COLUMN checksum ` + c.Integer + ` NOT NULL DEFAULT 0`
+}
+
+const sumMetaSQL = `UPDATE meta SET checksum = version + fleet + position + recorded_at + log_first`
+
+func (c Checksums) addToMeta(ctx context.Context, tx *sql.Tx, have map[string]bool) error {
+	if have["meta"] {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, c.alter("meta")); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, sumMetaSQL)
+	return err
+}

@@ -1,0 +1,104 @@
+package sqlstore
+
+import (
+	"reflect"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/store/series"
+)
+
+const allTipsSQL = `SELECT server, installation_id FROM tips ORDER BY server`
+
+// rows: what a row says is what was put there.
+func (v *verifier) rows() error {
+	for _, t := range summedTables() {
+		proofs, err := collect(v.ctx, v.tx, t.scan, t.all)
+		if err := v.damaged(err, "table "+t.table); err != nil {
+			return err
+		}
+		for _, p := range proofs {
+			if err := p.err(); err != nil {
+				v.say("table %s: %s has a wrong checksum", t.table, p.row)
+			}
+		}
+	}
+	return nil
+}
+
+// installations are read before the readings that they come from.
+func (v *verifier) installations() error {
+	rows, err := collect(v.ctx, v.tx, unproven(scanInstallation), allInstalledSQL)
+	v.installed = make(map[said]usage.Position, len(rows))
+	for _, r := range rows {
+		v.installed[r.said] = r.position
+	}
+	return err
+}
+
+// histories: every reading of every server can be read whole, and what is kept beside them is what they say.
+func (v *verifier) histories() error {
+	tips, err := collect(v.ctx, v.tx, scanPair[usage.ServerID, string], allTipsSQL)
+	if err != nil {
+		return err
+	}
+	for _, tip := range tips {
+		err := v.history(tip.a, tip.b)
+		if err := v.damaged(err, "the readings of server "+tip.a.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (v *verifier) history(server usage.ServerID, installation string) error {
+	h, err := openHistory(v.ctx, v.tx, server)
+	if err != nil {
+		return err
+	}
+	first := make(map[string]usage.Position)
+	err = h.Snapshots(func(at usage.Position, s *usage.Snapshot) error {
+		v.take(at, series.KindSnapshot, server)
+		if _, known := first[s.Server.InstallationID]; !known {
+			first[s.Server.InstallationID] = at
+		}
+		return v.ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	for id, at := range first {
+		if v.installed[said{server, id}] != at {
+			v.say("server %d said the installation id %q first as entry %d, and what is kept of it is another", server, id, at)
+		}
+		delete(v.installed, said{server, id})
+	}
+	return v.summary(server, installation)
+}
+
+// summary: what is kept of a server's latest readings is what follows from them.
+func (v *verifier) summary(server usage.ServerID, installation string) error {
+	tip, _, err := readTip(v.ctx, v.tx, server)
+	if err != nil {
+		return err
+	}
+	revoked, err := revokedOf(v.ctx, v.tx, server, endOfLedger)
+	if err != nil {
+		return err
+	}
+	kept := tip.Summary
+	err = tip.Summarize(series.Part{
+		History: series.Open(tip, &source{v.ctx, v.tx, server}), Until: endOfTime, Before: endOfLedger, Revoked: revoked,
+	})
+	if err == nil && (!reflect.DeepEqual(kept, tip.Summary) || installation != tip.Summary.Installation) {
+		v.say("what is kept of the latest reading of server %d is not what its readings say", server)
+	}
+	return err
+}
+
+// derived: nothing is kept of installation ids that nobody said.
+func (v *verifier) derived() error {
+	for of := range v.installed {
+		v.say("the installation id %q of server %d is kept, and no reading says it", of.id, of.server)
+	}
+	return nil
+}
