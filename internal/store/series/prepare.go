@@ -92,21 +92,59 @@ var lines = sync.Pool{New: func() any { return new([2][]byte) }}
 // digests tell two lists apart: by what is still of their workloads, and by their columns.
 func digests(list []usage.Workload) (still, moving digest) {
 	work, _ := lines.Get().(*[2][]byte)
-	texts, columns := writer{work[0][:0]}, work[1][:0]
+	texts, columns := work[0][:0], work[1][:0]
+	before := &usage.Workload{}
 	for i := range list {
 		w := &list[i]
-		for _, s := range [...]string{w.ID, w.Name, w.Host, w.Type, w.Platform, w.MachineID, w.Tenant} {
-			texts.text(s)
-		}
-		texts.byte(flagsOf(w))
+		texts = appendStill(texts, w, before)
 		for _, n := range numbersOf(w) {
 			columns = binary.LittleEndian.AppendUint64(columns, uint64(n)) //nolint:gosec // the bits are what is meant
 		}
+		before = w
 	}
-	still, moving = digestOf(texts.b), digestOf(columns)
-	*work = [2][]byte{texts.b, columns}
+	still, moving = digestOf(texts), digestOf(columns)
+	*work = [2][]byte{texts, columns}
 	lines.Put(work)
 	return still, moving
+}
+
+// What a line of a list leaves out.
+const (
+	likeBeforeHost = 1 << (iota + 4) // above the flags of a workload
+	likeBeforeType
+	likeBeforePlatform
+	noMachineNorTenant
+)
+
+// appendStill writes a line down: what it repeats of the one before as a bit, which makes it much shorter.
+func appendStill(b []byte, w, before *usage.Workload) []byte {
+	at := len(b)
+	b = append(b, flagsOf(w))
+	b = appendText(appendText(b, w.ID), w.Name)
+	if w.Host == before.Host {
+		b[at] |= likeBeforeHost
+	} else {
+		b = appendText(b, w.Host)
+	}
+	if w.Type == before.Type {
+		b[at] |= likeBeforeType
+	} else {
+		b = appendText(b, w.Type)
+	}
+	if w.Platform == before.Platform {
+		b[at] |= likeBeforePlatform
+	} else {
+		b = appendText(b, w.Platform)
+	}
+	if w.MachineID == "" && w.Tenant == "" {
+		b[at] |= noMachineNorTenant
+		return b
+	}
+	return appendText(appendText(b, w.MachineID), w.Tenant)
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
 // tenantsOf gives the distinct tenants of a list, sorted.
