@@ -41,6 +41,7 @@ type UsageQuery struct {
 	Resource       Resource
 	At             time.Time
 	RecordedBefore time.Time
+	Explain        bool // also what the figure is made of
 }
 
 // UsageAnswer is a figure and its JSON form (product.md §1).
@@ -55,16 +56,20 @@ func (a *App) Usage(ctx context.Context, q UsageQuery) (UsageAnswer, error) {
 	if err != nil {
 		return UsageAnswer{}, err
 	}
-	tally, err := a.Ledger.Usage(ctx, ledger.Query{Company: q.Company, Product: product, At: q.At, RecordedBefore: q.RecordedBefore})
+	tally, err := a.Ledger.Usage(ctx, ledger.Query{Company: q.Company, Product: product, At: q.At, RecordedBefore: q.RecordedBefore, Members: q.Explain})
 	if err != nil {
 		return UsageAnswer{}, err
 	}
-	text, err := json.Marshal(usageJSON{
+	figure := usageJSON{
 		Company: q.Company, Resource: q.Resource, At: tally.At.UTC(), AsOf: tally.AsOf, Complete: tally.Complete,
 		Unknown: names(tally, func(s *metering.Source) bool { return s.Unknown }),
 		Stale:   names(tally, func(s *metering.Source) bool { return s.Stale }),
 		Rows:    v2.AppendUsageRows(nil, tally, v2.Profile30),
-	})
+	}
+	if q.Explain {
+		figure.explanationJSON = explanationOf(tally)
+	}
+	text, err := json.Marshal(figure)
 	return UsageAnswer{tally, text}, err
 }
 
@@ -77,6 +82,7 @@ type usageJSON struct {
 	Unknown  []string        `json:"unknown"`
 	Stale    []string        `json:"stale"`
 	Rows     json.RawMessage `json:"rows"`
+	*explanationJSON
 }
 
 func names(t *metering.Tally, which func(*metering.Source) bool) []string {

@@ -19,6 +19,7 @@ type usageShow struct {
 	Resource       string  `help:"backupServer, cloudConnect or availabilityConsole." default:"backupServer" enum:"backupServer,cloudConnect,availabilityConsole"`
 	AsOf           *string `help:"The figure at this time; default now." placeholder:"TIME"`
 	RecordedBefore *string `help:"Only what was recorded before this time: the figure as it was answered then." placeholder:"TIME"`
+	Explain        bool    `help:"Name the workloads behind each row, with the rule that decided and the evidence."`
 }
 
 func (c *usageShow) Run(e *env) error {
@@ -34,7 +35,7 @@ func (c *usageShow) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	answer, err := a.Usage(e.ctx, app.UsageQuery{Company: company.ID, Resource: app.Resource(c.Resource), At: at, RecordedBefore: before})
+	answer, err := a.Usage(e.ctx, app.UsageQuery{Company: company.ID, Resource: app.Resource(c.Resource), At: at, RecordedBefore: before, Explain: c.Explain})
 	if err != nil {
 		return err
 	}
@@ -44,7 +45,10 @@ func (c *usageShow) Run(e *env) error {
 	if e.json {
 		return e.print("%s\n", answer.JSON)
 	}
-	return e.printTally(company.Name, answer.Tally)
+	if err := e.printTally(company.Name, answer.Tally); err != nil || !c.Explain {
+		return err
+	}
+	return e.printExplanation(answer.Tally)
 }
 
 func (e *env) printTally(company string, t *metering.Tally) error {

@@ -203,7 +203,7 @@ func slim(t *metering.Tally) *metering.Tally {
 	s.Servers = slices.Clip(slices.Clone(t.Servers))
 	for i := range s.Servers {
 		source := &s.Servers[i]
-		source.Reported, source.Computed = nil, nil
+		source.Reported, source.Computed, source.Counters = nil, nil, nil
 		if len(s.Rows) > 0 && slices.Equal(source.Rows, s.Rows) { // the only server that contributes
 			source.Rows = s.Rows
 		} else {

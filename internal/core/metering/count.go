@@ -89,8 +89,10 @@ type item struct {
 	server int // index in the facts
 	w      *usage.Workload
 	units  usage.Units // C16
-	first  time.Time   // C9
-	dated  bool        // first is known
+	how    Weighed
+	age    *Evidence
+	first  time.Time // C9
+	dated  bool      // first is known
 	state  State
 	rule   string
 	by     int // with Covered: index of the charged item
@@ -129,13 +131,12 @@ func (n *count) classifyList(server int, s *Server) {
 	known := n.kindsOf(s, n.month)
 	for _, at := range inOrder(s.List.Workloads) {
 		w := &s.List.Workloads[at]
-		it := item{kind: known.of(w.Type), server: server, w: w, by: -1}
-		it.first, it.dated = s.List.Evidence[at].FirstProtected()
+		it := item{kind: known.of(w.Type), server: server, w: w, by: -1, age: &s.List.Evidence[at]}
+		it.first, it.dated = it.age.FirstProtected()
 		it.state, it.rule = ownState(n.facts.Product, s.List.TakenAt, w)
-		var why string
-		it.units, why = n.weigh(w, it.kind)
+		it.units, it.how = n.weigh(w, it.kind)
 		if it.counts() {
-			n.flags.workload(s, &it, why)
+			n.flags.workload(s, &it, it.how.Why)
 		}
 		n.items = append(n.items, it)
 	}
@@ -174,7 +175,7 @@ func (n *count) source(i int) Source {
 		out.ListAt, out.Computed = &listed, n.computed(i)
 	}
 	if len(s.Snapshot.Counters) > 0 && !s.Shared {
-		out.Reported = n.reported(s)
+		out.Reported, out.Counters = n.reported(s)
 	}
 	switch {
 	case n.answersReported(i):
@@ -205,7 +206,7 @@ func (n *count) members() []Member {
 		s := &n.facts.Servers[it.server]
 		m := Member{
 			Server: s.ID, Key: it.w.Key(s.Shared), Name: it.w.Name, Stated: it.w.Type, Type: it.key(s.Snapshot.License.Unit).typ, State: it.state, Rule: it.rule,
-			Unit: s.Snapshot.License.Unit, Units: it.units, Last: it.w.LastProtectedAt,
+			Unit: s.Snapshot.License.Unit, Units: it.units, Weighed: it.how, Evidence: *it.age, Last: it.w.LastProtectedAt,
 		}
 		if it.dated {
 			m.First = &it.first

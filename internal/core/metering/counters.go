@@ -6,13 +6,14 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
-// reported makes rows of the vendor's counters (C21 to C23).
-func (n *count) reported(s *Server) []Row {
+// reported makes rows of the vendor's counters (C21 to C23), and gives each of these as it answers.
+func (n *count) reported(s *Server) ([]Row, []Counted) {
 	known := n.kindsOf(s, n.utc)
 	license := &s.Snapshot.License
 	// Under a license that is not Rental nothing is new (C22); at a T in a later UTC month it is new no more (C23).
 	roll := license.Type != usage.LicenseRental || usage.MonthOf(s.Snapshot.TakenAt, time.UTC).Before(n.utc)
 	var out sums
+	lines := make([]Counted, 0, len(s.Snapshot.Counters))
 	for i := range s.Snapshot.Counters {
 		k := &s.Snapshot.Counters[i]
 		is := known.of(k.Type)
@@ -31,14 +32,17 @@ func (n *count) reported(s *Server) []Row {
 		if is.weight.Assumed && weighedByCatalogue(k) {
 			n.flags.assumed(s, is.typ.ID, is.weight.Why)
 		}
-		if roll {
+		rolled := roll && r.New != Amount{}
+		if rolled {
 			out.addAmount(&r.Used, r.New)
 			r.New = Amount{}
 		}
-		out.add(is.key(license.Unit), &r)
+		key := is.key(license.Unit)
+		out.add(key, &r)
+		lines = append(lines, Counted{Stated: k.Type, Type: key.typ, Unit: key.unit, Rental: r.Rental, New: r.New, Used: r.Used, Rolled: rolled})
 	}
 	n.sums.note(out.err)
-	return out.rows(hasAnything)
+	return out.rows(hasAnything), lines
 }
 
 // counted gives one figure of a counter: units as stated, even beside a count of 0; else what each weighs x count (C22).

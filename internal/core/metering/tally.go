@@ -57,9 +57,10 @@ type Source struct {
 	Stale    bool
 	Cloned   bool
 	Origin   Origin
-	Rows     []Row // what it contributes
-	Reported []Row // C21-C23; nil without counters
-	Computed []Row // C1-C20; nil without a list
+	Rows     []Row     // what it contributes
+	Reported []Row     // C21-C23; nil without counters
+	Computed []Row     // C1-C20; nil without a list
+	Counters []Counted // what the reported rows were added up from, as the source orders them; like Members, for who asks
 }
 
 // State is the state of a workload at T (counting.md §2).
@@ -86,9 +87,41 @@ type Member struct {
 	Rule      string // the number of the rule that decided: "C2" … "C7"
 	Unit      usage.UnitKind
 	Units     usage.Units // C16
+	Weighed   Weighed     // where they come from
 	First     *time.Time  // first protection (C9); nil: unknown
+	Evidence  Evidence    // what it follows from
 	Last      *time.Time  // last protection as stated
 	ChargedBy *MemberRef  // with state covered: the member that is charged instead (C4)
+}
+
+// WeighedBy says where units come from.
+type WeighedBy string
+
+// The ways to weigh a workload (C16, C19).
+const (
+	ByStatement WeighedBy = "stated"     // the source states its units
+	ByObject    WeighedBy = "object"     // the catalogue's weight of one object
+	BySize      WeighedBy = "size"       // the catalogue's weight of a block, for each whole block of its size
+	ByDefault   WeighedBy = "by-default" // 1: neither says anything
+)
+
+// Weighed says where the units of a workload come from (C16, C17, C19).
+type Weighed struct {
+	By     WeighedBy
+	Weight usage.Units // of one object or block; 0 where the source states units
+	Blocks int64       // with BySize
+	Why    string      // where something was assumed: in words
+}
+
+// Counted is one counter of the vendor's as it answers (C21 to C23).
+type Counted struct {
+	Stated string // the type as the source wrote it
+	Type   string // catalogue id, or catalog.UnknownType
+	Unit   usage.UnitKind
+	Rental Amount
+	New    Amount // as it answers: 0 where it was rolled
+	Used   Amount
+	Rolled bool // what was new was added to used (C22, C23)
 }
 
 // MemberRef points at a member.

@@ -45,18 +45,20 @@ func (ks kinds) of(stated string) *kind {
 	return k
 }
 
-// weigh gives the units of a workload: as stated; else by the catalogue. why is in words when they are assumed.
-func (n *count) weigh(w *usage.Workload, k *kind) (units usage.Units, why string) {
+// weigh gives the units of a workload: as stated; else by the catalogue.
+func (n *count) weigh(w *usage.Workload, k *kind) (units usage.Units, how Weighed) {
 	switch {
 	case w.Units != nil:
-		return *w.Units, ""
+		return *w.Units, Weighed{By: ByStatement}
+	case !k.known:
+		return k.weight.Units, Weighed{By: ByDefault, Weight: k.weight.Units}
 	case k.typ.SoldBy != catalog.BySize:
-		return k.weight.Units, k.weight.Why
+		return k.weight.Units, Weighed{By: ByObject, Weight: k.weight.Units, Why: k.weight.Why}
 	case w.SizeGB == nil:
-		return usage.One, "neither size nor units of " + k.typ.ID + " are stated: counted as 1"
+		return usage.One, Weighed{By: ByDefault, Weight: usage.One, Why: "neither size nor units of " + k.typ.ID + " are stated: counted as 1"}
 	}
 	blocks := int64(*w.SizeGB / k.typ.Block) // floored for each workload, before anything is summed (C16)
-	return n.times(k.weight.Units, blocks), k.weight.Why
+	return n.times(k.weight.Units, blocks), Weighed{By: BySize, Weight: k.weight.Units, Blocks: blocks, Why: k.weight.Why}
 }
 
 // times multiplies, and remembers that a product did not fit.
