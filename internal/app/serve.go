@@ -142,11 +142,7 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	wg.Go(func() { s.app.Ledger.Watch(work, s.app.log, func() { s.app.Access.Forget(); poke(changed) }) })
 	wg.Go(func() { s.app.checkAlarms(work, changed) })
 	if !s.options.Passive {
-		wg.Go(func() {
-			if err := s.app.schedule().Run(work); err != nil && work.Err() == nil {
-				s.app.log.Error("servers are read no more", "error", err)
-			}
-		})
+		wg.Go(func() { s.app.schedule().Run(work) })
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.ServeTLS(listener, "", "") }()
