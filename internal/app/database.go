@@ -26,12 +26,18 @@ type engine struct {
 }
 
 // exclusive takes the database for this process alone, where others could reach it from elsewhere.
-func (e engine) exclusive(ctx context.Context) (release func(), err error) {
+func (e engine) exclusive(ctx context.Context) (store.Hold, error) {
 	if shared, ok := e.Store.(store.Exclusive); ok {
 		return shared.Exclusive(ctx)
 	}
-	return func() {}, nil
+	return local{}, nil
 }
+
+// local is the hold on a file, which the lock in its directory keeps.
+type local struct{}
+
+func (local) Keep(context.Context) error { return nil }
+func (local) Release()                   {}
 
 // database reads Options.Database; empty: the SQLite file of the data directory.
 func (o Options) database() (database, error) {

@@ -14,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/store"
 )
 
 // ServeOptions configure a running console.
@@ -39,17 +40,18 @@ type Server struct {
 	options ServeOptions
 	certs   tls.Certificate
 	handler http.Handler
+	hold    store.Hold
 	unlock  func()
 }
 
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
 // Conflict: another console runs on this data directory.
 func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
-	unlock, err := a.lock(ctx)
+	hold, unlock, err := a.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{app: a, options: o, unlock: unlock}
+	s := &Server{app: a, options: o, hold: hold, unlock: unlock}
 	if err := s.prepare(ctx); err != nil {
 		unlock()
 		return nil, err
@@ -59,21 +61,47 @@ func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
 
 // lock takes the ledger for this process alone: the directory of the file, or, with a database that several machines
 // can reach, the data directory and the database.
-func (a *App) lock(ctx context.Context) (func(), error) {
+func (a *App) lock(ctx context.Context) (hold store.Hold, unlock func(), err error) {
 	dir := a.where.dir(a.dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil { // with a database elsewhere, nothing else has made it
-		return nil, fault.Wrap(err, fault.Unavailable, "the data directory cannot be made: %v", err)
+		return nil, nil, fault.Wrap(err, fault.Unavailable, "the data directory cannot be made: %v", err)
 	}
-	unlock, err := lockServe(filepath.Join(dir, lockFile))
+	release, err := lockServe(filepath.Join(dir, lockFile))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	release, err := a.engine.exclusive(ctx)
-	if err != nil {
-		unlock()
-		return nil, err
+	if hold, err = a.engine.exclusive(ctx); err != nil {
+		release()
+		return nil, nil, err
 	}
-	return func() { release(); unlock() }, nil
+	return hold, func() { hold.Release(); release() }, nil
+}
+
+// keepEvery is how often a console looks whether it still has the database alone.
+const keepEvery = 2 * time.Second
+
+// keep looks after the hold until ctx ends. An error: another console has the database by now.
+func (a *App) keep(ctx context.Context, hold store.Hold) error {
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(keepEvery):
+		}
+		err := hold.Keep(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case fault.Is(err, fault.Conflict):
+			return fault.Wrap(err, fault.Conflict, "the lock on the database was lost, and this console ends: %s", fault.Text(err))
+		case err != nil && !failing:
+			a.log.Error("the lock on the database is lost until it answers", "error", err)
+		case err == nil && failing:
+			a.log.Info("the lock on the database is back")
+		}
+		failing = err != nil
+	}
 }
 
 func (s *Server) prepare(ctx context.Context) (err error) {
@@ -144,13 +172,19 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	if !s.options.Passive {
 		wg.Go(func() { s.app.schedule().Run(work) })
 	}
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
+	wg.Go(func() {
+		if err := s.app.keep(work, s.hold); err != nil {
+			failed <- err
+		}
+	})
 	go func() { failed <- server.ServeTLS(listener, "", "") }()
 	if ready != nil {
 		ready(listener.Addr().String())
 	}
 	select {
 	case err = <-failed:
+		_ = server.Close() // where it was not that which failed
 	case <-ctx.Done():
 		err = shutdown(server)
 	}

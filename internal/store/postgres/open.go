@@ -171,7 +171,10 @@ func place(config *pgx.ConnConfig) string {
 
 // atServer names the server in what went wrong while opening.
 func atServer(ctx context.Context, config *pgx.ConnConfig, err error) error {
-	if ctx.Err() != nil {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fault.Wrap(ctx.Err(), fault.Unavailable, "%s did not answer in time", place(config))
+	case ctx.Err() != nil:
 		return fault.Wrap(ctx.Err(), fault.Unavailable, "opening %s was cancelled", place(config))
 	}
 	var f *fault.Error
