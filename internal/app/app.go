@@ -66,6 +66,8 @@ type App struct {
 	collectors []collect.Collector
 	runner     *collect.Runner
 
+	alarmsEvery time.Duration
+
 	boxMu sync.Mutex
 	box   *secret.Box
 }
@@ -128,7 +130,7 @@ func (o Options) withDefaults() Options {
 
 func wire(ctx context.Context, o Options, where database, opened engine) (*App, error) {
 	s := opened.Store
-	a := &App{Store: s, engine: opened, where: where, Now: o.Now, dir: o.DataDir, log: o.Log}
+	a := &App{Store: s, engine: opened, where: where, Now: o.Now, dir: o.DataDir, log: o.Log, alarmsEvery: alarmsEveryDefault}
 	a.Ledger = &ledger.Ledger{Store: s, Now: o.Now}
 	directory := told{s, a.Ledger.Refresh}
 	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Policy: directory, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}

@@ -24,8 +24,9 @@ type ServeOptions struct {
 	Hosts             []string // more names for it
 	Zone              string   // empty: as it is in the ledger, UTC in a new one
 	PublicURL         string
-	Profile           string // "3.0" (default) or "6.0"
-	Passive           bool   // no collection in the background
+	Profile           string        // "3.0" (default) or "6.0"
+	Passive           bool          // no collection in the background
+	Within            time.Duration // bounds an answer; 0: 30 s
 }
 
 // shutdownTimeout bounds how long a stop waits for answers that are being given.
@@ -205,20 +206,32 @@ func shutdown(server *http.Server) error {
 	return nil
 }
 
-// alarmsEvery bounds how often all alarms are checked after changes that are no
+// alarmsEveryDefault bounds how often all alarms are checked after changes that are no
 // readings: a mapping, a removal, another server's clone (C30, C31, C34).
-const alarmsEvery = 30 * time.Second
+const alarmsEveryDefault = 30 * time.Second
 
-// checkAlarms checks all alarms at the start, and after changes of any kind, also of another process.
+// checkAlarms checks all alarms at the start, after changes of any kind, also of another process, and again where it failed.
 func (a *App) checkAlarms(ctx context.Context, changed <-chan struct{}) {
+	failing := false
 	for {
-		if err := a.Alarms.CheckAll(ctx); err != nil && ctx.Err() == nil {
-			a.log.Error("alarms are not checked", "error", err)
+		err := a.Alarms.CheckAll(ctx)
+		if ctx.Err() != nil {
+			return
 		}
+		switch {
+		case err != nil && !failing:
+			a.log.Error("alarms are not checked", "error", err)
+		case err == nil && failing:
+			a.log.Info("alarms are checked again")
+		}
+		failing = err != nil
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(alarmsEvery):
+		case <-time.After(a.alarmsEvery):
+		}
+		if failing {
+			continue
 		}
 		select {
 		case <-ctx.Done():
