@@ -91,6 +91,9 @@ func Open(ctx context.Context, o Options) (*App, error) {
 			return nil, err
 		}
 	}
+	if err := o.whole(where); err != nil {
+		return nil, err
+	}
 	if o.Create { // with a database elsewhere, nothing else makes it
 		if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
 			return nil, fault.Wrap(err, fault.Unavailable, "the data directory cannot be made: %v", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/store"
+	"github.com/tallystick/tallystick/internal/store/sqlite"
 	"github.com/tallystick/tallystick/internal/store/sqlstore"
 )
 
@@ -85,6 +86,22 @@ func (d database) missing(ctx context.Context) (bool, error) {
 	}
 	schema, err := inspect(ctx, d)
 	return err == nil && schema.Current == 0, err
+}
+
+// whole refuses a file whose journal was deleted under the console that runs on it: another one beside it would tear
+// the ledger apart.
+func (o Options) whole(d database) error {
+	if d.path == "" || !sqlite.JournalMissing(d.path) {
+		return nil
+	}
+	unlock, err := lockServe(filepath.Join(d.dir(o.DataDir), lockFile))
+	if err == nil {
+		unlock() // nobody has it open: its last program was killed
+	}
+	if !fault.Is(err, fault.Conflict) {
+		return nil //nolint:nilerr // the lock alone is asked for
+	}
+	return fault.New(fault.Unavailable, "the journal %s-wal was deleted while a console runs: end the console, which puts what was in it into the database, and try again", d.path)
 }
 
 // begun refuses to begin a new ledger where one must have been: its key is there.
