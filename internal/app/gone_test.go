@@ -50,7 +50,7 @@ func TestJourneyOfALostFile(t *testing.T) {
 						t.Error(err)
 					}
 				},
-				words: words,
+				noted: "reading not recorded", words: words,
 			})
 		})
 	}

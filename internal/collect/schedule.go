@@ -64,7 +64,7 @@ type ServerStatus struct {
 // Run reads servers until ctx ends, whatever becomes of the store meanwhile. Then it cancels what is under way, logs
 // out everywhere, and returns within about two seconds. It is called once.
 func (s *Schedule) Run(ctx context.Context) {
-	ended := make(chan usage.ServerID)
+	ended := make(chan struct{})
 	work, stop := context.WithCancel(ctx)
 	defer stop()
 	ticker := time.NewTicker(tick)
@@ -77,7 +77,7 @@ func (s *Schedule) Run(ctx context.Context) {
 			wg.Go(func() {
 				s.one(work, lanes, p)
 				select {
-				case ended <- p.server.ID: // wakes the loop, so that what waits for nothing else goes on at once
+				case ended <- struct{}{}: // wakes the loop, so that what waits for nothing else goes on at once
 				case <-work.Done():
 				}
 			})
