@@ -1,7 +1,9 @@
 package app_test
 
 import (
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -34,5 +36,40 @@ func TestJourneyOfAFullDisk(t *testing.T) {
 	}
 	if wrong := w.doctor(); len(wrong) > 1 || wrong["disk"] == "" { // which is smaller than it should be
 		t.Errorf("what doctor finds: %v", wrong)
+	}
+}
+
+// TestMain serves the disk of a test where this binary was started again for that.
+func TestMain(m *testing.M) {
+	if testkit.ServeDisk() {
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// A disk that becomes read-only, or fails, under the open files is told in words and does no harm; when it can be
+// written again, the same console goes on.
+func TestJourneyOfAReadOnlyDisk(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		errno syscall.Errno
+		words string
+	}{
+		{"read-only", syscall.EROFS, "the disk is read-only"},
+		{"failing", syscall.EIO, "the disk cannot be written"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			disk := testkit.NewFaultyDisk(t)
+			w, log := console(t, ground{dir: disk.Dir})
+			w.suffer(log, outage{
+				begin: func() { disk.Fail(c.errno) }, end: func() { disk.Fail(0) },
+				noted: "reading not recorded", words: c.words, answers: true,
+			})
+			if wrong := w.doctor(); len(wrong) > 0 {
+				t.Errorf("what doctor finds: %v", wrong)
+			}
+		})
 	}
 }

@@ -35,6 +35,11 @@ var outageBegin = time.Date(2026, 10, 20, 2, 0, 0, 0, time.UTC)
 func console(t *testing.T, on ground) (*world, *notes) {
 	t.Helper()
 	log := &notes{}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the console's log:\n%s", log)
+		}
+	})
 	on.every = 10 * time.Minute // so that a reading is due before a token ends
 	on.collecting, on.log = true, slog.New(slog.NewTextHandler(log, nil))
 	w := newWorldOn(t, outageBegin, referenceScenario(sim.Wire131), on)
@@ -99,7 +104,7 @@ func (w *world) recover(log *notes, kept imported) {
 	if again.err != nil || again.duplicates != kept.acknowledged {
 		w.t.Errorf("%d of %d acknowledged readings are there: %v", again.duplicates, kept.acknowledged, again.err)
 	}
-	w.wantAlarms(log)
+	w.wantAlarms()
 	if log.has("level=ERROR", "internal") || log.has("panic", "") {
 		w.t.Errorf("something broke:\n%s", log)
 	}
@@ -123,7 +128,7 @@ func (w *world) awaitReading(then time.Time) {
 }
 
 // wantAlarms has another process find something wrong, which only the console's own checks can see.
-func (w *world) wantAlarms(log *notes) {
+func (w *world) wantAlarms() {
 	w.t.Helper()
 	other := w.process(nil)
 	s := reading(w.clock.Now().Add(time.Second))
@@ -133,9 +138,6 @@ func (w *world) wantAlarms(log *notes) {
 	}
 	w.set(s.TakenAt)
 	testkit.Until(w.t, "the console checks alarms", func() bool { return w.open()[1002] != "" })
-	if !w.t.Failed() {
-		w.t.Logf("the log of it:\n%s", log)
-	}
 }
 
 // imported is what became of an import.

@@ -92,14 +92,14 @@ func (a *App) keep(ctx context.Context, hold store.Hold) error {
 		}
 		err := hold.Keep(ctx)
 		switch {
-		case ctx.Err() != nil:
-			return nil
+		case err == nil:
+			if failing {
+				a.log.Info("the lock on the database is back")
+			}
 		case fault.Is(err, fault.Conflict):
 			return fault.Wrap(err, fault.Conflict, "the lock on the database was lost, and this console ends: %s", fault.Text(err))
-		case err != nil && !failing:
+		case !failing && ctx.Err() == nil:
 			a.log.Error("the lock on the database is lost until it answers", "error", err)
-		case err == nil && failing:
-			a.log.Info("the lock on the database is back")
 		}
 		failing = err != nil
 	}

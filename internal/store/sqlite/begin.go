@@ -70,8 +70,8 @@ func NoRemains(path string) error {
 // JournalMissing reports that the file at path is open in some program, or was left open by one, while its journal is
 // gone: who opens it now would begin another journal beside the one that the program still writes to.
 func JournalMissing(path string) bool {
-	_, shared := os.Stat(path + "-shm")  //nolint:gosec // the administrator names the file
-	_, journal := os.Stat(path + "-wal") //nolint:gosec // likewise
+	_, shared := os.Stat(path + "-shm")
+	_, journal := os.Stat(path + "-wal")
 	return shared == nil && errors.Is(journal, fs.ErrNotExist)
 }
 
