@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -23,7 +24,9 @@ type Frame struct {
 	Surfaces []Surface // the first one also answers for paths that nobody owns
 	// Check gives the actor of an access token; Unauthenticated when there is none.
 	Check func(ctx context.Context, token string) (access.Actor, error)
-	Log   *slog.Logger // what is asked for: answers at Debug, refusals and writes at Info, defects at Error
+	// Within bounds how long an answer may take; beyond it the request is refused as Unavailable. 0: 30 s.
+	Within time.Duration
+	Log    *slog.Logger // what is asked for: answers at Debug, refusals and writes at Info, defects at Error
 }
 
 // Handler builds the handler. It fails when the tables contradict one another.
@@ -31,7 +34,7 @@ func (f *Frame) Handler() (http.Handler, error) {
 	if len(f.Surfaces) == 0 {
 		return nil, fault.New(fault.Internal, "there is no surface")
 	}
-	h := &handler{frame: f, prefix: rand.Text()[:8]}
+	h := &handler{frame: f, prefix: rand.Text()[:8], within: cmp.Or(f.Within, withinDefault)}
 	for _, s := range f.Surfaces {
 		for _, route := range s.Routes() {
 			if err := check(route); err != nil {
@@ -60,9 +63,13 @@ func check(route Route) error {
 	return nil
 }
 
+// withinDefault is longer than a writer waits for another one, and shorter than clients wait.
+const withinDefault = 30 * time.Second
+
 type handler struct {
 	frame  *Frame
 	router router
+	within time.Duration
 	prefix string // of request ids: differs from process to process
 	count  atomic.Uint64
 }
@@ -70,9 +77,12 @@ type handler struct {
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	c := &call{id: h.prefix + "-" + strconv.FormatUint(h.count.Add(1), 10)}
-	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	client := r.Context()
+	ctx, cancel := context.WithTimeout(context.WithValue(client, callKey{}, c), h.within)
+	defer cancel()
+	r = r.WithContext(ctx)
 	answer, err := h.answer(w, r, c)
-	if err != nil && r.Context().Err() != nil && errors.Is(err, r.Context().Err()) {
+	if err != nil && client.Err() != nil && errors.Is(err, client.Err()) {
 		h.log(r, c, record{status: statusClientGone, begin: begin})
 		panic(http.ErrAbortHandler) // the client has gone: nobody is there to tell
 	}
@@ -94,6 +104,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, c *call) (answe
 			err = panicked(v)
 		}
 		if err != nil {
+			err = inTime(r.Context(), err)
 			answer = fail(s, r, err)
 		}
 		if answer.Status == 0 {
@@ -122,6 +133,23 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, c *call) (answe
 		return raw, nil
 	}
 	return s.Encode(r, value)
+}
+
+// lateRetryAfter is how long a caller waits before it asks again what was not answered in time.
+const lateRetryAfter = 5 * time.Second
+
+// inTime says of an error that came of the request's deadline that something did not answer in time, and when to come back.
+func inTime(ctx context.Context, err error) error {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) || !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	text := "The console did not answer in time."
+	if fault.Is(err, fault.Unavailable) {
+		text = fault.Text(err)
+	}
+	late := fault.Wrap(err, fault.Unavailable, "%s", text)
+	late.RetryAfter = lateRetryAfter
+	return late
 }
 
 // limitBody refuses a body that is announced too long, and cuts one that becomes so.

@@ -390,3 +390,52 @@ func FuzzPath(f *testing.F) {
 		}
 	})
 }
+
+// An endpoint that waits for what does not come is answered for in time: in words, and not as a defect.
+func TestFrameAnswersInTime(t *testing.T) {
+	t.Parallel()
+	waiting := func(end func(error) error) api.Endpoint {
+		return func(r *http.Request) (any, error) {
+			<-r.Context().Done()
+			return nil, end(r.Context().Err())
+		}
+	}
+	s := &surface{"one", []api.Route{
+		get("/bare", waiting(func(err error) error { return err })),
+		get("/told", waiting(func(err error) error {
+			return fault.Wrap(err, fault.Unavailable, "the store did not answer in time")
+		})),
+		get("/other", waiting(func(error) error { return fault.New(fault.NotFound, "there is none") })),
+	}}
+	var log lines
+	f := &api.Frame{
+		Surfaces: []api.Surface{s}, Within: time.Millisecond, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Check: func(context.Context, string) (access.Actor, error) {
+			return access.Actor{User: 1, Role: access.PortalAdministrator}, nil
+		},
+	}
+	h, err := f.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]struct {
+		status int
+		retry  bool
+		text   string
+	}{
+		"/bare":  {http.StatusServiceUnavailable, true, "in time"},
+		"/told":  {http.StatusServiceUnavailable, true, "the store did not answer in time"},
+		"/other": {http.StatusNotFound, false, "there is none"},
+	} {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != want.status || (w.Header().Get("Retry-After") != "") != want.retry || !strings.Contains(w.Body.String(), want.text) {
+			t.Errorf("%s: %d %q, %v", path, w.Code, w.Body, w.Header())
+		}
+	}
+	if strings.Contains(log.String(), "level=ERROR") {
+		t.Errorf("told as a defect: %s", log.String())
+	}
+}

@@ -66,6 +66,8 @@ type App struct {
 	collectors []collect.Collector
 	runner     *collect.Runner
 
+	alarmsEvery time.Duration
+
 	boxMu sync.Mutex
 	box   *secret.Box
 }
@@ -88,6 +90,9 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		if err := o.begun(where); err != nil {
 			return nil, err
 		}
+	}
+	if err := o.whole(where); err != nil {
+		return nil, err
 	}
 	if o.Create { // with a database elsewhere, nothing else makes it
 		if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
@@ -128,7 +133,7 @@ func (o Options) withDefaults() Options {
 
 func wire(ctx context.Context, o Options, where database, opened engine) (*App, error) {
 	s := opened.Store
-	a := &App{Store: s, engine: opened, where: where, Now: o.Now, dir: o.DataDir, log: o.Log}
+	a := &App{Store: s, engine: opened, where: where, Now: o.Now, dir: o.DataDir, log: o.Log, alarmsEvery: alarmsEveryDefault}
 	a.Ledger = &ledger.Ledger{Store: s, Now: o.Now}
 	directory := told{s, a.Ledger.Refresh}
 	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Policy: directory, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}

@@ -166,11 +166,11 @@ func (o Options) restoreInto(ctx context.Context, where database, file string, w
 		return err
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
-	release, err := target.exclusive(ctx)
+	hold, err := target.exclusive(ctx)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer hold.Release()
 	_, err = draft.CopyTo(ctx, target.base, work.at("copying"))
 	return about(where.String(), err)
 }

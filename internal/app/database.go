@@ -10,6 +10,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/store"
+	"github.com/tallystick/tallystick/internal/store/sqlite"
 	"github.com/tallystick/tallystick/internal/store/sqlstore"
 )
 
@@ -26,12 +27,18 @@ type engine struct {
 }
 
 // exclusive takes the database for this process alone, where others could reach it from elsewhere.
-func (e engine) exclusive(ctx context.Context) (release func(), err error) {
+func (e engine) exclusive(ctx context.Context) (store.Hold, error) {
 	if shared, ok := e.Store.(store.Exclusive); ok {
 		return shared.Exclusive(ctx)
 	}
-	return func() {}, nil
+	return local{}, nil
 }
+
+// local is the hold on a file, which the lock in its directory keeps.
+type local struct{}
+
+func (local) Keep(context.Context) error { return nil }
+func (local) Release()                   {}
 
 // database reads Options.Database; empty: the SQLite file of the data directory.
 func (o Options) database() (database, error) {
@@ -79,6 +86,22 @@ func (d database) missing(ctx context.Context) (bool, error) {
 	}
 	schema, err := inspect(ctx, d)
 	return err == nil && schema.Current == 0, err
+}
+
+// whole refuses a file whose journal was deleted under the console that runs on it: another one beside it would tear
+// the ledger apart.
+func (o Options) whole(d database) error {
+	if d.path == "" || !sqlite.JournalMissing(d.path) {
+		return nil
+	}
+	unlock, err := lockServe(filepath.Join(d.dir(o.DataDir), lockFile))
+	if err == nil {
+		unlock() // nobody has it open: its last program was killed
+	}
+	if !fault.Is(err, fault.Conflict) {
+		return nil
+	}
+	return fault.New(fault.Unavailable, "the journal %s-wal was deleted while a console runs: end the console, which puts what was in it into the database, and try again", d.path)
 }
 
 // begun refuses to begin a new ledger where one must have been: its key is there.

@@ -71,7 +71,7 @@ func Move(ctx context.Context, o Options, to string, work Work) (r MoveResult, e
 		return r, err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	unlock, err := source.lock(ctx) // a console would go on writing here
+	_, unlock, err := source.lock(ctx) // a console would go on writing here
 	if err != nil {
 		return r, err
 	}
@@ -129,11 +129,11 @@ func (a *App) moveToServer(ctx context.Context, o Options, to database, work Wor
 		return err
 	}
 	defer func() { err = errors.Join(err, target.Close()) }()
-	release, err := target.exclusive(ctx)
+	hold, err := target.exclusive(ctx)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer hold.Release()
 	if _, err := a.engine.base.CopyTo(ctx, target.base, work.at("copying")); err != nil {
 		return about(to.String(), err)
 	}

@@ -77,6 +77,6 @@ func (a *App) surfaces(o ServeOptions) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	frame := api.Frame{Surfaces: []api.Surface{vac}, Check: a.Access.Check, Log: a.log}
+	frame := api.Frame{Surfaces: []api.Surface{vac}, Check: a.Access.Check, Within: o.Within, Log: a.log}
 	return frame.Handler()
 }

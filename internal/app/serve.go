@@ -14,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/store"
 )
 
 // ServeOptions configure a running console.
@@ -23,8 +24,9 @@ type ServeOptions struct {
 	Hosts             []string // more names for it
 	Zone              string   // empty: as it is in the ledger, UTC in a new one
 	PublicURL         string
-	Profile           string // "3.0" (default) or "6.0"
-	Passive           bool   // no collection in the background
+	Profile           string        // "3.0" (default) or "6.0"
+	Passive           bool          // no collection in the background
+	Within            time.Duration // bounds an answer; 0: 30 s
 }
 
 // shutdownTimeout bounds how long a stop waits for answers that are being given.
@@ -39,17 +41,18 @@ type Server struct {
 	options ServeOptions
 	certs   tls.Certificate
 	handler http.Handler
+	hold    store.Hold
 	unlock  func()
 }
 
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
 // Conflict: another console runs on this data directory.
 func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
-	unlock, err := a.lock(ctx)
+	hold, unlock, err := a.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{app: a, options: o, unlock: unlock}
+	s := &Server{app: a, options: o, hold: hold, unlock: unlock}
 	if err := s.prepare(ctx); err != nil {
 		unlock()
 		return nil, err
@@ -59,21 +62,47 @@ func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
 
 // lock takes the ledger for this process alone: the directory of the file, or, with a database that several machines
 // can reach, the data directory and the database.
-func (a *App) lock(ctx context.Context) (func(), error) {
+func (a *App) lock(ctx context.Context) (hold store.Hold, unlock func(), err error) {
 	dir := a.where.dir(a.dir)
 	if err := os.MkdirAll(dir, 0o700); err != nil { // with a database elsewhere, nothing else has made it
-		return nil, fault.Wrap(err, fault.Unavailable, "the data directory cannot be made: %v", err)
+		return nil, nil, fault.Wrap(err, fault.Unavailable, "the data directory cannot be made: %v", err)
 	}
-	unlock, err := lockServe(filepath.Join(dir, lockFile))
+	release, err := lockServe(filepath.Join(dir, lockFile))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	release, err := a.engine.exclusive(ctx)
-	if err != nil {
-		unlock()
-		return nil, err
+	if hold, err = a.engine.exclusive(ctx); err != nil {
+		release()
+		return nil, nil, err
 	}
-	return func() { release(); unlock() }, nil
+	return hold, func() { hold.Release(); release() }, nil
+}
+
+// keepEvery is how often a console looks whether it still has the database alone.
+const keepEvery = 2 * time.Second
+
+// keep looks after the hold until ctx ends. An error: another console has the database by now.
+func (a *App) keep(ctx context.Context, hold store.Hold) error {
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(keepEvery):
+		}
+		err := hold.Keep(ctx)
+		switch {
+		case err == nil:
+			if failing {
+				a.log.Info("the lock on the database is back")
+			}
+		case fault.Is(err, fault.Conflict):
+			return fault.Wrap(err, fault.Conflict, "the lock on the database was lost, and this console ends: %s", fault.Text(err))
+		case !failing && ctx.Err() == nil:
+			a.log.Error("the lock on the database is lost until it answers", "error", err)
+		}
+		failing = err != nil
+	}
 }
 
 func (s *Server) prepare(ctx context.Context) (err error) {
@@ -142,19 +171,21 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	wg.Go(func() { s.app.Ledger.Watch(work, s.app.log, func() { s.app.Access.Forget(); poke(changed) }) })
 	wg.Go(func() { s.app.checkAlarms(work, changed) })
 	if !s.options.Passive {
-		wg.Go(func() {
-			if err := s.app.schedule().Run(work); err != nil && work.Err() == nil {
-				s.app.log.Error("servers are read no more", "error", err)
-			}
-		})
+		wg.Go(func() { s.app.schedule().Run(work) })
 	}
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
+	wg.Go(func() {
+		if err := s.app.keep(work, s.hold); err != nil {
+			failed <- err
+		}
+	})
 	go func() { failed <- server.ServeTLS(listener, "", "") }()
 	if ready != nil {
 		ready(listener.Addr().String())
 	}
 	select {
 	case err = <-failed:
+		_ = server.Close() // where it was not that which failed
 	case <-ctx.Done():
 		err = shutdown(server)
 	}
@@ -175,20 +206,33 @@ func shutdown(server *http.Server) error {
 	return nil
 }
 
-// alarmsEvery bounds how often alarms are checked after changes that are not a server's own reading: a mapping, a
+// alarmsEveryDefault bounds how often alarms are checked after changes that are not a server's own reading: a mapping, a
 // removal, another server's clone (C30, C31, C34).
-const alarmsEvery = 30 * time.Second
+const alarmsEveryDefault = 30 * time.Second
 
-// checkAlarms checks all alarms at the start, and after changes of any kind, also of another process, those that they concern.
+// checkAlarms checks all alarms at the start, after changes of any kind, also of another process, those that they concern,
+// and again where it failed.
 func (a *App) checkAlarms(ctx context.Context, changed <-chan struct{}) {
+	failing := false
 	for {
-		if err := a.Alarms.CheckChanged(ctx); err != nil && ctx.Err() == nil {
-			a.log.Error("alarms are not checked", "error", err)
+		err := a.Alarms.CheckChanged(ctx)
+		if ctx.Err() != nil {
+			return
 		}
+		switch {
+		case err != nil && !failing:
+			a.log.Error("alarms are not checked", "error", err)
+		case err == nil && failing:
+			a.log.Info("alarms are checked again")
+		}
+		failing = err != nil
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(alarmsEvery):
+		case <-time.After(a.alarmsEvery):
+		}
+		if failing {
+			continue
 		}
 		select {
 		case <-ctx.Done():

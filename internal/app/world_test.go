@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,12 +25,14 @@ import (
 type world struct {
 	t     *testing.T
 	ctx   context.Context
+	on    ground
 	clock *testkit.Clock
 	sims  *sim.Fleet
 	app   *app.App
 	base  string
 	token string
 	http  *http.Client
+	ended chan error // of the console; closed after it
 }
 
 func (w *world) set(at time.Time) {
@@ -49,7 +52,25 @@ func newWorld(t *testing.T, at time.Time, scenario *sim.Scenario) *world {
 // newPatientWorld waits that long for one answer of a server.
 func newPatientWorld(t *testing.T, at time.Time, scenario *sim.Scenario, patience time.Duration) *world {
 	t.Helper()
-	w := &world{t: t, ctx: t.Context(), clock: testkit.At(at)}
+	return newWorldOn(t, at, scenario, ground{patience: patience})
+}
+
+// ground is what a world stands on where that is not usual.
+type ground struct {
+	dir, database string // empty: a folder of its own, the file in it
+	patience      time.Duration
+	log           *slog.Logger
+	every         time.Duration // a server is read
+	within        time.Duration // bounds an answer of the console
+	collecting    bool          // in the background
+}
+
+func newWorldOn(t *testing.T, at time.Time, scenario *sim.Scenario, on ground) *world {
+	t.Helper()
+	w := &world{t: t, ctx: t.Context(), clock: testkit.At(at), on: on}
+	if w.on.dir == "" {
+		w.on.dir = t.TempDir()
+	}
 	scenario.Clock.Start = at
 	var err error
 	if w.sims, err = sim.Start(w.ctx, sim.Options{Scenario: scenario, Listen: "127.0.0.1:0"}); err != nil {
@@ -60,17 +81,32 @@ func newPatientWorld(t *testing.T, at time.Time, scenario *sim.Scenario, patienc
 			t.Error(err)
 		}
 	})
-	if w.app, err = app.Open(w.ctx, app.Options{DataDir: t.TempDir(), Create: true, Now: w.clock.Now, RequestTimeout: patience}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.app.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w.app = w.process(w.on.log)
+	w.app.CheckAlarmsEvery(10 * time.Millisecond)
 	w.populate()
 	w.serve()
 	return w
+}
+
+// process opens the ledger, as a process of its own would.
+func (w *world) process(log *slog.Logger) *app.App {
+	w.t.Helper()
+	a, err := app.Open(w.ctx, w.options(log))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return a
+}
+
+func (w *world) options(log *slog.Logger) app.Options {
+	return app.Options{
+		DataDir: w.on.dir, Database: w.on.database, Create: true, Now: w.clock.Now, RequestTimeout: w.on.patience, Log: log,
+	}
 }
 
 func (w *world) populate() {
@@ -82,7 +118,7 @@ func (w *world) populate() {
 	for _, s := range w.sims.Servers() {
 		if _, err := w.app.Fleet.AddServer(w.ctx, fleet.NewServer{
 			Name: s.Name, Company: company.ID, URL: s.URL, Username: s.Username, Password: s.Password,
-			TLS: fleet.TLS{Fingerprint: s.Fingerprint},
+			TLS: fleet.TLS{Fingerprint: s.Fingerprint}, Interval: w.on.every,
 		}); err != nil {
 			w.t.Fatal(err)
 		}
@@ -96,23 +132,27 @@ func (w *world) populate() {
 
 func (w *world) serve() {
 	w.t.Helper()
-	server, err := w.app.Prepare(w.ctx, app.ServeOptions{Listen: "127.0.0.1:0", Passive: true})
+	server, err := w.app.Prepare(w.ctx, app.ServeOptions{Listen: "127.0.0.1:0", Passive: !w.on.collecting, Within: w.on.within})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	ready, done := make(chan string, 1), make(chan error, 1)
-	go func() { done <- server.Run(ctx, func(address string) { ready <- address }) }()
+	ready := make(chan string, 1)
+	w.ended = make(chan error, 1)
+	go func() {
+		defer close(w.ended)
+		w.ended <- server.Run(ctx, func(address string) { ready <- address })
+	}()
 	w.t.Cleanup(func() {
 		stop()
-		if err := <-done; err != nil {
+		if err := <-w.ended; err != nil {
 			w.t.Error(err)
 		}
 	})
 	select {
 	case address := <-ready:
 		w.base = "https://" + address
-	case err := <-done:
+	case err := <-w.ended:
 		w.t.Fatal(err)
 	}
 	w.http = &http.Client{Transport: &http.Transport{
@@ -123,6 +163,18 @@ func (w *world) serve() {
 }
 
 func (w *world) login() {
+	w.t.Helper()
+	testkit.Until(w.t, "a log-in", func() bool {
+		status, body := w.tryLogin()
+		if status != http.StatusOK && status != http.StatusServiceUnavailable { // on a slow machine it may not be in time
+			w.t.Fatalf("log-in: %d %s", status, body)
+		}
+		return status == http.StatusOK
+	})
+}
+
+// tryLogin logs in, and keeps the token where that goes well.
+func (w *world) tryLogin() (status int, body string) {
 	w.t.Helper()
 	form := url.Values{"grant_type": {"password"}, "username": {`contoso\jsmith`}, "password": {testPassword}}
 	request, err := http.NewRequestWithContext(w.ctx, http.MethodPost, w.base+"/token", strings.NewReader(form.Encode()))
@@ -135,13 +187,20 @@ func (w *world) login() {
 		w.t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	var pair struct {
-		Token string `json:"access_token"`
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&pair); err != nil || pair.Token == "" {
-		w.t.Fatalf("log-in: %s, %v", answer.Status, err)
+	if answer.StatusCode == http.StatusOK {
+		var pair struct {
+			Token string `json:"access_token"`
+		}
+		if err := json.Unmarshal(text, &pair); err != nil || pair.Token == "" {
+			w.t.Fatalf("log-in: %s, %v", text, err)
+		}
+		w.token = pair.Token
 	}
-	w.token = pair.Token
+	return answer.StatusCode, string(text)
 }
 
 // get asks the console and gives the body; the status must be 200.

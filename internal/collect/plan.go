@@ -21,6 +21,8 @@ const (
 	// refusedFirst is the first wait after a refusal; it doubles up to refusedMax.
 	refusedFirst = 15 * time.Minute
 	refusedMax   = 6 * time.Hour
+	// unrecordedMax bounds the wait where our own ledger did not take the reading: the server is not to blame.
+	unrecordedMax = 5 * time.Minute
 )
 
 // Past is what is known of a server's readings when the next one is planned.
@@ -30,6 +32,8 @@ type Past struct {
 	Last     time.Time       // when the last attempt started; zero: there was none
 	Failures int             // failed attempts since the last reading
 	Reason   usage.GapReason // of the last failure
+	// Unrecorded tells that the last attempt is not in the ledger, which did not take it.
+	Unrecorded bool
 }
 
 // Next gives when the server is to be read next: by its interval, later after
@@ -68,8 +72,11 @@ func (p Past) regular() time.Time {
 // backOff is how long to wait after a failure. It differs a little between servers and is the same each time.
 func (p Past) backOff() time.Duration {
 	wait, most := retryFirst, max(p.Interval, retryFirst)
-	if refusal(p.Reason) {
+	switch {
+	case refusal(p.Reason):
 		wait, most = refusedFirst, refusedMax
+	case p.Unrecorded:
+		most = min(most, unrecordedMax)
 	}
 	for range min(p.Failures-1, 20) {
 		if wait >= most {

@@ -31,8 +31,10 @@ type Schedule struct {
 	Now  func() time.Time
 	Log  *slog.Logger
 
+	failing bool // the store did not answer when it was asked last
+
 	mu      sync.Mutex
-	running bool
+	running bool // the servers are known
 	zone    *time.Location
 	version int64
 	servers map[usage.ServerID]*planned
@@ -59,13 +61,10 @@ type ServerStatus struct {
 	Last     string     // what became of the last attempt, in words; empty: nothing is known
 }
 
-// Run reads servers until ctx ends. Then it cancels what is under way, logs out
-// everywhere, and returns within about two seconds. It is called once.
-func (s *Schedule) Run(ctx context.Context) error {
-	ended := make(chan usage.ServerID)
-	if err := s.begin(ctx); err != nil {
-		return err
-	}
+// Run reads servers until ctx ends, whatever becomes of the store meanwhile. Then it cancels what is under way, logs
+// out everywhere, and returns within about two seconds. It is called once.
+func (s *Schedule) Run(ctx context.Context) {
+	ended := make(chan struct{})
 	work, stop := context.WithCancel(ctx)
 	defer stop()
 	ticker := time.NewTicker(tick)
@@ -78,7 +77,7 @@ func (s *Schedule) Run(ctx context.Context) error {
 			wg.Go(func() {
 				s.one(work, lanes, p)
 				select {
-				case ended <- p.server.ID: // wakes the loop, so that what waits for nothing else goes on at once
+				case ended <- struct{}{}: // wakes the loop, so that what waits for nothing else goes on at once
 				case <-work.Done():
 				}
 			})
@@ -89,7 +88,7 @@ func (s *Schedule) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			stop()
 			s.finish(&wg)
-			return nil
+			return
 		}
 	}
 }
@@ -114,19 +113,6 @@ func (s *Schedule) finish(wg *sync.WaitGroup) {
 	s.mu.Unlock()
 }
 
-// begin learns from the ledger what was read before, so that a restart does not read everything at once.
-func (s *Schedule) begin(ctx context.Context) error {
-	servers, zone, version, err := s.load(ctx)
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.servers = make(map[usage.ServerID]*planned)
-	s.running = true
-	s.mu.Unlock()
-	return s.settle(ctx, servers, zone, version)
-}
-
 func (s *Schedule) load(ctx context.Context) (servers []fleet.Server, zone *time.Location, version int64, err error) {
 	if version, err = s.Version(ctx); err != nil {
 		return nil, nil, 0, err
@@ -140,21 +126,31 @@ func (s *Schedule) load(ctx context.Context) (servers []fleet.Server, zone *time
 
 // refresh lists the servers anew when the store changed. While it does not answer, the servers that are known go on.
 func (s *Schedule) refresh(ctx context.Context) {
-	version, err := s.Version(ctx)
-	if err == nil && version == s.version {
+	err := s.follow(ctx)
+	if ctx.Err() != nil {
 		return
 	}
-	var servers []fleet.Server
-	var zone *time.Location
-	if err == nil {
-		servers, zone, version, err = s.load(ctx)
-	}
-	if err == nil {
-		err = s.settle(ctx, servers, zone, version)
-	}
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err != nil && !s.failing: // once: it is asked twice a second
 		s.Log.Error("the schedule cannot list the servers", "error", err)
+	case err == nil && s.failing:
+		s.Log.Info("the schedule lists the servers again")
 	}
+	s.failing = err != nil
+}
+
+// follow brings in what was edited. At first that is everything, with what the ledger knows of it, so that a restart
+// does not read everything at once.
+func (s *Schedule) follow(ctx context.Context) error {
+	version, err := s.Version(ctx)
+	if err != nil || s.running && version == s.version {
+		return err
+	}
+	servers, zone, version, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	return s.settle(ctx, servers, zone, version)
 }
 
 // settle makes the schedule follow the fleet: new servers come in with their past, edited ones are read at once,
@@ -171,6 +167,9 @@ func (s *Schedule) settle(ctx context.Context, servers []fleet.Server, zone *tim
 	pasts, err := s.pasts(ctx, added)
 	if err != nil {
 		return err
+	}
+	if s.servers == nil {
+		s.servers = make(map[usage.ServerID]*planned)
 	}
 	present := make(map[usage.ServerID]bool, len(servers))
 	for i := range servers {
@@ -195,7 +194,7 @@ func (s *Schedule) settle(ctx context.Context, servers []fleet.Server, zone *tim
 			go s.Runner.Release(context.WithoutCancel(ctx), id)
 		}
 	}
-	s.zone, s.version = zone, version
+	s.zone, s.version, s.running = zone, version, true
 	return nil
 }
 
@@ -287,7 +286,7 @@ func (s *Schedule) one(ctx context.Context, l lanes, p *planned) {
 		p.again = false
 		return
 	}
-	p.past.Last = o.At
+	p.past.Last, p.past.Unrecorded = o.At, o.Err != nil
 	switch {
 	case o.OK():
 		p.past.Failures, p.past.Reason = 0, ""

@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
 )
 
 // scheduled runs a schedule inside a bubble of fake time, until the test ends.
@@ -47,9 +48,7 @@ func (s *scheduled) run() {
 	s.cancel = cancel
 	go func() {
 		defer close(s.ended)
-		if err := s.schedule.Run(ctx); err != nil {
-			s.t.Error(err)
-		}
+		s.schedule.Run(ctx)
 	}()
 }
 
@@ -274,6 +273,101 @@ func TestScheduleStatusAndRestart(t *testing.T) {
 		pass(time.Minute)
 		if n := len(s.collector.times(server.ID)); n != 1 {
 			t.Errorf("%d readings after a restart", n)
+		}
+		s.stop()
+	})
+}
+
+// counted is a log that counts its warnings and errors.
+type counted struct {
+	slog.Handler
+	lines atomic.Int64
+}
+
+func newCounted() *counted { return &counted{Handler: slog.DiscardHandler} }
+
+func (c *counted) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+
+func (c *counted) Handle(context.Context, slog.Record) error {
+	c.lines.Add(1)
+	return nil
+}
+
+// A store that does not answer, already when the schedule begins, is told once an outage, and its servers are read
+// when it is back.
+func TestScheduleOutlivesItsStore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduled(t)
+		server := s.addServer("vbr01", 4*time.Hour)
+		lines := newCounted()
+		s.schedule.Log = slog.New(lines)
+		var lost atomic.Bool
+		answer := s.schedule.Version
+		s.schedule.Version = func(ctx context.Context) (int64, error) {
+			if lost.Load() {
+				return 0, errStore
+			}
+			return answer(ctx)
+		}
+		lost.Store(true)
+		s.run()
+		pass(time.Hour)
+		if n := lines.lines.Load(); n != 1 || len(s.collector.times(server.ID)) != 0 {
+			t.Errorf("%d lines in an hour without a store", n)
+		}
+		lost.Store(false)
+		pass(time.Second)
+		if n := len(s.collector.times(server.ID)); n != 1 {
+			t.Fatalf("%d readings when the store is back", n)
+		}
+		lost.Store(true)
+		pass(time.Hour)
+		if n := lines.lines.Load(); n != 2 {
+			t.Errorf("%d lines after the second outage", n)
+		}
+		lost.Store(false)
+		later := s.addServer("vbr02", 4*time.Hour)
+		pass(time.Second)
+		if n := len(s.collector.times(later.ID)); n != 1 {
+			t.Errorf("a new server was read %d times after the second outage", n)
+		}
+		s.stop()
+	})
+}
+
+// full is a ledger that takes nothing, as on a full disk, for as long as it is said to.
+type full struct {
+	collect.Ledger
+	is atomic.Bool
+}
+
+func (f *full) AppendSnapshot(ctx context.Context, server usage.ServerID, shared bool, s usage.Snapshot) (ledger.Receipt, error) {
+	if f.is.Load() {
+		return ledger.Receipt{}, errStore
+	}
+	return f.Ledger.AppendSnapshot(ctx, server, shared, s)
+}
+
+// After hours in which nothing could be recorded, the servers are not made to wait for it: they did nothing wrong.
+func TestScheduleAfterTroubleOfOurOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduled(t)
+		server := s.addServer("vbr01", 4*time.Hour)
+		disk := &full{Ledger: s.ledger}
+		disk.is.Store(true)
+		s.runner.Ledger = disk
+		s.run()
+		pass(24 * time.Hour)
+		before := len(s.collector.times(server.ID))
+		if most := 24*60/4 + 3; before > most || before < 24 {
+			t.Errorf("%d attempts in a day without room", before)
+		}
+		disk.is.Store(false)
+		pass(5 * time.Minute)
+		if r := s.readings(server.ID); r.Last == nil {
+			t.Errorf("%d attempts, and no reading five minutes after there is room", len(s.collector.times(server.ID))-before)
 		}
 		s.stop()
 	})

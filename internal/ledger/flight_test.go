@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -21,6 +22,7 @@ type gated struct {
 	began  chan struct{} // one for each count, where it is not nil
 	gate   chan struct{} // a count waits for one after it has read
 	broken atomic.Bool   // Changes fails
+	hung   atomic.Bool   // Changes waits for as long as it may
 	lie    atomic.Bool   // counts are without servers
 }
 
@@ -44,6 +46,10 @@ func (g *gated) Facts(ctx context.Context, company usage.CompanyID, product usag
 func (g *gated) Changes(ctx context.Context, since ledger.Head) (ledger.Changes, error) {
 	if g.broken.Load() {
 		return ledger.Changes{}, errors.New("broken")
+	}
+	if g.hung.Load() {
+		<-ctx.Done()
+		return ledger.Changes{}, ctx.Err()
 	}
 	return g.Store.Changes(ctx, since)
 }
@@ -214,6 +220,35 @@ func TestNothingIsKeptUnheard(t *testing.T) {
 		t.Error("nothing is kept although changes are heard again")
 	}
 	b.recounted(b.now())
+}
+
+// Neither are answers kept while the store hangs, as a server does that was paused or cut off: others may change it.
+func TestNothingIsKeptOfAStoreThatHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		g := &gated{Store: b.Store}
+		b.Store = g
+		ctx, stop := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { b.Watch(ctx, slog.New(slog.DiscardHandler), nil) })
+		defer func() { stop(); wg.Wait() }()
+		pass := func(d time.Duration) { <-time.After(d); synctest.Wait() }
+		pass(time.Second)
+		if !b.kept() {
+			t.Fatal("nothing is kept although it is watched")
+		}
+		g.hung.Store(true)
+		pass(10 * time.Second)
+		if b.kept() {
+			t.Error("an answer is kept although the store has not told of changes for ten seconds")
+		}
+		g.hung.Store(false)
+		pass(10 * time.Second)
+		if !b.kept() {
+			t.Error("nothing is kept although changes are heard again")
+		}
+	})
 }
 
 // When the last who watched has gone, each ask counts for itself.

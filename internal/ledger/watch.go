@@ -20,8 +20,8 @@ type follower struct {
 // processes' show within a second (product.md §1).
 const watchInterval = 200 * time.Millisecond
 
-// refreshTimeout bounds how long an own change waits to be heard of. Beyond it no answers are kept.
-const refreshTimeout = 5 * time.Second
+// hearWithin bounds how long the store may take to tell of changes. Beyond it no answers are kept.
+const hearWithin = 5 * time.Second
 
 // Watch follows changes that other processes commit, until ctx ends; only while
 // somebody watches are answers kept. changed is called after each (also for this
@@ -36,6 +36,9 @@ func (l *Ledger) Watch(ctx context.Context, log *slog.Logger, changed func()) {
 	var last int64
 	for {
 		head, err := p.follow(ctx, l.Store)
+		if err == nil && failing {
+			log.Info("the store answers again")
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -68,7 +71,7 @@ func (p *projection) refresh(ctx context.Context, store Store, r Receipt) {
 	if r.Duplicate || !p.follows.current.Load() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hearWithin)
 	defer cancel()
 	f := &p.follows
 	f.mu.Lock()
@@ -80,6 +83,8 @@ func (p *projection) refresh(ctx context.Context, store Store, r Receipt) {
 
 // follow hears of what was committed since it was asked last.
 func (p *projection) follow(ctx context.Context, store Store) (Head, error) {
+	ctx, cancel := context.WithTimeout(ctx, hearWithin)
+	defer cancel()
 	p.follows.mu.Lock()
 	defer p.follows.mu.Unlock()
 	return p.hear(ctx, store)

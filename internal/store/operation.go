@@ -12,10 +12,17 @@ type Schema struct {
 // Newer reports whether a newer program wrote it, which this one cannot open.
 func (s Schema) Newer() bool { return s.Current > s.Newest }
 
-// Exclusive is for engines that several machines can reach: one console holds it, another gets Conflict. It ends with
-// release, or with the process, however that ends.
+// Exclusive is for engines that several machines can reach: one console holds it, another gets Conflict.
 type Exclusive interface {
-	Exclusive(ctx context.Context) (release func(), err error)
+	Exclusive(ctx context.Context) (Hold, error)
+}
+
+// Hold is what the one console has of a database. It ends with Release, or with the process, however that ends.
+type Hold interface {
+	// Keep looks whether it is still there, and takes it anew where it was lost with its connection. Conflict: another
+	// console has it by now; any other error: not known, to be asked again.
+	Keep(ctx context.Context) error
+	Release()
 }
 
 // Finding is one thing that an engine checked in itself; an empty Problem is none.

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -60,6 +61,23 @@ func (c *Cluster) Start() {
 func (c *Cluster) Crash() {
 	c.t.Helper()
 	c.run(program("pg_ctl"), "-D", c.data(), "-m", "immediate", "-w", "-t", "60", "stop")
+}
+
+// Pause stops all processes of the server where they stand, as a machine does that swaps or whose storage hangs: its
+// connections stay open and say nothing. The end of the test resumes them.
+func (c *Cluster) Pause() (resume func()) {
+	c.t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
+	if err != nil {
+		c.t.Skipf("the server's number cannot be read: %v", err)
+	}
+	postmaster, _, _ := strings.Cut(string(text), "\n")
+	c.run("kill", "-STOP", postmaster) // first, so that it begins no more of them
+	pids := append(strings.Fields(c.run("pgrep", "-P", postmaster)), postmaster)
+	c.run(append([]string{"kill", "-STOP"}, pids...)...)
+	once := sync.OnceFunc(func() { c.run(append([]string{"kill", "-CONT"}, pids...)...) })
+	c.t.Cleanup(once)
+	return once
 }
 
 func (c *Cluster) data() string { return filepath.Join(c.home, "data") }

@@ -30,6 +30,7 @@ const (
 	connectMax = 10 * time.Second
 	// probes of a silent connection: one that is dead is known to be after a minute.
 	probeIdle, probeInterval, probeCount = 30 * time.Second, 10 * time.Second, 3
+	silentMax                            = probeIdle + probeCount*probeInterval
 
 	versionMin = 130000
 )
@@ -100,7 +101,7 @@ func parse(url string) (*pgx.ConnConfig, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectMax
 	}
-	dialer := &net.Dialer{Timeout: config.ConnectTimeout, KeepAliveConfig: net.KeepAliveConfig{
+	dialer := &net.Dialer{Timeout: config.ConnectTimeout, Control: giveUp, KeepAliveConfig: net.KeepAliveConfig{
 		Enable: true, Idle: probeIdle, Interval: probeInterval, Count: probeCount,
 	}}
 	config.DialFunc = dialer.DialContext
@@ -171,7 +172,10 @@ func place(config *pgx.ConnConfig) string {
 
 // atServer names the server in what went wrong while opening.
 func atServer(ctx context.Context, config *pgx.ConnConfig, err error) error {
-	if ctx.Err() != nil {
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return fault.Wrap(ctx.Err(), fault.Unavailable, "%s did not answer in time", place(config))
+	case ctx.Err() != nil:
 		return fault.Wrap(ctx.Err(), fault.Unavailable, "opening %s was cancelled", place(config))
 	}
 	var f *fault.Error

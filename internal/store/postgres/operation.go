@@ -5,15 +5,11 @@ import (
 	"database/sql"
 	"errors"
 
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/store"
 	"github.com/tallystick/tallystick/internal/store/sqlstore"
 )
 
-var (
-	_ store.Exclusive = (*Store)(nil)
-	_ store.Checker   = (*Store)(nil)
-)
+var _ store.Checker = (*Store)(nil)
 
 // Name gives host and database of a URL, in words that hold no secret.
 func Name(url string) string {
@@ -54,32 +50,6 @@ func Inspect(ctx context.Context, url string) (schema store.Schema, err error) {
 		}
 	}
 	return schema, nil
-}
-
-// exclusiveSQL locks for as long as its connection lives; the second number is the schema, so that two ledgers in one
-// database do not exclude each other.
-const exclusiveSQL = `SELECT pg_try_advisory_lock(701835627, n.oid::bigint::bit(32)::int) FROM pg_catalog.pg_namespace n WHERE n.nspname = current_schema()`
-
-// Exclusive takes the database for one console. It lies on a connection of its own, so that the server gives it back
-// when this process or machine dies.
-func (s *Store) Exclusive(ctx context.Context) (release func(), err error) {
-	db := pool(s.config, 1)
-	db.SetConnMaxIdleTime(0) // it does nothing but be there
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return nil, errors.Join(atServer(ctx, s.config, err), db.Close())
-	}
-	release = func() { _, _ = conn.Close(), db.Close() } // whatever is wrong with it, it is gone
-	var taken bool
-	if err := conn.QueryRowContext(ctx, exclusiveSQL).Scan(&taken); err != nil {
-		release()
-		return nil, atServer(ctx, s.config, err)
-	}
-	if !taken {
-		release()
-		return nil, fault.New(fault.Conflict, "another console runs on %s, here or on another machine: end it first", place(s.config))
-	}
-	return release, nil
 }
 
 // Check looks into the tables and indexes with amcheck, where an administrator has put it.

@@ -123,7 +123,7 @@ func TestExclusive(t *testing.T) {
 	url := pgtest.Database(t)
 	other := pgtest.Schema(t, url)
 	a, b, c := openAt(t, url), openAt(t, url), openAt(t, other)
-	release, err := a.Exclusive(t.Context())
+	hold, err := a.Exclusive(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,14 +133,14 @@ func TestExclusive(t *testing.T) {
 	if elsewhere, err := c.Exclusive(t.Context()); err != nil {
 		t.Errorf("another schema: %v", err)
 	} else {
-		elsewhere()
+		elsewhere.Release()
 	}
-	release()
+	hold.Release()
 	again, err := b.Exclusive(t.Context())
 	if err != nil {
 		t.Fatalf("after the first gave it back: %v", err)
 	}
-	again()
+	again.Release()
 }
 
 // Looking changes nothing, and says what a newer program wrote.

@@ -67,9 +67,37 @@ func NoRemains(path string) error {
 	return nil
 }
 
-// guardOf gives a check that the file at path is still the one that is open: on Unix a deleted file can be written to,
-// and all of that is lost in the end.
+// JournalMissing reports that the file at path is open in some program, or was left open by one, while its journal is
+// gone: who opens it now would begin another journal beside the one that the program still writes to.
+func JournalMissing(path string) bool {
+	_, shared := os.Stat(path + "-shm")
+	_, journal := os.Stat(path + "-wal")
+	return shared == nil && errors.Is(journal, fs.ErrNotExist)
+}
+
+// guardOf gives a check that the database file and its journal are still those that are open: on Unix a deleted file
+// can be written to, and all of that is lost in the end. Both must be there already, and one connection must stay.
 func guardOf(path string) (func() error, error) {
+	file, err := same(path, "the database file %s was deleted or replaced while it was open: nothing more is read or written. "+
+		"End this program, put the file back or restore a backup")
+	if err != nil {
+		return nil, err
+	}
+	journal, err := same(path+"-wal", "the journal %s was deleted or replaced while it was open: nothing more is read or written. "+
+		"End this program, which puts what was in it into the database, and examine that with: tallystick doctor")
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		if err := file(); err != nil {
+			return err
+		}
+		return journal()
+	}, nil
+}
+
+// same gives a check that the file at path is the one that lies there now.
+func same(path, otherwise string) (func() error, error) {
 	opened, err := os.Stat(path) //nolint:gosec // the administrator names the file
 	if err != nil {
 		return nil, err
@@ -79,6 +107,6 @@ func guardOf(path string) (func() error, error) {
 		if err == nil && os.SameFile(opened, now) {
 			return nil
 		}
-		return fault.Wrap(err, fault.Unavailable, "the database file %s was deleted or replaced while it was open: nothing more is read or written. End this program, put the file back or restore a backup", path)
+		return fault.Wrap(err, fault.Unavailable, otherwise, path)
 	}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/store/storetest"
+	"github.com/tallystick/tallystick/internal/testkit"
 )
 
 // ledgerFile makes a closed database file with something in every table, and some readings.
@@ -204,11 +205,51 @@ func TestFileGoneWhileOpen(t *testing.T) {
 	}
 }
 
+// A journal that is deleted while it is open: nothing more goes into it, and what was acknowledged before is in the
+// database when the program has ended.
+func TestJournalGoneWhileOpen(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tally.db")
+	s, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := fed(t, s)
+	if _, err := s.AppendSnapshot(t.Context(), server, fedReading(0, 1), storetest.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path + "-wal"); err != nil {
+		t.Fatal(err)
+	}
+	if !JournalMissing(path) {
+		t.Error("it is not missed")
+	}
+	if _, err := s.AppendSnapshot(t.Context(), server, fedReading(0, 2), storetest.Now()); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "tally.db-wal was deleted") {
+		t.Errorf("it takes a reading: %v", err)
+	}
+	if _, err := s.Head(t.Context()); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("it answers: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := openAt(t, path)
+	if found := problems(t, again); len(found) > 0 {
+		t.Errorf("it is damaged: %v", found)
+	}
+	if r, err := again.AppendSnapshot(t.Context(), server, fedReading(0, 1), storetest.Now()); err != nil || !r.Duplicate {
+		t.Errorf("what was acknowledged is not there: %+v, %v", r, err)
+	}
+	if JournalMissing(path) {
+		t.Error("it is missed while it is there")
+	}
+}
+
 // A file system that becomes full leaves no half of a backup.
 func TestBackupOnFullDisk(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, ledgerFile(t))
-	dir := smallDisk(t)
+	dir := testkit.SmallDisk(t, 128<<10)
 	d, err := NewDraft(t.Context(), filepath.Join(dir, "b.db"))
 	if err == nil {
 		defer d.Discard()

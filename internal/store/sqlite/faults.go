@@ -2,6 +2,8 @@ package sqlite
 
 import (
 	"errors"
+	"os"
+	"syscall"
 	"time"
 
 	"modernc.org/sqlite"
@@ -29,7 +31,7 @@ func toFault(err error) error {
 	case sqlite3.SQLITE_FULL:
 		return fault.Wrap(err, fault.Unavailable, "the disk is full")
 	case sqlite3.SQLITE_IOERR:
-		return fault.Wrap(err, fault.Unavailable, "the disk cannot be read or written")
+		return fault.Wrap(err, fault.Unavailable, "the disk cannot be %s", undone(err))
 	case sqlite3.SQLITE_READONLY:
 		return fault.Wrap(err, fault.Unavailable, "the database is read-only")
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
@@ -46,6 +48,36 @@ func toFault(err error) error {
 		return fault.Wrap(err, fault.Invalid, "it is too large for the database")
 	default:
 		return fault.Wrap(err, fault.Internal, "the database failed")
+	}
+}
+
+// undone says what the disk did not do.
+func undone(err error) string {
+	switch extendedCode(err) {
+	case sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ:
+		return "read"
+	case sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE,
+		sqlite3.SQLITE_IOERR_SHMSIZE, sqlite3.SQLITE_IOERR_DELETE:
+		return "written"
+	default:
+		return "read or written"
+	}
+}
+
+// faultsAt is toFault for an open file. SQLite does not pass on why the system did not write; that the disk is
+// read-only shows when the journal is opened. Not so the file itself: closing it would give back its locks.
+func faultsAt(path string) func(error) error {
+	return func(err error) error {
+		if code := resultCode(err); code == sqlite3.SQLITE_IOERR || code == sqlite3.SQLITE_CANTOPEN {
+			journal, refused := os.OpenFile(path+"-wal", os.O_WRONLY, 0) //nolint:gosec // beside the file that the administrator names
+			if errors.Is(refused, syscall.EROFS) {
+				return fault.Wrap(err, fault.Unavailable, "the disk is read-only")
+			}
+			if refused == nil {
+				_ = journal.Close()
+			}
+		}
+		return toFault(err)
 	}
 }
 

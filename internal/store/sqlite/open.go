@@ -24,6 +24,8 @@ const readersMax = 8
 type Store struct {
 	*sqlstore.Store
 	writer, reader *sql.DB
+	// anchor is one connection that stays: the last one to go takes the journal away, and the next begins another.
+	anchor *sql.Conn
 }
 
 var _ store.Store = (*Store)(nil)
@@ -45,10 +47,6 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	if err := begin(ctx, path); err != nil {
 		return nil, err
 	}
-	guard, err := guardOf(path)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %s", path, reason(err))
-	}
 	s := &Store{}
 	if s.writer, err = pool(path, "_txlock=immediate", 1); err != nil {
 		return nil, err
@@ -56,15 +54,52 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	if err := patiently(ctx, func() error { return migrate(ctx, s.writer) }); err != nil {
 		return nil, errors.Join(atFile(ctx, path, err), s.writer.Close())
 	}
-	if s.reader, err = pool(path, "_query_only=1", readersMax); err != nil {
+	if s.reader, err = pool(path, "_query_only=1", readersMax+1); err != nil {
 		return nil, errors.Join(err, s.writer.Close())
 	}
-	o := sqlstore.Options{Writer: s.writer, Reader: s.reader, Fault: toFault, Describe: describe, Guard: guard}
+	guard, err := s.stay(ctx, path)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	o := sqlstore.Options{Writer: s.writer, Reader: s.reader, Fault: faultsAt(path), Describe: describe, Guard: guard}
 	for _, option := range options {
 		option(&o)
 	}
 	s.Store = sqlstore.New(o)
 	return s, nil
+}
+
+// stay opens the connection that stays, and gives the guard of what it has open.
+func (s *Store) stay(ctx context.Context, path string) (guard func() error, err error) {
+	if s.anchor, err = s.reader.Conn(ctx); err == nil {
+		_, err = s.anchor.ExecContext(ctx, `SELECT 1 FROM sqlite_schema`) // opens the journal
+	}
+	if err != nil {
+		return nil, atFile(ctx, path, err)
+	}
+	if guard, err = guardOf(path); err != nil {
+		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %s", path, reason(err))
+	}
+	return guard, nil
+}
+
+// Close waits for running transactions and closes the file. Closing again does nothing.
+func (s *Store) Close() error {
+	if s.Store == nil { // it did not open
+		return errors.Join(s.letGo(), s.reader.Close(), s.writer.Close())
+	}
+	return errors.Join(s.letGo(), s.Store.Close())
+}
+
+// letGo gives the connection that stayed back to its pool; again, it does nothing.
+func (s *Store) letGo() error {
+	if s.anchor == nil {
+		return nil
+	}
+	if err := s.anchor.Close(); !errors.Is(err, sql.ErrConnDone) {
+		return err
+	}
+	return nil
 }
 
 // patienceMax is how long Open waits for others who open the same file.
