@@ -41,10 +41,10 @@ func TestTamperingIsTold(t *testing.T) {
 		`UPDATE users SET role = 'portal-administrator'`:      "user 1",
 		`UPDATE sessions SET access_end = access_end + 1`:     "session of user 1",
 		`UPDATE events SET status = 'Error'`:                  "event 1",
-		`UPDATE activations SET message = ''`:                 "activation 1 of event 1",
-		`UPDATE gaps SET text = 'other' WHERE position = 13`:  "entry 13 (gap)",
+		`UPDATE activations SET message = ''`:                 "an activation of event 1",
+		`UPDATE gaps SET text = 'other' WHERE position = 13`:  "the gap at entry 13",
 		`UPDATE chunks SET base_reading = 1`:                  "a chunk of server 1",
-		`UPDATE log SET first_recorded = first_recorded + 1`:  "the log from entry 1 on",
+		`UPDATE log SET first_recorded = first_recorded + 1`:  "the log from entry 1",
 		`UPDATE meta SET fleet = fleet + 1`:                   "the head has a wrong checksum",
 	} {
 		t.Run(statement, func(t *testing.T) {

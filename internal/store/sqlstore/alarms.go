@@ -167,7 +167,7 @@ func endActivation(ctx context.Context, tx *sql.Tx, e *alarm.Event) error {
 
 func scanActivation(row scanner) (a activation, p proof, err error) {
 	err = row.Scan(&a.event, &a.number, &a.status, &a.message, &a.raised, &a.resolved, &p.kept)
-	p.row, p.key, p.want = "activation "+number(a.number)+" of event "+number(a.event), []any{a.event, a.number}, a.sum()
+	p.what, p.of, p.want = "an activation of event", a.event, a.sum()
 	return a, p, err
 }
 
@@ -223,7 +223,7 @@ func scanEvent(row scanner) (e alarm.Event, p proof, err error) {
 	var at, firstAt int64
 	err = row.Scan(&e.ID, &e.Template, &e.Server, &e.Subject, &e.RepeatCount, &e.Status, &e.Message, &at, &firstAt, &p.kept)
 	e.At, e.FirstAt = fromMicros(at), fromMicros(firstAt)
-	p.row, p.key, p.want = "event "+number(e.ID), []any{e.ID}, eventSum(&e)
+	p.what, p.of, p.want = "event", e.ID, eventSum(&e)
 	return e, p, err
 }
 

@@ -183,7 +183,7 @@ func scanCompany(row scanner) (c fleet.Company, p proof, err error) {
 	var removed sql.NullInt64
 	err = row.Scan(&c.ID, &c.UID, &c.Name, &c.Enabled, &created, &removed, &p.kept)
 	c.CreatedAt, c.RemovedAt = fromMicros(created), fromMicrosOrNull(removed)
-	p.row, p.key, p.want = "company "+c.ID.String(), []any{int64(c.ID)}, companySum(&c)
+	p.what, p.of, p.want = "company", int64(c.ID), companySum(&c)
 	return c, p, err
 }
 

@@ -95,7 +95,7 @@ func scanLog(row scanner) (l series.Log, p proof, err error) {
 	if err := row.Scan(&begin, &recorded, &body, &p.kept); err != nil {
 		return l, p, err
 	}
-	p.row, p.key, p.want = "the log from entry "+number(int64(begin))+" on", []any{int64(begin)}, logSum(begin, recorded)
+	p.what, p.of, p.want = "the log from entry", int64(begin), logSum(begin, recorded)
 	l, err = series.OpenLog(begin, body)
 	return l, p, err
 }
@@ -117,7 +117,7 @@ func scanMeta(row scanner, more ...any) (m meta, err error) {
 	if err := row.Scan(append([]any{&m.version, &m.fleet, &m.position, &m.recorded, &m.logFirst, &sum}, more...)...); err != nil {
 		return m, err
 	}
-	return m, proof{row: "the head", kept: sum, want: m.version + m.fleet + int64(m.position) + m.recorded + int64(m.logFirst)}.err()
+	return m, proof{what: "the head", kept: sum, want: m.version + m.fleet + int64(m.position) + m.recorded + int64(m.logFirst)}.err()
 }
 
 // entryAt gives an entry's line.
@@ -203,12 +203,11 @@ func insertFact(ctx context.Context, tx *sql.Tx, f usage.Fact) error {
 
 // checksum is kept beside what a row says: a figure must not rest on bits that flipped.
 func checksum(parts ...string) int64 {
-	var sum uint32
-	table := crc32.MakeTable(crc32.Castagnoli)
+	room := make([]byte, 0, 512) // on the stack, for most rows
 	for _, part := range parts {
-		sum = crc32.Update(sum, table, []byte(strconv.Itoa(len(part))+":"+part))
+		room = append(append(strconv.AppendInt(room, int64(len(part)), 10), ':'), part...)
 	}
-	return int64(sum)
+	return int64(crc32.Checksum(room, crc32.MakeTable(crc32.Castagnoli)))
 }
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }

@@ -45,7 +45,7 @@ func (s *source) Based(to int) ([]series.Chunk, error) {
 func scanChunk(row scanner) (c series.Chunk, p proof, err error) {
 	var server usage.ServerID
 	err = row.Scan(&server, &c.Stream, &c.First, &c.Base, &c.Body, &p.kept)
-	p.row, p.key, p.want = "a chunk of server "+server.String(), []any{int64(server), int64(c.Stream), int64(c.First)}, chunkSum(server, &c)
+	p.what, p.of, p.want = "a chunk of server", int64(server), chunkSum(server, &c)
 	return c, p, err
 }
 
@@ -64,7 +64,7 @@ func scanTip(row scanner) (body []byte, p proof, err error) {
 
 // tipProof is over the place, and over what the tip says of the latest reading beside its sealed body.
 func tipProof(server usage.ServerID, installation string, kept int64) proof {
-	return proof{"the end of the history of server " + server.String(), []any{int64(server)}, kept, checksum(server.String(), installation)}
+	return proof{"the end of the history of server", int64(server), kept, checksum(server.String(), installation)}
 }
 
 // readTip gives the end of a server's history; found is false where it has none yet.

@@ -35,7 +35,7 @@ func insertInstallation(ctx context.Context, tx *sql.Tx, id string, server usage
 
 func scanInstallation(row scanner) (i installation, p proof, err error) {
 	err = row.Scan(&i.id, &i.server, &i.position, &p.kept)
-	p.row, p.key, p.want = "an installation id of server "+i.server.String(), []any{i.id, int64(i.server)}, i.sum()
+	p.what, p.of, p.want = "an installation id of server", int64(i.server), i.sum()
 	return i, p, err
 }
 

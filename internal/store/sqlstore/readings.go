@@ -101,7 +101,7 @@ func scanGap(row scanner) (g usage.Gap, p proof, err error) {
 	var at int64
 	err = row.Scan(&position, &server, &at, &g.Reason, &g.Text, &p.kept)
 	g.At = fromMicros(at)
-	p.row, p.key, p.want = "entry "+number(int64(position))+" (gap)", []any{int64(position)}, gapSum(position, server, &g)
+	p.what, p.of, p.want = "the gap at entry", int64(position), gapSum(position, server, &g)
 	return g, p, err
 }
 

@@ -241,7 +241,7 @@ func scanServer(row scanner) (s serverRow, p proof, err error) {
 		c.URL = url.String
 		s.Connection = &c
 	}
-	p.row, p.key, p.want = "server "+s.ID.String(), []any{int64(s.ID)}, serverSum(&s.Server)
+	p.what, p.of, p.want = "server", int64(s.ID), serverSum(&s.Server)
 	if read.Valid && err == nil {
 		err = tipProof(s.ID, read.String, readSum.Int64).err()
 	}

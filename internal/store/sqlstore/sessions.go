@@ -105,7 +105,7 @@ func scanSession(row scanner) (p storedSession, sum proof, err error) {
 	copy(p.Access[:], accessHash)
 	copy(p.Refresh[:], refreshHash)
 	p.AccessEnd, p.RefreshEnd = fromMicros(accessEnd), fromMicros(refreshEnd)
-	sum.row, sum.key, sum.want = "a session of user "+number(int64(p.User)), []any{refreshHash}, sessionSum(&p)
+	sum.what, sum.of, sum.want = "a session of user", int64(p.User), sessionSum(&p)
 	return p, sum, err
 }
 

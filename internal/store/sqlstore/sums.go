@@ -3,24 +3,32 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"strings"
+	"slices"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/store/series"
 )
 
 // proof is what a row says of itself beside what it says: which row it is, and its checksum as it is kept and as it
 // follows from its values. The bodies of readings are sealed: what their proof is about is their place.
 type proof struct {
-	row        string // in words
-	key        []any  // as Parameters of the statement that puts a checksum
+	what       string // with the number of what it is about; 0: there is only one
+	of         int64
 	kept, want int64
+}
+
+func (p proof) row() string {
+	if p.of == 0 {
+		return p.what
+	}
+	return p.what + " " + number(p.of)
 }
 
 func (p proof) err() error {
 	if p.kept == p.want {
 		return nil
 	}
-	return fault.New(fault.Internal, "the database is damaged: %s has a wrong checksum; restore it from a backup", p.row)
+	return fault.New(fault.Internal, "the database is damaged: %s has a wrong checksum; restore it from a backup", p.row())
 }
 
 // proven reads rows, and refuses those whose checksum is not that of their values.
@@ -53,32 +61,43 @@ func optional(n sql.NullInt64) string {
 type summed struct {
 	table string
 	all   string // selects all rows, in their order
-	scan  func(scanner) (proof, error)
+	scan  func(scanner) (keyed, error)
 	put   string // puts the checksum of the row with a key
 }
 
-func onlyProof[T any](scan func(scanner) (T, proof, error)) func(scanner) (proof, error) {
-	return func(row scanner) (proof, error) {
-		_, p, err := scan(row)
-		return p, err
+// keyed is a proof with the key of its row.
+type keyed struct {
+	proof
+	key []any
+}
+
+func withKey[T any](scan func(scanner) (T, proof, error), key func(T, proof) []any) func(scanner) (keyed, error) {
+	return func(row scanner) (keyed, error) {
+		value, p, err := scan(row)
+		return keyed{p, key(value, p)}, err
 	}
+}
+
+// byNumber is for rows whose proof names them by their key.
+func byNumber[T any](scan func(scanner) (T, proof, error)) func(scanner) (keyed, error) {
+	return withKey(scan, func(_ T, p proof) []any { return []any{p.of} })
 }
 
 // summedTables lists them all; dated facts and corrections have had theirs since they are streams.
 func summedTables() []summed {
 	put := func(table, key string) string { return `UPDATE ` + table + ` SET checksum = $2 WHERE ` + key + ` = $1` }
 	return []summed{
-		{"companies", companyColumns + ` ORDER BY id`, onlyProof(scanCompany), put("companies", "id")},
-		{"users", usersSQL, onlyProof(scanUser), put("users", "id")},
-		{"sessions", sessionColumns + ` ORDER BY refresh`, onlyProof(scanSession), put("sessions", "refresh")},
-		{"events", eventsSQL, onlyProof(scanEvent), put("events", "id")},
-		{"activations", activationsSQL, onlyProof(scanActivation), `UPDATE activations SET checksum = $3 WHERE event = $1 AND number = $2`},
-		{"gaps", gapColumns + ` ORDER BY g.position`, onlyProof(scanGap), put("gaps", "position")},
-		{"installations", allInstalledSQL, onlyProof(scanInstallation), `UPDATE installations SET checksum = $3 WHERE installation_id = $1 AND server = $2`},
-		{"tips", tipColumns + ` ORDER BY server`, onlyProof(scanTip), put("tips", "server")},
-		{"servers", serverColumns + ` ORDER BY v.id`, onlyProof(scanServer), put("servers", "id")}, // behind tips, which it reads, too
-		{"chunks", chunkColumns + ` ORDER BY server, stream, first_reading`, onlyProof(scanChunk), `UPDATE chunks SET checksum = $4 WHERE server = $1 AND stream = $2 AND first_reading = $3`},
-		{"log", logColumns + ` ORDER BY first_position`, onlyProof(scanLog), put("log", "first_position")},
+		{"companies", companyColumns + ` ORDER BY id`, byNumber(scanCompany), put("companies", "id")},
+		{"users", usersSQL, byNumber(scanUser), put("users", "id")},
+		{"sessions", sessionColumns + ` ORDER BY refresh`, withKey(scanSession, func(p storedSession, _ proof) []any { return []any{p.Refresh[:]} }), put("sessions", "refresh")},
+		{"events", eventsSQL, byNumber(scanEvent), put("events", "id")},
+		{"activations", activationsSQL, withKey(scanActivation, func(a activation, _ proof) []any { return []any{a.event, a.number} }), `UPDATE activations SET checksum = $3 WHERE event = $1 AND number = $2`},
+		{"gaps", gapColumns + ` ORDER BY g.position`, byNumber(scanGap), put("gaps", "position")},
+		{"installations", allInstalledSQL, withKey(scanInstallation, func(i installation, _ proof) []any { return []any{i.id, int64(i.server)} }), `UPDATE installations SET checksum = $3 WHERE installation_id = $1 AND server = $2`},
+		{"tips", tipColumns + ` ORDER BY server`, byNumber(scanTip), put("tips", "server")},
+		{"servers", serverColumns + ` ORDER BY v.id`, byNumber(scanServer), put("servers", "id")}, // behind tips, which it reads, too
+		{"chunks", chunkColumns + ` ORDER BY server, stream, first_reading`, withKey(scanChunk, func(c series.Chunk, p proof) []any { return []any{p.of, int64(c.Stream), int64(c.First)} }), `UPDATE chunks SET checksum = $4 WHERE server = $1 AND stream = $2 AND first_reading = $3`},
+		{"log", logColumns + ` ORDER BY first_position`, byNumber(scanLog), put("log", "first_position")},
 	}
 }
 
@@ -102,6 +121,9 @@ func (c Checksums) Add(ctx context.Context, tx *sql.Tx) error {
 	return c.addToMeta(ctx, tx, have)
 }
 
+// filledByConvert are the tables that migration 0003 fills, beside meta.
+var filledByConvert = []string{"gaps", "installations", "tips", "chunks", "log"}
+
 // Convert is migration 0003: what it writes has checksums from the beginning.
 func (c Checksums) Convert(ctx context.Context, tx *sql.Tx) error {
 	have, err := c.have(ctx, tx)
@@ -109,7 +131,7 @@ func (c Checksums) Convert(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	for _, t := range summedTables() {
-		if !strings.Contains(" gaps installations tips chunks log ", " "+t.table+" ") {
+		if !slices.Contains(filledByConvert, t.table) {
 			continue
 		}
 		if err := c.addTo(ctx, tx, t, have); err != nil {

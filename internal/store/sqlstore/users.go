@@ -111,7 +111,7 @@ func scanUser(row scanner) (u access.User, p proof, err error) {
 	var created int64
 	err = row.Scan(&u.ID, &u.Name, &u.Role, &company, &u.PasswordHash, &u.Enabled, &created, &p.kept)
 	u.Company, u.CreatedAt = usage.CompanyID(company.Int64), fromMicros(created)
-	p.row, p.key, p.want = "user "+number(int64(u.ID)), []any{int64(u.ID)}, userSum(&u)
+	p.what, p.of, p.want = "user", int64(u.ID), userSum(&u)
 	return u, p, err
 }
 

@@ -18,7 +18,7 @@ func (v *verifier) rows() error {
 		}
 		for _, p := range proofs {
 			if err := p.err(); err != nil {
-				v.say("table %s: %s has a wrong checksum", t.table, p.row)
+				v.say("table %s: %s has a wrong checksum", t.table, p.row())
 			}
 		}
 	}

@@ -79,10 +79,14 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 	text := map[string]string{"UserByName": "OURS", "EndFamily": "AddSession", "NoteRevision": "r"}[method]
 	for _, value := range []any{
 		ours, ourServer, ourUser, usage.ProductVBR, everything, usage.PolicySubject, usage.AttrZone, Now(), text, token, int64(1),
-		alarm.ServerConnection, connection, unreachable("other"), snapshotOf(day(9, 0), "ours", "w"), usage.Gap{At: day(9, 1), Reason: usage.GapTLS},
-		ledger.Correction{Entry: n.reading, Reason: "r", Actor: "a"}, fleet.Company{ID: ours, UID: method, Name: method},
-		fleet.Server{ID: ourServer, Name: method, Product: usage.ProductVBR}, access.User{ID: ourUser, Name: method, Role: access.PortalReadonly},
-		pairOf(method, ourUser, byte(len(method))+100), factsOf(fleet.Server{Company: ours}, day(9, 0)),
+		alarm.ServerConnection, connection, unreachable("other"), snapshotOf(day(9, 0), "ours", "w"),
+		usage.Gap{At: day(9, 1), Reason: usage.GapTLS},
+		ledger.Correction{Entry: n.reading, Reason: "r", Actor: "a"},
+		fleet.Company{ID: ours, UID: method, Name: method},
+		fleet.Server{ID: ourServer, Name: method, Product: usage.ProductVBR},
+		access.User{ID: ourUser, Name: method, Role: access.PortalReadonly},
+		pairOf(method, ourUser, byte(100+len(method))), //nolint:gosec // names are short
+		factsOf(fleet.Server{Company: ours}, day(9, 0)),
 		[]usage.Fact{serverFact(ourServer, usage.AttrDomain, method, day(9, 0))},
 	} {
 		if v := reflect.ValueOf(value); v.Type() == t {

@@ -14,12 +14,12 @@ func (s *Surface) listTemplates(r *http.Request) (any, error) {
 	for i := range templates {
 		list[i] = s.toWireTemplate(r, &templates[i])
 	}
-	return answer{shapeOfTemplate, list}, nil
+	return answer{shape: shapeOfTemplate, value: list}, nil
 }
 
 func (s *Surface) getTemplate(r *http.Request) (any, error) {
 	t, err := templateOf(r)
-	return answer{shapeOfTemplate, s.toWireTemplate(r, &t)}, err
+	return answer{shape: shapeOfTemplate, value: s.toWireTemplate(r, &t)}, err
 }
 
 func (s *Surface) listTemplateEvents(r *http.Request) (any, error) {
@@ -41,7 +41,7 @@ func (s *Surface) eventsOf(r *http.Request, template alarm.TemplateID) (any, err
 	for i := range events {
 		list[i] = s.toWireEvent(r, &events[i])
 	}
-	return answer{shapeOfEvent, list}, nil
+	return answer{shape: shapeOfEvent, value: list}, nil
 }
 
 func (s *Surface) getEvent(r *http.Request) (any, error) {
@@ -54,7 +54,7 @@ func (s *Surface) getEvent(r *http.Request) (any, error) {
 	if fault.Is(err, fault.NotFound) {
 		return nil, fault.New(fault.NotFound, "There is no event %q.", ref)
 	}
-	return answer{shapeOfEvent, s.toWireEvent(r, &e)}, err
+	return answer{shape: shapeOfEvent, value: s.toWireEvent(r, &e)}, err
 }
 
 func templateOf(r *http.Request) (alarm.Template, error) {

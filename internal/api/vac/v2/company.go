@@ -3,6 +3,7 @@ package v2
 import (
 	"context"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -74,17 +75,44 @@ func (s *Surface) listTenants(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.estate(r.Context())
+	e, err := s.estateOf(r.Context(), companies)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]tenant, len(companies))
 	for i := range companies {
-		if list[i], err = s.toWireTenant(r, e, &companies[i]); err != nil {
-			return nil, err
+		list[i] = s.toWireTenant(r, e, &companies[i])
+	}
+	return answer{shapeOfTenant, list, func(shown []reflect.Value) error { return s.fillCounts(r.Context(), e, shown) }}, nil
+}
+
+// fewTenants are so few that all their answers are asked for rather than looked up who has servers.
+const fewTenants = 500
+
+// fillCounts counts for the tenants that are shown.
+func (s *Surface) fillCounts(ctx context.Context, e *estate, shown []reflect.Value) (err error) {
+	if len(shown) > fewTenants && !e.read {
+		if e, err = s.estate(ctx); err != nil {
+			return err
 		}
 	}
-	return answer{shapeOfTenant, list}, nil
+	for _, v := range shown {
+		t, ok := v.Addr().Interface().(*tenant)
+		if !ok {
+			return fault.New(fault.Internal, "a tenant of v2 is a %s", v.Type())
+		}
+		if err := s.count(ctx, e, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Surface) count(ctx context.Context, e *estate, t *tenant) error {
+	counts, err := s.countsOf(ctx, e, usage.CompanyID(t.ID))
+	t.VMsBackedUp, t.VMsReplicated, t.VMsBackedUpToCloud = counts.virtual, counts.replicas, counts.cloud
+	t.ManagedPhysicalServers, t.ManagedPhysicalWorkstations = counts.servers, counts.workstations
+	return err
 }
 
 func (s *Surface) getTenant(r *http.Request) (any, error) {
@@ -92,17 +120,18 @@ func (s *Surface) getTenant(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.estate(r.Context())
+	e, err := s.estateOf(r.Context(), []fleet.Company{c})
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.toWireTenant(r, e, &c)
-	return answer{shapeOfTenant, t}, err
+	t := s.toWireTenant(r, e, &c)
+	err = s.count(r.Context(), e, &t)
+	return answer{shape: shapeOfTenant, value: t}, err
 }
 
-// toWireTenant fills what there is a source for; everything else has the value
+// toWireTenant fills what there is a source for, but the counts; everything else has the value
 // of "none". No action is offered, since none is served.
-func (s *Surface) toWireTenant(r *http.Request, e *estate, c *fleet.Company) (tenant, error) {
+func (s *Surface) toWireTenant(r *http.Request, e *estate, c *fleet.Company) tenant {
 	t := tenant{
 		ID: int64(c.ID), Name: c.Name, InstanceUID: guid(c.UID), CloudConnectAgentUID: zeroUID, TenantType: "General",
 		Title: "Unknown", IsEnabled: c.Enabled, AllowedBandwidthUnits: "MB/s",
@@ -118,10 +147,7 @@ func (s *Surface) toWireTenant(r *http.Request, e *estate, c *fleet.Company) (te
 	if site := e.siteOf(c); site != nil {
 		t.SiteName, t.CloudConnectAgentUID = site.Name, uidOf(site)
 	}
-	counts, err := s.countsOf(r.Context(), e, c.ID)
-	t.VMsBackedUp, t.VMsReplicated, t.VMsBackedUpToCloud = counts.virtual, counts.replicas, counts.cloud
-	t.ManagedPhysicalServers, t.ManagedPhysicalWorkstations = counts.servers, counts.workstations
-	return t, err
+	return t
 }
 
 var _ api.Surface = (*Surface)(nil)

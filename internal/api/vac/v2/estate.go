@@ -2,6 +2,7 @@ package v2
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -12,13 +13,44 @@ import (
 
 // estate is the servers, and for a list the companies, as one request sees them.
 type estate struct {
+	read      bool // the servers were
 	servers   []fleet.Server
 	companies map[usage.CompanyID]*fleet.Company // nil: asked for one by one
+
+	sites  []*fleet.Server // the shared Cloud Connect servers
+	owned  map[owned]bool
+	shared map[usage.Product]bool
+}
+
+// owned is a company that has a server of a product.
+type owned struct {
+	company usage.CompanyID
+	product usage.Product
 }
 
 func (s *Surface) estate(ctx context.Context) (*estate, error) {
 	servers, err := s.Servers.Servers(ctx)
-	return &estate{servers: servers}, err
+	e := &estate{read: true, servers: servers, owned: make(map[owned]bool), shared: make(map[usage.Product]bool)}
+	for i := range servers {
+		server := &servers[i]
+		if !server.Shared {
+			e.owned[owned{server.Company, server.Product}] = true
+			continue
+		}
+		e.shared[server.Product] = true
+		if server.Product == usage.ProductCloudConnect {
+			e.sites = append(e.sites, server)
+		}
+	}
+	return e, err
+}
+
+// estateOf leaves the servers unread where none of the companies is a tenant on one.
+func (s *Surface) estateOf(ctx context.Context, companies []fleet.Company) (*estate, error) {
+	if !slices.ContainsFunc(companies, func(c fleet.Company) bool { return len(c.Tenants) > 0 }) {
+		return &estate{}, nil
+	}
+	return s.estate(ctx)
 }
 
 // wholeEstate reads the companies at once, too: a list of servers names one each.
@@ -50,9 +82,8 @@ func (s *Surface) owner(ctx context.Context, e *estate, server *fleet.Server) (*
 // siteOf gives the Cloud Connect server on which the company is a tenant: the wire calls it the site.
 func (e *estate) siteOf(c *fleet.Company) *fleet.Server {
 	for _, t := range c.Tenants {
-		for i := range e.servers {
-			server := &e.servers[i]
-			if server.Product == usage.ProductCloudConnect && server.Shared && (t.Server == 0 || t.Server == server.ID) {
+		for _, server := range e.sites {
+			if t.Server == 0 || t.Server == server.ID {
 				return server
 			}
 		}
@@ -60,14 +91,10 @@ func (e *estate) siteOf(c *fleet.Company) *fleet.Server {
 	return nil
 }
 
-// has reports whether workloads of this product can belong to the company at all; it spares counting what is surely nothing.
+// has reports whether workloads of this product can belong to the company at all; it spares counting what is surely
+// nothing. Where servers were not read, they can.
 func (e *estate) has(company usage.CompanyID, p usage.Product) bool {
-	for i := range e.servers {
-		if server := &e.servers[i]; server.Product == p && (server.Shared || server.Company == company) {
-			return true
-		}
-	}
-	return false
+	return !e.read || e.shared[p] || e.owned[owned{company, p}]
 }
 
 // uidOf gives the GUID by which servers and their licenses are joined.

@@ -30,28 +30,30 @@ type parser struct {
 	shape *shape
 	token token
 	depth int
+	late  bool // a property is named that is filled late
 }
 
 // depthMax bounds nesting, so that a hostile filter cannot exhaust the stack.
 const depthMax = 64
 
-// parseFilter compiles a $filter. Invalid: position and what was expected.
-func parseFilter(text string, s *shape) (func(reflect.Value) bool, error) {
+// parseFilter compiles a $filter, and says whether it names a property that is filled late. Invalid: position and what
+// was expected.
+func parseFilter(text string, s *shape) (keep func(reflect.Value) bool, late bool, err error) {
 	p := &parser{lexer: lexer{option: "$filter", text: text}, shape: s}
 	if err := p.advance(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	e, err := p.or()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := p.end("and, or, or the end"); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if e.kind != kindBool {
-		return nil, p.wrong(e.at, "a condition is expected, such as name eq 'x'; this is %s", e.kind)
+		return nil, false, p.wrong(e.at, "a condition is expected, such as name eq 'x'; this is %s", e.kind)
 	}
-	return func(v reflect.Value) bool { return e.eval(v).truth }, nil
+	return func(v reflect.Value) bool { return e.eval(v).truth }, p.late, nil
 }
 
 func (p *parser) advance() (err error) {
@@ -401,6 +403,7 @@ func (p *parser) path(t token) (expression, error) {
 			}
 			return expression{}, p.wrong(at, "there is no property %q; %s", part, known)
 		}
+		p.late = p.late || f.late
 		indices = append(indices, f.index)
 		current = nil
 		if f.kind == kindObject {

@@ -16,7 +16,7 @@ import (
 
 func (s *Surface) listLicenses(r *http.Request) (any, error) {
 	list, err := s.licensesWhere(r, func(*fleet.Server) bool { return true })
-	return answer{shapeOfLicense, list}, err
+	return answer{shape: shapeOfLicense, value: list}, err
 }
 
 func (s *Surface) getLicense(r *http.Request) (any, error) {
@@ -28,7 +28,7 @@ func (s *Surface) getLicense(r *http.Request) (any, error) {
 	if len(list) == 0 {
 		return nil, fault.New(fault.NotFound, "There is no backup server license %q.", ref)
 	}
-	return answer{shapeOfLicense, list[0]}, nil
+	return answer{shape: shapeOfLicense, value: list[0]}, nil
 }
 
 // licensesWhere gives the licenses of the backup servers that have been read: of the others nothing is known.

@@ -21,6 +21,7 @@ type query struct {
 	top     int // -1: all
 	skip    int
 	counted bool // $inlinecount=allpages or $count=true
+	late    bool // filter or order name a property that is filled late
 	view    view
 	// plain holds the other parameters, by lower-case name.
 	plain map[string][]string
@@ -101,9 +102,13 @@ func (r *optionReader) option(name, text string) (err error) {
 	q := r.query
 	switch name {
 	case "$filter":
-		q.filter, err = parseFilter(text, r.shape)
+		var late bool
+		q.filter, late, err = parseFilter(text, r.shape)
+		q.late = q.late || late
 	case "$orderby":
-		q.order, err = parseOrder(text, r.shape)
+		var late bool
+		q.order, late, err = parseOrder(text, r.shape)
+		q.late = q.late || late
 	case "$top":
 		q.top, err = wholeNumber(text)
 	case "$skip":
@@ -153,20 +158,19 @@ func checkFormat(text string) error {
 	return fault.New(fault.Invalid, "%q is not offered; application/json is", text)
 }
 
-func parseOrder(text string, s *shape) ([]ordering, error) {
+func parseOrder(text string, s *shape) (list []ordering, late bool, err error) {
 	p := &parser{lexer: lexer{option: "$orderby", text: text}, shape: s}
-	var list []ordering
 	for first := true; first || p.token.kind == tokenComma; first = false {
 		if err := p.advance(); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		e, err := p.orderTerm()
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		list = append(list, e)
 	}
-	return list, p.end("a comma or the end")
+	return list, p.late, p.end("a comma or the end")
 }
 
 func (p *parser) orderTerm() (ordering, error) {
@@ -232,10 +236,19 @@ func (c *selection) add(path string, s *shape, l *lexer, at int) error {
 	return child.add(rest, f.nested, l, at+len(part)+1)
 }
 
-// answer writes a list after filter, orderby, skip and top, in that order (rest-v2.md §2.4).
+// answer writes a list that is complete.
 func (q *query) answer(s *shape, list reflect.Value) []byte {
-	if q.filter == nil && len(q.order) == 0 && q.skip == 0 && q.top < 0 && !q.counted {
-		return s.appendList(nil, list, q.view)
+	body, _ := q.filled(s, list, func([]reflect.Value) error { return nil }) // only filling fails
+	return body
+}
+
+// filled writes a list after filter, orderby, skip and top, in that order (rest-v2.md §2.4). fill completes what is
+// asked about, or shown, and no more.
+func (q *query) filled(s *shape, list reflect.Value, fill func([]reflect.Value) error) ([]byte, error) {
+	if q.late {
+		if err := fill(elements(list)); err != nil {
+			return nil, err
+		}
 	}
 	var b []byte
 	kept := q.kept(list)
@@ -243,6 +256,11 @@ func (q *query) answer(s *shape, list reflect.Value) []byte {
 	kept = kept[min(q.skip, len(kept)):]
 	if q.top >= 0 {
 		kept = kept[:min(q.top, len(kept))]
+	}
+	if !q.late && s.showsLate(q.view) {
+		if err := fill(kept); err != nil {
+			return nil, err
+		}
 	}
 	if q.counted { // as OData v3 writes it: the number is a text
 		b = strconv.AppendInt(append(b, `{"odata.count":"`...), int64(count), 10)
@@ -259,7 +277,15 @@ func (q *query) answer(s *shape, list reflect.Value) []byte {
 	if q.counted {
 		b = append(b, '}')
 	}
-	return b
+	return b, nil
+}
+
+func elements(list reflect.Value) []reflect.Value {
+	all := make([]reflect.Value, list.Len())
+	for i := range all {
+		all[i] = list.Index(i)
+	}
+	return all
 }
 
 func (q *query) kept(list reflect.Value) []reflect.Value {

@@ -36,7 +36,7 @@ func (s *Surface) serversWhere(r *http.Request, wanted func(*fleet.Server) bool)
 			list = append(list, wire)
 		}
 	}
-	return answer{shapeOfServer, list}, nil
+	return answer{shape: shapeOfServer, value: list}, nil
 }
 
 func (s *Surface) getServer(r *http.Request) (any, error) {
@@ -57,7 +57,7 @@ func (s *Surface) getServer(r *http.Request) (any, error) {
 		return nil, err
 	}
 	wire, err := s.toWireServer(r, e, &server)
-	return answer{shapeOfServer, wire}, err
+	return answer{shape: shapeOfServer, value: wire}, err
 }
 
 func noServer(ref string) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ type field struct {
 	index  int
 	kind   kind
 	nested *shape // with kindObject, and with kindList where the elements are objects
+	late   bool   // it costs more than the others, and is filled only where it is asked for or shown
 }
 
 // linksName is the property that setLinks=false leaves out (rest-v2.md §2.4).
@@ -40,7 +42,7 @@ func newShape(t reflect.Type) *shape {
 	s := &shape{}
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		f := field{name: name, index: i}
+		f := field{name: name, index: i, late: t.Field(i).Tag.Get("fill") == "late"}
 		f.kind, f.nested = kindOfType(t.Field(i).Type)
 		s.fields = append(s.fields, f)
 	}
@@ -80,6 +82,17 @@ func (s *shape) find(name string) *field {
 		}
 	}
 	return nil
+}
+
+// showsLate reports whether a view shows a property that is filled late.
+func (s *shape) showsLate(w view) bool {
+	return slices.ContainsFunc(s.fields, func(f field) bool {
+		if w.selected == nil {
+			return f.late
+		}
+		_, chosen := w.selected.children[f.name]
+		return f.late && chosen
+	})
 }
 
 func (s *shape) names() string {

@@ -86,6 +86,7 @@ func (s *Surface) Admit(actor access.Actor) error {
 type answer struct {
 	shape *shape
 	value any
+	fill  func(shown []reflect.Value) error // of a slice: completes these elements; nil: they are complete
 }
 
 const contentType = "application/json; charset=utf-8"
@@ -106,7 +107,11 @@ func (s *Surface) Encode(r *http.Request, v any) (api.Raw, error) {
 		return api.Raw{}, err
 	}
 	if collection {
-		return jsonRaw(q.answer(a.shape, value)), nil
+		if a.fill == nil {
+			return jsonRaw(q.answer(a.shape, value)), nil
+		}
+		body, err := q.filled(a.shape, value, a.fill)
+		return jsonRaw(body), err
 	}
 	return jsonRaw(a.shape.appendObject(nil, value, q.view)), nil
 }

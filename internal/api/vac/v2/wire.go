@@ -49,12 +49,12 @@ type tenant struct {
 	AllowedBandwidthUnits       string      `json:"allowedBandwidthUnits"`
 	GatewayPools                []link      `json:"gatewayPools"` // always empty
 	GatewayFailoverEnabled      bool        `json:"gatewayFailoverEnabled"`
-	VMsBackedUp                 int64       `json:"vMsBackedUp"`
-	VMsReplicated               int64       `json:"vMsReplicated"`
-	VMsBackedUpToCloud          int64       `json:"vMsBackedUpToCloud"`
-	ManagedPhysicalWorkstations int64       `json:"managedPhysicalWorkstations"`
+	VMsBackedUp                 int64       `json:"vMsBackedUp" fill:"late"`
+	VMsReplicated               int64       `json:"vMsReplicated" fill:"late"`
+	VMsBackedUpToCloud          int64       `json:"vMsBackedUpToCloud" fill:"late"`
+	ManagedPhysicalWorkstations int64       `json:"managedPhysicalWorkstations" fill:"late"`
 	ManagedCloudWorkstations    int64       `json:"managedCloudWorkstations"`
-	ManagedPhysicalServers      int64       `json:"managedPhysicalServers"`
+	ManagedPhysicalServers      int64       `json:"managedPhysicalServers" fill:"late"`
 	ManagedCloudServers         int64       `json:"managedCloudServers"`
 	ExpirationEnabled           bool        `json:"expirationEnabled"`
 	ExpirationDate              *isoTime    `json:"expirationDate"`
