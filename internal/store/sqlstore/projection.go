@@ -16,7 +16,7 @@ const (
 	factsAfterSQL = `SELECT position, subject, attribute, value, valid_from, checksum FROM facts
 WHERE position > $1 AND position <= $2 ORDER BY position`
 	correctionsAfterSQL = `SELECT server, position FROM corrections WHERE position > $1 AND position <= $2 ORDER BY position`
-	registrySQL         = serverColumns + ` ORDER BY v.id`
+	registrySQL         = ownColumns + `NULL, NULL FROM servers v ORDER BY v.id`
 )
 
 // projection is what decides about attribution, kept in memory: all dated facts
