@@ -18,7 +18,7 @@ const (
 WHERE position > $1 AND position <= $2 ORDER BY position`
 	correctionsAfterSQL = `SELECT server, position FROM corrections WHERE position > $1 AND position <= $2 ORDER BY position`
 	// The rows that changed behind a state of the fleet.
-	registrySQL = serverColumns + ` WHERE v.changed > $1 ORDER BY v.changed`
+	registrySQL = ownColumns + `NULL, NULL FROM servers v WHERE v.changed > $1 ORDER BY v.changed`
 )
 
 // projection is what decides about attribution, kept in memory: all dated facts

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	serverColumns = `SELECT v.id, v.name, v.product, v.created_at, v.removed_at, v.installation_id,
- v.url, v.username, v.sealed, v.tls_ca, v.tls_fingerprint, v.tls_insecure, v.revision, v.checksum,
- t.installation_id, t.checksum FROM servers v LEFT JOIN tips t ON t.server = v.id`
+	ownColumns = `SELECT v.id, v.name, v.product, v.created_at, v.removed_at, v.installation_id,
+ v.url, v.username, v.sealed, v.tls_ca, v.tls_fingerprint, v.tls_insecure, v.revision, v.checksum, `
+	serverColumns = ownColumns + `t.installation_id, t.checksum FROM servers v LEFT JOIN tips t ON t.server = v.id`
 	serverSQL     = serverColumns + ` WHERE v.id = $1`
 	serversSQL    = serverColumns + ` WHERE v.removed_at IS NULL ORDER BY v.id`
 	sumServerSQL  = `UPDATE servers SET checksum = $2 WHERE id = $1`
