@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -31,65 +33,103 @@ func (f oneByOne) add(ctx context.Context, server usage.ServerID, s *usage.Snaps
 	return err
 }
 
-// writer appends readings of a thousand workloads to servers of one company, a minute apart.
+// writer appends readings of a thousand workloads to servers of one company, a minute apart on each.
 type writer struct {
 	filler oneByOne
 	set    dataSet
-	list   []usage.Workload // of server 1
-	fresh  int              // servers that were read
+	lanes  []*lane
+	fresh  int // servers that were read
+}
+
+// lane is a server of which one goroutine appends readings.
+type lane struct {
+	server int
+	list   []usage.Workload
 	at     time.Time
 }
 
+// lanesMost is how many servers are appended to at once: as collection does, which reads several at a time.
+const lanesMost = 4
+
 func newWriter(ctx context.Context, l *ledger.Ledger, d *fleet.Directory, c *clock) (*writer, error) {
-	set := dataSet{Name: "append", Companies: 1, Servers: 2 + pairCount*appendsAtATime, Workloads: appendSize, Days: 1, End: endOfReadings()}
+	set := dataSet{Name: "append", Companies: 1, Servers: lanesMost + 1 + 2*pairCount*appendsAtATime, Workloads: appendSize, Days: 1, End: endOfReadings()}
 	begin := set.begin().AddDate(0, 0, -7) // there is time for all
 	c.set(begin.Add(-time.Hour))
 	if err := populate(ctx, d, set); err != nil {
 		return nil, err
 	}
-	w := &writer{filler: oneByOne{l, c}, set: set, at: begin, fresh: 1, list: set.server(0).next().Workloads}
-	for range appendWarmUp {
-		if err := w.append(ctx, 0, w.list); err != nil {
-			return nil, err
+	c.set(endOfReadings())
+	w := &writer{filler: oneByOne{l, c}, set: set}
+	for w.fresh < lanesMost {
+		n := &lane{server: w.fresh, list: set.server(w.fresh).next().Workloads, at: begin}
+		w.lanes = append(w.lanes, n)
+		w.fresh++
+		for range appendWarmUp {
+			if err := w.append(ctx, n.next(n.list)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return w, nil
 }
 
-func (w *writer) append(ctx context.Context, server int, list []usage.Workload) error {
-	w.at = w.at.Add(time.Minute)
-	h := w.set.server(server)
+// job is one reading to be appended.
+type job struct {
+	server int
+	at     time.Time
+	list   []usage.Workload
+}
+
+func (n *lane) next(list []usage.Workload) job {
+	n.at = n.at.Add(time.Minute)
+	return job{n.server, n.at, list}
+}
+
+func (w *writer) append(ctx context.Context, j job) error {
+	h := w.set.server(j.server)
 	h.list, h.set.Workloads = []usage.Workload{}, 0 // its head alone
-	s := h.reading(w.at)
-	s.Workloads = list
-	return w.filler.add(ctx, usage.ServerID(server+1), s)
+	s := h.reading(j.at)
+	s.Workloads = j.list
+	_, err := w.filler.ledger.AppendSnapshot(ctx, usage.ServerID(j.server+1), false, *s)
+	return err
 }
 
-// rate gives appends a second; what is to be appended is made before the clock runs.
-func (w *writer) rate(ctx context.Context, next func() (server int, list []usage.Workload)) (float64, error) {
-	servers, lists := make([]int, appendsAtATime), make([][]usage.Workload, appendsAtATime)
-	for i := range lists {
-		servers[i], lists[i] = next()
+// rate gives appends a second on so many lanes at once; what is to be appended is made before the clock runs.
+func (w *writer) rate(ctx context.Context, lanes int, next func(*lane) job) (float64, error) {
+	jobs := make([][]job, lanes)
+	for i := range appendsAtATime {
+		jobs[i%lanes] = append(jobs[i%lanes], next(w.lanes[i%lanes]))
 	}
+	return together(appendsAtATime, lanes, func(lane, i int) error { return w.append(ctx, jobs[lane][i]) })
+}
+
+// together does so many things on some goroutines, which share them evenly, and gives how many were done a second.
+func together(things, lanes int, do func(lane, i int) error) (float64, error) {
+	errs := make([]error, lanes)
+	var wg sync.WaitGroup
 	begin := time.Now()
-	for i := range lists {
-		if err := w.append(ctx, servers[i], lists[i]); err != nil {
-			return 0, err
-		}
+	for lane := range lanes {
+		wg.Go(func() {
+			for i := 0; i < things/lanes && errs[lane] == nil; i++ {
+				errs[lane] = do(lane, i)
+			}
+		})
 	}
-	return appendsAtATime / time.Since(begin).Seconds(), nil
+	wg.Wait()
+	return float64(things/lanes*lanes) / time.Since(begin).Seconds(), errors.Join(errs...)
 }
 
-func (w *writer) unchanged() (server int, list []usage.Workload) { return 0, w.list }
+func (w *writer) unchanged(n *lane) job { return n.next(n.list) }
 
-func (w *writer) moved() (server int, list []usage.Workload) {
-	w.list = moved(w.list, day)
-	return 0, w.list
+func (w *writer) moved(n *lane) job {
+	n.list = moved(n.list, day)
+	return n.next(n.list)
 }
 
-func (w *writer) new() (server int, list []usage.Workload) {
+func (w *writer) new(*lane) job {
 	w.fresh++
-	return w.fresh - 1, w.set.server(w.fresh - 1).next().Workloads
+	h := w.set.server(w.fresh - 1)
+	return job{w.fresh - 1, w.set.begin(), h.next().Workloads}
 }
 
 // appends compares appending with what the engine gives by itself.
@@ -110,28 +150,36 @@ func (b *bench) appends(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	defer engine.close()
-	singles := func() (float64, error) { return engine.singles(ctx, appendsAtATime*10) }
+	singles := func(lanes int) func() (float64, error) {
+		return func() (float64, error) { return engine.singles(ctx, appendsAtATime*10, lanes) }
+	}
 	thousands := func() (float64, error) { return engine.thousands(ctx, appendsAtATime) }
 	var rows []row
 	for _, kind := range []struct {
 		what  string
-		next  func() (int, []usage.Workload)
+		next  func(*lane) job
 		share float64
 	}{
 		{"an unchanged reading of 1,000 workloads appended", w.unchanged, unchangedShare},
 		{"1,000 workloads with all dates of last protection moved, appended", w.moved, movedShare},
 	} {
-		f, ceiling, ratio, err := pairs(func() (float64, error) { return w.rate(ctx, kind.next) }, singles)
-		if err != nil {
-			return nil, err
+		for _, lanes := range []int{lanesMost, 1} {
+			f, ceiling, ratio, err := pairs(func() (float64, error) { return w.rate(ctx, lanes, kind.next) }, singles(lanes))
+			if err != nil {
+				return nil, err
+			}
+			r := row{
+				what: kind.what + ", four servers at once", figure: count(f) + "/s", ceiling: "single-row transactions, likewise, " + count(ceiling) + "/s",
+				ratio: fmt.Sprintf("%.2f", ratio), bar: fmt.Sprintf("≥ %.1f", kind.share), holds: holds(ratio >= kind.share),
+			}
+			if lanes == 1 {
+				r.what, r.ceiling = kind.what+", one after the other", "single-row transactions "+count(ceiling)+"/s"
+			}
+			rows = append(rows, r)
 		}
-		rows = append(rows, row{
-			what: kind.what, figure: count(f) + "/s", ceiling: "single-row transactions " + count(ceiling) + "/s",
-			ratio: fmt.Sprintf("%.2f", ratio), bar: fmt.Sprintf("≥ %.1f", kind.share), holds: holds(ratio >= kind.share),
-		})
 	}
 	f, ceiling, ratio, err := pairs(func() (float64, error) {
-		r, err := w.rate(ctx, w.new)
+		r, err := w.rate(ctx, 1, w.new)
 		return r * appendSize, err
 	}, thousands)
 	return append(rows, row{

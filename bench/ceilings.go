@@ -43,15 +43,16 @@ func (p *plain) row() []any {
 	return []any{n, n % 7, n % 11, n * 3, n * 5, fmt.Sprintf("4225a1b2-0000-4000-8000-%012d", n), fmt.Sprintf("web-%012d.customer.example", n)}
 }
 
-// singles gives transactions of one row a second.
-func (p *plain) singles(ctx context.Context, transactions int) (float64, error) {
-	begin := time.Now()
-	for range transactions {
-		if _, err := p.insert.ExecContext(ctx, p.row()...); err != nil {
-			return 0, err
-		}
+// singles gives transactions of one row a second, asked for from so many sides.
+func (p *plain) singles(ctx context.Context, transactions, lanes int) (float64, error) {
+	rows := make([][][]any, lanes)
+	for i := range transactions {
+		rows[i%lanes] = append(rows[i%lanes], p.row())
 	}
-	return float64(transactions) / time.Since(begin).Seconds(), nil
+	return together(transactions, lanes, func(lane, i int) error {
+		_, err := p.insert.ExecContext(ctx, rows[lane][i]...)
+		return err
+	})
 }
 
 // thousands gives rows a second in transactions of a thousand.

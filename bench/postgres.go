@@ -12,7 +12,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	engine "github.com/tallystick/tallystick/internal/store/postgres"
@@ -59,9 +58,9 @@ func (b *bench) postgres(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	var rows []row
-	for i, next := range []func() (int, []usage.Workload){w.moved, w.new} {
+	for i, next := range []func(*lane) job{w.moved, w.new} {
 		f, ceiling, ratio, err := pairs(func() (float64, error) {
-			r, err := w.rate(ctx, next)
+			r, err := w.rate(ctx, 1, next)
 			return r * appendSize, err
 		}, func() (float64, error) { return copying.rate(ctx) })
 		if err != nil {

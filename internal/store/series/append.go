@@ -31,9 +31,12 @@ type Appended struct {
 	NewInstallation bool
 }
 
-// Append puts a reading behind the last one. h is the history so far; it is read only where something changed.
-func (t *Tip) Append(position usage.Position, p *Prepared, h *History) (Appended, error) {
+// Append puts a reading behind the last one. What is there already is read only where something changed, and only once.
+// After an error the history must not be used any more.
+func (h *History) Append(position usage.Position, p *Prepared) (Appended, error) {
 	var out Appended
+	t := h.tip
+	h.index = nil
 	number := t.readings
 	next := reading{position: position, taken: p.taken, offset: p.offset, listed: p.listed}
 	next.installation, out.NewInstallation = t.installationOf(p.installation)

@@ -424,7 +424,7 @@ func (q *query) inEpoch(part int) []bool {
 // goOver reads the columns of all readings of the epoch.
 func (q *query) goOver(part int) error {
 	h, spans := q.parts[part].History, &q.spans[part]
-	chunks, err := h.source.Chunks(Columns, math.MaxInt32)
+	chunks, err := h.Source.Chunks(Columns, math.MaxInt32)
 	if err != nil {
 		return err
 	}

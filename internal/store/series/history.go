@@ -19,8 +19,9 @@ type Source interface {
 
 // History is a server's history as far as it was read.
 type History struct {
+	Source  Source // of its chunks
+
 	tip     *Tip
-	source  Source
 	index   []reading
 	changes changes
 	to      int // changes are known up to this reading; -1: none
@@ -62,8 +63,17 @@ func (h *History) Done() {
 
 // Open begins to read the history that a tip ends.
 func Open(tip *Tip, source Source) *History {
-	return &History{tip: tip, source: source, changes: newChanges(&room{}), to: -1}
+	return &History{tip: tip, Source: source, changes: newChanges(&room{}), to: -1}
 }
+
+// Tip is the end of the history.
+func (h *History) Tip() *Tip { return h.tip }
+
+// AtEnd reports whether the end of the history was read, so that appending again reads nothing.
+func (h *History) AtEnd() bool { return h != nil && h.live != nil }
+
+// Versions is how many versions of workloads are held in memory.
+func (h *History) Versions() int { return len(h.changes.versions) }
 
 // Empty reports whether there is no reading.
 func (h *History) Empty() bool { return h.tip.readings == 0 }
@@ -73,7 +83,7 @@ func (h *History) readings() ([]reading, error) {
 	if h.index != nil || h.tip.readings == 0 {
 		return h.index, nil
 	}
-	chunks, err := h.source.Chunks(Index, math.MaxInt32)
+	chunks, err := h.Source.Chunks(Index, math.MaxInt32)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +112,7 @@ func (h *History) load(to int) error {
 	if h.to >= to {
 		return nil
 	}
-	chunks, err := h.source.Chunks(Changes, to)
+	chunks, err := h.Source.Chunks(Changes, to)
 	if err != nil {
 		return err
 	}
@@ -264,7 +274,7 @@ func (h *History) end() (*state, error) {
 		h.live = s
 		return s, nil
 	}
-	chunks, err := h.source.Based(last)
+	chunks, err := h.Source.Based(last)
 	if err != nil {
 		return nil, err
 	}
@@ -285,7 +295,7 @@ func (h *History) at(number int) (*state, error) {
 	if err := h.load(number); err != nil {
 		return nil, err
 	}
-	chunks, err := h.source.Based(number)
+	chunks, err := h.Source.Based(number)
 	if err != nil {
 		return nil, err
 	}
@@ -406,7 +416,7 @@ func (h *History) Snapshots(visit func(usage.Position, *usage.Snapshot) error) e
 	if err := h.load(len(index) - 1); err != nil {
 		return err
 	}
-	chunks, err := h.source.Chunks(Columns, len(index))
+	chunks, err := h.Source.Chunks(Columns, len(index))
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ type fataler interface {
 func (s *shelf) append(t fataler, position usage.Position, snapshot *usage.Snapshot) {
 	t.Helper()
 	tip, h := s.open(t)
-	out, err := tip.Append(position, Prepare(snapshot), h)
+	out, err := h.Append(position, Prepare(snapshot))
 	if err != nil {
 		t.Fatalf("append: %v", err)
 	}

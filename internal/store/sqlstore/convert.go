@@ -104,14 +104,15 @@ func (e oldEntry) snapshot(ctx context.Context, tx *sql.Tx) error {
 	if snapshot.Workloads, err = oldList(ctx, tx, old.list); err != nil {
 		return err
 	}
-	tip, _, err := readTip(ctx, tx, old.server)
+	h, err := openHistory(ctx, tx, old.server)
 	if err == nil {
 		err = e.place(ctx, tx, series.KindSnapshot, old.server)
 	}
 	if err != nil {
 		return err
 	}
-	return putReading(ctx, tx, old.server, tip, e.Position, series.Prepare(&snapshot))
+	_, err = putReading(ctx, tx, old.server, h, e.Position, series.Prepare(&snapshot))
+	return err
 }
 
 // lost says that the row of an entry is not there.
@@ -199,7 +200,8 @@ func (e oldEntry) correction(ctx context.Context, tx *sql.Tx) error {
 	if err != nil || !found {
 		return err
 	}
-	return resummarize(ctx, tx, c.server, tip)
+	_, err = resummarize(ctx, tx, c.server, tip)
+	return err
 }
 
 func (e oldEntry) fact(ctx context.Context, tx *sql.Tx) error {

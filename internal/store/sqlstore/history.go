@@ -70,14 +70,19 @@ func tipProof(server usage.ServerID, installation string, kept int64) proof {
 // readTip gives the end of a server's history; found is false where it has none yet.
 func readTip(ctx context.Context, tx *sql.Tx, server usage.ServerID) (tip *series.Tip, found bool, err error) {
 	body, found, err := first(ctx, tx, proven(scanTip), tipSQL, int64(server))
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, false, err
-	case !found:
-		return series.NewTip(), false, nil
 	}
-	tip, err = series.ParseTip(body)
-	return tip, true, err
+	tip, err = parseTip(body)
+	return tip, found, err
+}
+
+// parseTip reads a stored tip; none begins a history.
+func parseTip(stored []byte) (*series.Tip, error) {
+	if stored == nil {
+		return series.NewTip(), nil
+	}
+	return series.ParseTip(stored)
 }
 
 // openHistory gives a server's history, to be read while the transaction lasts.
@@ -89,9 +94,11 @@ func openHistory(ctx context.Context, tx *sql.Tx, server usage.ServerID) (*serie
 	return series.Open(tip, &source{ctx, tx, server}), nil
 }
 
-func putTip(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip) error {
-	_, err := tx.ExecContext(ctx, putTipSQL, int64(server), tip.Summary.Installation, tip.Marshal(), tipProof(server, tip.Summary.Installation, 0).want)
-	return err
+// putTip stores a tip, and gives it as it is stored.
+func putTip(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip) (stored string, err error) {
+	body := tip.Marshal()
+	_, err = tx.ExecContext(ctx, putTipSQL, int64(server), tip.Summary.Installation, body, tipProof(server, tip.Summary.Installation, 0).want)
+	return string(body), err
 }
 
 func putChunks(ctx context.Context, tx *sql.Tx, server usage.ServerID, chunks []series.Chunk) error {

@@ -29,35 +29,51 @@ const (
 // AppendSnapshot appends a normalized snapshot of a server; duplicates and conflicts by C44.
 func (s *Store) AppendSnapshot(ctx context.Context, server usage.ServerID, snapshot *usage.Snapshot, now time.Time) (receipt ledger.Receipt, err error) {
 	prepared := series.Prepare(snapshot)
+	var after end
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		receipt, err = appendSnapshot(ctx, tx, server, prepared, now)
+		receipt, after, err = s.appendSnapshot(ctx, tx, server, prepared, now)
 		return err
 	})
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
+	if after.AtEnd() {
+		s.ends.put(after)
+	}
 	return receipt, nil
 }
 
-func appendSnapshot(ctx context.Context, tx *sql.Tx, server usage.ServerID, p *series.Prepared, now time.Time) (ledger.Receipt, error) {
-	tip, found, err := readTip(ctx, tx, server)
+// appendSnapshot also gives the end of the history, which holds once the transaction is committed.
+func (s *Store) appendSnapshot(ctx context.Context, tx *sql.Tx, server usage.ServerID, p *series.Prepared, now time.Time) (r ledger.Receipt, after end, err error) {
+	stored, found, err := first(ctx, tx, proven(scanTip), tipSQL, int64(server))
 	if err == nil && !found {
 		err = needServer(ctx, tx, server)
 	}
 	if err != nil {
-		return ledger.Receipt{}, err
+		return r, after, err
 	}
+	h := s.ends.take(server, stored)
+	if h == nil {
+		tip, err := parseTip(stored)
+		if err != nil {
+			return r, after, err
+		}
+		h = series.Open(tip, nil)
+	}
+	h.Source = &source{ctx, tx, server}
+	after = end{server, string(stored), h}
+	tip := h.Tip()
 	if tip.MayHold(p) {
 		earlier, err := sameTaken(ctx, tx, server, tip, p)
 		if err != nil || earlier.Duplicate {
-			return earlier, err
+			return earlier, after, err
 		}
 	}
-	receipt, err := appendEntry(ctx, tx, series.KindSnapshot, server, now)
-	if err != nil {
-		return receipt, err
+	if r, err = appendEntry(ctx, tx, series.KindSnapshot, server, now); err != nil {
+		return r, after, err
 	}
-	return receipt, putReading(ctx, tx, server, tip, receipt.Position, p)
+	after.tip, err = putReading(ctx, tx, server, h, r.Position, p)
+	return r, after, err
 }
 
 // sameTaken looks for a reading in force of the same instant: with the same content it is the entry, else a Conflict.
@@ -90,39 +106,37 @@ func sameTaken(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *seri
 	return ledger.Receipt{}, nil
 }
 
-// putReading writes a reading into its server's history.
-func putReading(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip, position usage.Position, p *series.Prepared) error {
-	h := series.Open(tip, &source{ctx, tx, server})
-	defer h.Done()
-	out, err := tip.Append(position, p, h)
+// putReading writes a reading behind its server's history, and gives the tip as it is stored then.
+func putReading(ctx context.Context, tx *sql.Tx, server usage.ServerID, h *series.History, position usage.Position, p *series.Prepared) (stored string, err error) {
+	out, err := h.Append(position, p)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := putChunks(ctx, tx, server, out.Chunks); err != nil {
-		return err
+		return "", err
 	}
 	if out.NewInstallation {
 		if err := insertInstallation(ctx, tx, p.Installation(), server, position); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if out.Resummarize {
-		return resummarize(ctx, tx, server, tip)
+		return resummarize(ctx, tx, server, h.Tip())
 	}
-	return putTip(ctx, tx, server, tip)
+	return putTip(ctx, tx, server, h.Tip())
 }
 
 // resummarize works out anew which reading is a server's latest, after one that came late or was revoked.
-func resummarize(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip) error {
+func resummarize(ctx context.Context, tx *sql.Tx, server usage.ServerID, tip *series.Tip) (stored string, err error) {
 	revoked, err := revokedOf(ctx, tx, server, endOfLedger)
 	if err != nil {
-		return err
+		return "", err
 	}
 	err = tip.Summarize(series.Part{
 		History: series.Open(tip, &source{ctx, tx, server}), Until: endOfTime, Before: endOfLedger, Revoked: revoked,
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	return putTip(ctx, tx, server, tip)
 }
@@ -201,7 +215,8 @@ func appendCorrection(ctx context.Context, tx *sql.Tx, c ledger.Correction, now 
 	if err != nil {
 		return receipt, err
 	}
-	return receipt, resummarize(ctx, tx, e.Server, tip)
+	_, err = resummarize(ctx, tx, e.Server, tip)
+	return receipt, err
 }
 
 // correction is a row of corrections.

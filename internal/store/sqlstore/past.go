@@ -94,7 +94,7 @@ func (b *Past) make(s *pastServer, last usage.Position, i int) {
 	for round := range b.Rounds {
 		p := next()
 		position := last + 1 + usage.Position(round*len(b.Servers)+i)
-		out, err := s.tip.Append(position, p, h)
+		out, err := h.Append(position, p)
 		if err != nil {
 			s.err = err
 			return
@@ -118,7 +118,8 @@ func (s *pastServer) write(ctx context.Context, tx *sql.Tx, server usage.ServerI
 	if err := putChunks(ctx, tx, server, s.chunks.rows); err != nil {
 		return err
 	}
-	return putTip(ctx, tx, server, s.tip)
+	_, err := putTip(ctx, tx, server, s.tip)
+	return err
 }
 
 // log writes the entries' lines.

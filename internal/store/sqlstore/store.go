@@ -49,6 +49,7 @@ type Store struct {
 	guard    func() error
 
 	projection projection
+	ends       ends
 	zones      sync.Map // name -> *time.Location
 
 	open   sync.RWMutex // held for reading by every step: Close waits for them
