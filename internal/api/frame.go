@@ -78,8 +78,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	c := &call{id: h.prefix + "-" + strconv.FormatUint(h.count.Add(1), 10)}
 	client := r.Context()
-	ctx, cancel := context.WithTimeout(context.WithValue(client, callKey{}, c), h.within)
-	defer cancel()
+	ctx := &deadline{Context: context.WithValue(client, callKey{}, c), at: begin.Add(h.within)}
+	defer ctx.end()
 	r = r.WithContext(ctx)
 	answer, err := h.answer(w, r, c)
 	if err != nil && client.Err() != nil && errors.Is(err, client.Err()) {

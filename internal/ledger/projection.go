@@ -18,23 +18,7 @@ import (
 // month's edge, a server turning stale, a dated fact coming into force).
 type projection struct {
 	follows   follower
-	mu        sync.RWMutex
-	companies map[usage.CompanyID]*[productCount]slot
-}
-
-const productCount = 3
-
-// slotOf gives a product's place; -1 for one that we do not know.
-func slotOf(p usage.Product) int {
-	switch p {
-	case usage.ProductVBR:
-		return 0
-	case usage.ProductCloudConnect:
-		return 1
-	case usage.ProductConsole:
-		return 2
-	}
-	return -1
+	companies usage.ByCompany[[usage.ProductCount]slot]
 }
 
 // slot is the place of one company's answer for one product.
@@ -62,7 +46,7 @@ func (a *answer) holds(now time.Time) bool { return now.Before(a.until) && !now.
 
 // usage gives the kept answer, or counts: once for all who ask meanwhile.
 func (p *projection) usage(ctx context.Context, l *Ledger, company usage.CompanyID, product usage.Product) (*metering.Tally, error) {
-	i := slotOf(product)
+	i := product.Index()
 	if i < 0 || !p.follows.current.Load() {
 		a, err := l.answerNow(ctx, company, product, l.Now())
 		if err != nil {
@@ -70,7 +54,7 @@ func (p *projection) usage(ctx context.Context, l *Ledger, company usage.Company
 		}
 		return a.tally, nil
 	}
-	s := &p.of(company)[i]
+	s := &p.companies.Make(company)[i]
 	for {
 		now := l.Now()
 		if a := s.kept.Load(); a != nil && a.holds(now) {
@@ -95,25 +79,6 @@ func (p *projection) usage(ctx context.Context, l *Ledger, company usage.Company
 			return nil, f.err
 		}
 	}
-}
-
-// of gives a company's answers.
-func (p *projection) of(company usage.CompanyID) *[productCount]slot {
-	p.mu.RLock()
-	slots := p.companies[company]
-	p.mu.RUnlock()
-	if slots != nil {
-		return slots
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.companies == nil {
-		p.companies = make(map[usage.CompanyID]*[productCount]slot)
-	}
-	if p.companies[company] == nil {
-		p.companies[company] = new([productCount]slot)
-	}
-	return p.companies[company]
 }
 
 // board gives an answer that came in the meantime, or the count under way; mine: it is the caller's to count.
@@ -163,22 +128,18 @@ func (s *slot) drop() {
 
 // forget drops the answers that changes concern.
 func (p *projection) forget(c *Changes) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
 	if c.All {
-		for _, slots := range p.companies {
-			dropAll(slots)
-		}
+		p.companies.All(dropAll)
 		return
 	}
 	for _, id := range c.Companies {
-		if slots := p.companies[id]; slots != nil {
+		if slots := p.companies.Get(id); slots != nil {
 			dropAll(slots)
 		}
 	}
 }
 
-func dropAll(slots *[productCount]slot) {
+func dropAll(slots *[usage.ProductCount]slot) {
 	for i := range slots {
 		slots[i].drop()
 	}

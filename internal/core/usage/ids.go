@@ -39,9 +39,25 @@ const (
 // Products lists all products in their order.
 func Products() []Product { return []Product{ProductVBR, ProductCloudConnect, ProductConsole} }
 
+// ProductCount is how many products there are.
+const ProductCount = 3
+
+// Index gives p's place among Products; -1: it is none of them.
+func (p Product) Index() int {
+	switch p {
+	case ProductVBR:
+		return 0
+	case ProductCloudConnect:
+		return 1
+	case ProductConsole:
+		return 2
+	}
+	return -1
+}
+
 // Known reports whether p is a product that we count.
 func (p Product) Known() bool {
-	return p == ProductVBR || p == ProductCloudConnect || p == ProductConsole
+	return p.Index() >= 0
 }
 
 // Truncate gives t in UTC, cut to microseconds: the form in which every time is kept.

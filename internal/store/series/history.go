@@ -19,7 +19,7 @@ type Source interface {
 
 // History is a server's history as far as it was read.
 type History struct {
-	Source  Source // of its chunks
+	Source Source // of its chunks
 
 	tip     *Tip
 	index   []reading

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -58,8 +59,8 @@ type Options struct {
 // Surface is the v2 API.
 type Surface struct {
 	Options
-	rendered sync.Map // usageKey -> *renderedUsage
-	uids     sync.Map // lower-case GUID -> usage.CompanyID; both never change, so neither does the pair
+	rendered usage.ByCompany[[usage.ProductCount]atomic.Pointer[renderedUsage]] // by product
+	uids     sync.Map                                                           // lower-case GUID -> usage.CompanyID; both never change, so neither does the pair
 }
 
 // New returns the surface. Invalid: an unknown profile.

@@ -15,11 +15,6 @@ import (
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
-type usageKey struct {
-	company usage.CompanyID
-	product usage.Product
-}
-
 // renderedUsage is the answer for *now* in its bytes: right for as long as the
 // ledger gives the same tally, and then the company is still there, too.
 type renderedUsage struct {
@@ -86,8 +81,7 @@ func (s *Surface) renderedNow(r *http.Request, product usage.Product) (*rendered
 	id, known := s.knownCompany(r.PathValue("ID"))
 	var entry *renderedUsage
 	if known {
-		e, _ := s.rendered.Load(usageKey{id, product})
-		entry, _ = e.(*renderedUsage)
+		entry = s.renderedOf(id, product)
 	}
 	if entry == nil { // nobody asked for it yet: is there such a company?
 		company, err := s.company(r)
@@ -119,8 +113,16 @@ func (s *Surface) render(r *http.Request, tally *metering.Tally) (*renderedUsage
 		return nil, err
 	}
 	entry := &renderedUsage{tally, slices.Clone(AppendUsageRows(nil, tally, s.Profile)), usageFields(tally)}
-	s.rendered.Store(usageKey{tally.Company, tally.Product}, entry)
+	s.rendered.Make(tally.Company)[tally.Product.Index()].Store(entry)
 	return entry, nil
+}
+
+// renderedOf gives what was rendered last; nil: nothing.
+func (s *Surface) renderedOf(id usage.CompanyID, product usage.Product) *renderedUsage {
+	if places := s.rendered.Get(id); places != nil {
+		return places[product.Index()].Load()
+	}
+	return nil
 }
 
 // The headers of the usage resources (product.md §2).
