@@ -60,7 +60,7 @@ func (b *bench) postgres(ctx context.Context) ([]row, error) {
 	var rows []row
 	for i, next := range []func(*lane) job{w.moved, w.new} {
 		f, ceiling, ratio, err := pairs(func() (float64, error) {
-			r, err := w.rate(ctx, 1, next)
+			r, err := w.rate(ctx, freshAtATime, 1, next)
 			return r * appendSize, err
 		}, func() (float64, error) { return copying.rate(ctx) })
 		if err != nil {

@@ -276,3 +276,25 @@ func FuzzParseUnits(f *testing.F) {
 		}
 	})
 }
+
+// A text is refused where it is no UTF-8 or holds NUL, wherever in it that stands, and whatever its length.
+func TestValidTextAtEveryPlace(t *testing.T) {
+	t.Parallel()
+	for length := range 40 {
+		plain := strings.Repeat("a", length)
+		for at := range length {
+			for text, want := range map[string]bool{
+				plain: true, plain[:at] + "\x00" + plain[at+1:]: false, plain[:at] + "\xff" + plain[at+1:]: false, plain[:at] + "ä" + plain[at+1:]: true,
+				plain[:at] + "\x01\x7f" + plain[at+1:]: true, plain[:at] + "ä\x00" + plain[at+1:]: false,
+			} {
+				s := Snapshot{
+					TakenAt: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC), Product: ProductVBR, License: License{Type: "Rental"},
+					Server: ServerFacts{InstallationID: "i", Name: "n"}, Workloads: []Workload{{ID: "x", Type: "t", Name: text}},
+				}
+				if err := s.Normalize(false); (err == nil) != want {
+					t.Fatalf("%q: %v", text, err)
+				}
+			}
+		}
+	}
+}

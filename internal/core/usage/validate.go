@@ -19,8 +19,10 @@ const (
 )
 
 var (
-	earliestTime = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-	latestTime   = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+	earliestTime   = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	latestTime     = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+	earliestSecond = earliestTime.Unix()
+	latestSecond   = latestTime.Unix()
 )
 
 // Normalize brings s into the form in which it is kept: UTC microseconds,
@@ -111,6 +113,9 @@ func (c *checker) license(l *License) {
 }
 
 func (c *checker) workload(w *Workload) {
+	if c.isUsual(w) {
+		return
+	}
 	c.required("id", w.ID)
 	c.text("name", w.Name)
 	if c.isNew(w.Type, &c.known.kind) {
@@ -236,10 +241,18 @@ func (w *Workload) equal(o *Workload) bool {
 }
 
 func (c *checker) required(path, text string) {
-	if strings.TrimSpace(text) == "" {
+	if isBlank(text) {
 		c.add(path, "is required")
 	}
 	c.text(path, text)
+}
+
+// isBlank reports whether a text has nothing but white space.
+func isBlank(s string) bool {
+	if s != "" && s[0] > ' ' && s[0] < utf8.RuneSelf {
+		return false
+	}
+	return strings.TrimSpace(s) == ""
 }
 
 func (c *checker) text(path, text string) {
@@ -250,12 +263,20 @@ func (c *checker) text(path, text string) {
 	}
 }
 
+// isUsual reports whether a row is as almost all are: nothing below would find anything wrong in it, or change it.
+func (c *checker) isUsual(w *Workload) bool {
+	return w.MachineID == "" && w.Tenant == "" && w.Units == nil && w.SizeGB == nil &&
+		w.Type == c.known.kind && w.Host == c.known.host && w.Platform == c.known.platform && w.Type != "" &&
+		len(w.ID) <= textLengthMax && !isBlank(w.ID) && validText(w.ID) && len(w.Name) <= textLengthMax && validText(w.Name) &&
+		(w.FirstProtectedAt == nil || isNormal(w.FirstProtectedAt)) && (w.LastProtectedAt == nil || isNormal(w.LastProtectedAt))
+}
+
 // isNew reports whether a text is to be checked: it is not the one that was right the last time.
 func (c *checker) isNew(text string, known *string) bool {
 	if text == *known {
 		return text == ""
 	}
-	if strings.TrimSpace(text) != "" && len(text) <= textLengthMax && validText(text) {
+	if !isBlank(text) && len(text) <= textLengthMax && validText(text) {
 		*known = text
 	}
 	return true
@@ -263,21 +284,30 @@ func (c *checker) isNew(text string, known *string) bool {
 
 // validText reports whether a text is UTF-8 without NUL, which no engine stores.
 func validText(s string) bool {
+	if len(s) < wordSize {
+		for i := range len(s) {
+			if s[i] == 0 || s[i] >= utf8.RuneSelf {
+				return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
+			}
+		}
+		return true
+	}
+	for i := 0; i < len(s)-wordSize; i += wordSize { // plain ASCII, as almost all are
+		if !plainWord(s[i:]) {
+			return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
+		}
+	}
+	return plainWord(s[len(s)-wordSize:]) || utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
+}
+
+const wordSize = 8
+
+// plainWord reports whether the first eight bytes are ASCII, and none is NUL.
+func plainWord(s string) bool {
 	const low, high = 0x0101010101010101, 0x8080808080808080
-	i := 0
-	for ; len(s)-i >= 8; i += 8 { // eight bytes of plain ASCII at a time, as almost all are
-		x := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
-			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
-		if (x|(x-low))&high != 0 { // a byte beyond ASCII, or one that is zero
-			break
-		}
-	}
-	for ; i < len(s); i++ {
-		if s[i] == 0 || s[i] >= utf8.RuneSelf {
-			return utf8.ValidString(s[i:]) && strings.IndexByte(s[i:], 0) < 0
-		}
-	}
-	return true
+	_ = s[7]
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	return (x|(x-low))&high == 0 // a zero borrows from the byte above
 }
 
 func (c *checker) time(path string, t time.Time) time.Time {
@@ -306,7 +336,7 @@ func (c *checker) optionalTime(path string, t *time.Time) *time.Time {
 // isNormal reports whether c.time would find nothing wrong, and change nothing.
 func isNormal(t *time.Time) bool {
 	seconds := t.Unix()
-	return seconds >= earliestTime.Unix() && seconds < latestTime.Unix() && t.Nanosecond()%int(time.Microsecond) == 0 &&
+	return seconds >= earliestSecond && seconds < latestSecond && t.Nanosecond()%int(time.Microsecond) == 0 &&
 		*t == t.UTC().Round(0) //nolint:revive // the form is meant, too: UTC, without the monotonic clock
 }
 

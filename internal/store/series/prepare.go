@@ -60,15 +60,21 @@ func (p *Prepared) Installation() string { return p.installation }
 
 // sorted gives a list by tenant, then id; one that is so already is not copied.
 func sorted(list []usage.Workload) []usage.Workload {
-	inOrder := func(a, b int32) int { return compareKeys(&list[a], &list[b]) }
-	order := make([]int32, len(list)) // sorted in place of the workloads, which are large
+	for i := 1; i < len(list); i++ {
+		if compareKeys(&list[i-1], &list[i]) > 0 {
+			return sortedCopy(list)
+		}
+	}
+	return list
+}
+
+// sortedCopy sorts places, for the workloads are large.
+func sortedCopy(list []usage.Workload) []usage.Workload {
+	order := make([]int32, len(list))
 	for i := range order {
 		order[i] = int32(i) //nolint:gosec // the length of a list
 	}
-	if slices.IsSortedFunc(order, inOrder) {
-		return list
-	}
-	slices.SortFunc(order, inOrder)
+	slices.SortFunc(order, func(a, b int32) int { return compareKeys(&list[a], &list[b]) })
 	copied := make([]usage.Workload, len(list))
 	for i, at := range order {
 		copied[i] = list[at]
@@ -77,8 +83,8 @@ func sorted(list []usage.Workload) []usage.Workload {
 }
 
 func compareKeys(a, b *usage.Workload) int {
-	if c := strings.Compare(a.Tenant, b.Tenant); c != 0 {
-		return c
+	if a.Tenant != b.Tenant {
+		return strings.Compare(a.Tenant, b.Tenant)
 	}
 	return strings.Compare(a.ID, b.ID)
 }

@@ -61,7 +61,7 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	o := sqlstore.Options{Writer: s.writer, Reader: s.reader, Fault: faultsAt(path), Describe: describe, Guard: guard}
+	o := sqlstore.Options{Writer: s.writer, Reader: s.reader, Near: true, Fault: faultsAt(path), Describe: describe, Guard: guard}
 	for _, option := range options {
 		option(&o)
 	}

@@ -27,20 +27,23 @@ const (
 )
 
 // AppendSnapshot appends a normalized snapshot of a server; duplicates and conflicts by C44.
-func (s *Store) AppendSnapshot(ctx context.Context, server usage.ServerID, snapshot *usage.Snapshot, now time.Time) (receipt ledger.Receipt, err error) {
+func (s *Store) AppendSnapshot(ctx context.Context, server usage.ServerID, snapshot *usage.Snapshot, now time.Time) (ledger.Receipt, error) {
 	prepared := series.Prepare(snapshot)
-	var after end
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		receipt, after, err = s.appendSnapshot(ctx, tx, server, prepared, now)
+	done := new(struct {
+		receipt ledger.Receipt
+		after   end
+	})
+	err := s.share(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		done.receipt, done.after, err = s.appendSnapshot(ctx, tx, server, prepared, now)
 		return err
 	})
-	if err != nil {
+	if err != nil { // the step may still be running for others: what it does is not looked at
 		return ledger.Receipt{}, err
 	}
-	if after.AtEnd() {
-		s.ends.put(after)
+	if done.after.AtEnd() {
+		s.ends.put(done.after)
 	}
-	return receipt, nil
+	return done.receipt, nil
 }
 
 // appendSnapshot also gives the end of the history, which holds once the transaction is committed.
@@ -150,15 +153,16 @@ func needServer(ctx context.Context, tx *sql.Tx, server usage.ServerID) error {
 }
 
 // AppendGap appends a gap; the same server, instant and reason is a duplicate.
-func (s *Store) AppendGap(ctx context.Context, server usage.ServerID, g usage.Gap, now time.Time) (receipt ledger.Receipt, err error) {
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		receipt, err = appendGap(ctx, tx, server, g, now)
+func (s *Store) AppendGap(ctx context.Context, server usage.ServerID, g usage.Gap, now time.Time) (ledger.Receipt, error) {
+	receipt := new(ledger.Receipt)
+	err := s.share(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
+		*receipt, err = appendGap(ctx, tx, server, g, now)
 		return err
 	})
-	if err != nil {
+	if err != nil { // likewise
 		return ledger.Receipt{}, err
 	}
-	return receipt, nil
+	return *receipt, nil
 }
 
 func appendGap(ctx context.Context, tx *sql.Tx, server usage.ServerID, g usage.Gap, now time.Time) (ledger.Receipt, error) {

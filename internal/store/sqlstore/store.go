@@ -23,6 +23,8 @@ type Options struct {
 	WriteOptions, ReadOptions *sql.TxOptions
 	// Lost reports whether the connection was lost when an error came up; nil: connections are never lost.
 	Lost func(error) bool
+	// Near: the engine lies in this process, and a statement about one row never waits.
+	Near bool
 	// Describe gives the tables of the live schema.
 	Describe func(ctx context.Context, tx *sql.Tx) ([]Table, error)
 	// ByBytes stands behind a column of text in ORDER BY and orders it by its bytes; empty: it does so anyway.
@@ -50,6 +52,8 @@ type Store struct {
 
 	projection projection
 	ends       ends
+	sharing    sharing
+	near       bool
 	zones      sync.Map // name -> *time.Location
 
 	open   sync.RWMutex // held for reading by every step: Close waits for them
@@ -72,7 +76,7 @@ func New(o Options) *Store {
 	}
 	return &Store{
 		writer: pool{o.Writer, o.WriteOptions}, reader: pool{o.Reader, o.ReadOptions},
-		lock: o.Lock, toFault: o.Fault, lost: o.Lost, now: o.Now,
+		lock: o.Lock, near: o.Near, toFault: o.Fault, lost: o.Lost, now: o.Now,
 		describe: o.Describe, byBytes: o.ByBytes, bulk: o.Bulk, guard: o.Guard,
 	}
 }

@@ -56,6 +56,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"whole", wholeTests},
 		{"life", lifeTests},
 		{"edges", edgeTests},
+		{"together", togetherTests},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {

@@ -1,0 +1,160 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"sync"
+	"time"
+)
+
+// sharing lets steps that come at the same time share one transaction, and with it one wait for the disk: while one
+// commits, the others gather, and then one of them leads all that are there. A step that comes alone has a transaction of
+// its own.
+type sharing struct {
+	mu      sync.Mutex
+	waiting []*sharer
+	led     bool // somebody leads now, or was told to
+}
+
+// sharer is one step and who waits for it.
+type sharer struct {
+	ctx  context.Context //nolint:containedctx // it lives as long as one call
+	step func(context.Context, *sql.Tx) error
+	err  error
+	told chan bool // true: lead those that wait; false: err is there
+}
+
+const (
+	sharersMost = 64
+	// shareWithin bounds a transaction of several: the contexts of those who wait end only their own waiting.
+	shareWithin = 30 * time.Second
+)
+
+// share is write for a step that may be repeated: where a caller gives up while it runs, it may be done all the same. The
+// step must do all that it does through the context and the transaction that it is given.
+func (s *Store) share(ctx context.Context, step func(context.Context, *sql.Tx) error) error {
+	m := &sharer{ctx: ctx, step: step, told: make(chan bool, 1)}
+	if !s.sharing.join(m) {
+		lead := false
+		select {
+		case lead = <-m.told:
+		case <-ctx.Done():
+			if lead = s.sharing.leave(m); !lead {
+				return s.fault(ctx, ctx.Err())
+			}
+		}
+		if !lead {
+			return m.err
+		}
+	}
+	together := s.sharing.take()
+	s.run(together)
+	s.sharing.pass(m, together)
+	return m.err
+}
+
+// join reports whether m leads: then it waits for nobody.
+func (g *sharing) join(m *sharer) (leads bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = append(g.waiting, m)
+	leads = !g.led
+	g.led = true
+	return leads
+}
+
+// leave takes one away that waits no longer. One that was told to lead meanwhile must do so.
+func (g *sharing) leave(m *sharer) (mustLead bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	select {
+	case lead := <-m.told:
+		return lead
+	default:
+	}
+	g.waiting = slices.DeleteFunc(g.waiting, func(o *sharer) bool { return o == m }) // unless it runs already
+	return false
+}
+
+// take gives those who wait, who leads first.
+func (g *sharing) take() []*sharer {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n := min(len(g.waiting), sharersMost)
+	together := slices.Clone(g.waiting[:n])
+	g.waiting = slices.Delete(g.waiting, 0, n)
+	return together
+}
+
+// pass tells the others of a transaction that it is over, and the next one to lead.
+func (g *sharing) pass(leader *sharer, together []*sharer) {
+	for _, m := range together {
+		if m != leader {
+			m.told <- false
+		}
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.led = len(g.waiting) > 0
+	if g.led {
+		g.waiting[0].told <- true
+	}
+}
+
+// run does some steps in one transaction.
+func (s *Store) run(together []*sharer) {
+	if len(together) == 1 {
+		m := together[0]
+		m.err = s.write(m.ctx, func(tx *sql.Tx) error { return m.step(s.within(m.ctx), tx) })
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), shareWithin)
+	defer cancel()
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		for _, m := range together {
+			if err := s.runOne(ctx, tx, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, m := range together {
+		if err != nil && m.err == nil { // it went with the others
+			m.err = err
+		}
+	}
+}
+
+// within gives the context of the statements of a step that is short: where the engine lies in this process, each takes
+// microseconds, and listening for its caller takes longer. Beginning and committing, which wait for others, listen.
+func (s *Store) within(ctx context.Context) context.Context {
+	if s.near {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
+// The one savepoint of a step among others.
+const (
+	savepointSQL = `SAVEPOINT one`
+	releaseSQL   = `RELEASE SAVEPOINT one`
+	undoSQL      = `ROLLBACK TO SAVEPOINT one`
+)
+
+// runOne does one step; what it did is taken back alone where it fails. An error is one of the whole transaction.
+func (s *Store) runOne(ctx context.Context, tx *sql.Tx, m *sharer) error {
+	if m.err = s.fault(m.ctx, m.ctx.Err()); m.err != nil {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, savepointSQL); err != nil {
+		return err
+	}
+	if m.err = s.fault(ctx, m.step(s.within(ctx), tx)); m.err != nil {
+		if _, err := tx.ExecContext(ctx, undoSQL); err != nil {
+			return m.err // such as a full disk, which takes everything back
+		}
+	}
+	_, err := tx.ExecContext(ctx, releaseSQL)
+	return err
+}
