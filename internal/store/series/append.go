@@ -49,13 +49,12 @@ func (h *History) Append(position usage.Position, p *Prepared) (Appended, error)
 	if number == 0 {
 		t.latest = p.taken
 	}
-	out.Chunks = t.putIndex(out.Chunks, number, next)
 	if t.changedBy(p) {
-		var err error
-		if out.Chunks, err = t.putChanges(out.Chunks, number, p, h); err != nil {
+		if err := h.putChanges(&out, &next, p); err != nil {
 			return out, err
 		}
 	}
+	out.Chunks = t.putIndex(out.Chunks, number, next)
 	t.readings++
 	t.summarize(p, out.Resummarize)
 	return out, nil
@@ -113,13 +112,14 @@ func (t *Tip) summarize(p *Prepared, late bool) {
 }
 
 // putChanges writes the change and the record of a reading, where it has any.
-func (t *Tip) putChanges(chunks []Chunk, number int, p *Prepared, h *History) ([]Chunk, error) {
+func (h *History) putChanges(out *Appended, next *reading, p *Prepared) error {
 	s, err := h.end()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	c := change{reading: number}
-	if number == 0 || p.headDigest != t.head {
+	t := h.tip
+	c := change{reading: t.readings}
+	if t.readings == 0 || p.headDigest != t.head {
 		c.head = p.head
 	}
 	var fresh []version
@@ -129,14 +129,15 @@ func (t *Tip) putChanges(chunks []Chunk, number int, p *Prepared, h *History) ([
 			fresh = t.compare(&c, p, h, s)
 		}
 	}
-	if c.head != "" || c.listed {
-		chunks = t.putChange(chunks, c, fresh, h)
+	if next.changed = c.head != "" || c.listed; next.changed {
+		out.Chunks = t.putChange(out.Chunks, c, fresh, h)
+		t.counts.changes++
 	}
 	if p.listed {
 		s.take(&h.changes)
-		chunks = t.putRecords(chunks, number, p, h, s)
+		out.Chunks, next.moved = t.putRecords(out.Chunks, p, h, s)
 	}
-	return chunks, nil
+	return nil
 }
 
 func (t *Tip) putChange(chunks []Chunk, c change, fresh []version, h *History) []Chunk {
@@ -250,7 +251,8 @@ func (x *index) find(w *usage.Workload) (latest, fitting int32) {
 
 // putRecords writes how the columns move, in a chunk that is not too long to read, behind a whole record that is not
 // too far away.
-func (t *Tip) putRecords(chunks []Chunk, number int, p *Prepared, h *History, s *state) []Chunk {
+func (t *Tip) putRecords(chunks []Chunk, p *Prepared, h *History, s *state) (all []Chunk, some bool) {
+	number := t.readings
 	listed, now := s.versions(), make([]numbers, len(p.workloads))
 	for i, v := range s.byKey(h) {
 		at, _ := slices.BinarySearch(listed, v)
@@ -258,7 +260,7 @@ func (t *Tip) putRecords(chunks []Chunk, number int, p *Prepared, h *History, s 
 	}
 	moved, first := moves(listed, now, s.table)
 	if moved == 0 {
-		return chunks
+		return chunks, false
 	}
 	t.firstMoved = t.firstMoved || first
 	w, chunk, ahead := writer{h.openRecords}, t.records.first, number-t.record
@@ -275,11 +277,12 @@ func (t *Tip) putRecords(chunks []Chunk, number int, p *Prepared, h *History, s 
 	t.records.first, t.records.size, t.record = chunk, len(w.b), number
 	t.since += size
 	t.moves += moved
+	t.counts.records++
 	if whole {
-		t.base, t.whole, t.since, t.moves = chunk, size, size, 0
+		t.base, t.whole, t.since, t.moves, t.counts.records = chunk, size, size, 0, 1
 	}
 	h.openRecords = w.b
-	return append(chunks, Chunk{Columns, chunk, t.base, Seal(slices.Clone(w.b))})
+	return append(chunks, Chunk{Columns, chunk, t.base, Seal(slices.Clone(w.b))}), true
 }
 
 // moves counts the versions of which some column moves, and reports whether a first protection does.

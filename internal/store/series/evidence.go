@@ -428,7 +428,7 @@ func (q *query) goOver(part int) error {
 	if err != nil {
 		return err
 	}
-	records, _, err := recordsOf(chunks)
+	records, err := h.recordsOf(chunks, len(h.index)-1)
 	if err != nil {
 		return err
 	}

@@ -130,11 +130,54 @@ func (h *History) load(to int) error {
 		}
 		h.openChanges = body
 	}
-	if to >= 0 && (len(h.changes.list) == 0 || h.changes.list[0].reading != 0) {
+	if to >= 0 && (len(h.changes.list) == 0 || h.changes.list[0].reading != 0) || !h.hasChanges(to) {
 		return errDamaged("a history's changes are not whole")
 	}
 	h.to = to
 	return nil
+}
+
+// hasChanges reports whether each reading up to one has the change that the index says it has. Where the index was not
+// read, the end is asked for, which knows how many there are.
+func (h *History) hasChanges(to int) bool {
+	if h.index == nil {
+		if h.tip.counts.changes == unknown {
+			h.tip.counts.changes = len(h.changes.list)
+		}
+		return len(h.changes.list) == h.tip.counts.changes
+	}
+	have, want := 0, 0
+	for i := range h.changes.list {
+		if n := h.changes.list[i].reading; n >= h.tip.marked && n <= to {
+			have++
+		}
+	}
+	for i := h.tip.marked; i <= to && i < len(h.index); i++ {
+		if h.index[i].changed {
+			want++
+		}
+	}
+	return have == want
+}
+
+// hasRecords reports whether each reading up to one, from the first record on, has the record that the index says it has.
+func (h *History) hasRecords(records []record, to int) bool {
+	from := h.tip.marked
+	if len(records) > 0 {
+		from = max(from, records[0].reading)
+	}
+	have, want := 0, 0
+	for i := range records {
+		if n := records[i].reading; n >= from && n <= to {
+			have++
+		}
+	}
+	for i := from; i <= to && i < len(h.index); i++ {
+		if h.index[i].moved {
+			want++
+		}
+	}
+	return have == want
 }
 
 // state is what a history lists at some reading.
@@ -242,8 +285,16 @@ func (s *state) play(records []record, to int) error {
 	return nil
 }
 
-// recordsOf reads chunks of the columns.
-func recordsOf(chunks []Chunk) (records []record, last []byte, err error) {
+// recordsOf reads chunks of the columns, which must hold all records up to a reading from the first of them on.
+func (h *History) recordsOf(chunks []Chunk, to int) ([]record, error) {
+	records, _, err := readChunks(chunks)
+	if err == nil && !h.hasRecords(records, to) {
+		err = errDamaged("a history's columns are not whole")
+	}
+	return records, err
+}
+
+func readChunks(chunks []Chunk) (records []record, last []byte, err error) {
 	for _, c := range chunks {
 		body, err := Unseal(c.Body)
 		if err == nil {
@@ -278,9 +329,15 @@ func (h *History) end() (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, open, err := recordsOf(chunks)
+	records, open, err := readChunks(chunks)
 	if err != nil {
 		return nil, err
+	}
+	if h.tip.counts.records == unknown {
+		h.tip.counts.records = len(records)
+	}
+	if len(records) != h.tip.counts.records {
+		return nil, errDamaged("a history's columns are not whole")
 	}
 	h.openRecords = open
 	if err := s.play(records, last); err != nil {
@@ -299,7 +356,7 @@ func (h *History) at(number int) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
-	records, _, err := recordsOf(chunks)
+	records, err := h.recordsOf(chunks, number)
 	if err != nil {
 		return nil, err
 	}
@@ -420,7 +477,7 @@ func (h *History) Snapshots(visit func(usage.Position, *usage.Snapshot) error) e
 	if err != nil {
 		return err
 	}
-	records, _, err := recordsOf(chunks)
+	records, err := h.recordsOf(chunks, len(index)-1)
 	if err != nil {
 		return err
 	}

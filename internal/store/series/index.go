@@ -9,6 +9,8 @@ type reading struct {
 	offset       int64 // the server's clock minus ours, milliseconds; none: not read
 	installation int32 // number of its installation id
 	listed       bool  // its list was read (counting.md C27)
+	changed      bool  // the changes have one of it
+	moved        bool  // the columns have a record of it
 }
 
 // cursor is what the next reading is written as the difference from.
@@ -23,6 +25,8 @@ const (
 	flagOffset
 	flagSeconds
 	flagInstallation
+	flagChanged
+	flagMoved
 )
 
 // put writes the next reading. Where everything is as it was, that is its
@@ -65,7 +69,18 @@ func (r *reading) flags(seconds bool) (flags byte) {
 	if seconds {
 		flags |= flagSeconds
 	}
+	if r.changed {
+		flags |= flagChanged
+	}
+	if r.moved {
+		flags |= flagMoved
+	}
 	return flags
+}
+
+// take takes from flags what a reading keeps of them.
+func (r *reading) take(flags byte) {
+	r.listed, r.changed, r.moved = flags&flagListed != 0, flags&flagChanged != 0, flags&flagMoved != 0
 }
 
 // next reads what put wrote.
@@ -79,7 +94,7 @@ func (c *cursor) next(r *reader) reading {
 	if flags&flagInstallation != 0 {
 		next.installation = int32(r.size(installationsMax)) //nolint:gosec // bounded
 	}
-	next.listed = flags&flagListed != 0
+	next.take(flags)
 	seconds := flags&flagSeconds != 0
 	turn := r.int()
 	if seconds {
@@ -110,7 +125,8 @@ func readCursor(r *reader) (c cursor) {
 	c.position = usage.Position(r.uint()) //nolint:gosec // as written
 	c.taken, c.step = r.int(), r.int()
 	flags := r.byte()
-	c.listed, c.seconds = flags&flagListed != 0, flags&flagSeconds != 0
+	c.take(flags)
+	c.seconds = flags&flagSeconds != 0
 	c.offset = r.optional(0)
 	c.installation = int32(r.size(installationsMax)) //nolint:gosec // bounded
 	return c

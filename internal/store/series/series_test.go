@@ -306,6 +306,55 @@ func TestDamageIsNoticed(t *testing.T) {
 	}
 }
 
+// A chunk that the store does not find is noticed, at any instant, or was not needed for it; and nothing is written behind
+// what is not whole.
+func TestHiddenChunksAreNoticed(t *testing.T) {
+	t.Parallel()
+	const days = 700
+	s := newShelf()
+	for n := range days {
+		s.append(t, usage.Position(n+1), daily(n, 24, n/3))
+	}
+	ask := func(day int) (*Reading, error) {
+		_, h := s.open(t)
+		return Read([]Part{{History: h, Until: dawn.AddDate(0, 0, day).UnixMicro(), Before: 1 << 60}}, false)
+	}
+	var right [days]*Reading
+	for day := range right {
+		var err error
+		if right[day], err = ask(day); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for stream, rows := range s.rows {
+		if stream != Index && len(rows) < 3 || len(rows) < 2 {
+			t.Fatalf("stream %d has %d chunks: the test proves nothing", stream, len(rows))
+		}
+		noticed := 0
+		for first, hidden := range rows {
+			delete(rows, first)
+			for day := 0; day < days; day += 23 {
+				got, err := ask(day)
+				if err != nil {
+					noticed++
+				}
+				if err == nil && !cmp.Equal(got, right[day]) {
+					t.Errorf("without chunk %d of stream %d, day %d is another one", first, stream, day)
+				}
+			}
+			_, h := s.open(t)
+			_, err := h.Append(days+1, Prepare(daily(days, 24, days/3+1)))
+			if needed := stream == Changes || stream == Columns && first >= latestBase(rows); needed && err == nil {
+				t.Errorf("without chunk %d of stream %d a reading is written behind it", first, stream)
+			}
+			rows[first] = hidden
+		}
+		if noticed == 0 {
+			t.Errorf("stream %d: nothing was noticed", stream)
+		}
+	}
+}
+
 func latestBase(rows map[int]Chunk) (base int) {
 	for _, c := range rows {
 		base = max(base, c.Base)

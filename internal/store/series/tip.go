@@ -45,8 +45,17 @@ type Tip struct {
 	moves   int // how many moves of one version those since it hold
 	record  int // the last reading with a record
 
+	marked int // from this reading on, the index says of each whether it has a change and a record
+	counts counts
+
 	Summary Summary
 }
+
+// counts are how many changes there are, and how many records since the last whole one: a chunk that is not found is
+// noticed by them. Unknown where they were not counted from the beginning.
+type counts struct{ changes, records int }
+
+const unknown = -1
 
 // open is the chunk at the end of a stream.
 type open struct {
@@ -82,8 +91,8 @@ func (t *Tip) Readings() int { return t.readings }
 // MayHold reports whether a reading of the instant of p can be there already.
 func (t *Tip) MayHold(p *Prepared) bool { return t.readings > 0 && p.taken <= t.latest }
 
-// tipFormat is the first byte of a stored tip. In the first format its digests were SHA-256, and moves were not counted:
-// what is read of those digests fits no reading, so that the next one is compared with the last in full.
+// tipFormat is the first byte of a stored tip. In the first format its digests were SHA-256, and nothing was counted: what
+// is read of those digests fits no reading, so that the next one is compared with the last in full.
 const (
 	tipFormat      = 2
 	tipFormatFirst = 1
@@ -117,7 +126,7 @@ func (t *Tip) Marshal() []byte {
 		w.size(o.size)
 	}
 	w.text(string(t.index.body))
-	for _, n := range []int{t.base, t.whole, t.since, t.record, t.moves} {
+	for _, n := range []int{t.base, t.whole, t.since, t.record, t.moves, t.marked, t.counts.changes + 1, t.counts.records + 1} {
 		w.size(n)
 	}
 	t.Summary.write(&w)
@@ -178,8 +187,10 @@ func ParseTip(sealed []byte) (*Tip, error) {
 	for _, n := range []*int{&t.base, &t.whole, &t.since, &t.record} {
 		*n = r.size(maxText)
 	}
+	t.marked, t.counts = t.readings, counts{unknown, unknown}
 	if format != tipFormatFirst {
-		t.moves = r.size(maxText)
+		t.moves, t.marked = r.size(maxText), r.size(maxText)
+		t.counts.changes, t.counts.records = r.size(maxText)-1, r.size(maxText)-1
 	}
 	t.Summary.read(r)
 	t.Summary.Read, t.Summary.Counted = flags&tipRead != 0, flags&tipCounted != 0
