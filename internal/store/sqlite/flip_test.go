@@ -65,7 +65,7 @@ func flips(random *rand.Rand, size int) []int {
 }
 
 // A bit that flips anywhere in a database changes no answer, or what was asked for is refused, or the checks of doctor
-// name it. A figure is never another one, but where a whole row is lost: that the page says so itself is rare.
+// name it. A figure is never another one.
 func TestFlippedBits(t *testing.T) {
 	t.Parallel()
 	whole, path := readFile(t, ledgerFile(t)), filepath.Join(t.TempDir(), "tally.db")
@@ -84,7 +84,7 @@ func TestFlippedBits(t *testing.T) {
 		t.Fatalf("%d answers", len(want))
 	}
 	random := rand.New(rand.NewPCG(5, 6))
-	tried, refused, lost := 0, 0, 0
+	tried, refused := 0, 0
 	for page := 0; page < len(whole); page += size {
 		for _, at := range flips(random, size) {
 			content := append([]byte(nil), whole...)
@@ -105,13 +105,12 @@ func TestFlippedBits(t *testing.T) {
 				t.Errorf("byte %d of page %d: %q changed, and nothing is told", at, page/size+1, changed)
 			}
 			if strings.HasPrefix(strings.Join(changed, "\n"), "figure") {
-				lost++
-				t.Logf("byte %d of page %d: %q; told is %q", at, page/size+1, changed, found)
+				t.Errorf("byte %d of page %d: %q; told is %q", at, page/size+1, changed, found)
 			}
 		}
 	}
-	t.Logf("%d bits flipped: after %d something was refused; %d figures lost a row", tried, refused, lost)
-	if refused < tried/4 || lost > tried/100 {
+	t.Logf("%d bits flipped: after %d something was refused", tried, refused)
+	if refused < tried/4 {
 		t.Error("too little is refused")
 	}
 }

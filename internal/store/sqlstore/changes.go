@@ -39,7 +39,7 @@ func (s *Store) concernedSince(ctx context.Context, tx *sql.Tx, h head, since le
 		return nil
 	}
 	servers := make(map[usage.ServerID]bool)
-	err := entriesAfter(ctx, tx, since.Position, func(e series.Entry) {
+	err := entriesAfter(ctx, tx, since.Position, func(e series.Entry) error {
 		switch e.Kind {
 		case series.KindGap: // moves no figure
 		case series.KindSnapshot, series.KindCorrection:
@@ -47,6 +47,7 @@ func (s *Store) concernedSince(ctx context.Context, tx *sql.Tx, h head, since le
 		default: // a dated fact decides whose a workload is, or when a month ends
 			changes.All = true
 		}
+		return nil
 	})
 	if err != nil || changes.All || len(servers) == 0 {
 		return err

@@ -135,7 +135,7 @@ func entryAt(ctx context.Context, tx *sql.Tx, position usage.Position) (series.E
 	entries, err := log.Entries()
 	at := int(position - log.First)
 	if err == nil && (!found || at >= len(entries)) {
-		err = fault.New(fault.Internal, "the database lacks entry %d: it is damaged; restore it from a backup", position)
+		err = errEntryLost(position)
 	}
 	if err != nil {
 		return series.Entry{}, false, err
@@ -149,8 +149,8 @@ func receiptOf(ctx context.Context, tx *sql.Tx, position usage.Position) (ledger
 	return ledger.Receipt{Position: e.Position, RecordedAt: fromMicros(e.Recorded)}, err
 }
 
-// entriesAfter calls visit with every entry behind a position, in their order.
-func entriesAfter(ctx context.Context, tx *sql.Tx, after usage.Position, visit func(series.Entry)) error {
+// entriesAfter calls visit with every entry behind a position, in their order; an error ends it.
+func entriesAfter(ctx context.Context, tx *sql.Tx, after usage.Position, visit func(series.Entry) error) error {
 	h, err := readLogHead(ctx, tx)
 	if err != nil || h.position <= after {
 		return err
@@ -166,18 +166,34 @@ func entriesAfter(ctx context.Context, tx *sql.Tx, after usage.Position, visit f
 		}
 		logs = append([]series.Log{begin}, logs...)
 	}
+	last := after
 	for _, log := range append(logs, h.log) {
 		entries, err := log.Entries()
 		if err != nil {
 			return err
 		}
 		for _, e := range entries {
-			if e.Position > after {
-				visit(e)
+			if e.Position <= after {
+				continue
+			}
+			if e.Position != last+1 {
+				return errEntryLost(last + 1)
+			}
+			last = e.Position
+			if err := visit(e); err != nil {
+				return err
 			}
 		}
 	}
+	if last != h.position {
+		return errEntryLost(last + 1)
+	}
 	return nil
+}
+
+// errEntryLost says that an entry that was given a position is not there.
+func errEntryLost(position usage.Position) error {
+	return fault.New(fault.Internal, "the database lacks entry %d: it is damaged; restore it from a backup", position)
 }
 
 // appendFacts appends each fact as an entry of its own.

@@ -260,11 +260,7 @@ func (q question) part(ctx context.Context, server usage.ServerID, until int64) 
 	if h.Empty() && q.store.projection.everRead(server, q.head.Position) { // else it would be taken for one never read
 		return series.Part{}, fault.New(fault.Internal, "the database is damaged: the readings of server %d are not there; restore it from a backup", server)
 	}
-	p := series.Part{History: h, Until: until, Before: q.before}
-	if q.store.projection.everCorrected(server) {
-		p.Revoked, err = revokedOf(ctx, q.tx, server, q.before)
-	}
-	return p, err
+	return series.Part{History: h, Until: until, Before: q.before, Revoked: q.store.projection.revoked(server, q.before)}, nil
 }
 
 // chain gives the histories that a server continues (C10), the oldest first, itself last. What an ancestor read is

@@ -1,9 +1,12 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"slices"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
@@ -11,6 +14,7 @@ const (
 	installationColumns   = `SELECT installation_id, server, position, checksum FROM installations`
 	allInstalledSQL       = installationColumns + ` ORDER BY server, position`
 	installationsSQL      = installationColumns + ` WHERE position > $1 AND position <= $2 ORDER BY position`
+	countInstalledSQL     = `SELECT COUNT(*) FROM installations`
 	insertInstallationSQL = `INSERT INTO installations (installation_id, server, position, checksum) VALUES ($1, $2, $3, $4)
 ON CONFLICT (installation_id, server) DO NOTHING`
 )
@@ -41,4 +45,22 @@ func scanInstallation(row scanner) (i installation, p proof, err error) {
 
 func (i *installation) sum() int64 {
 	return checksum(i.server.String(), i.id, number(int64(i.position)))
+}
+
+// installationsAfter gives what was said first behind a position, up to another. From the beginning on, rows that an index
+// lost are noticed: the rows are read from their table, and counted by an index.
+func installationsAfter(ctx context.Context, tx *sql.Tx, after, upTo int64) ([]installation, error) {
+	if after > 0 {
+		return collect(ctx, tx, proven(scanInstallation), installationsSQL, after, upTo)
+	}
+	all, err := collect(ctx, tx, proven(scanInstallation), installationColumns)
+	if err != nil {
+		return nil, err
+	}
+	count, _, err := first(ctx, tx, scanInt, countInstalledSQL)
+	if err == nil && int(count) != len(all) {
+		err = fault.New(fault.Internal, "the database lost rows of installations: it is damaged; restore it from a backup")
+	}
+	slices.SortFunc(all, func(a, b installation) int { return cmp.Compare(a.position, b.position) })
+	return slices.DeleteFunc(all, func(i installation) bool { return int64(i.position) > upTo }), err
 }

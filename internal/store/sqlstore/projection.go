@@ -3,22 +3,25 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"math"
 	"sort"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/store/series"
 )
 
 const (
 	factsAfterSQL = `SELECT position, subject, attribute, value, valid_from, checksum FROM facts
 WHERE position > $1 AND position <= $2 ORDER BY position`
-	correctionsAfterSQL = `SELECT server, position FROM corrections WHERE position > $1 AND position <= $2 ORDER BY position`
+	correctionsAfterSQL = `SELECT position, entry, server, reason, actor, checksum FROM corrections
+WHERE position > $1 AND position <= $2 ORDER BY position`
+	registrySQL = ownColumns + `NULL, NULL FROM servers v ORDER BY v.id`
 	// The rows that changed behind a state of the fleet.
-	registrySQL = ownColumns + `NULL, NULL FROM servers v WHERE v.changed > $1 ORDER BY v.changed`
+	registryAfterSQL = ownColumns + `NULL, NULL FROM servers v WHERE v.changed > $1 ORDER BY v.changed`
 )
 
 // projection is what decides about attribution, kept in memory: all dated facts
@@ -32,7 +35,7 @@ type projection struct {
 	facts     map[factKey][]usage.Fact
 	serversOf map[usage.CompanyID][]usage.ServerID // every server that ever belonged to it; 0: shared
 	tenantsOf map[usage.CompanyID][]usage.Subject  // every tenant that was ever mapped to it
-	corrected map[usage.ServerID]usage.Position    // the latest correction of an entry of the server
+	corrected map[usage.ServerID][]revocation      // of its entries, in their order
 	saidBy    map[string][]usage.ServerID          // every server that ever said this installation id
 	saidOf    map[usage.ServerID][]string          // the same, the other way round
 	readFrom  map[usage.ServerID]usage.Position    // the first reading of each server
@@ -102,11 +105,17 @@ func (p *projection) advance(ctx context.Context, tx *sql.Tx, h head) error {
 	if err != nil {
 		return err
 	}
-	corrections, err := collect(ctx, tx, scanPair[usage.ServerID, usage.Position], correctionsAfterSQL, after, upTo)
+	corrections, err := collect(ctx, tx, scanCorrection, correctionsAfterSQL, after, upTo)
 	if err != nil {
 		return err
 	}
-	said, err := collect(ctx, tx, proven(scanInstallation), installationsSQL, after, upTo)
+	if err := p.whole(ctx, tx, facts, corrections); err != nil {
+		return err
+	}
+	if err := p.owned(facts); err != nil {
+		return err
+	}
+	said, err := installationsAfter(ctx, tx, after, upTo)
 	if err != nil {
 		return err
 	}
@@ -114,8 +123,9 @@ func (p *projection) advance(ctx context.Context, tx *sql.Tx, h head) error {
 	for _, f := range facts {
 		p.addFact(f)
 	}
-	for _, c := range corrections {
-		p.corrected[c.a] = c.b
+	for i := range corrections {
+		c := &corrections[i]
+		p.corrected[c.server] = append(p.corrected[c.server], revocation{c.Entry, c.position})
 	}
 	for _, i := range said {
 		p.saidBy[i.id] = append(p.saidBy[i.id], i.server)
@@ -128,6 +138,18 @@ func (p *projection) advance(ctx context.Context, tx *sql.Tx, h head) error {
 	return nil
 }
 
+// owned refuses facts that give away a server whose row is lost.
+func (p *projection) owned(facts []usage.Fact) error {
+	for i := range facts {
+		if id, is := serverOf(facts[i].Subject); is && facts[i].Attribute == usage.AttrCompany {
+			if _, there := p.registry[id]; !there {
+				return fault.New(fault.Internal, "the database lacks server %s: it is damaged; restore it from a backup", id)
+			}
+		}
+	}
+	return nil
+}
+
 func (p *projection) init() {
 	if p.facts != nil {
 		return
@@ -135,7 +157,7 @@ func (p *projection) init() {
 	p.facts = make(map[factKey][]usage.Fact)
 	p.serversOf = make(map[usage.CompanyID][]usage.ServerID)
 	p.tenantsOf = make(map[usage.CompanyID][]usage.Subject)
-	p.corrected = make(map[usage.ServerID]usage.Position)
+	p.corrected = make(map[usage.ServerID][]revocation)
 	p.saidBy = make(map[string][]usage.ServerID)
 	p.saidOf = make(map[usage.ServerID][]string)
 	p.readFrom = make(map[usage.ServerID]usage.Position)
@@ -143,11 +165,11 @@ func (p *projection) init() {
 
 // readRegistry reads the rows that changed since they were read last.
 func (p *projection) readRegistry(ctx context.Context, tx *sql.Tx, h head) error {
-	after := p.fleet
+	query, args := registryAfterSQL, []any{p.fleet}
 	if p.registry == nil {
-		after = math.MinInt64
+		query, args = registrySQL, nil
 	}
-	rows, err := collect(ctx, tx, proven(scanServer), registrySQL, after)
+	rows, err := collect(ctx, tx, proven(scanServer), query, args...)
 	if err != nil {
 		return err
 	}
@@ -272,11 +294,44 @@ func (v view) tenant(server usage.ServerID, name string) usage.CompanyID {
 	return company
 }
 
-// everCorrected reports whether any entry of a server was ever revoked.
-func (p *projection) everCorrected(id usage.ServerID) bool {
+// revocation is a correction: which entry it revokes, and from which position on.
+type revocation struct{ entry, by usage.Position }
+
+// revoked gives the entries of a server that were revoked before a cutoff.
+func (p *projection) revoked(id usage.ServerID, before usage.Position) map[usage.Position]bool {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	return p.corrected[id] != 0
+	var revoked map[usage.Position]bool
+	for _, r := range p.corrected[id] {
+		if r.by < before {
+			if revoked == nil {
+				revoked = make(map[usage.Position]bool)
+			}
+			revoked[r.entry] = true
+		}
+	}
+	return revoked
+}
+
+// whole reports, as an error, dated facts and corrections that the log names and their tables lack: what rests on them
+// would be answered otherwise.
+func (p *projection) whole(ctx context.Context, tx *sql.Tx, facts []usage.Fact, corrections []correction) error {
+	return entriesAfter(ctx, tx, p.position, func(e series.Entry) error {
+		switch e.Kind {
+		case series.KindFact:
+			if len(facts) == 0 || facts[0].Position != e.Position {
+				return errEntryLost(e.Position)
+			}
+			facts = facts[1:]
+		case series.KindCorrection:
+			if len(corrections) == 0 || corrections[0].position != e.Position {
+				return errEntryLost(e.Position)
+			}
+			corrections = corrections[1:]
+		default: // readings and gaps have places of their own
+		}
+		return nil
+	})
 }
 
 // everRead reports whether a server had a reading at a position.
