@@ -337,7 +337,7 @@ func (c *checker) optionalTime(path string, t *time.Time) *time.Time {
 func isNormal(t *time.Time) bool {
 	seconds := t.Unix()
 	return seconds >= earliestSecond && seconds < latestSecond && t.Nanosecond()%int(time.Microsecond) == 0 &&
-		*t == t.UTC().Round(0) //nolint:revive // the form is meant, too: UTC, without the monotonic clock
+		*t == t.UTC().Round(0) //nolint:revive,staticcheck // the form is meant, too: UTC, without the monotonic clock
 }
 
 func (c *checker) units(path string, u *Units) {

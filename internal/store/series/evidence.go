@@ -328,7 +328,7 @@ func (q *query) rank(part int) {
 		if p.part == part {
 			inOrder = inOrder && last < p.number
 			last = p.number
-			rankOf[p.number] = int32(rank) //nolint:gosec // at most as many as readings
+			rankOf[p.number] = int32(rank)
 		}
 	}
 	first := firstFrom(rankOf)
@@ -370,7 +370,7 @@ func firstIn(stretches, first, rankOf []int32) int32 {
 func leastIn(stretches, rankOf []int32) int32 {
 	least := int32(-1)
 	for number, rank := range rankOf {
-		if rank >= 0 && (least < 0 || rank < least) && within(stretches, int32(number)) { //nolint:gosec // numbers of readings
+		if rank >= 0 && (least < 0 || rank < least) && within(stretches, int32(number)) {
 			least = rank
 		}
 	}

@@ -72,7 +72,7 @@ func sorted(list []usage.Workload) []usage.Workload {
 func sortedCopy(list []usage.Workload) []usage.Workload {
 	order := make([]int32, len(list))
 	for i := range order {
-		order[i] = int32(i) //nolint:gosec // the length of a list
+		order[i] = int32(i)
 	}
 	slices.SortFunc(order, func(a, b int32) int { return compareKeys(&list[a], &list[b]) })
 	copied := make([]usage.Workload, len(list))

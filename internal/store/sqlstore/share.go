@@ -36,16 +36,15 @@ const (
 func (s *Store) share(ctx context.Context, step func(context.Context, *sql.Tx) error) error {
 	m := &sharer{ctx: ctx, step: step, told: make(chan bool, 1)}
 	if !s.sharing.join(m) {
-		lead := false
 		select {
-		case lead = <-m.told:
+		case lead := <-m.told:
+			if !lead {
+				return m.err
+			}
 		case <-ctx.Done():
-			if lead = s.sharing.leave(m); !lead {
+			if !s.sharing.leave(m) {
 				return s.fault(ctx, ctx.Err())
 			}
-		}
-		if !lead {
-			return m.err
 		}
 	}
 	together := s.sharing.take()
@@ -144,8 +143,9 @@ const (
 
 // runOne does one step; what it did is taken back alone where it fails. An error is one of the whole transaction.
 func (s *Store) runOne(ctx context.Context, tx *sql.Tx, m *sharer) error {
-	if m.err = s.fault(m.ctx, m.ctx.Err()); m.err != nil {
-		return nil
+	if m.ctx.Err() != nil { // it waits no longer: nothing is done for it
+		m.err = s.fault(m.ctx, m.ctx.Err())
+		return nil //nolint:nilerr // the others' transaction goes on
 	}
 	if _, err := tx.ExecContext(ctx, savepointSQL); err != nil {
 		return err
