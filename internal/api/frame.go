@@ -111,7 +111,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, c *call) (answe
 			answer.Status = http.StatusOK
 		}
 	}()
-	t, err := h.target(r, found)
+	t, err := h.target(r, c, found)
 	if err != nil {
 		return Raw{}, err
 	}
@@ -170,7 +170,7 @@ func limitBody(w http.ResponseWriter, r *http.Request, t *target) error {
 }
 
 // target finds the route and tells the request its ids.
-func (h *handler) target(r *http.Request, found match) (*target, error) {
+func (h *handler) target(r *http.Request, c *call, found match) (*target, error) {
 	if found.node == nil {
 		return nil, fault.New(fault.NotFound, "There is no such resource.")
 	}
@@ -182,9 +182,7 @@ func (h *handler) target(r *http.Request, found match) (*target, error) {
 		return nil, err
 	}
 	r.Pattern = t.Pattern
-	for i, name := range t.names {
-		r.SetPathValue(name, found.ids[i])
-	}
+	c.names, c.ids = t.names, found.ids
 	return t, nil
 }
 

@@ -59,7 +59,7 @@ func echo(names ...string) api.Endpoint {
 	return func(r *http.Request) (any, error) {
 		var ids []string
 		for _, name := range names {
-			ids = append(ids, r.PathValue(name))
+			ids = append(ids, api.PathID(r, name))
 		}
 		return ids, nil
 	}
@@ -168,7 +168,7 @@ func TestAnswersSayTheirLength(t *testing.T) {
 	t.Parallel()
 	s := testSurface()
 	s.routes = append(s.routes, get("/v2/long/{ID}", func(r *http.Request) (any, error) {
-		n, err := strconv.Atoi(r.PathValue("ID"))
+		n, err := strconv.Atoi(api.PathID(r, "ID"))
 		return api.Raw{ContentType: "text/x", Body: make([]byte, n)}, err
 	}))
 	address := serve(t, newFrameAt(t, slog.LevelInfo, io.Discard, s))

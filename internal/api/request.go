@@ -14,6 +14,8 @@ import (
 type call struct {
 	id    string
 	actor access.Actor
+	names []string // of the ids in the path
+	ids   []string // unescaped
 }
 
 type callKey struct{}
@@ -23,6 +25,17 @@ func callOf(ctx context.Context) *call {
 		return c
 	}
 	return &call{}
+}
+
+// PathID gives the segment of the path where the pattern has {name}, unescaped; "" where it has none.
+func PathID(r *http.Request, name string) string {
+	c := callOf(r.Context())
+	for i := range c.names {
+		if c.names[i] == name {
+			return c.ids[i]
+		}
+	}
+	return ""
 }
 
 // Actor gives who asks; the zero actor on a public route.

@@ -22,7 +22,7 @@ const (
 // Route is one line of a surface's table.
 type Route struct {
 	Method  string // a GET route answers HEAD, too
-	Pattern string // "/v2/tenants/{ID}"; r.PathValue("ID") gives the segment, unescaped
+	Pattern string // "/v2/tenants/{ID}"; PathID(r, "ID") gives the segment, unescaped
 	Served  Served
 	Handle  Endpoint // nil where not served
 	Public  bool     // answers without a token

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
 // sharing lets steps that come at the same time share one transaction, and with it one wait for the disk: while one
@@ -34,7 +36,7 @@ const (
 // share is write for a step that may be repeated: where a caller gives up while it runs, it may be done all the same. The
 // step must do all that it does through the context and the transaction that it is given.
 func (s *Store) share(ctx context.Context, step func(context.Context, *sql.Tx) error) error {
-	m := &sharer{ctx: ctx, step: step, told: make(chan bool, 1)}
+	m := &sharer{ctx: ctx, step: step, err: errBrokenOff, told: make(chan bool, 1)}
 	if !s.sharing.join(m) {
 		select {
 		case lead := <-m.told:
@@ -48,10 +50,13 @@ func (s *Store) share(ctx context.Context, step func(context.Context, *sql.Tx) e
 		}
 	}
 	together := s.sharing.take()
+	defer s.sharing.pass(m, together) // also from a panic: the others wait
 	s.run(together)
-	s.sharing.pass(m, together)
 	return m.err
 }
+
+// errBrokenOff is what the others get where the one who leads panics.
+var errBrokenOff = fault.New(fault.Internal, "a step that shared the transaction broke off")
 
 // join reports whether m leads: then it waits for nobody.
 func (g *sharing) join(m *sharer) (leads bool) {
@@ -110,16 +115,17 @@ func (s *Store) run(together []*sharer) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), shareWithin)
 	defer cancel()
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		for _, m := range together {
-			if err := s.runOne(ctx, tx, m); err != nil {
+	own := make([]error, len(together))
+	err := s.write(ctx, func(tx *sql.Tx) (err error) {
+		for i, m := range together {
+			if own[i], err = s.runOne(ctx, tx, m); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	for _, m := range together {
-		if err != nil && m.err == nil { // it went with the others
+	for i, m := range together { // only here: until it is committed, nothing is true
+		if m.err = own[i]; m.err == nil {
 			m.err = err
 		}
 	}
@@ -141,20 +147,19 @@ const (
 	undoSQL      = `ROLLBACK TO SAVEPOINT one`
 )
 
-// runOne does one step; what it did is taken back alone where it fails. An error is one of the whole transaction.
-func (s *Store) runOne(ctx context.Context, tx *sql.Tx, m *sharer) error {
+// runOne does one step; what it did is taken back alone where it fails. broken is an error of the whole transaction.
+func (s *Store) runOne(ctx context.Context, tx *sql.Tx, m *sharer) (own, broken error) {
 	if m.ctx.Err() != nil { // it waits no longer: nothing is done for it
-		m.err = s.fault(m.ctx, m.ctx.Err())
-		return nil //nolint:nilerr // the others' transaction goes on
+		return s.fault(m.ctx, m.ctx.Err()), nil
 	}
 	if _, err := tx.ExecContext(ctx, savepointSQL); err != nil {
-		return err
+		return nil, err
 	}
-	if m.err = s.fault(ctx, m.step(s.within(ctx), tx)); m.err != nil {
+	if own = s.fault(ctx, m.step(s.within(ctx), tx)); own != nil {
 		if _, err := tx.ExecContext(ctx, undoSQL); err != nil {
-			return m.err // such as a full disk, which takes everything back
+			return own, own // such as a full disk, which takes everything back
 		}
 	}
 	_, err := tx.ExecContext(ctx, releaseSQL)
-	return err
+	return own, err
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
@@ -45,7 +46,7 @@ func (s *Surface) eventsOf(r *http.Request, template alarm.TemplateID) (any, err
 }
 
 func (s *Surface) getEvent(r *http.Request) (any, error) {
-	ref := r.PathValue("ID")
+	ref := api.PathID(r, "ID")
 	id, err := strconv.ParseInt(ref, 10, 64)
 	if err != nil {
 		return nil, fault.New(fault.NotFound, "There is no event %q.", ref)
@@ -58,7 +59,7 @@ func (s *Surface) getEvent(r *http.Request) (any, error) {
 }
 
 func templateOf(r *http.Request) (alarm.Template, error) {
-	ref := r.PathValue("ID")
+	ref := api.PathID(r, "ID")
 	id, err := strconv.Atoi(ref)
 	t, ok := alarm.TemplateByID(alarm.TemplateID(id))
 	if err != nil || !ok {

@@ -37,7 +37,7 @@ func (s *Surface) knownCompany(ref string) (usage.CompanyID, bool) {
 
 // company finds the tenant of the path, by number or GUID. The unassigned company is no tenant (C30).
 func (s *Surface) company(r *http.Request) (fleet.Company, error) {
-	ref := r.PathValue("ID")
+	ref := api.PathID(r, "ID")
 	id, ok := s.knownCompany(ref)
 	if !ok {
 		return s.companyByUID(r.Context(), ref)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -20,7 +21,7 @@ func (s *Surface) listLicenses(r *http.Request) (any, error) {
 }
 
 func (s *Surface) getLicense(r *http.Request) (any, error) {
-	ref := r.PathValue("ID")
+	ref := api.PathID(r, "ID")
 	list, err := s.licensesWhere(r, func(server *fleet.Server) bool { return strings.EqualFold(string(uidOf(server)), ref) })
 	if err != nil {
 		return nil, err

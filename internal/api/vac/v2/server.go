@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -40,7 +41,7 @@ func (s *Surface) serversWhere(r *http.Request, wanted func(*fleet.Server) bool)
 }
 
 func (s *Surface) getServer(r *http.Request) (any, error) {
-	ref := r.PathValue("ID")
+	ref := api.PathID(r, "ID")
 	id, err := strconv.ParseUint(ref, 10, 63)
 	if err != nil {
 		return nil, noServer(ref)

@@ -59,7 +59,7 @@ func (s *Surface) byTenantUID(product usage.Product) api.Endpoint {
 		if s.Profile != Profile60 {
 			return nil, fault.New(fault.NotFound, "byVCCTenantUid belongs to profile 6.0; this console answers as 3.0.")
 		}
-		if _, number := companyNumber(r.PathValue("ID")); number {
+		if _, number := companyNumber(api.PathID(r, "ID")); number {
 			return nil, fault.New(fault.NotFound, "byVCCTenantUid is addressed by the tenant's GUID.")
 		}
 		return endpoint(r)
@@ -78,7 +78,7 @@ func (s *Surface) usageNow(r *http.Request, product usage.Product) (any, error) 
 }
 
 func (s *Surface) renderedNow(r *http.Request, product usage.Product) (*renderedUsage, error) {
-	id, known := s.knownCompany(r.PathValue("ID"))
+	id, known := s.knownCompany(api.PathID(r, "ID"))
 	var entry *renderedUsage
 	if known {
 		entry = s.renderedOf(id, product)
