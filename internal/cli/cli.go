@@ -40,6 +40,7 @@ type root struct {
 	Import  importCmd  `cmd:"" help:"Put saved readings into the ledger. Example: tallystick import readings.ndjson.gz"`
 	Usage   usageCmd   `cmd:"" help:"Figures. Example: tallystick usage show 2"`
 	User    userCmd    `cmd:"" help:"People and programs that may log in. Example: tallystick user list"`
+	Correct correctCmd `cmd:"" help:"Revoke a reading or gap that is wrong, from now on; figures as they were known before stay. Example: tallystick correct 1234 --reason \"restored from an old copy\""`
 	Alarms  alarmsCmd  `cmd:"" help:"What is wrong. Example: tallystick alarms --all"`
 	Backup  backupCmd  `cmd:"" help:"Write the ledger into one file, also while a console runs. Example: tallystick backup /backup/tallystick-2026-11-01.db"`
 	Restore restoreCmd `cmd:"" help:"Put a backup into an empty data directory or database. Example: tallystick restore /backup/tallystick-2026-11-01.db --data /var/lib/tallystick"`

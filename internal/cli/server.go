@@ -14,11 +14,12 @@ import (
 )
 
 type serverCmd struct {
-	Add    serverAdd    `cmd:"" help:"Add a server. Example: echo \"$PASSWORD\" | tallystick server add --company 2 --url https://vbr01:9419 --username 'VBR01\\tally' --password-stdin --fingerprint SHA256"`
-	List   serverList   `cmd:"" help:"List servers and their last readings. Example: tallystick server list"`
-	Test   serverTest   `cmd:"" help:"Log in to a server and say what is there, or what is wrong. Reads only. Example: tallystick server test name:VBR01"`
-	Edit   serverEdit   `cmd:"" help:"Change a server. Example: tallystick server edit name:VBR01 --every 1h"`
-	Remove serverRemove `cmd:"" help:"Remove a server; its history stays. Example: tallystick server remove name:VBR01 --from 2026-10-01"`
+	Add      serverAdd      `cmd:"" help:"Add a server. Example: echo \"$PASSWORD\" | tallystick server add --company 2 --url https://vbr01:9419 --username 'VBR01\\tally' --password-stdin --fingerprint SHA256"`
+	List     serverList     `cmd:"" help:"List servers and their last readings. Example: tallystick server list"`
+	Test     serverTest     `cmd:"" help:"Log in to a server and say what is there, or what is wrong. Reads only. Example: tallystick server test name:VBR01"`
+	Edit     serverEdit     `cmd:"" help:"Change a server. Example: tallystick server edit name:VBR01 --every 1h"`
+	Readings serverReadings `cmd:"" help:"A server's readings and gaps, with the numbers of their entries. Example: tallystick server readings name:VBR01 --from 2026-10-01"`
+	Remove   serverRemove   `cmd:"" help:"Remove a server; its history stays. Example: tallystick server remove name:VBR01 --from 2026-10-01"`
 }
 
 // serverJSON is a server in --json answers. The password is never in it.

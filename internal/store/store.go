@@ -13,6 +13,7 @@ type Store interface {
 	fleet.ServerStore
 	fleet.PolicyStore
 	ledger.Store
+	ledger.History
 	alarm.Store
 	access.UserStore
 	access.SessionStore

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -105,6 +106,23 @@ func (h *History) readings() ([]reading, error) {
 	}
 	h.index = index
 	return index, nil
+}
+
+// ReadingPlace is where a reading lies, in the ledger and in time.
+type ReadingPlace struct {
+	Position usage.Position
+	TakenAt  time.Time
+	Listed   bool // its list was read
+}
+
+// Readings gives all readings in the order of arrival, revoked ones, too.
+func (h *History) Readings() ([]ReadingPlace, error) {
+	index, err := h.readings()
+	places := make([]ReadingPlace, 0, len(index))
+	for i := range index {
+		places = append(places, ReadingPlace{index[i].position, time.UnixMicro(index[i].taken).UTC(), index[i].listed})
+	}
+	return places, err
 }
 
 // load reads the changes up to a reading.

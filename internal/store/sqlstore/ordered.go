@@ -45,5 +45,6 @@ func Ordered() []Statement {
 		{"readings of one", readingsOfSQL, 1, false},
 		{"next fact", nextFactSQL, 1, false},
 		{"gaps after", gapsAfterSQL, 2, false},
+		{"gaps between", gapsBetweenSQL, 3, false},
 	}
 }

@@ -57,6 +57,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"life", lifeTests},
 		{"edges", edgeTests},
 		{"together", togetherTests},
+		{"entries", entriesTests},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {

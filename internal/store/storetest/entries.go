@@ -1,0 +1,41 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/store"
+)
+
+// entriesTests: what is told of the entries themselves.
+var entriesTests = map[string]func(*testing.T, store.Store){
+	"entries come by their instants, late and revoked ones too": func(t *testing.T, s store.Store) {
+		c := newCompany(t, s, "a")
+		server, other := newServer(t, s, "one", c.ID).ID, newServer(t, s, "two", c.ID).ID
+		first := must1(s.AppendSnapshot(t.Context(), server, snapshotOf(day(3, 0), "i", "w"), Now()))(t)
+		appendAll(t, s, other, snapshotOf(day(3, 1), "j", "w"))
+		gap := usage.Gap{At: day(4, 0), Reason: usage.GapTLS, Text: "t"}
+		second := must1(s.AppendGap(t.Context(), server, gap, Now()))(t)
+		late := must1(s.AppendSnapshot(t.Context(), server, unlisted(day(2, 0), "i"), Now()))(t)
+		by := must1(s.AppendCorrection(t.Context(), ledger.Correction{Entry: first.Position, Reason: "wrong", Actor: "x"}, Now()))(t)
+		want := []ledger.Entry{
+			{Position: late.Position, RecordedAt: late.RecordedAt, At: day(2, 0)},
+			{Position: first.Position, RecordedAt: first.RecordedAt, At: day(3, 0), Listed: true, Revoked: &ledger.Revocation{
+				Position: by.Position, RecordedAt: by.RecordedAt, Reason: "wrong", Actor: "x",
+			}},
+			{Position: second.Position, RecordedAt: second.RecordedAt, At: day(4, 0), Gap: &gap},
+		}
+		wantEqual(t, want, must1(s.Entries(t.Context(), server, day(1, 0), day(5, 0)))(t))
+		// From is in it, until is not, to the microsecond.
+		wantEqual(t, want[1:2], must1(s.Entries(t.Context(), server, day(3, 0), day(4, 0)))(t))
+		wantEqual(t, want[2:], must1(s.Entries(t.Context(), server, day(3, 0).Add(time.Nanosecond), day(4, 0).Add(time.Nanosecond)))(t))
+		if rest := must1(s.Entries(t.Context(), server, day(5, 0), day(9, 0)))(t); len(rest) != 0 {
+			t.Errorf("%+v", rest)
+		}
+		_, err := s.Entries(t.Context(), 999, day(1, 0), day(5, 0))
+		wantCode(t, err, fault.NotFound)
+	},
+}
