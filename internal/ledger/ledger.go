@@ -110,12 +110,21 @@ func (l *Ledger) Usage(ctx context.Context, q Query) (*metering.Tally, error) {
 	if err != nil {
 		return nil, err
 	}
-	count := metering.Figure
-	if q.Members {
-		count = metering.Count
-	}
-	_, tally, err := l.count(ctx, count, q.Company, q.Product, at, before)
+	_, tally, err := l.count(ctx, q.counter(), q.Company, q.Product, at, before)
 	return tally, err
+}
+
+// Until is Usage for an instant, with the next one at which the answer could be another (metering.Tally.NextChange).
+func (l *Ledger) Until(ctx context.Context, q Query) (*metering.Tally, time.Time, error) {
+	before, err := l.cutoff(ctx, q.RecordedBefore, l.Now())
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	facts, tally, err := l.count(ctx, q.counter(), q.Company, q.Product, q.At, before)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return tally, tally.NextChange(facts), nil
 }
 
 // Facts gives what a tally at T rests on, with all that is known now.
@@ -137,6 +146,13 @@ func (l *Ledger) cutoff(ctx context.Context, recordedBefore, now time.Time) (usa
 			recordedBefore.UTC().Format(time.RFC3339))
 	}
 	return l.Store.PositionAt(ctx, usage.Truncate(recordedBefore))
+}
+
+func (q *Query) counter() counter {
+	if q.Members {
+		return metering.Count
+	}
+	return metering.Figure
 }
 
 // counter is metering.Count or metering.Figure.

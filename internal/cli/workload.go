@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+type workloadCmd struct {
+	Show workloadShow `cmd:"" help:"One workload's life as states over time. Example: tallystick workload show name:VBR01 4225a1b2-0000-4000-8000-000000000001"`
+	Find workloadFind `cmd:"" help:"Workloads that are listed now, by a part of a name, an id or a tenant. Example: tallystick workload find web01"`
+}
+
+type workloadFind struct {
+	Text string `arg:"" help:"A part of a name, an id or a tenant; letter case is ignored."`
+}
+
+func (c *workloadFind) Run(e *env) error {
+	a, err := e.app(false)
+	if err != nil {
+		return err
+	}
+	found, err := a.FindWorkloads(e.ctx, c.Text)
+	if err != nil {
+		return err
+	}
+	if e.json {
+		type foundJSON struct {
+			Company usage.CompanyID `json:"company"`
+			Server  usage.ServerID  `json:"server"`
+			Name    string          `json:"serverName"`
+			memberJSON
+		}
+		list := []foundJSON{}
+		for i := range found {
+			f := &found[i]
+			list = append(list, foundJSON{f.Company, f.Server, f.ServerName, toMemberJSON(&f.Member)})
+		}
+		return e.printJSON(list)
+	}
+	if len(found) == 0 {
+		e.say("No workload that is listed now has %q in its name, id or tenant.", c.Text)
+		return nil
+	}
+	var rows [][]string
+	for i := range found {
+		f := &found[i]
+		rows = append(rows, []string{f.Company.String(), f.Server.String(), f.ServerName, f.Key.Tenant, f.Key.ID, f.Name, f.Type, string(f.State), f.Units.String()})
+	}
+	return e.table("COMPANY|SERVER|SERVER NAME|TENANT|ID|NAME|TYPE|STATE|UNITS", rows)
+}
+
+// memberJSON is a workload at an instant in --json answers.
+type memberJSON struct {
+	Tenant string         `json:"tenant,omitempty"`
+	ID     string         `json:"id"`
+	Name   string         `json:"name"`
+	Type   string         `json:"type"`
+	State  metering.State `json:"state"`
+	Rule   string         `json:"rule"`
+	Unit   usage.UnitKind `json:"unit"`
+	Units  usage.Units    `json:"units"`
+}
+
+func toMemberJSON(m *metering.Member) memberJSON {
+	return memberJSON{m.Key.Tenant, m.Key.ID, m.Name, m.Type, m.State, m.Rule, m.Unit, m.Units}
+}
+
+type workloadShow struct {
+	serverRef
+	ID     string  `arg:"" help:"The workload's id, as usage show --explain and workload find give it."`
+	Tenant string  `help:"On a shared server: the tenant that it names." placeholder:"NAME"`
+	From   *string `help:"From this time on; default: 13 months ago." placeholder:"TIME"`
+	Until  *string `help:"Before this time; default: now." placeholder:"TIME"`
+}
+
+// lifeBack is how many months back a life is shown where nothing is said.
+const lifeBack = 13
+
+func (c *workloadShow) Run(e *env) error {
+	from, err := instant("--from", c.From)
+	if err != nil {
+		return err
+	}
+	until, err := instant("--until", c.Until)
+	if err != nil {
+		return err
+	}
+	a, server, err := c.find(e)
+	if err != nil {
+		return err
+	}
+	if until.IsZero() {
+		until = a.Now()
+	}
+	if from.IsZero() {
+		from = until.AddDate(0, -lifeBack, 0)
+	}
+	life, company, err := a.WorkloadLife(e.ctx, server, usage.WorkloadKey{Tenant: c.Tenant, ID: c.ID}, from, until)
+	if err != nil {
+		return err
+	}
+	if !everListed(life) {
+		return fault.New(fault.NotFound, "%s lists no workload %q from %s until %s; workload find TEXT looks everywhere", server.Name, c.ID, timeText(&from), timeText(&until))
+	}
+	if e.json {
+		return e.printLifeJSON(life, company)
+	}
+	if err := e.print("%s on %s, counted for company %s\n\n", c.ID, server.Name, company); err != nil {
+		return err
+	}
+	var rows [][]string
+	for i := range life {
+		rows = append(rows, stretchCells(&life[i]))
+	}
+	return e.table("FROM|STATE|TYPE|UNITS|NAME|WHY", rows)
+}
+
+func everListed(life []app.Stretch) bool {
+	for i := range life {
+		if life[i].Member != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func stretchCells(s *app.Stretch) []string {
+	m := s.Member
+	switch {
+	case s.Unknown:
+		return []string{timeText(&s.From), "unknown", "", "", "", "no list of the server was read yet"}
+	case m == nil:
+		return []string{timeText(&s.From), "absent", "", "", "", "C1: the latest reading does not list it"}
+	}
+	why := m.Words()
+	if m.ChargedBy != nil {
+		why += ", as " + m.ChargedBy.Key.ID + " on server " + m.ChargedBy.Server.String()
+	}
+	return []string{timeText(&s.From), string(m.State), m.Type, m.Units.String(), m.Name, why}
+}
+
+func (e *env) printLifeJSON(life []app.Stretch, company usage.CompanyID) error {
+	type stretchJSON struct {
+		From     time.Time   `json:"from"`
+		Known    bool        `json:"known"`
+		Workload *memberJSON `json:"workload"` // null: absent
+	}
+	list := []stretchJSON{}
+	for i := range life {
+		j := stretchJSON{From: life[i].From, Known: !life[i].Unknown}
+		if m := life[i].Member; m != nil {
+			w := toMemberJSON(m)
+			j.Workload = &w
+		}
+		list = append(list, j)
+	}
+	return e.printJSON(struct {
+		Company usage.CompanyID `json:"company"`
+		Life    []stretchJSON   `json:"life"`
+	}{company, list})
+}
