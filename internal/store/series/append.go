@@ -6,10 +6,10 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
-// The sizes, in bytes, at which the chunk at the end of a stream is full. They pack well into pages of 4 kB: eight or
-// two to a page, or so many pages that the last one does not matter.
+// The sizes, in bytes, at which the chunk at the end of a stream is full. They pack well into pages of 4 kB: two to
+// a page, or so many pages that the last one does not matter.
 const (
-	indexFull   = 466
+	indexFull   = 1960
 	changesFull = 1960
 	recordsFull = 6000
 )
