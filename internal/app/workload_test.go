@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,9 +59,9 @@ func TestLifeIsWhatFiguresSay(t *testing.T) {
 	states := map[metering.State]bool{}
 	for id := range 6 {
 		key := usage.WorkloadKey{ID: fmt.Sprint(id)}
-		life, of, err := a.WorkloadLife(t.Context(), server, key, start.AddDate(0, 0, -3), now)
-		if err != nil || of != company.ID {
-			t.Fatal(of, err)
+		life, err := a.WorkloadLife(t.Context(), server, key, start.AddDate(0, 0, -3), now)
+		if err != nil {
+			t.Fatal(err)
 		}
 		for range 60 {
 			at := start.Add(time.Duration(random.Int64N(int64(now.Sub(start)))))
@@ -69,6 +70,7 @@ func TestLifeIsWhatFiguresSay(t *testing.T) {
 				t.Fatal(err)
 			}
 			want, got := stretchAt(tally, server.ID, key, at), stretchOf(life, at)
+			want.Company = company.ID
 			if !want.same(&got) {
 				t.Fatalf("workload %d at %s: %+v, the figure says %+v", id, at, got.Member, want.Member)
 			}
@@ -91,4 +93,92 @@ func stretchOf(life []Stretch, at time.Time) (s Stretch) {
 		}
 	}
 	return s
+}
+
+// A life goes on in another company's figure where the server, or the tenant that it names, is moved to that (C30, C38).
+func TestLifeFollowsTheCompany(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 5, 2, 2, 0, 0, 0, time.UTC)
+	now := start
+	a, err := Open(t.Context(), Options{DataDir: t.TempDir(), Create: true, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Close() })
+	var companies [3]usage.CompanyID
+	for i, name := range []string{"Northwind", "Contoso", "Fabrikam"} {
+		c, err := a.Fleet.AddCompany(t.Context(), fleet.NewCompany{Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		companies[i] = c.ID
+	}
+	own, err := a.Fleet.AddServer(t.Context(), fleet.NewServer{Name: "VBR01", Company: companies[0], InstallationID: "i"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared, err := a.Fleet.AddServer(t.Context(), fleet.NewServer{Name: "VCC01", Shared: true, InstallationID: "j"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := start
+	for _, s := range []struct {
+		id     usage.ServerID
+		said   string
+		tenant string
+	}{{own.ID, "i", ""}, {shared.ID, "j", "acme"}} {
+		_, err := a.Ledger.AppendSnapshot(t.Context(), s.id, false, usage.Snapshot{
+			TakenAt: now, Product: usage.ProductVBR, ListsNew: true, Server: usage.ServerFacts{InstallationID: s.said, Name: "n"},
+			License: usage.License{Type: usage.LicenseRental}, Workloads: []usage.Workload{{ID: "w", Name: "m", Type: "VBR_vSphere_VM", Tenant: s.tenant, LastProtectedAt: &last}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	day := func(n int) time.Time { return start.AddDate(0, 0, n) }
+	edit := func(company usage.CompanyID, e fleet.CompanyEdit) {
+		t.Helper()
+		if _, err := a.Fleet.EditCompany(t.Context(), company, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = day(10)
+	if _, err := a.Fleet.EditServer(t.Context(), own.ID, fleet.ServerEdit{Company: &companies[1], From: day(3)}); err != nil {
+		t.Fatal(err)
+	}
+	anywhere, there := fleet.Tenant{Name: "acme"}, fleet.Tenant{Name: "acme", Server: shared.ID}
+	edit(companies[1], fleet.CompanyEdit{AddTenants: []fleet.Tenant{anywhere}, From: day(1)}) // the first is valid from the beginning (C38)
+	edit(companies[2], fleet.CompanyEdit{AddTenants: []fleet.Tenant{there}, From: day(4)})    // and so is this one, before the other
+	now = day(11)
+	edit(companies[2], fleet.CompanyEdit{RemoveTenants: []fleet.Tenant{there}})
+	now = day(12)
+	edit(companies[1], fleet.CompanyEdit{RemoveTenants: []fleet.Tenant{anywhere}})
+	now = day(20)
+	type step struct {
+		from    time.Time
+		company usage.CompanyID
+	}
+	for _, k := range []struct {
+		server fleet.Server
+		tenant string
+		want   []step
+	}{
+		{own, "", []step{{start, companies[0]}, {day(3), companies[1]}}},
+		{shared, "acme", []step{{start, companies[2]}, {day(11), companies[1]}, {day(12), usage.Unassigned}}},
+	} {
+		life, err := a.WorkloadLife(t.Context(), k.server, usage.WorkloadKey{ID: "w", Tenant: k.tenant}, start, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []step
+		for _, s := range life {
+			if s.Member == nil || s.Unknown {
+				t.Errorf("%s: at %s it is in no figure of company %s", k.server.Name, s.From, s.Company)
+			}
+			got = append(got, step{s.From, s.Company})
+		}
+		if !slices.Equal(got, k.want) {
+			t.Errorf("%s: %v, want %v", k.server.Name, got, k.want)
+		}
+	}
 }

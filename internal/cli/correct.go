@@ -47,7 +47,7 @@ func (c *correctCmd) Run(e *env) error {
 
 type serverReadings struct {
 	serverRef
-	From  *string `help:"From this time on; default: 31 days ago." placeholder:"TIME"`
+	From  *string `help:"From this time on; default: 31 days before the end." placeholder:"TIME"`
 	Until *string `help:"Before this time; default: now." placeholder:"TIME"`
 }
 
@@ -55,23 +55,14 @@ type serverReadings struct {
 const readingsBack = 31 * 24 * time.Hour
 
 func (c *serverReadings) Run(e *env) error {
-	until, err := instant("--until", c.Until)
-	if err != nil {
-		return err
-	}
-	from, err := instant("--from", c.From)
-	if err != nil {
-		return err
-	}
 	a, server, err := c.find(e)
 	if err != nil {
 		return err
 	}
-	if until.IsZero() {
-		until = a.Now().Add(time.Hour) // clocks of servers may be ahead of ours, by minutes
-	}
-	if from.IsZero() {
-		from = until.Add(-readingsBack)
+	end := a.Now().Add(time.Hour) // clocks of servers may be ahead of ours, by minutes
+	from, until, err := period(c.From, c.Until, end, func(end time.Time) time.Time { return end.Add(-readingsBack) })
+	if err != nil {
+		return err
 	}
 	entries, err := a.Store.Entries(e.ctx, server.ID, from, until)
 	if err != nil {

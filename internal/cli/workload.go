@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/app"
@@ -73,7 +74,7 @@ type workloadShow struct {
 	serverRef
 	ID     string  `arg:"" help:"The workload's id, as usage show --explain and workload find give it."`
 	Tenant string  `help:"On a shared server: the tenant that it names." placeholder:"NAME"`
-	From   *string `help:"From this time on; default: 13 months ago." placeholder:"TIME"`
+	From   *string `help:"From this time on; default: 13 months before the end." placeholder:"TIME"`
 	Until  *string `help:"Before this time; default: now." placeholder:"TIME"`
 }
 
@@ -81,85 +82,81 @@ type workloadShow struct {
 const lifeBack = 13
 
 func (c *workloadShow) Run(e *env) error {
-	from, err := instant("--from", c.From)
-	if err != nil {
-		return err
-	}
-	until, err := instant("--until", c.Until)
-	if err != nil {
-		return err
-	}
 	a, server, err := c.find(e)
 	if err != nil {
 		return err
 	}
-	if until.IsZero() {
-		until = a.Now()
-	}
-	if from.IsZero() {
-		from = until.AddDate(0, -lifeBack, 0)
-	}
-	life, company, err := a.WorkloadLife(e.ctx, server, usage.WorkloadKey{Tenant: c.Tenant, ID: c.ID}, from, until)
+	from, until, err := period(c.From, c.Until, a.Now(), func(end time.Time) time.Time { return end.AddDate(0, -lifeBack, 0) })
 	if err != nil {
 		return err
 	}
-	if !everListed(life) {
+	life, err := a.WorkloadLife(e.ctx, server, usage.WorkloadKey{Tenant: c.Tenant, ID: c.ID}, from, until)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(life, func(s app.Stretch) bool { return s.Member != nil }) {
 		return fault.New(fault.NotFound, "%s lists no workload %q from %s until %s; workload find TEXT looks everywhere", server.Name, c.ID, timeText(&from), timeText(&until))
 	}
 	if e.json {
-		return e.printLifeJSON(life, company)
-	}
-	if err := e.print("%s on %s, counted for company %s\n\n", c.ID, server.Name, company); err != nil {
-		return err
+		return e.printLifeJSON(life)
 	}
 	var rows [][]string
 	for i := range life {
-		rows = append(rows, stretchCells(&life[i]))
+		rows = append(rows, append([]string{timeText(&life[i].From), life[i].Company.String()}, stretchCells(&life[i])...))
 	}
-	return e.table("FROM|STATE|TYPE|UNITS|NAME|WHY", rows)
+	return e.table("FROM|COMPANY|STATE|TYPE|UNITS|NAME|WHY", rows)
 }
 
-func everListed(life []app.Stretch) bool {
-	for i := range life {
-		if life[i].Member != nil {
-			return true
-		}
+// period reads --from and --until; where they are not given, it ends at an instant and begins as long before its end.
+func period(from, until *string, end time.Time, begin func(time.Time) time.Time) (first, last time.Time, err error) {
+	if last, err = instant("--until", until); err != nil {
+		return first, last, err
 	}
-	return false
+	if last.IsZero() {
+		last = end
+	}
+	if first, err = instant("--from", from); err != nil {
+		return first, last, err
+	}
+	if first.IsZero() {
+		first = begin(last)
+	}
+	if !first.Before(last) {
+		err = fault.New(fault.Invalid, "--from %s is not before --until %s", timeText(&first), timeText(&last))
+	}
+	return first, last, err
 }
 
 func stretchCells(s *app.Stretch) []string {
 	m := s.Member
 	switch {
 	case s.Unknown:
-		return []string{timeText(&s.From), "unknown", "", "", "", "no list of the server was read yet"}
+		return []string{"unknown", "", "", "", "no list of the server is known for then"}
 	case m == nil:
-		return []string{timeText(&s.From), "absent", "", "", "", "C1: the latest reading does not list it"}
+		return []string{"absent", "", "", "", "C1: the latest reading does not list it"}
 	}
 	why := m.Words()
 	if m.ChargedBy != nil {
 		why += ", as " + m.ChargedBy.Key.ID + " on server " + m.ChargedBy.Server.String()
 	}
-	return []string{timeText(&s.From), string(m.State), m.Type, m.Units.String(), m.Name, why}
+	return []string{string(m.State), m.Type, m.Units.String(), m.Name, why}
 }
 
-func (e *env) printLifeJSON(life []app.Stretch, company usage.CompanyID) error {
+func (e *env) printLifeJSON(life []app.Stretch) error {
 	type stretchJSON struct {
-		From     time.Time   `json:"from"`
-		Known    bool        `json:"known"`
-		Workload *memberJSON `json:"workload"` // null: absent
+		From     time.Time       `json:"from"`
+		Company  usage.CompanyID `json:"company"`
+		Known    bool            `json:"known"`
+		Workload *memberJSON     `json:"workload"` // null: absent
 	}
 	list := []stretchJSON{}
 	for i := range life {
-		j := stretchJSON{From: life[i].From, Known: !life[i].Unknown}
+		j := stretchJSON{From: life[i].From, Company: life[i].Company, Known: !life[i].Unknown}
 		if m := life[i].Member; m != nil {
 			w := toMemberJSON(m)
 			j.Workload = &w
 		}
 		list = append(list, j)
 	}
-	return e.printJSON(struct {
-		Company usage.CompanyID `json:"company"`
-		Life    []stretchJSON   `json:"life"`
-	}{company, list})
+	return e.printJSON(list)
 }

@@ -124,7 +124,8 @@ func (l *Ledger) Until(ctx context.Context, q Query) (*metering.Tally, time.Time
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	return tally, tally.NextChange(facts), nil
+	next := tally.NextChange(facts)
+	return tally, next, nil
 }
 
 // Facts gives what a tally at T rests on, with all that is known now.
