@@ -44,7 +44,8 @@ func (o Options) resultOf(file string, m sqlite.Mark) BackupResult {
 }
 
 // Backup writes one consistent state of the ledger into a new file, also while a console runs and writes. The file
-// appears whole, or not at all; passwords in it are sealed, and the key is not in it.
+// appears whole, or not at all; passwords in it are sealed, and the key is not in it. What was copied is read again:
+// Internal, and no file, where anything in it is not as it was written.
 func Backup(ctx context.Context, o Options, file string, work Work) (r BackupResult, err error) {
 	o = o.withDefaults()
 	a, err := Open(ctx, o)
@@ -60,6 +61,9 @@ func Backup(ctx context.Context, o Options, file string, work Work) (r BackupRes
 	mark, err := draft.Backup(ctx, a.engine.base, o.Now(), Version(), work.at("copying"))
 	if err != nil {
 		return r, about("the backup", err)
+	}
+	if err := draft.Sound(ctx); err != nil {
+		return r, fault.Wrap(err, fault.Internal, "%s is damaged, so no backup of it is kept: take care of the older ones. All that is wrong: tallystick doctor", a.where)
 	}
 	if err := draft.Keep(); err != nil {
 		return r, err

@@ -3,8 +3,11 @@ package app
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +15,7 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
@@ -73,5 +77,52 @@ func giveAway(ctx context.Context, t *testing.T, dir string) {
 	sum := int64(crc32.Checksum([]byte(text), crc32.MakeTable(crc32.Castagnoli)))
 	if _, err := db.ExecContext(ctx, `UPDATE facts SET value = '1', checksum = $1 WHERE position = $2`, sum, position); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What is damaged is not copied as if it were whole: the backups that are there are better.
+func TestDamageIsNotCopied(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := Options{DataDir: dir, Create: true, Now: func() time.Time { return time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC) }}
+	a, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole := filepath.Join(dir, "whole.db")
+	if _, err := Backup(t.Context(), o, whole, nil); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(dir, databaseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(t.Context(), `UPDATE companies SET name = 'Southwind' WHERE id = 2`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	backup, moved := filepath.Join(dir, "damaged.db"), filepath.Join(dir, "moved.db")
+	_, err = Backup(t.Context(), o, backup, nil)
+	refusesDamage(t, "backup", err, backup)
+	_, err = Move(t.Context(), o, "sqlite:"+moved, nil)
+	refusesDamage(t, "move", err, moved)
+}
+
+func refusesDamage(t *testing.T, what string, err error, file string) {
+	t.Helper()
+	if !fault.Is(err, fault.Internal) || !strings.Contains(err.Error(), "damaged") {
+		t.Errorf("%s of a damaged ledger: %v", what, err)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s left %s: %v", what, file, err)
 	}
 }

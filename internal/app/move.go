@@ -62,7 +62,7 @@ type MoveResult struct {
 // stays as it is. When it fails or is interrupted, what it moves to is empty, or not there.
 func Move(ctx context.Context, o Options, to string, work Work) (r MoveResult, err error) {
 	o = o.withDefaults()
-	where, err := parseDatabase("--to", to)
+	where, err := o.target(to)
 	if err != nil {
 		return r, err
 	}
@@ -86,6 +86,19 @@ func Move(ctx context.Context, o Options, to string, work Work) (r MoveResult, e
 	}
 	r.Moved = err == nil
 	return r, err
+}
+
+// target reads where to move; Conflict: the ledger lies there already.
+func (o Options) target(to string) (database, error) {
+	where, err := o.database()
+	if err != nil {
+		return where, err
+	}
+	target, err := parseDatabase("--to", to)
+	if err == nil && target == where {
+		err = fault.New(fault.Conflict, "the ledger lies in %s already: --to says where to move it", where)
+	}
+	return target, err
 }
 
 // facts says what a move would be about.
@@ -178,6 +191,9 @@ func (a *App) compare(ctx context.Context, o Options, to database, target engine
 	if here.Sum() != there.Sum() {
 		return fault.New(fault.Conflict, "the ledger in %s changed while it was moved (%s): nothing is kept of the move. Let nobody write to it, and try again", a.where, here.Differs(there))
 	}
+	if err := target.base.Sound(ctx); err != nil { // the same damage gives the same digest
+		return fault.Wrap(err, fault.Internal, "%s is damaged: nothing is kept of the move. All that is wrong: tallystick doctor", a.where)
+	}
 	r.Digest = here.Sum()
 	b, err := wire(ctx, o, to, target)
 	if err != nil {
@@ -267,7 +283,7 @@ func monthEnds(now time.Time, zone *time.Location) []time.Time {
 // is empty.
 func CheckMove(ctx context.Context, o Options, to string) (r MoveResult, err error) {
 	o = o.withDefaults()
-	target, err := parseDatabase("--to", to)
+	target, err := o.target(to)
 	if err != nil {
 		return r, err
 	}

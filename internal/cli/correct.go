@@ -48,7 +48,7 @@ func (c *correctCmd) Run(e *env) error {
 type serverReadings struct {
 	serverRef
 	From  *string `help:"From this time on; default: 31 days before the end." placeholder:"TIME"`
-	Until *string `help:"Before this time; default: now." placeholder:"TIME"`
+	Until *string `help:"Before this time; default: an hour from now, for clocks that are ahead." placeholder:"TIME"`
 }
 
 // readingsBack is how far back readings are listed where nothing is said.

@@ -95,6 +95,9 @@ func (c *workloadShow) Run(e *env) error {
 		return err
 	}
 	if !slices.ContainsFunc(life, func(s app.Stretch) bool { return s.Member != nil }) {
+		if server.Shared && c.Tenant == "" {
+			return fault.New(fault.NotFound, "%s is shared: say with --tenant whose workload %q is; workload find %s names the tenant", server.Name, c.ID, c.ID)
+		}
 		return fault.New(fault.NotFound, "%s lists no workload %q from %s until %s; workload find TEXT looks everywhere", server.Name, c.ID, timeText(&from), timeText(&until))
 	}
 	if e.json {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"os"
@@ -24,7 +25,10 @@ func begin(ctx context.Context, path string) error {
 	case err == nil && info.Mode().IsRegular() && info.Size() < pageMin:
 		return fault.New(fault.Internal, "%s is damaged: it has only %d bytes, and what was in it is lost. Restore it from a backup, or take it away to begin anew", path, info.Size())
 	case err == nil:
-		return readable(path)
+		if err := readable(path); err != nil {
+			return err
+		}
+		return noBackup(ctx, path)
 	case !errors.Is(err, fs.ErrNotExist):
 		return fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %s", path, reason(err))
 	}
@@ -47,6 +51,19 @@ func begin(ctx context.Context, path string) error {
 	return err
 }
 
+// noBackup refuses a backup: it would be a ledger from then on, and no backup any more.
+func noBackup(ctx context.Context, path string) error {
+	db, err := sql.Open("sqlite", readOnly(path))
+	if err != nil {
+		return nil //nolint:nilerr // opening it says so, in better words
+	}
+	marks, err := texts(ctx, db, hasMarkSQL)
+	if _ = db.Close(); err == nil && len(marks) > 0 {
+		return fault.New(fault.Conflict, "%s is a backup, which nobody may change: put it into a ledger with: tallystick restore %s", path, path)
+	}
+	return nil
+}
+
 // readable says in the system's words why a file cannot be opened; SQLite has none.
 func readable(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0) //nolint:gosec // the administrator names the file
@@ -56,8 +73,12 @@ func readable(path string) error {
 	return f.Close()
 }
 
-// NoRemains refuses a new database beside what is left of another: SQLite would put that one's pages into it.
+// NoRemains refuses a new database where one is, or beside what is left of another: SQLite would put that one's pages
+// into it.
 func NoRemains(path string) error {
+	if _, err := os.Lstat(path); err == nil { //nolint:gosec // the administrator names the file
+		return fault.New(fault.Conflict, "%s is there already, and nothing is overwritten", path)
+	}
 	for _, end := range besides {
 		if _, err := os.Lstat(path + end); err == nil { //nolint:gosec // likewise
 			return fault.New(fault.Conflict, "%s is gone, but %s is still there: the database was deleted or moved without it. Put it back, or restore a backup after moving %s away",

@@ -97,7 +97,7 @@ func Inspect(ctx context.Context, path string) (schema store.Schema, err error) 
 // complete without one.
 func readOnly(path string) string {
 	mode := "mode=ro&immutable=1"
-	if _, err := os.Stat(path + "-wal"); err == nil {
+	if _, err := os.Stat(path + "-wal"); err == nil { //nolint:gosec // the administrator names the file
 		mode = "mode=ro"
 	}
 	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: mode + "&_dqs=0&_query_only=1&_pragma=busy_timeout(10000)"}

@@ -109,8 +109,17 @@ func TestNewerThanThisProgram(t *testing.T) {
 	if _, err := d.Verify(t.Context(), nil); !fault.Is(err, fault.Unsupported) {
 		t.Errorf("restoring it: %v", err)
 	}
-	if _, err := Open(t.Context(), newer); !fault.Is(err, fault.Unsupported) {
-		t.Errorf("opening it: %v", err)
+	if _, err := Open(t.Context(), newer); !fault.Is(err, fault.Conflict) {
+		t.Errorf("opening the backup: %v", err)
+	}
+	if err := d.Unmark(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(t.Context(), d.path); !fault.Is(err, fault.Unsupported) {
+		t.Errorf("opening a ledger: %v", err)
 	}
 }
 

@@ -32,6 +32,26 @@ func (s *Store) Verify(ctx context.Context, report func(problem string)) error {
 	})
 }
 
+// Sound is Verify for who wants to know only whether everything is as it was written: Internal, with the first problem,
+// where it is not. The message begins with "it".
+func (s *Store) Sound(ctx context.Context) error {
+	first, more := "", 0
+	err := s.Verify(ctx, func(problem string) {
+		if first == "" {
+			first = problem
+			return
+		}
+		more++
+	})
+	switch {
+	case err != nil || first == "":
+		return err
+	case more > 0:
+		first = fmt.Sprintf("%s; and %d more", first, more)
+	}
+	return fault.New(fault.Internal, "it holds damaged data: %s", first)
+}
+
 // verifier holds the log against the tables.
 type verifier struct {
 	ctx context.Context //nolint:containedctx // it lives as long as one call
