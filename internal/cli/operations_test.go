@@ -66,7 +66,24 @@ func wantHits(t *testing.T, hits int) {
 	}
 }
 
-func anyMoment() time.Duration { return time.Duration(5+rand.IntN(250)) * time.Millisecond }
+// moments are those of a program that takes about as long: machines differ by a factor of ten.
+type moments struct{ lasts time.Duration }
+
+func newMoments() *moments { return &moments{250 * time.Millisecond} }
+
+func (m *moments) any() time.Duration { return time.Duration(rand.Int64N(int64(m.lasts))) }
+
+// kill kills a program at any moment of it, and reports whether it still ran.
+func (m *moments) kill(t *testing.T, args ...string) (hit bool) {
+	t.Helper()
+	begin := time.Now()
+	if hit = killed(t, m.any(), args...); hit {
+		m.lasts += m.lasts / 10
+	} else {
+		m.lasts = time.Since(begin)
+	}
+	return hit
+}
 
 // kill -9 at any moment of a backup: there is no file, or a whole one.
 func TestKilledBackup(t *testing.T) {
@@ -74,11 +91,11 @@ func TestKilledBackup(t *testing.T) {
 	dir := manyReadings(t)
 	want := digestIn(t, app.Options{DataDir: dir})
 	into := t.TempDir()
-	hits := 0
+	hits, moments := 0, newMoments()
 	for i := range kills {
 		name := fmt.Sprintf("b%d.db", i)
 		file := filepath.Join(into, name)
-		if killed(t, anyMoment(), "backup", "--data", dir, file) {
+		if moments.kill(t, "backup", "--data", dir, file) {
 			hits++
 		}
 		remains(t, into, name)
@@ -105,10 +122,10 @@ func TestKilledRestore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hits := 0
+	hits, moments := 0, newMoments()
 	for range kills {
 		dir := filepath.Join(t.TempDir(), "data")
-		if killed(t, anyMoment(), "restore", "--data", dir, file) {
+		if moments.kill(t, "restore", "--data", dir, file) {
 			hits++
 		}
 		remains(t, dir, "tallystick.db", "serve.lock")
@@ -129,10 +146,10 @@ func TestKilledMove(t *testing.T) {
 	pgtest.Server(t)
 	dir := manyReadings(t)
 	want := digestIn(t, app.Options{DataDir: dir})
-	hits := 0
+	hits, moments := 0, newMoments()
 	url := pgtest.Database(t)
 	for range kills {
-		if killed(t, 10*anyMoment(), "migrate", "--data", dir, "--to", url) {
+		if moments.kill(t, "migrate", "--data", dir, "--to", url) {
 			hits++
 		}
 		_, err := app.CheckMove(t.Context(), app.Options{DataDir: dir}, url)
@@ -159,7 +176,7 @@ func TestKilledMove(t *testing.T) {
 func TestInterruptedBackup(t *testing.T) {
 	t.Parallel()
 	dir, into := manyReadings(t), t.TempDir()
-	interrupted := 0
+	interrupted, moments := 0, newMoments()
 	for i := range kills {
 		file := filepath.Join(into, fmt.Sprintf("b%d.db", i))
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "backup", "--data", dir, file) //nolint:gosec // this test binary
@@ -169,11 +186,13 @@ func TestInterruptedBackup(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		timer := time.AfterFunc(40*time.Millisecond+anyMoment(), func() { _ = cmd.Process.Signal(os.Interrupt) })
+		begin := time.Now()
+		timer := time.AfterFunc(moments.any(), func() { _ = cmd.Process.Signal(os.Interrupt) })
 		_ = cmd.Wait() // its exit code says how it went
 		timer.Stop()
 		switch cmd.ProcessState.ExitCode() {
 		case exitDone:
+			moments.lasts = time.Since(begin)
 			if err := os.Remove(file); err != nil {
 				t.Error(err)
 			}
@@ -193,6 +212,9 @@ func TestInterruptedBackup(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d interrupted", interrupted, kills)
+	if interrupted == 0 {
+		t.Error("never interrupted in the middle: the test proves nothing")
+	}
 }
 
 func must[T any](v T, _ error) T { return v }
