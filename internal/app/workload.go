@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -46,6 +47,9 @@ func (a *App) FindWorkloads(ctx context.Context, text string) ([]FoundWorkload, 
 			found = appendFound(found, id, tally, text)
 		}
 	}
+	slices.SortStableFunc(found, func(a, b FoundWorkload) int {
+		return cmp.Or(cmp.Compare(a.Company, b.Company), cmp.Compare(a.Server, b.Server), strings.Compare(a.Key.ID, b.Key.ID))
+	})
 	return found, nil
 }
 

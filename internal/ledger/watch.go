@@ -20,8 +20,9 @@ type follower struct {
 // processes' show within a second (product.md §1).
 const watchInterval = 200 * time.Millisecond
 
-// hearWithin bounds how long the store may take to tell of changes. Beyond it no answers are kept.
-const hearWithin = 5 * time.Second
+// hearWithin bounds how long the store may take to tell of changes. Beyond it no answers are kept; with watchInterval
+// that is within a second.
+const hearWithin = 750 * time.Millisecond
 
 // Watch follows changes that other processes commit, until ctx ends; only while
 // somebody watches are answers kept. changed is called after each (also for this

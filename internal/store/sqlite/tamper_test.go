@@ -4,6 +4,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/store/storetest"
 )
 
 // What somebody changes in a database with SQL is told by the checks of doctor, each in words that name it.
@@ -57,5 +63,47 @@ func TestTamperingIsTold(t *testing.T) {
 				t.Errorf("told is %q, which does not name %q", found, word)
 			}
 		})
+	}
+}
+
+// Where a server's readings or what is said of them were lost, nothing is written after them and they are not listed.
+func TestLossIsNotAnsweredOver(t *testing.T) {
+	t.Parallel()
+	whole := seeded(t)
+	file := filepath.Join(t.TempDir(), "whole.db")
+	if _, err := whole.writer.ExecContext(t.Context(), `VACUUM INTO $1`, file); err != nil {
+		t.Fatal(err)
+	}
+	content := readFile(t, file)
+	lost := func(t *testing.T, statement string) *Store {
+		t.Helper()
+		s := openAt(t, copyOf(t, content))
+		if _, err := s.writer.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	all := func(s *Store, server usage.ServerID) ([]ledger.Entry, error) {
+		return s.Entries(t.Context(), server, time.Time{}, storetest.Now().AddDate(1, 0, 0))
+	}
+	if entries, err := all(whole, 1); err != nil || len(entries) == 0 {
+		t.Fatalf("before: %d entries, %v", len(entries), err)
+	}
+	for _, statement := range []string{
+		`DELETE FROM tips WHERE server = 1`, `DELETE FROM gaps`, `DELETE FROM corrections`,
+	} {
+		if entries, err := all(lost(t, statement), 1); !fault.Is(err, fault.Internal) {
+			t.Errorf("%s: %d entries are listed, %v", statement, len(entries), err)
+		}
+	}
+	for _, asked := range []bool{false, true} { // whether the program knows the log already
+		s := lost(t, `DELETE FROM tips WHERE server = 1`)
+		if asked {
+			_, _ = s.Facts(t.Context(), 2, usage.ProductVBR, storetest.Now(), 1<<60)
+		}
+		next := usage.Snapshot{TakenAt: storetest.Now(), Product: usage.ProductVBR, Server: usage.ServerFacts{InstallationID: "i", Name: "n"}}
+		if r, err := s.AppendSnapshot(t.Context(), 1, &next, storetest.Now()); !fault.Is(err, fault.Internal) {
+			t.Errorf("asked before: %t: a reading behind the lost ones is entry %d, %v", asked, r.Position, err)
+		}
 	}
 }

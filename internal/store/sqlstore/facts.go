@@ -258,7 +258,7 @@ func (q question) part(ctx context.Context, server usage.ServerID, until int64) 
 		return series.Part{}, atServer(err, server)
 	}
 	if h.Empty() && q.store.projection.everRead(server, q.head.Position) { // else it would be taken for one never read
-		return series.Part{}, fault.New(fault.Internal, "the database is damaged: the readings of server %d are not there; restore it from a backup", server)
+		return series.Part{}, errReadingsLost(server)
 	}
 	return series.Part{History: h, Until: until, Before: q.before, Revoked: q.store.projection.revoked(server, q.before)}, nil
 }

@@ -50,7 +50,7 @@ func (s *Store) AppendSnapshot(ctx context.Context, server usage.ServerID, snaps
 func (s *Store) appendSnapshot(ctx context.Context, tx *sql.Tx, server usage.ServerID, p *series.Prepared, now time.Time) (r ledger.Receipt, after end, err error) {
 	stored, found, err := first(ctx, tx, proven(scanTip), tipSQL, int64(server))
 	if err == nil && !found {
-		err = needServer(ctx, tx, server)
+		err = s.needUnread(ctx, tx, server)
 	}
 	if err != nil {
 		return r, after, err
@@ -150,6 +150,30 @@ func needServer(ctx context.Context, tx *sql.Tx, server usage.ServerID) error {
 		return noServer(server)
 	}
 	return err
+}
+
+// needUnread refuses a server that is not there, and one whose end was lost: a reading behind nothing would begin its
+// history anew, over what is there. Who was read is asked of what is committed: of a server that another step of this
+// transaction read, the end is there.
+func (s *Store) needUnread(ctx context.Context, tx *sql.Tx, server usage.ServerID) error {
+	if err := needServer(ctx, tx, server); err != nil {
+		return err
+	}
+	return s.read(ctx, func(tx *sql.Tx) error {
+		v, err := s.viewNow(ctx, tx, s.now())
+		if err != nil {
+			return err
+		}
+		defer v.release()
+		if v.p.readFrom[server] > 0 {
+			return errReadingsLost(server)
+		}
+		return nil
+	})
+}
+
+func errReadingsLost(server usage.ServerID) error {
+	return fault.New(fault.Internal, "the database is damaged: the readings of server %d are not there; restore it from a backup", server)
 }
 
 // AppendGap appends a gap; the same server, instant and reason is a duplicate.

@@ -7,12 +7,13 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/store/series"
 )
 
-const gapsBetweenSQL = gapColumns + ` WHERE g.server = $1 AND g.at >= $2 AND g.at < $3 ORDER BY g.at, g.position`
+const gapsOfSQL = gapColumns + ` WHERE g.server = $1 ORDER BY g.at, g.position`
 
 // Entries gives a server's readings and gaps in a stretch of time, revoked ones, too.
 func (s *Store) Entries(ctx context.Context, server usage.ServerID, from, until time.Time) (entries []ledger.Entry, err error) {
@@ -20,21 +21,21 @@ func (s *Store) Entries(ctx context.Context, server usage.ServerID, from, until 
 		if err := needServer(ctx, tx, server); err != nil {
 			return err
 		}
-		entries, err = entriesBetween(ctx, tx, server, microsUp(from), microsUp(until))
-		if err != nil || len(entries) == 0 {
+		if entries, err = entriesOf(ctx, tx, server); err != nil {
 			return err
 		}
 		revoked, err := revocations(ctx, tx, server)
 		if err != nil {
 			return err
 		}
-		return complete(ctx, tx, entries, revoked)
+		return complete(ctx, tx, server, entries, revoked)
 	})
-	return entries, err
+	first, last := microsUp(from), microsUp(until)
+	return slices.DeleteFunc(entries, func(e ledger.Entry) bool { at := micros(e.At); return at < first || at >= last }), err
 }
 
-// entriesBetween gives the entries without what became of them.
-func entriesBetween(ctx context.Context, tx *sql.Tx, server usage.ServerID, from, until int64) ([]ledger.Entry, error) {
+// entriesOf gives all entries of a server, without what became of them.
+func entriesOf(ctx context.Context, tx *sql.Tx, server usage.ServerID) ([]ledger.Entry, error) {
 	h, err := openHistory(ctx, tx, server)
 	if err != nil {
 		return nil, atServer(err, server)
@@ -45,9 +46,7 @@ func entriesBetween(ctx context.Context, tx *sql.Tx, server usage.ServerID, from
 	}
 	var entries []ledger.Entry
 	for _, r := range readings {
-		if at := micros(r.TakenAt); at >= from && at < until {
-			entries = append(entries, ledger.Entry{Position: r.Position, At: r.TakenAt, Listed: r.Listed})
-		}
+		entries = append(entries, ledger.Entry{Position: r.Position, At: r.TakenAt, Listed: r.Listed})
 	}
 	gaps, err := collect(ctx, tx, func(row scanner) (e ledger.Entry, err error) {
 		g, p, err := scanGap(row)
@@ -55,7 +54,7 @@ func entriesBetween(ctx context.Context, tx *sql.Tx, server usage.ServerID, from
 			err = p.err()
 		}
 		return ledger.Entry{Position: usage.Position(p.of), At: g.At, Gap: &g}, err
-	}, gapsBetweenSQL, int64(server), from, until)
+	}, gapsOfSQL, int64(server))
 	if err != nil {
 		return nil, err
 	}
@@ -77,30 +76,31 @@ func revocations(ctx context.Context, tx *sql.Tx, server usage.ServerID) (map[us
 	return revoked, err
 }
 
-// complete adds when everything was recorded, and what was revoked.
-func complete(ctx context.Context, tx *sql.Tx, entries []ledger.Entry, revoked map[usage.Position]*ledger.Revocation) error {
-	recorded := make(map[usage.Position]time.Time)
-	first := entries[0].Position
+// complete adds when everything was recorded, and what was revoked. What the log names of the server and is not there
+// is damage, and so is what is there and the log does not name.
+func complete(ctx context.Context, tx *sql.Tx, server usage.ServerID, entries []ledger.Entry, revoked map[usage.Position]*ledger.Revocation) error {
+	recorded := make(map[usage.Position]*time.Time)
 	for i := range entries {
 		e := &entries[i]
-		first = min(first, e.Position)
-		recorded[e.Position] = time.Time{}
+		recorded[e.Position] = &e.RecordedAt
 		if e.Revoked = revoked[e.Position]; e.Revoked != nil {
-			recorded[e.Revoked.Position] = time.Time{}
+			recorded[e.Revoked.Position] = &e.Revoked.RecordedAt
 		}
 	}
-	err := entriesAfter(ctx, tx, first-1, func(e series.Entry) error {
-		if _, wanted := recorded[e.Position]; wanted {
-			recorded[e.Position] = fromMicros(e.Recorded)
+	err := entriesAfter(ctx, tx, 0, func(e series.Entry) error {
+		at, found := recorded[e.Position]
+		switch {
+		case !found && e.Server == server:
+			return errEntryLost(e.Position)
+		case !found:
+			return nil
 		}
+		*at = fromMicros(e.Recorded)
+		delete(recorded, e.Position)
 		return nil
 	})
-	for i := range entries {
-		e := &entries[i]
-		e.RecordedAt = recorded[e.Position]
-		if e.Revoked != nil {
-			e.Revoked.RecordedAt = recorded[e.Revoked.Position]
-		}
+	if err == nil && len(recorded) > 0 {
+		err = fault.New(fault.Internal, "the database is damaged: the log does not name all readings of server %d; restore it from a backup", server)
 	}
 	return err
 }

@@ -45,6 +45,6 @@ func Ordered() []Statement {
 		{"readings of one", readingsOfSQL, 1, false},
 		{"next fact", nextFactSQL, 1, false},
 		{"gaps after", gapsAfterSQL, 2, false},
-		{"gaps between", gapsBetweenSQL, 3, false},
+		{"gaps of", gapsOfSQL, 1, false},
 	}
 }

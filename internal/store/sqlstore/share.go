@@ -25,12 +25,15 @@ type sharer struct {
 	step func(context.Context, *sql.Tx) error
 	err  error
 	told chan bool // true: lead those that wait; false: err is there
+	left bool      // it waits no longer, though it was taken
 }
 
 const (
 	sharersMost = 64
-	// shareWithin bounds a transaction of several: the contexts of those who wait end only their own waiting.
+	// shareWithin bounds a transaction of several: the contexts of those who wait end only their own waiting. No step
+	// begins in one after shareBegin, so that each has as much time as one of the largest takes.
 	shareWithin = 30 * time.Second
+	shareBegin  = 3 * time.Second
 )
 
 // share is write for a step that may be repeated: where a caller gives up while it runs, it may be done all the same. The
@@ -50,9 +53,36 @@ func (s *Store) share(ctx context.Context, step func(context.Context, *sql.Tx) e
 		}
 	}
 	together := s.sharing.take()
-	defer s.sharing.pass(m, together) // also from a panic: the others wait
-	s.run(together)
-	return m.err
+	if len(together) == 1 {
+		defer s.sharing.pass(m, together) // also from a panic: the others wait
+		m.err = s.write(m.ctx, func(tx *sql.Tx) error { return m.step(s.within(m.ctx), tx) })
+		return m.err
+	}
+	return s.lead(m, together)
+}
+
+// lead does the steps of several, of which m comes first. It is done beside, so that m can give up as the others can.
+func (s *Store) lead(m *sharer, together []*sharer) error {
+	over := make(chan any, 1)
+	go func() {
+		done := len(together) // also where a step breaks off: all are told
+		defer func() {
+			panicked := recover()
+			s.sharing.again(together[done:])
+			s.sharing.pass(m, together[:done])
+			over <- panicked
+		}()
+		done = s.run(together)
+	}()
+	select {
+	case panicked := <-over:
+		if panicked != nil {
+			panic(panicked)
+		}
+		return m.err
+	case <-m.ctx.Done():
+		return s.fault(m.ctx, m.ctx.Err())
+	}
 }
 
 // errBrokenOff is what the others get where the one who leads panics.
@@ -78,6 +108,7 @@ func (g *sharing) leave(m *sharer) (mustLead bool) {
 	default:
 	}
 	g.waiting = slices.DeleteFunc(g.waiting, func(o *sharer) bool { return o == m }) // unless it runs already
+	m.left = true
 	return false
 }
 
@@ -89,6 +120,15 @@ func (g *sharing) take() []*sharer {
 	together := slices.Clone(g.waiting[:n])
 	g.waiting = slices.Delete(g.waiting, 0, n)
 	return together
+}
+
+// again puts steps that were not begun in front of those who wait, except those whose callers have gone: nobody would
+// hear that they lead.
+func (g *sharing) again(late []*sharer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	late = slices.DeleteFunc(slices.Clone(late), func(m *sharer) bool { return m.left })
+	g.waiting = slices.Insert(g.waiting, 0, late...)
 }
 
 // pass tells the others of a transaction that it is over, and the next one to lead.
@@ -106,29 +146,30 @@ func (g *sharing) pass(leader *sharer, together []*sharer) {
 	}
 }
 
-// run does some steps in one transaction.
-func (s *Store) run(together []*sharer) {
-	if len(together) == 1 {
-		m := together[0]
-		m.err = s.write(m.ctx, func(tx *sql.Tx) error { return m.step(s.within(m.ctx), tx) })
-		return
-	}
+// run does some steps in one transaction, and gives how many: those that it had no time to begin are as if nobody had
+// taken them.
+func (s *Store) run(together []*sharer) (done int) {
 	ctx, cancel := context.WithTimeout(context.Background(), shareWithin)
 	defer cancel()
 	own := make([]error, len(together))
 	err := s.write(ctx, func(tx *sql.Tx) (err error) {
-		for i, m := range together {
-			if own[i], err = s.runOne(ctx, tx, m); err != nil {
+		begin := time.Now()
+		for done = 0; done < len(together) && (done == 0 || time.Since(begin) < shareBegin); done++ {
+			if own[done], err = s.runOne(ctx, tx, together[done]); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	for i, m := range together { // only here: until it is committed, nothing is true
+	if err != nil {
+		done = len(together)
+	}
+	for i, m := range together[:done] { // only here: until it is committed, nothing is true
 		if m.err = own[i]; m.err == nil {
 			m.err = err
 		}
 	}
+	return done
 }
 
 // within gives the context of the statements of a step that is short: where the engine lies in this process, each takes

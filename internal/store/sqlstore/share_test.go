@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
@@ -75,5 +76,104 @@ func TestPanicInASharedTransaction(t *testing.T) {
 	}
 	if err := s.Share(t.Context(), add("c")); err != nil || count() != good+1 {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// held opens a store of which a first transaction is held until the function is called; what is shared meanwhile gathers.
+func held(t *testing.T) (*sqlite.Store, func()) {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "t.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	running, let, over := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		_ = s.Share(t.Context(), func(context.Context, *sql.Tx) error { close(running); <-let; return nil })
+	}()
+	<-running
+	return s, sync.OnceFunc(func() { close(let); <-over })
+}
+
+// Steps that are slow are spread over several transactions: none fails for having been put together with others.
+func TestSlowStepsAreNotPutTogether(t *testing.T) {
+	t.Parallel()
+	s, release := held(t)
+	defer release()
+	const steps, each = 10, time.Second
+	transactions := make(map[*sql.Tx]int)
+	errs := make([]error, steps)
+	var wg sync.WaitGroup
+	for i := range steps {
+		wg.Go(func() {
+			errs[i] = s.Share(t.Context(), func(_ context.Context, tx *sql.Tx) error { transactions[tx]++; <-time.After(each); return nil })
+		})
+	}
+	<-time.After(200 * time.Millisecond) // they gather
+	release()
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	for _, n := range transactions {
+		if n > 4 {
+			t.Errorf("a transaction had %d steps of a second each", n)
+		}
+	}
+}
+
+// Who leads a transaction of several can give up as the others can, and those go on.
+func TestLeaderGivesUp(t *testing.T) {
+	t.Parallel()
+	s, release := held(t)
+	defer release()
+	ctx, cancel := context.WithCancel(t.Context())
+	begun, let := make(chan struct{}, 1), make(chan struct{})
+	led, other := make(chan error, 1), make(chan error, 1)
+	go func() {
+		led <- s.Share(ctx, func(context.Context, *sql.Tx) error { begun <- struct{}{}; <-let; return nil })
+	}()
+	<-time.After(100 * time.Millisecond) // it comes first
+	go func() { other <- s.Share(t.Context(), func(context.Context, *sql.Tx) error { return nil }) }()
+	<-time.After(100 * time.Millisecond)
+	release()
+	<-begun
+	cancel()
+	if err := <-led; !fault.Is(err, fault.Unavailable) { // while its step stands still
+		t.Errorf("the leader: %v", err)
+	}
+	close(let)
+	if err := <-other; err != nil {
+		t.Errorf("the other: %v", err)
+	}
+	if err := s.Share(t.Context(), func(context.Context, *sql.Tx) error { return nil }); err != nil {
+		t.Errorf("the next: %v", err)
+	}
+}
+
+// Steps that were put off wait again; those whose callers have gone meanwhile do not, and hold up nobody.
+func TestWhoLeavesIsNotPutOff(t *testing.T) {
+	t.Parallel()
+	s, release := held(t)
+	defer release()
+	ctx, cancel := context.WithCancel(t.Context())
+	slow := func(context.Context, *sql.Tx) error { <-time.After(4 * time.Second); return nil }
+	outcomes := make(chan error, 3)
+	for _, of := range []context.Context{t.Context(), ctx, t.Context()} {
+		go func() { outcomes <- s.Share(of, slow) }()
+		<-time.After(100 * time.Millisecond)
+	}
+	release()
+	<-time.After(time.Second) // the first runs
+	cancel()
+	failed := 0
+	for range 3 {
+		if err := <-outcomes; err != nil {
+			failed++
+		}
+	}
+	if failed != 1 {
+		t.Errorf("%d of three failed, one was cancelled", failed)
 	}
 }

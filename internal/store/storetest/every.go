@@ -105,7 +105,7 @@ func (n neighbours) of(t *testing.T, s store.Store, c usage.CompanyID, v usage.S
 		must1(s.Company(t.Context(), c))(t), must1(s.Server(t.Context(), v))(t), user, must1(s.UserByName(t.Context(), user.Name))(t),
 		must1(s.SessionByAccess(t.Context(), pairOf("", 0, session).Access))(t), must1(s.Readings(t.Context(), v))(t), events,
 		must1(s.Event(t.Context(), events[0].ID))(t), must1(s.SubjectFacts(t.Context(), usage.ServerSubject(v), usage.AttrDomain))(t),
-		factsAt(t, s, c, Now(), everything), factsAt(t, s, c, day(2, 12), everything),
+		factsAt(t, s, c, Now(), everything), factsAt(t, s, c, day(2, 12), everything), must1(s.Entries(t.Context(), v, day(1, 0), Now()))(t),
 		slices.ContainsFunc(must1(s.Companies(t.Context()))(t), func(o fleet.Company) bool { return o.ID == c }),
 		slices.ContainsFunc(must1(s.Servers(t.Context()))(t), func(o fleet.Server) bool { return o.ID == v }),
 	}

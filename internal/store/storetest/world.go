@@ -43,6 +43,7 @@ type world struct {
 	Removed   fleet.Company
 	Servers   []fleet.Server
 	Readings  []ledger.ServerReadings
+	Entries   []ledger.Entry // of all servers, revoked ones, too
 	Facts     []metering.Facts
 	Policy    []usage.Fact
 	Events    []alarm.Event
@@ -63,6 +64,9 @@ func worldOf(t testing.TB, s store.Store) world {
 		Users:     must1(s.Users(t.Context()))(t),
 		Session:   session(t, s),
 		Head:      must1(s.Head(t.Context()))(t),
+	}
+	for i := range w.Servers {
+		w.Entries = append(w.Entries, must1(s.Entries(t.Context(), w.Servers[i].ID, time.Time{}, Now().AddDate(1, 0, 0)))(t)...)
 	}
 	w.Head.Version = 0 // a migration may count as a change
 	for before := range w.Head.Position + 2 {
