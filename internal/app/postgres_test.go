@@ -26,13 +26,23 @@ func TestJourneyOfALostDatabase(t *testing.T) {
 		begin: cluster.Crash, end: cluster.Start,
 		noted: "reading not recorded", words: "database", retries: true,
 	})
-	testkit.Until(t, "a second console is refused", func() bool {
-		second, err := w.second(cluster.URL())
-		if err == nil {
-			second.end()
-		}
-		return fault.Is(err, fault.Conflict) && strings.Contains(err.Error(), "another console")
+	db, err := sql.Open("pgx", cluster.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()                                                 //nolint:errcheck // the test is over
+	testkit.Until(t, "the console has its lock again", func() bool { // until then a second one could be quicker
+		var held int
+		err := db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = 701835627 AND objsubid = 2 AND granted`).Scan(&held)
+		return err == nil && held > 0
 	})
+	second, err := w.second(cluster.URL())
+	if err == nil {
+		second.end()
+	}
+	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "another console") {
+		t.Errorf("a second console: %v", err)
+	}
 }
 
 // A database server that hangs is told in time, also to who only reads, and answers again when it goes on.
