@@ -153,19 +153,17 @@ func needServer(ctx context.Context, tx *sql.Tx, server usage.ServerID) error {
 }
 
 // needUnread refuses a server that is not there, and one whose end was lost: a reading behind nothing would begin its
-// history anew, over what is there. Who was read is asked of what is committed: of a server that another step of this
-// transaction read, the end is there.
+// history anew, over what is there. What the projection knows of the log is not read again.
 func (s *Store) needUnread(ctx context.Context, tx *sql.Tx, server usage.ServerID) error {
 	if err := needServer(ctx, tx, server); err != nil {
 		return err
 	}
-	return s.read(ctx, func(tx *sql.Tx) error {
-		v, err := s.viewNow(ctx, tx, s.now())
-		if err != nil {
-			return err
-		}
-		defer v.release()
-		if v.p.readFrom[server] > 0 {
+	first, known := s.projection.firstRead(server)
+	if first > 0 {
+		return errReadingsLost(server)
+	}
+	return entriesAfter(ctx, tx, known, func(e series.Entry) error {
+		if e.Server == server && e.Kind == series.KindSnapshot {
 			return errReadingsLost(server)
 		}
 		return nil

@@ -336,8 +336,13 @@ func (p *projection) whole(ctx context.Context, tx *sql.Tx, facts []usage.Fact, 
 
 // everRead reports whether a server had a reading at a position.
 func (p *projection) everRead(id usage.ServerID, position usage.Position) bool {
+	from, _ := p.firstRead(id)
+	return from > 0 && from <= position
+}
+
+// firstRead gives the position of a server's first reading, 0 where there is none, among the entries up to known.
+func (p *projection) firstRead(id usage.ServerID) (first, known usage.Position) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
-	from := p.readFrom[id]
-	return from > 0 && from <= position
+	return p.readFrom[id], p.position
 }
