@@ -134,7 +134,7 @@ func (o Options) withDefaults() Options {
 func wire(ctx context.Context, o Options, where database, opened engine) (*App, error) {
 	s := opened.Store
 	a := &App{Store: s, engine: opened, where: where, Now: o.Now, dir: o.DataDir, log: o.Log, alarmsEvery: alarmsEveryDefault}
-	a.Ledger = &ledger.Ledger{Store: s, Now: o.Now}
+	a.Ledger = &ledger.Ledger{Store: s, History: s, Now: o.Now}
 	directory := told{s, a.Ledger.Refresh}
 	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Policy: directory, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}
 	a.Alarms = &alarm.Service{Store: s, Ledger: a.Ledger, Servers: s, Companies: s, Now: o.Now}

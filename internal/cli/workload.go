@@ -4,10 +4,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/ledger"
 )
 
 type workloadCmd struct {
@@ -90,11 +90,11 @@ func (c *workloadShow) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	life, err := a.WorkloadLife(e.ctx, server, usage.WorkloadKey{Tenant: c.Tenant, ID: c.ID}, from, until)
+	life, err := a.Ledger.Life(e.ctx, server.ID, server.Product, usage.WorkloadKey{Tenant: c.Tenant, ID: c.ID}, from, until)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(life, func(s app.Stretch) bool { return s.Member != nil }) {
+	if !slices.ContainsFunc(life, func(s ledger.Stretch) bool { return s.Member != nil }) {
 		if server.Shared && c.Tenant == "" {
 			return fault.New(fault.NotFound, "%s is shared: say with --tenant whose workload %q is; workload find %s names the tenant", server.Name, c.ID, c.ID)
 		}
@@ -130,13 +130,13 @@ func period(from, until *string, end time.Time, begin func(time.Time) time.Time)
 	return first, last, err
 }
 
-func stretchCells(s *app.Stretch) []string {
+func stretchCells(s *ledger.Stretch) []string {
 	m := s.Member
 	switch {
 	case s.Unknown:
 		return []string{"unknown", "", "", "", "no list of the server is known for then"}
 	case m == nil:
-		return []string{"absent", "", "", "", "C1: the latest reading does not list it"}
+		return []string{"absent", "", "", "", "C1: the latest reading does not list it, or its server is removed"}
 	}
 	why := m.Words()
 	if m.ChargedBy != nil {
@@ -145,7 +145,7 @@ func stretchCells(s *app.Stretch) []string {
 	return []string{string(m.State), m.Type, m.Units.String(), m.Name, why}
 }
 
-func (e *env) printLifeJSON(life []app.Stretch) error {
+func (e *env) printLifeJSON(life []ledger.Stretch) error {
 	type stretchJSON struct {
 		From     time.Time       `json:"from"`
 		Company  usage.CompanyID `json:"company"`

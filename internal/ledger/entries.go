@@ -30,4 +30,15 @@ type History interface {
 	// Entries gives a server's readings and gaps from an instant until before another, by these instants, then by
 	// position; revoked ones, too. NotFound: there is no such server.
 	Entries(ctx context.Context, server usage.ServerID, from, until time.Time) ([]Entry, error)
+	// Owners gives to whom what a server lists under a tenant belonged (C30, C31, C38), among the entries before a cutoff:
+	// from the beginning of time on, one after the other. The tenant decides only while the server is shared. Nothing: the
+	// server was not added before the cutoff.
+	Owners(ctx context.Context, server usage.ServerID, tenant string, before usage.Position) ([]Ownership, error)
+}
+
+// Ownership is who owned something from an instant on, until the next one's.
+type Ownership struct {
+	From    time.Time // the first one's is zero: the beginning of time
+	Company usage.CompanyID
+	Removed bool // the server was not there: nothing of it counts (C1)
 }

@@ -20,8 +20,9 @@ const clockTolerance = 5 * time.Minute
 // Ledger appends facts and answers with figures. It is the one way to a figure:
 // every surface, report and command asks Usage (C29).
 type Ledger struct {
-	Store Store
-	Now   func() time.Time
+	Store   Store
+	History History // what only questions about the past need; may be nil otherwise
+	Now     func() time.Time
 	// Wake makes Watch look for changes at once; nil: only the clock does. It is never closed.
 	Wake <-chan struct{}
 
@@ -123,20 +124,6 @@ func (l *Ledger) Usage(ctx context.Context, q Query) (*metering.Tally, error) {
 	}
 	_, tally, err := l.count(ctx, q.counter(), q.Company, q.Product, at, before)
 	return tally, err
-}
-
-// Until is Usage for an instant, with the next one at which the answer could be another (metering.Tally.NextChange).
-func (l *Ledger) Until(ctx context.Context, q Query) (*metering.Tally, time.Time, error) {
-	before, err := l.cutoff(ctx, q.RecordedBefore, l.Now())
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	facts, tally, err := l.count(ctx, q.counter(), q.Company, q.Product, q.At, before)
-	if err != nil {
-		return nil, time.Time{}, err
-	}
-	next := tally.NextChange(facts)
-	return tally, next, nil
 }
 
 // Facts gives what a tally at T rests on, with all that is known now.

@@ -9,6 +9,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
 )
 
 // history is a whole ledger, kept plainly: what an engine answers is compared with what follows from it by the words
@@ -33,13 +34,31 @@ type asOf struct {
 	at      time.Time
 }
 
-func (h *history) facts(company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) metering.Facts {
+func (h *history) asOf(at time.Time, before usage.Position) asOf {
 	v := asOf{at: at}
 	for _, e := range h.entries {
 		if e.position < before {
 			v.entries = append(v.entries, e)
 		}
 	}
+	return v
+}
+
+// owners gives the company of a tenant on a server at an instant, as one ownership; none: the server was not added yet.
+func (h *history) owners(server usage.ServerID, tenant string, at time.Time, before usage.Position) []ledger.Ownership {
+	v := h.asOf(at, before)
+	o := ledger.Ownership{Company: v.owner(server), Removed: !v.present(server)}
+	switch o.Company {
+	case -1:
+		return nil
+	case 0:
+		o.Company = v.tenant(server, tenant)
+	}
+	return []ledger.Ownership{o}
+}
+
+func (h *history) facts(company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) metering.Facts {
+	v := h.asOf(at, before)
 	f := metering.Facts{Company: company, Product: product, At: at, NoSource: true}
 	zone, _ := v.value(usage.PolicySubject, usage.AttrZone)
 	f.Zone, _ = time.LoadLocation(zone) // "" is UTC

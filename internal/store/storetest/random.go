@@ -174,6 +174,30 @@ func (m *random) ask() {
 	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
 		m.r.Fatalf("company %d, %s, at %v before %d: want (-), got (+)\n%s", company, product, at, before, d)
 	}
+	m.owned(at, before)
+}
+
+// owned asks to whom a tenant of a server belongs at an instant.
+func (m *random) owned(at time.Time, before usage.Position) {
+	id, ok := m.server()
+	if !ok {
+		return
+	}
+	tenant := draw(m, "owned tenant", "T", "U", "V", "")
+	owners, err := m.s.Owners(m.t.Context(), id, tenant, before)
+	m.check(err)
+	var got []ledger.Ownership
+	for i, o := range owners {
+		if i > 0 && (!o.From.After(owners[i-1].From) || o.Company == owners[i-1].Company && o.Removed == owners[i-1].Removed) {
+			m.r.Fatalf("server %s, tenant %q: %+v says nothing new after %+v", id, tenant, o, owners[i-1])
+		}
+		if !o.From.After(at) {
+			got = []ledger.Ownership{{Company: o.Company, Removed: o.Removed}}
+		}
+	}
+	if d := cmp.Diff(m.history.owners(id, tenant, at, before), got); d != "" {
+		m.r.Fatalf("server %s, tenant %q at %v before %d: want (-), got (+)\n%s", id, tenant, at, before, d)
+	}
 }
 
 // replays holds an engine that can replay its readings (what doctor recounts from) to its own quick answer.

@@ -1,8 +1,9 @@
-package app
+package ledger_test
 
 import (
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -11,23 +12,38 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/store/sqlite"
 )
+
+// place is a ledger with its fleet.
+type place struct {
+	*ledger.Ledger
+	*fleet.Directory
+}
+
+func newPlace(t *testing.T, now func() time.Time) place {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "t.db"), sqlite.Now(now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	uids := 0
+	uid := func() string { uids++; return fmt.Sprint("uid-", uids) }
+	return place{&ledger.Ledger{Store: s, History: s, Now: now}, &fleet.Directory{Companies: s, Servers: s, Policy: s, NewUID: uid, Now: now}}
+}
 
 // A life says at any instant what the figure says of the workload then.
 func TestLifeIsWhatFiguresSay(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 5, 20, 2, 0, 0, 0, time.UTC)
 	now := start
-	a, err := Open(t.Context(), Options{DataDir: t.TempDir(), Create: true, Now: func() time.Time { return now }})
+	a := newPlace(t, func() time.Time { return now })
+	company, err := a.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = a.Close() })
-	company, err := a.Fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server, err := a.Fleet.AddServer(t.Context(), fleet.NewServer{Name: "VBR01", Company: company.ID, InstallationID: "i"})
+	server, err := a.AddServer(t.Context(), fleet.NewServer{Name: "VBR01", Company: company.ID, InstallationID: "i"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,26 +68,26 @@ func TestLifeIsWhatFiguresSay(t *testing.T) {
 			}
 			s.Workloads = append(s.Workloads, w)
 		}
-		if _, err := a.Ledger.AppendSnapshot(t.Context(), server.ID, false, s); err != nil {
+		if _, err := a.AppendSnapshot(t.Context(), server.ID, false, s); err != nil {
 			t.Fatal(err)
 		}
 	}
 	states := map[metering.State]bool{}
 	for id := range 6 {
 		key := usage.WorkloadKey{ID: fmt.Sprint(id)}
-		life, err := a.WorkloadLife(t.Context(), server, key, start.AddDate(0, 0, -3), now)
+		life, err := a.Life(t.Context(), server.ID, server.Product, key, start.AddDate(0, 0, -3), now)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for range 60 {
 			at := start.Add(time.Duration(random.Int64N(int64(now.Sub(start)))))
-			tally, err := a.Ledger.Usage(t.Context(), ledger.Query{Company: company.ID, Product: usage.ProductVBR, At: at, Members: true})
+			tally, err := a.Usage(t.Context(), ledger.Query{Company: company.ID, Product: usage.ProductVBR, At: at, Members: true})
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, got := stretchAt(tally, server.ID, key, at), stretchOf(life, at)
+			want, got := ledger.StretchAt(tally, server.ID, key, at), stretchOf(life, at)
 			want.Company = company.ID
-			if !want.same(&got) {
+			if !want.Same(&got) {
 				t.Fatalf("workload %d at %s: %+v, the figure says %+v", id, at, got.Member, want.Member)
 			}
 			if got.Member != nil {
@@ -86,7 +102,7 @@ func TestLifeIsWhatFiguresSay(t *testing.T) {
 	}
 }
 
-func stretchOf(life []Stretch, at time.Time) (s Stretch) {
+func stretchOf(life []ledger.Stretch, at time.Time) (s ledger.Stretch) {
 	for i := range life {
 		if !life[i].From.After(at) {
 			s = life[i]
@@ -100,24 +116,20 @@ func TestLifeFollowsTheCompany(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 5, 2, 2, 0, 0, 0, time.UTC)
 	now := start
-	a, err := Open(t.Context(), Options{DataDir: t.TempDir(), Create: true, Now: func() time.Time { return now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = a.Close() })
+	a := newPlace(t, func() time.Time { return now })
 	var companies [3]usage.CompanyID
 	for i, name := range []string{"Northwind", "Contoso", "Fabrikam"} {
-		c, err := a.Fleet.AddCompany(t.Context(), fleet.NewCompany{Name: name})
+		c, err := a.AddCompany(t.Context(), fleet.NewCompany{Name: name})
 		if err != nil {
 			t.Fatal(err)
 		}
 		companies[i] = c.ID
 	}
-	own, err := a.Fleet.AddServer(t.Context(), fleet.NewServer{Name: "VBR01", Company: companies[0], InstallationID: "i"})
+	own, err := a.AddServer(t.Context(), fleet.NewServer{Name: "VBR01", Company: companies[0], InstallationID: "i"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	shared, err := a.Fleet.AddServer(t.Context(), fleet.NewServer{Name: "VCC01", Shared: true, InstallationID: "j"})
+	shared, err := a.AddServer(t.Context(), fleet.NewServer{Name: "VCC01", Shared: true, InstallationID: "j"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +139,7 @@ func TestLifeFollowsTheCompany(t *testing.T) {
 		said   string
 		tenant string
 	}{{own.ID, "i", ""}, {shared.ID, "j", "acme"}} {
-		_, err := a.Ledger.AppendSnapshot(t.Context(), s.id, false, usage.Snapshot{
+		_, err := a.AppendSnapshot(t.Context(), s.id, false, usage.Snapshot{
 			TakenAt: now, Product: usage.ProductVBR, ListsNew: true, Server: usage.ServerFacts{InstallationID: s.said, Name: "n"},
 			License: usage.License{Type: usage.LicenseRental}, Workloads: []usage.Workload{{ID: "w", Name: "m", Type: "VBR_vSphere_VM", Tenant: s.tenant, LastProtectedAt: &last}},
 		})
@@ -138,12 +150,12 @@ func TestLifeFollowsTheCompany(t *testing.T) {
 	day := func(n int) time.Time { return start.AddDate(0, 0, n) }
 	edit := func(company usage.CompanyID, e fleet.CompanyEdit) {
 		t.Helper()
-		if _, err := a.Fleet.EditCompany(t.Context(), company, e); err != nil {
+		if _, err := a.EditCompany(t.Context(), company, e); err != nil {
 			t.Fatal(err)
 		}
 	}
 	now = day(10)
-	if _, err := a.Fleet.EditServer(t.Context(), own.ID, fleet.ServerEdit{Company: &companies[1], From: day(3)}); err != nil {
+	if _, err := a.EditServer(t.Context(), own.ID, fleet.ServerEdit{Company: &companies[1], From: day(3)}); err != nil {
 		t.Fatal(err)
 	}
 	anywhere, there := fleet.Tenant{Name: "acme"}, fleet.Tenant{Name: "acme", Server: shared.ID}
@@ -166,7 +178,7 @@ func TestLifeFollowsTheCompany(t *testing.T) {
 		{own, "", []step{{start, companies[0]}, {day(3), companies[1]}}},
 		{shared, "acme", []step{{start, companies[2]}, {day(11), companies[1]}, {day(12), usage.Unassigned}}},
 	} {
-		life, err := a.WorkloadLife(t.Context(), k.server, usage.WorkloadKey{ID: "w", Tenant: k.tenant}, start, now)
+		life, err := a.Life(t.Context(), k.server.ID, k.server.Product, usage.WorkloadKey{ID: "w", Tenant: k.tenant}, start, now)
 		if err != nil {
 			t.Fatal(err)
 		}

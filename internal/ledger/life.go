@@ -1,0 +1,96 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Stretch is a time in which a workload's state was the same.
+type Stretch struct {
+	From    time.Time
+	Company usage.CompanyID  // whose figure it was part of (C30)
+	Member  *metering.Member // nil: absent (C1)
+	Unknown bool             // no list of the server is known for then
+}
+
+// Life gives a workload's states from one instant until another, each by the figure of the company to which it belonged
+// then. It asks at every instant at which that figure can change, so it is exact; each takes some milliseconds. All of
+// it is of one state of the ledger.
+func (l *Ledger) Life(ctx context.Context, server usage.ServerID, product usage.Product, key usage.WorkloadKey, from, until time.Time) ([]Stretch, error) {
+	before, err := l.cutoff(ctx, time.Time{}, l.Now())
+	if err != nil {
+		return nil, err
+	}
+	owners, err := l.History.Owners(ctx, server, key.Tenant, before)
+	if err != nil {
+		return nil, err
+	}
+	var life []Stretch
+	for at := usage.Truncate(from); at.Before(until); {
+		owner, moved := ownerAt(owners, at)
+		facts, tally, err := l.count(ctx, metering.Count, owner.Company, product, at, before)
+		if err != nil {
+			return nil, err
+		}
+		s := stretchAt(tally, server, key, at)
+		s.Company = owner.Company
+		s.Unknown = s.Unknown && !owner.Removed
+		life = appendStretch(life, s)
+		at = tally.NextChange(facts)
+		if !moved.IsZero() && moved.Before(at) {
+			at = moved
+		}
+	}
+	return life, nil
+}
+
+// ownerAt gives who owns something at an instant, and when the next one does; zero: never.
+func ownerAt(owners []Ownership, at time.Time) (o Ownership, until time.Time) {
+	next := slices.IndexFunc(owners, func(o Ownership) bool { return o.From.After(at) })
+	switch next {
+	case -1:
+		next = len(owners)
+	default:
+		until = owners[next].From
+	}
+	if next > 0 {
+		o = owners[next-1]
+	}
+	return o, until
+}
+
+func stretchAt(t *metering.Tally, server usage.ServerID, key usage.WorkloadKey, at time.Time) Stretch {
+	s := Stretch{From: at, Unknown: true}
+	for i := range t.Servers {
+		if t.Servers[i].Server == server {
+			s.Unknown = t.Servers[i].ListAt == nil
+		}
+	}
+	for i := range t.Members {
+		if t.Members[i].Server == server && t.Members[i].Key == key {
+			s.Member = &t.Members[i]
+		}
+	}
+	return s
+}
+
+// appendStretch adds a stretch, unless it only goes on.
+func appendStretch(life []Stretch, s Stretch) []Stretch {
+	if n := len(life); n > 0 && life[n-1].same(&s) {
+		return life
+	}
+	return append(life, s)
+}
+
+func (s *Stretch) same(o *Stretch) bool {
+	if (s.Member == nil) != (o.Member == nil) || s.Unknown != o.Unknown || s.Company != o.Company {
+		return false
+	}
+	a, b := s.Member, o.Member
+	return a == nil || a.State == b.State && a.Type == b.Type && a.Unit == b.Unit && a.Units == b.Units && a.Name == b.Name &&
+		(a.ChargedBy == nil) == (b.ChargedBy == nil) && (a.ChargedBy == nil || *a.ChargedBy == *b.ChargedBy)
+}
