@@ -60,17 +60,57 @@ func (a *App) Usage(ctx context.Context, q UsageQuery) (UsageAnswer, error) {
 	if err != nil {
 		return UsageAnswer{}, err
 	}
-	figure := usageJSON{
-		Company: q.Company, Resource: q.Resource, At: tally.At.UTC(), AsOf: tally.AsOf, Complete: tally.Complete,
-		Unknown: names(tally, func(s *metering.Source) bool { return s.Unknown }),
-		Stale:   names(tally, func(s *metering.Source) bool { return s.Stale }),
-		Rows:    v2.AppendUsageRows(nil, tally, v2.Profile30),
-	}
+	figure := figureOf(q.Company, q.Resource, tally.At, tally)
 	if q.Explain {
 		figure.explanationJSON = explanationOf(tally)
 	}
 	text, err := json.Marshal(figure)
 	return UsageAnswer{tally, text}, err
+}
+
+func figureOf(company usage.CompanyID, resource Resource, at time.Time, tally *metering.Tally) usageJSON {
+	return usageJSON{
+		Company: company, Resource: resource, At: at.UTC(), AsOf: tally.AsOf, Complete: tally.Complete,
+		Unknown: names(tally, func(s *metering.Source) bool { return s.Unknown }),
+		Stale:   names(tally, func(s *metering.Source) bool { return s.Stale }),
+		Rows:    v2.AppendUsageRows(nil, tally, v2.Profile30),
+	}
+}
+
+// SeriesQuery asks for figures by day; the last day may lie ahead.
+type SeriesQuery struct {
+	Company        usage.CompanyID
+	Resource       Resource
+	First, Last    usage.Date
+	RecordedBefore time.Time // zero: all that is known now
+}
+
+// SeriesAnswer is a figure for each day, and their JSON form: that of one figure, with the day.
+type SeriesAnswer struct {
+	Days []ledger.Day
+	JSON []byte
+}
+
+// UsageSeries gives figures by day.
+func (a *App) UsageSeries(ctx context.Context, q SeriesQuery) (SeriesAnswer, error) {
+	product, err := q.Resource.Product()
+	if err != nil {
+		return SeriesAnswer{}, err
+	}
+	days, err := a.Ledger.Series(ctx, ledger.Days{Company: q.Company, Product: product, First: q.First, Last: q.Last, RecordedBefore: q.RecordedBefore})
+	if err != nil {
+		return SeriesAnswer{}, err
+	}
+	type dayJSON struct {
+		Day string `json:"day"`
+		usageJSON
+	}
+	list := []dayJSON{}
+	for _, d := range days {
+		list = append(list, dayJSON{d.Date.String(), figureOf(q.Company, q.Resource, d.At, d.Tally)})
+	}
+	text, err := json.Marshal(list)
+	return SeriesAnswer{days, text}, err
 }
 
 type usageJSON struct {

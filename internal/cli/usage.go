@@ -7,19 +7,25 @@ import (
 
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/metering"
-	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 type usageCmd struct {
-	Show usageShow `cmd:"" help:"The figure of a company. Example: tallystick usage show 2 --as-of 2026-10-31T23:59:59Z"`
+	Show   usageShow   `cmd:"" help:"The figure of a company. Example: tallystick usage show 2 --as-of 2026-10-31T23:59:59Z"`
+	Diff   usageDiff   `cmd:"" help:"How a figure became another, workload by workload. Example: tallystick usage diff 2 --from 2026-09-30 --to 2026-10-31"`
+	Series usageSeries `cmd:"" help:"Figures by day. Example: tallystick usage series 2 --from 2026-10-01 --to 2026-10-31"`
+}
+
+// figureRef says which figure is meant, and what was known of it.
+type figureRef struct {
+	companyRef
+	Resource       string  `help:"backupServer, cloudConnect or availabilityConsole." default:"backupServer" enum:"backupServer,cloudConnect,availabilityConsole"`
+	RecordedBefore *string `help:"Only what was recorded before this time: the figure as it was known then." placeholder:"TIME"`
 }
 
 type usageShow struct {
-	companyRef
-	Resource       string  `help:"backupServer, cloudConnect or availabilityConsole." default:"backupServer" enum:"backupServer,cloudConnect,availabilityConsole"`
-	AsOf           *string `help:"The figure at this time; default now." placeholder:"TIME"`
-	RecordedBefore *string `help:"Only what was recorded before this time: the figure as it was answered then." placeholder:"TIME"`
-	Explain        bool    `help:"Name the workloads behind each row, with the rule that decided and the evidence."`
+	figureRef
+	AsOf    *string `help:"The figure at this time; default now." placeholder:"TIME"`
+	Explain bool    `help:"Name the workloads behind each row, with the rule that decided and the evidence."`
 }
 
 func (c *usageShow) Run(e *env) error {
@@ -57,14 +63,9 @@ func (e *env) printTally(company string, t *metering.Tally) error {
 	}
 	var rows [][]string
 	for i := range t.Rows {
-		r := &t.Rows[i]
-		cells := []string{r.Type, string(r.Unit)}
-		for _, a := range []metering.Amount{r.Used, r.New, r.Rental} {
-			cells = append(cells, strconv.FormatInt(a.Count, 10), a.Units.String())
-		}
-		rows = append(rows, cells)
+		rows = append(rows, rowCells(&t.Rows[i]))
 	}
-	if err := e.table("TYPE|UNIT|USED|UNITS|NEW|UNITS|RENTAL|UNITS", rows); err != nil {
+	if err := e.table(rowHead, rows); err != nil {
 		return err
 	}
 	if len(rows) == 0 {
@@ -83,6 +84,16 @@ func (e *env) printTally(company string, t *metering.Tally) error {
 		e.say("Note: %s", f.Text)
 	}
 	return nil
+}
+
+const rowHead = "TYPE|UNIT|USED|UNITS|NEW|UNITS|RENTAL|UNITS"
+
+func rowCells(r *metering.Row) []string {
+	cells := []string{r.Type, string(r.Unit)}
+	for _, a := range []metering.Amount{r.Used, r.New, r.Rental} {
+		cells = append(cells, strconv.FormatInt(a.Count, 10), a.Units.String())
+	}
+	return cells
 }
 
 // printSources says what the figure rests on: missing is shown, never zero (C32).
@@ -117,49 +128,4 @@ func ago(d time.Duration) string {
 		return fmt.Sprintf("%d days", int(d/(24*time.Hour)))
 	}
 	return d.Round(time.Minute).String()
-}
-
-type alarmsCmd struct {
-	All bool `help:"Also those that are resolved."`
-}
-
-func (c *alarmsCmd) Run(e *env) error {
-	a, err := e.app(false)
-	if err != nil {
-		return err
-	}
-	events, err := a.Store.Events(e.ctx, 0)
-	if err != nil {
-		return err
-	}
-	type eventJSON struct {
-		ID       int64           `json:"id"`
-		Template int             `json:"template"`
-		Server   usage.ServerID  `json:"server"`
-		Name     string          `json:"serverName"`
-		Company  usage.CompanyID `json:"company"`
-		Status   string          `json:"status"`
-		Since    time.Time       `json:"since"`
-		Repeats  int             `json:"repeatCount"`
-		Message  string          `json:"message"`
-	}
-	list, rows := []eventJSON{}, [][]string{}
-	for i := range events {
-		v := &events[i]
-		if v.Status == "Resolved" && !c.All {
-			continue
-		}
-		list = append(list, eventJSON{
-			v.ID, int(v.Template), v.Server, v.ServerName, v.Company, string(v.Status), v.At, v.RepeatCount, v.Message,
-		})
-		rows = append(rows, []string{strconv.FormatInt(v.ID, 10), string(v.Status), timeText(&v.At), v.ServerName, v.Message})
-	}
-	if e.json {
-		return e.printJSON(list)
-	}
-	if len(rows) == 0 {
-		e.say("Nothing is wrong.")
-		return nil
-	}
-	return e.table("ID|STATUS|SINCE|SERVER|WHAT", rows)
 }

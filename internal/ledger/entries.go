@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
@@ -34,7 +35,13 @@ type History interface {
 	// from the beginning of time on, one after the other. The tenant decides only while the server is shared. Nothing: the
 	// server was not added before the cutoff.
 	Owners(ctx context.Context, server usage.ServerID, tenant string, before usage.Position) ([]Ownership, error)
+	// Walk gives what Store.Facts gives, for one instant after the other, all of one state: visit is called with those at
+	// an instant and says which is next, zero: none. Each history is read once. An error of visit ends it, and is given.
+	Walk(ctx context.Context, company usage.CompanyID, product usage.Product, from time.Time, before usage.Position, visit Visit) error
 }
+
+// Visit takes what is known at an instant and gives the next one to be asked about; zero: none.
+type Visit func(metering.Facts) (next time.Time, err error)
 
 // Ownership is who owned something from an instant on, until the next one's.
 type Ownership struct {

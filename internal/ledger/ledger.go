@@ -162,17 +162,23 @@ func (l *Ledger) count(ctx context.Context, count counter, company usage.Company
 	if err != nil {
 		return facts, nil, err
 	}
+	tally, err := counted(count, &facts)
+	return facts, tally, err
+}
+
+// counted counts with the catalogue that the facts name.
+func counted(count counter, facts *metering.Facts) (*metering.Tally, error) {
 	if facts.Catalog == "" { // nothing recorded yet: the first one, from the beginning of time
 		facts.Catalog = catalog.Versions()[0]
 	}
 	weights, err := catalog.Version(facts.Catalog)
 	if err != nil {
-		return facts, nil, fault.Wrap(err, fault.Internal,
+		return nil, fault.Wrap(err, fault.Internal,
 			"the ledger counts with catalogue %q, which this program does not know: use the version that wrote it, or a newer one", facts.Catalog)
 	}
-	tally, err := count(weights, facts)
+	tally, err := count(weights, *facts)
 	if err != nil {
-		return facts, nil, err
+		return nil, err
 	}
-	return facts, &tally, nil
+	return &tally, nil
 }

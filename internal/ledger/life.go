@@ -32,20 +32,37 @@ func (l *Ledger) Life(ctx context.Context, server usage.ServerID, product usage.
 	var life []Stretch
 	for at := usage.Truncate(from); at.Before(until); {
 		owner, moved := ownerAt(owners, at)
-		facts, tally, err := l.count(ctx, metering.Count, owner.Company, product, at, before)
+		if moved.IsZero() || moved.After(until) {
+			moved = until
+		}
+		err := l.walk(ctx, Span{Company: owner.Company, Product: product, From: at}, before, metering.Count, func(t *metering.Tally, next time.Time) time.Time {
+			s := stretchAt(t, server, key, t.At)
+			s.Company = owner.Company
+			s.Unknown = s.Unknown && !owner.Removed
+			life = appendStretch(life, s)
+			if next.Before(moved) {
+				return next
+			}
+			return time.Time{}
+		})
 		if err != nil {
 			return nil, err
 		}
-		s := stretchAt(tally, server, key, at)
-		s.Company = owner.Company
-		s.Unknown = s.Unknown && !owner.Removed
-		life = appendStretch(life, s)
-		at = tally.NextChange(facts)
-		if !moved.IsZero() && moved.Before(at) {
-			at = moved
-		}
+		at = moved
 	}
 	return life, nil
+}
+
+// walk counts at an instant, and at the one that visit says is next; zero: none. visit is told when the answer could be
+// another one.
+func (l *Ledger) walk(ctx context.Context, q Span, before usage.Position, count counter, visit func(t *metering.Tally, next time.Time) time.Time) error {
+	return l.History.Walk(ctx, q.Company, q.Product, q.From, before, func(facts metering.Facts) (time.Time, error) {
+		tally, err := counted(count, &facts)
+		if err != nil {
+			return time.Time{}, err
+		}
+		return visit(tally, tally.NextChange(facts)), nil
+	})
 }
 
 // ownerAt gives who owns something at an instant, and when the next one does; zero: never.

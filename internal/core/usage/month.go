@@ -29,13 +29,7 @@ func ParseMonth(text string) (Month, error) {
 }
 
 // Start gives the first instant of m in zone.
-func (m Month) Start(zone *time.Location) time.Time {
-	start := time.Date(m.Year, m.Month, 1, 0, 0, 0, 0, zone)
-	if MonthOf(start, zone).Before(m) { // clocks go forward at that midnight: the month begins where they do
-		_, start = start.ZoneBounds()
-	}
-	return start
-}
+func (m Month) Start(zone *time.Location) time.Time { return Date{m.Year, m.Month, 1}.Start(zone) }
 
 // End gives the first instant after m in zone: months are half-open (C8).
 func (m Month) End(zone *time.Location) time.Time { return m.Next().Start(zone) }

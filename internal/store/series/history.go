@@ -62,6 +62,53 @@ func (h *History) Done() {
 	*h = History{}
 }
 
+// Keep reads all changes at once and makes the history fit to be read for one instant after the other: what was read
+// stays in memory, and the room of the last answer is used for the next.
+func (h *History) Keep() error {
+	if h.first != nil {
+		h.room.table, h.room.there, h.first = h.first.table, h.first.there, nil
+	}
+	if _, kept := h.Source.(*keeper); !kept {
+		h.Source = &keeper{Source: h.Source, chunks: make(map[Stream][]Chunk)}
+	}
+	index, err := h.readings()
+	if err != nil || len(index) == 0 {
+		return err
+	}
+	return h.load(len(index) - 1)
+}
+
+// keeper reads each stream once.
+type keeper struct {
+	Source
+	chunks map[Stream][]Chunk
+}
+
+// Chunks gives those of a stream from memory.
+func (k *keeper) Chunks(stream Stream, to int) ([]Chunk, error) {
+	all, known := k.chunks[stream]
+	if !known {
+		var err error
+		if all, err = k.Source.Chunks(stream, math.MaxInt32); err != nil {
+			return nil, err
+		}
+		k.chunks[stream] = all
+	}
+	end := sort.Search(len(all), func(i int) bool { return all[i].First > to })
+	return all[:end:end], nil
+}
+
+// Based gives those of the columns that an engine would give.
+func (k *keeper) Based(to int) ([]Chunk, error) {
+	chunks, err := k.Chunks(Columns, to)
+	if err != nil || len(chunks) == 0 {
+		return nil, err
+	}
+	base := chunks[len(chunks)-1].Base
+	begin := sort.Search(len(chunks), func(i int) bool { return chunks[i].First >= base })
+	return chunks[begin:], nil
+}
+
 // Open begins to read the history that a tip ends.
 func Open(tip *Tip, source Source) *History {
 	return &History{tip: tip, Source: source, changes: newChanges(&room{}), to: -1}

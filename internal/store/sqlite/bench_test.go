@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
@@ -188,4 +189,22 @@ func BenchmarkChanges(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkWalkYears asks for every day of two years, in one walk; FactsYears asks for one.
+func BenchmarkWalkYears(b *testing.B) {
+	s, now := yearsStore(b)
+	for b.Loop() {
+		days := 0
+		err := s.Walk(b.Context(), 2, usage.ProductVBR, now.AddDate(0, 0, -700), 1<<60, func(f metering.Facts) (time.Time, error) {
+			if days++; days == 700 {
+				return time.Time{}, nil
+			}
+			return f.At.AddDate(0, 0, 1), nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(700*b.N), "ns/day")
 }

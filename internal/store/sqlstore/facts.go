@@ -43,6 +43,7 @@ type question struct {
 	at      time.Time
 	before  usage.Position
 	read    func(chain []series.Part, shared bool) (*series.Reading, error) // how histories are read
+	kept    histories                                                       // nil: each is read for this question alone
 }
 
 // part is what the dated facts say about one server that concerns the company.
@@ -213,7 +214,7 @@ func (q question) fill(ctx context.Context, p *part, next *time.Time) error {
 	}
 	r, err := q.read(chain, p.server.Shared)
 	for i := range chain {
-		chain[i].History.Done()
+		q.kept.read(chain[i].History)
 	}
 	if err != nil {
 		return atServer(err, p.server.ID)
@@ -253,7 +254,7 @@ func (p *part) keepOurs(list *metering.List, company usage.CompanyID) {
 
 // part gives a server's readings in force at the cutoff, up to an instant.
 func (q question) part(ctx context.Context, server usage.ServerID, until int64) (series.Part, error) {
-	h, err := openHistory(ctx, q.tx, server)
+	h, err := q.kept.open(ctx, q.tx, server)
 	if err != nil {
 		return series.Part{}, atServer(err, server)
 	}

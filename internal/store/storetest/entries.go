@@ -1,10 +1,12 @@
 package storetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/store"
@@ -37,5 +39,20 @@ var entriesTests = map[string]func(*testing.T, store.Store){
 		}
 		_, err := s.Entries(t.Context(), 999, day(1, 0), day(5, 0))
 		wantCode(t, err, fault.NotFound)
+	},
+	"what ends a walk is given": func(t *testing.T, s store.Store) {
+		c := newCompany(t, s, "a")
+		stop, visits := fault.New(fault.Conflict, "stop"), 0
+		err := s.Walk(t.Context(), c.ID, usage.ProductVBR, day(3, 0), everything, func(f metering.Facts) (time.Time, error) {
+			visits++
+			wantEqual(t, day(2+visits, 0), f.At)
+			if visits == 2 {
+				return day(9, 0), stop
+			}
+			return day(4, 0), nil
+		})
+		if !errors.Is(err, stop) || visits != 2 {
+			t.Errorf("after %d visits: %v", visits, err)
+		}
 	},
 }

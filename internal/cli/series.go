@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+type usageSeries struct {
+	figureRef
+	From string  `help:"The first day." placeholder:"DAY" required:""`
+	To   *string `help:"The last day; default: today." placeholder:"DAY"`
+}
+
+// farEast is the zone in which a day begins first.
+var farEast = time.FixedZone("", 14*60*60)
+
+func (c *usageSeries) Run(e *env) error {
+	first, err := date("--from", c.From)
+	if err != nil {
+		return err
+	}
+	before, err := instant("--recorded-before", c.RecordedBefore)
+	if err != nil {
+		return err
+	}
+	a, company, err := c.find(e)
+	if err != nil {
+		return err
+	}
+	last := usage.DateOf(a.Now(), farEast) // today, wherever the zone lies: what has not begun is left out
+	if last.Before(first) {
+		last = first
+	}
+	if c.To != nil {
+		if last, err = date("--to", *c.To); err != nil {
+			return err
+		}
+	}
+	answer, err := a.UsageSeries(e.ctx, app.SeriesQuery{Company: company.ID, Resource: app.Resource(c.Resource), First: first, Last: last, RecordedBefore: before})
+	if err != nil {
+		return err
+	}
+	if e.json {
+		return e.print("%s\n", answer.JSON)
+	}
+	if len(answer.Days) == 0 {
+		e.say("%s has not begun yet.", first)
+		return nil
+	}
+	var rows [][]string
+	for i := range answer.Days {
+		d := &answer.Days[i]
+		day, state := d.Date.String(), standing(d.Tally)
+		if len(d.Tally.Rows) == 0 {
+			rows = append(rows, []string{day, "(nothing)", "", "", "", "", "", "", "", state})
+		}
+		for j := range d.Tally.Rows {
+			rows = append(rows, append(append([]string{day}, rowCells(&d.Tally.Rows[j])...), state))
+		}
+	}
+	return e.table("DAY|"+rowHead+"|", rows)
+}
+
+// date reads a day given on the command line.
+func date(flag, text string) (usage.Date, error) {
+	d, err := usage.ParseDate(strings.TrimSpace(text))
+	if err != nil {
+		err = fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: flag, Text: err.Error()}})
+	}
+	return d, err
+}
+
+// standing says what an answer lacks (C32).
+func standing(t *metering.Tally) string {
+	if t.Complete {
+		return ""
+	}
+	var missing []string
+	for i := range t.Servers {
+		switch s := &t.Servers[i]; {
+		case s.Unknown:
+			missing = append(missing, s.Name+" unknown")
+		case s.Stale:
+			missing = append(missing, s.Name+" stale")
+		}
+	}
+	return "INCOMPLETE: " + strings.Join(missing, ", ")
+}

@@ -1,0 +1,85 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Day is the figure at the end of a day, or now for the day that is not over.
+type Day struct {
+	Date  usage.Date
+	At    time.Time // the instant of the figure
+	Tally *metering.Tally
+}
+
+// Days asks for the figures of a range of days.
+type Days struct {
+	Company     usage.CompanyID
+	Product     usage.Product
+	First, Last usage.Date // both are in it
+	// RecordedBefore limits what was known (C42); zero: all that is known now.
+	RecordedBefore time.Time
+}
+
+// daysMax bounds a series: ten years.
+const daysMax = 3660
+
+// Series gives the figures of a range of days, each at its end; the calendar is that of the zone that governs now. Days
+// between which nothing could change share a tally, whose At is then that of the first of them. Days that have not begun
+// are left out. Invalid: the first lies after the last, or too many are asked for.
+func (l *Ledger) Series(ctx context.Context, q Days) (days []Day, err error) {
+	now := usage.Truncate(l.Now())
+	before, err := l.cutoff(ctx, q.RecordedBefore, now)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := l.Store.Facts(ctx, q.Company, q.Product, now, before)
+	if err != nil {
+		return nil, err
+	}
+	if days, err = q.calendar(now, facts.Zone); err != nil || len(days) == 0 {
+		return nil, err
+	}
+	filled := 0
+	span := Span{Company: q.Company, Product: q.Product, From: days[0].At}
+	err = l.walk(ctx, span, before, metering.Figure, func(t *metering.Tally, next time.Time) time.Time {
+		for ; filled < len(days); filled++ {
+			d := &days[filled]
+			if d.At.After(t.At) && !d.At.Before(next) {
+				return d.At
+			}
+			d.Tally = t
+		}
+		return time.Time{}
+	})
+	return days, err
+}
+
+// calendar gives the days that have begun, and the instants of their figures.
+func (q *Days) calendar(now time.Time, zone *time.Location) (days []Day, err error) {
+	switch {
+	case q.Last.Before(q.First):
+		return nil, fault.New(fault.Invalid, "the first day, %s, lies after the last one, %s", q.First, q.Last)
+	case q.First.Add(daysMax).Before(q.Last):
+		return nil, fault.New(fault.Invalid, "from %s to %s are more than %d days", q.First, q.Last, daysMax)
+	}
+	for date := q.First; !q.Last.Before(date); date = date.Next() {
+		begin, end := date.Start(zone), date.Next().Start(zone)
+		if begin.After(now) {
+			break
+		}
+		if !begin.Before(end) { // the zone leaves it out
+			continue
+		}
+		at := end.Add(-time.Microsecond)
+		if at.After(now) {
+			at = now
+		}
+		days = append(days, Day{Date: date, At: at.UTC()})
+	}
+	return days, nil
+}
