@@ -107,14 +107,24 @@ func TestCopyInVain(t *testing.T) {
 	if err := to.Reset(t.Context(), from.Store); !fault.Is(err, fault.Conflict) {
 		t.Errorf("reset to what is not new: %v", err)
 	}
-	if err := to.Reset(t.Context(), openAt(t, pgtest.Schema(t, url)).Store); err != nil {
+	draft, err := sqlite.NewDraft(t.Context(), filepath.Join(t.TempDir(), "new.db"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if again := digestOf(t, to.Store); again.Sum() != empty.Sum() {
-		t.Errorf("it is not new: %s", empty.Differs(again))
-	}
-	if err := to.Empty(t.Context()); err != nil {
-		t.Error(err)
+	defer draft.Discard()
+	for name, fresh := range map[string]*sqlstore.Store{"here": openAt(t, pgtest.Schema(t, url)).Store, "in a file": draft.Store} {
+		if err := to.Reset(t.Context(), fresh); err != nil {
+			t.Errorf("what is new %s: %v", name, err)
+		}
+		if again := digestOf(t, to.Store); again.Sum() != empty.Sum() {
+			t.Errorf("it is not new %s: %s", name, empty.Differs(again))
+		}
+		if err := to.Empty(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, err := from.CopyTo(t.Context(), to.Store, nil); err != nil {
+			t.Errorf("again: %v", err)
+		}
 	}
 }
 

@@ -195,6 +195,8 @@ func canonical(t Table, c Column, value any) (any, error) {
 			return string(v), textOf(t, c, string(v))
 		case c.Kind == Blob && len(v) == 0 && c.Nullable:
 			return nil, nil //nolint:nilnil // NULL
+		case c.Kind == Blob && v == nil: // an empty one, which another driver would take for NULL
+			return []byte{}, nil
 		case c.Kind == Blob:
 			return v, nil
 		}
