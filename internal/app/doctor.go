@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -12,10 +11,8 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/api"
-	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
-	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/secret"
 	"github.com/tallystick/tallystick/internal/store"
 )
@@ -272,41 +269,13 @@ func (d *doctor) recount(ctx context.Context, a *App) {
 		return
 	}
 	defer func() { _ = anew.Close() }() // it only read
-	asked, differ, err := d.compareKept(ctx, a, anew.base.Replay())
+	r, err := a.recount(ctx, anew.base.Replay(), []time.Time{{}}, d.work.at("counting"))
 	switch {
 	case err != nil:
 		d.failed("recount", err)
-	case len(differ) > 0:
-		d.bad("recount", "%d of %d figures differ: %s", len(differ), asked, strings.Join(differ[:min(len(differ), problemsMax)], "; "))
+	case r.text() != "":
+		d.bad("recount", "%s", r.text())
 	default:
-		d.good("recount", "%d figures are the same when they are counted anew", asked)
+		d.good("recount", "%d figures are the same when they are counted anew", r.figures)
 	}
-}
-
-func (d *doctor) compareKept(ctx context.Context, a *App, anew ledger.Store) (asked int64, differ []string, err error) {
-	companies, err := everyCompany(ctx, a.Store)
-	if err != nil {
-		return 0, nil, err
-	}
-	tell := d.work.at("counting")
-	each := int64(len(usage.Products()))
-	for i := range companies {
-		err := a.Ledger.Recount(ctx, anew, companies[i:i+1], func(d ledger.Difference) { differ = append(differ, inFigures(d)) })
-		if err != nil {
-			return asked, differ, err
-		}
-		if asked += each; tell != nil {
-			tell(asked, int64(len(companies))*each)
-		}
-	}
-	return asked, differ, nil
-}
-
-// inFigures says what differs, in the words of the usage resources; what is not in those is only said to differ.
-func inFigures(d ledger.Difference) string {
-	kept, counted := v2.AppendUsageRows(nil, d.Kept, v2.Profile30), v2.AppendUsageRows(nil, d.Counted, v2.Profile30)
-	if bytes.Equal(kept, counted) {
-		return fmt.Sprintf("%s of company %s: the same rows %s, resting on other servers or readings", d.Product, d.Company, kept)
-	}
-	return fmt.Sprintf("%s of company %s: kept %s, counted %s", d.Product, d.Company, kept, counted)
 }

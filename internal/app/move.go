@@ -55,11 +55,13 @@ type MoveResult struct {
 	Entries usage.Position `json:"entries"`
 	Digest  string         `json:"digest,omitempty"`
 	Answers int64          `json:"answers"` // figures that both gave, and that were the same
-	Moved   bool           `json:"moved"`
+	// Recounted are the figures, of both, that are the same when every reading is replayed.
+	Recounted int64 `json:"recounted"`
+	Moved     bool  `json:"moved"`
 }
 
-// Move copies everything into another, empty database and compares the two: digest, and figures. What it moves from
-// stays as it is. When it fails or is interrupted, what it moves to is empty, or not there.
+// Move copies everything into another, empty database and compares the two: digest, and figures, which are also counted
+// anew from every reading. What it moves from stays as it is. When it fails or is interrupted, what it moves to is empty, or not there.
 func Move(ctx context.Context, o Options, to string, work Work) (r MoveResult, err error) {
 	o = o.withDefaults()
 	where, err := o.target(to)
@@ -178,7 +180,7 @@ func (o Options) reset(ctx context.Context, target engine) error {
 // undoTimeout bounds taking everything out of the target again, also after Ctrl-C.
 const undoTimeout = time.Minute
 
-// compare asks both for everything: digest, and figures.
+// compare asks both for everything: digest, and figures, which must also be what their readings give.
 func (a *App) compare(ctx context.Context, o Options, to database, target engine, work Work, r *MoveResult) error {
 	here, err := a.engine.base.Digest(ctx, work.at("reading the source again"))
 	if err != nil {
@@ -199,8 +201,37 @@ func (a *App) compare(ctx context.Context, o Options, to database, target engine
 	if err != nil {
 		return err
 	}
-	r.Answers, err = sameAnswers(ctx, a, b, work)
+	return a.sameFigures(ctx, b, work, r)
+}
+
+// sameFigures asks both for their figures. First each is recounted, so that it is told which of the two is wrong.
+func (a *App) sameFigures(ctx context.Context, b *App, work Work, r *MoveResult) error {
+	instants, err := a.instants(ctx)
+	if err != nil {
+		return err
+	}
+	billed := instants[:2] // now, and the end of the last month
+	if err := a.recountSide(ctx, "source", billed, work, r); err != nil {
+		return err
+	}
+	if err := b.recountSide(ctx, "target", billed[:1], work, r); err != nil {
+		return err
+	}
+	r.Answers, err = sameAnswers(ctx, a, b, instants, work)
 	return err
+}
+
+// recountSide fails where the figures of one side of a move are not what its readings give.
+func (a *App) recountSide(ctx context.Context, side string, at []time.Time, work Work, r *MoveResult) error {
+	found, err := a.recount(ctx, a.engine.base.Replay(), at, work.at("counting the "+side+" anew"))
+	if err != nil {
+		return about(a.where.String(), err)
+	}
+	r.Recounted += found.figures
+	if text := found.text(); text != "" {
+		return fault.New(fault.Internal, "the figures of the %s, %s, are not what its readings give: nothing is kept of the move\n%s", side, a.where, text)
+	}
+	return nil
 }
 
 // monthsCompared are the past months whose ends are compared.
@@ -209,17 +240,12 @@ const monthsCompared = 24
 // resources are all that figures are asked of.
 var resources = []Resource{BackupServer, CloudConnect, AvailabilityConsole}
 
-// sameAnswers asks two ledgers for every figure, now and at the ends of the last months.
-func sameAnswers(ctx context.Context, a, b *App, work Work) (asked int64, err error) {
+// sameAnswers asks two ledgers for every figure at some instants.
+func sameAnswers(ctx context.Context, a, b *App, instants []time.Time, work Work) (asked int64, err error) {
 	companies, err := everyCompany(ctx, a.Store)
 	if err != nil {
 		return 0, err
 	}
-	zone, err := a.Fleet.Zone(ctx)
-	if err != nil {
-		return 0, err
-	}
-	instants := monthEnds(a.Now(), zone)
 	tell := work.at("comparing figures")
 	all := int64(len(companies) * len(instants) * len(resources))
 	for _, company := range companies {
@@ -265,6 +291,15 @@ func sameAnswer(ctx context.Context, a, b *App, q UsageQuery) error {
 			q.Company, q.At.Format(time.RFC3339), here.JSON, there.JSON)
 	}
 	return nil
+}
+
+// instants are those at which figures are compared: now, and the ends of the last months, the latest first.
+func (a *App) instants(ctx context.Context) ([]time.Time, error) {
+	zone, err := a.Fleet.Zone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return monthEnds(a.Now(), zone), nil
 }
 
 // monthEnds gives now and the last microsecond of each of the months before.

@@ -81,7 +81,8 @@ func (c *migrateCmd) Run(e *env) error {
 		return e.printJSON(r)
 	}
 	e.say("%s stays as it is. From now on start with --database (or TALLYSTICK_DATABASE); the key file stays where it is.", r.From)
-	return e.print("Moved %d entries, %d rows to %s.\nBoth have the same content (SHA-256 %s) and gave the same %d figures.\n", r.Entries, r.Rows, r.To, r.Digest, r.Answers)
+	return e.print("Moved %d entries, %d rows to %s.\nBoth have the same content (SHA-256 %s) and gave the same %d figures.\nCounted anew from every reading, %d figures are the same.\n",
+		r.Entries, r.Rows, r.To, r.Digest, r.Answers, r.Recounted)
 }
 
 func (c *migrateCmd) check(e *env) error {

@@ -290,21 +290,29 @@ func TestRecountTellsDifferences(t *testing.T) {
 	b := newBench(t)
 	b.read(b.Ledger, b.clock.Now(), 3)
 	g, _ := b.gate()
-	recount := func() (all []ledger.Difference) {
+	whole := &ledger.Ledger{Store: g.Store, Now: b.clock.Now}
+	recount := func(l *ledger.Ledger, at time.Time) (all []ledger.Difference) {
 		t.Helper()
-		err := b.Recount(t.Context(), b.Store, []usage.CompanyID{usage.Unassigned, b.company}, func(d ledger.Difference) { all = append(all, d) })
+		err := l.Recount(t.Context(), b.Store, []usage.CompanyID{usage.Unassigned, b.company}, at, func(d ledger.Difference) { all = append(all, d) })
 		if err != nil {
 			t.Fatal(err)
 		}
 		return all
 	}
-	if all := recount(); len(all) != 0 {
-		t.Errorf("differences: %+v", all)
+	now, past := time.Time{}, b.clock.Now()
+	b.clock.Add(time.Hour)
+	for l, at := range map[*ledger.Ledger]time.Time{b.Ledger: now, whole: past} {
+		if all := recount(l, at); len(all) != 0 {
+			t.Errorf("at %s: differences: %+v", at, all)
+		}
 	}
 	g.lie.Store(true) // what is kept is right, what is counted now is not
-	all := recount()
-	if len(all) != 1 || all[0].Company != b.company || all[0].Product != usage.ProductVBR || machines(all[0].Kept) != 3 || machines(all[0].Counted) != 0 {
-		t.Errorf("differences: %+v", all)
+	for l, at := range map[*ledger.Ledger]time.Time{b.Ledger: now, whole: past} {
+		all := recount(l, at)
+		if len(all) != 1 || all[0].Company != b.company || all[0].Product != usage.ProductVBR || !all[0].At.Equal(at) ||
+			machines(all[0].Kept) != 3 || machines(all[0].Counted) != 0 {
+			t.Errorf("at %s: differences: %+v", at, all)
+		}
 	}
 }
 

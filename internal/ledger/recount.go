@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"reflect"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -13,6 +14,7 @@ import (
 type Difference struct {
 	Company usage.CompanyID
 	Product usage.Product
+	At      time.Time       // zero: now
 	Kept    *metering.Tally // as it was answered
 	Counted *metering.Tally // as it is counted anew, without what is not kept
 }
@@ -20,19 +22,19 @@ type Difference struct {
 // recountTries bounds how often an answer is looked at anew because something was committed meanwhile.
 const recountTries = 20
 
-// Recount compares the answers for now of the named companies, all products, with ones that are counted from anew,
-// which is the same ledger read another way, and tells of each that differs. While it goes on answers are kept, also
-// where nobody watches. An answer that changed each time it was looked at is Unavailable, not a difference.
-func (l *Ledger) Recount(ctx context.Context, anew Store, companies []usage.CompanyID, differs func(Difference)) error {
+// Recount compares the answers of the named companies, all products, at an instant (zero: now) with ones that are
+// counted from anew, which is the same ledger read another way, and tells of each that differs. While it goes on answers
+// are kept, also where nobody watches. An answer that changed each time it was looked at is Unavailable, no difference.
+func (l *Ledger) Recount(ctx context.Context, anew Store, companies []usage.CompanyID, at time.Time, differs func(Difference)) error {
 	l.projection.watch(1)
 	defer l.projection.watch(-1)
 	if _, err := l.projection.follow(ctx, l.Store); err != nil {
 		return err
 	}
-	other := &Ledger{Store: anew, Now: l.Now}
+	other := &Ledger{Store: anew, Now: l.Now} // which nobody watches, so that it keeps nothing
 	for _, company := range companies {
 		for _, product := range usage.Products() {
-			d, err := l.recount(ctx, other, Query{Company: company, Product: product})
+			d, err := l.recount(ctx, other, Query{Company: company, Product: product, At: at})
 			if err != nil {
 				return err
 			}
@@ -57,8 +59,8 @@ func (l *Ledger) recount(ctx context.Context, other *Ledger, q Query) (*Differen
 		if err != nil {
 			return nil, err
 		}
-		counted, err := other.answerNow(ctx, q.Company, q.Product, l.Now())
-		if err != nil || sameAnswer(kept, counted.tally) {
+		counted, err := other.Usage(ctx, q)
+		if err != nil || sameAnswer(kept, counted) {
 			return nil, err
 		}
 		after, err := l.Store.Head(ctx)
@@ -67,7 +69,7 @@ func (l *Ledger) recount(ctx context.Context, other *Ledger, q Query) (*Differen
 			return nil, err
 		case before != after:
 		case differed:
-			return &Difference{q.Company, q.Product, kept, counted.tally}, nil
+			return &Difference{q.Company, q.Product, q.At, kept, counted}, nil
 		default:
 			differed = true
 		}
