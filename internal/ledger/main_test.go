@@ -6,10 +6,6 @@ import (
 	"testing"
 )
 
-// randomLedgers is the number of random pairs of processes that are tried unless -rapid.checks says otherwise: each
-// has a database of its own.
-const randomLedgers = "15"
-
 func TestMain(m *testing.M) {
 	flag.Parse()
 	given := false

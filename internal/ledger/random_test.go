@@ -17,11 +17,46 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/store/pgtest"
+	"github.com/tallystick/tallystick/internal/store/postgres"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 	"github.com/tallystick/tallystick/internal/testkit"
 )
 
-// process is one of two that have the same file open. Only the first one watches it.
+// shared is a database that a process has open.
+type shared interface {
+	ledger.Store
+	fleet.CompanyStore
+	fleet.ServerStore
+	fleet.PolicyStore
+	Close() error
+}
+
+// opener opens one database, each time as another process would.
+type opener func(ctx context.Context, now func() time.Time) (shared, error)
+
+// engines give an empty database each time that they are asked.
+var engines = map[string]func(t *testing.T) func() opener{
+	"sqlite": func(t *testing.T) func() opener {
+		return func() opener {
+			path := filepath.Join(t.TempDir(), "t.db")
+			return func(ctx context.Context, now func() time.Time) (shared, error) {
+				return sqlite.Open(ctx, path, sqlite.Now(now))
+			}
+		}
+	},
+	"postgres": func(t *testing.T) func() opener {
+		database := pgtest.Database(t)
+		return func() opener {
+			url := pgtest.Schema(t, database)
+			return func(ctx context.Context, now func() time.Time) (shared, error) {
+				return postgres.Open(ctx, url, postgres.Now(now))
+			}
+		}
+	},
+}
+
+// process is one of two that have the same database open. Only the first one watches it.
 type process struct {
 	*ledger.Ledger
 	*fleet.Directory
@@ -42,12 +77,11 @@ type two struct {
 }
 
 // start opens both and watches, until the returned function is called.
-func (w *two) start() (stop func()) {
-	path := filepath.Join(w.t.TempDir(), "t.db")
+func (w *two) start(open opener) (stop func()) {
 	w.clock, w.wake = testkit.At(time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC)), make(chan struct{})
-	var stores []*sqlite.Store
+	var stores []shared
 	for _, p := range []**process{&w.own, &w.other} {
-		s, err := sqlite.Open(w.t.Context(), path, sqlite.Now(w.clock.Now))
+		s, err := open(w.t.Context(), w.clock.Now)
 		w.check(err)
 		stores = append(stores, s)
 		*p = &process{
@@ -253,36 +287,45 @@ func (w *two) recounted(q ledger.Query, got *metering.Tally) {
 	}
 }
 
-// Whatever two processes do to one file: the answers of the one that watches are those of a recount, after
-// each of its own steps at once, and after another's as soon as it looked.
+// Whatever two processes do to one database, of whatever engine: the answers of the one that watches are those of a
+// recount, after each of its own steps at once, and after another's as soon as it looked.
 func TestRandomAnswersAreRecounts(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(r *rapid.T) {
-		w := &two{t: t, r: r}
-		defer w.start()()
-		w.wake <- struct{}{}
-		w.wake <- struct{}{}
-		for len(w.companies) < 2 {
-			w.addCompany(w.own)
-		}
-		for range 3 {
-			w.addServer(w.own)
-		}
-		r.Repeat(map[string]func(*rapid.T){
-			"addCompany":  w.step(w.addCompany),
-			"addServer":   w.step(w.addServer),
-			"editServer":  w.step(w.editServer),
-			"editCompany": w.step(w.editCompany),
-			"remove":      w.step(w.remove),
-			"zone":        w.step(w.zone),
-			"read":        w.step(w.read),
-			"read2":       w.step(w.read),
-			"read3":       w.step(w.read),
-			"read4":       w.step(w.read),
-			"correct":     w.step(w.correct),
-			"turn":        w.step(w.turn),
-			"turn2":       w.step(w.turn),
-			"":            w.compare,
+	for name, engine := range engines {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			begin := engine(t)
+			rapid.Check(t, func(r *rapid.T) { answersAreRecounts(t, r, begin()) })
 		})
+	}
+}
+
+func answersAreRecounts(t *testing.T, r *rapid.T, open opener) {
+	t.Helper()
+	w := &two{t: t, r: r}
+	defer w.start(open)()
+	w.wake <- struct{}{}
+	w.wake <- struct{}{}
+	for len(w.companies) < 2 {
+		w.addCompany(w.own)
+	}
+	for range 3 {
+		w.addServer(w.own)
+	}
+	r.Repeat(map[string]func(*rapid.T){
+		"addCompany":  w.step(w.addCompany),
+		"addServer":   w.step(w.addServer),
+		"editServer":  w.step(w.editServer),
+		"editCompany": w.step(w.editCompany),
+		"remove":      w.step(w.remove),
+		"zone":        w.step(w.zone),
+		"read":        w.step(w.read),
+		"read2":       w.step(w.read),
+		"read3":       w.step(w.read),
+		"read4":       w.step(w.read),
+		"correct":     w.step(w.correct),
+		"turn":        w.step(w.turn),
+		"turn2":       w.step(w.turn),
+		"":            w.compare,
 	})
 }
