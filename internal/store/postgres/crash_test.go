@@ -3,7 +3,6 @@ package postgres
 import (
 	"errors"
 	"math/rand/v2"
-	"sync"
 	"testing"
 	"time"
 
@@ -13,49 +12,59 @@ import (
 	"github.com/tallystick/tallystick/internal/store/storetest"
 )
 
-// TestServerCrashes ends the server at once while three writers append, and starts it again: nothing that was
-// acknowledged is lost, what fails meanwhile says that it can be tried again, and the same store goes on working.
+// TestServerCrashes ends the server at once while many sides append, and starts it again: nothing that was acknowledged
+// is lost, what fails meanwhile says that it can be tried again, and the same store goes on working.
 func TestServerCrashes(t *testing.T) {
 	t.Parallel()
-	const crashes, writers = 5, 3
+	const crashes = 5
 	cluster := pgtest.NewCluster(t)
 	s := openAt(t, cluster.URL())
-	storetest.OneServer(t, s)
+	storetest.KillServers(t, s)
 	acknowledged := make(map[storetest.Append]usage.Position)
 	for crash := range crashes {
-		var mu sync.Mutex
-		var wg sync.WaitGroup
-		begun := make(chan struct{}, writers)
-		for writer := range writers {
-			wg.Go(func() {
-				for n := crash * 1000; ; n++ {
-					a := storetest.Append{Writer: writer, Number: n}
-					r, err := s.AppendSnapshot(t.Context(), 1, a.Snapshot(), time.Now())
-					if !fault.Is(err, fault.Unavailable) && err != nil {
-						t.Errorf("%v: %v (%v)", a, err, errors.Unwrap(err))
-					}
-					if n == crash*1000 {
-						begun <- struct{}{}
-					}
-					if err != nil {
-						return
-					}
-					mu.Lock()
-					acknowledged[a] = r.Position
-					mu.Unlock()
-				}
-			})
-		}
-		<-begun
-		<-time.After(time.Duration(rand.IntN(100_000)) * time.Microsecond) // anywhere in a transaction
-		cluster.Crash()
-		wg.Wait()
-		cluster.Start()
-		storetest.StillThere(t, s, acknowledged) // in the same store, all of whose connections are gone
+		appendAndCrash(t, cluster, s, acknowledged)
+		storetest.StillThere(t, s, acknowledged, acknowledged) // in the same store, all of whose connections are gone
 		checkWhole(t, s)
 		if t.Failed() {
 			t.Fatalf("after crash %d", crash+1)
 		}
 	}
-	t.Logf("%d acknowledged snapshots survived %d crashes", len(acknowledged), crashes)
+	t.Logf("%d acknowledged steps survived %d crashes", len(acknowledged), crashes)
+}
+
+// appendAndCrash crashes the server behind some new steps, anywhere in a transaction.
+func appendAndCrash(t *testing.T, cluster *pgtest.Cluster, s *Store, acknowledged map[storetest.Append]usage.Position) {
+	t.Helper()
+	steps, err := storetest.AppendOn(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, over := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(over)
+		left := 1 + rand.IntN(50)
+		for step := range steps { // until every side has failed
+			if step.Err != nil {
+				if !fault.Is(step.Err, fault.Unavailable) {
+					t.Errorf("%v: %v (%v)", step.Append, step.Err, errors.Unwrap(step.Err))
+				}
+				continue
+			}
+			if _, seen := acknowledged[step.Append]; !seen {
+				if left--; left == 0 {
+					close(begun)
+				}
+			}
+			acknowledged[step.Append] = step.Position
+		}
+	}()
+	select {
+	case <-begun:
+	case <-over:
+		t.Fatal("all sides failed before the server crashed")
+	}
+	<-time.After(time.Duration(rand.IntN(20_000)) * time.Microsecond)
+	cluster.Crash()
+	<-over
+	cluster.Start()
 }

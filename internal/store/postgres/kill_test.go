@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/store/pgtest"
 	"github.com/tallystick/tallystick/internal/store/storetest"
 )
@@ -43,19 +42,22 @@ func appendUntilKilled(url string) {
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Database(t)
-	storetest.OneServer(t, openAt(t, url))
-	storetest.KilledAtAnyMoment(t, func(ctx context.Context) *exec.Cmd {
-		child := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this test binary
-		child.Env = append(os.Environ(), killURL+"="+url)
-		child.Stderr = os.Stderr
-		return child
-	}, func(t *testing.T, acknowledged map[storetest.Append]usage.Position) {
-		s := openAt(t, url)
-		checkWhole(t, s)
-		storetest.StillThere(t, s, acknowledged)
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
+	storetest.KillServers(t, openAt(t, url))
+	storetest.KilledAtAnyMoment(t, storetest.Killed[*Store]{
+		Process: func(ctx context.Context) *exec.Cmd {
+			child := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this test binary
+			child.Env = append(os.Environ(), killURL+"="+url)
+			child.Stderr = os.Stderr
+			return child
+		},
+		Open: func(t *testing.T) *Store {
+			s := openAt(t, url)
+			checkWhole(t, s)
+			return s
+		},
+		Empty: func(t *testing.T) *Store { return openAt(t, pgtest.Database(t)) },
+		Same:  sameRows,
+		Count: countOf,
 	})
 }
 
@@ -65,4 +67,20 @@ func checkWhole(t *testing.T, s *Store) {
 	if err := s.Verify(t.Context(), func(problem string) { t.Error(problem) }); err != nil {
 		t.Error(err)
 	}
+}
+
+// sameRows fails where two stores differ in a row.
+func sameRows(t *testing.T, want, got *Store) {
+	t.Helper()
+	if tables := digestOf(t, want.Store).Differs(digestOf(t, got.Store)); tables != "" {
+		t.Errorf("what was never killed has other rows in %s", tables)
+	}
+}
+
+func countOf(t *testing.T, s *Store, query string) (n int) {
+	t.Helper()
+	if err := s.reader.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -47,29 +47,28 @@ func appendUntilKilled(path string) {
 func TestKilledAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tally.db")
-	storetest.OneServer(t, openAt(t, path))
-	storetest.KilledAtAnyMoment(t, func(ctx context.Context) *exec.Cmd {
-		child := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this test binary
-		child.Env = append(os.Environ(), killPath+"="+path)
-		child.Stderr = os.Stderr
-		return child
-	}, func(t *testing.T, acknowledged map[storetest.Append]usage.Position) {
-		checkWhole(t, path, acknowledged)
+	storetest.KillServers(t, openAt(t, path))
+	storetest.KilledAtAnyMoment(t, storetest.Killed[*Store]{
+		Process: func(ctx context.Context) *exec.Cmd {
+			child := exec.CommandContext(ctx, os.Args[0]) //nolint:gosec // this test binary
+			child.Env = append(os.Environ(), killPath+"="+path)
+			child.Stderr = os.Stderr
+			return child
+		},
+		Open: func(t *testing.T) *Store {
+			s := openAt(t, path)
+			checkWhole(t, s)
+			return s
+		},
+		Empty: func(t *testing.T) *Store { return openAt(t, filepath.Join(t.TempDir(), "fresh.db")) },
+		Same:  sameRows,
+		Count: countOf,
 	})
 }
 
-// checkWhole opens the file as the next process would and looks for anything lost or half there.
-func checkWhole(t *testing.T, path string, acknowledged map[storetest.Append]usage.Position) {
+// checkWhole looks for anything half there.
+func checkWhole(t *testing.T, s *Store) {
 	t.Helper()
-	s, err := Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	for query, want := range map[string]string{
 		`PRAGMA integrity_check`:                        "ok",
 		`SELECT COUNT(*) FROM pragma_foreign_key_check`: "0",
@@ -82,10 +81,22 @@ func checkWhole(t *testing.T, path string, acknowledged map[storetest.Append]usa
 	if err := s.Verify(t.Context(), func(problem string) { t.Error(problem) }); err != nil {
 		t.Error(err)
 	}
-	storetest.StillThere(t, s, acknowledged)
-	if _, err := s.Facts(t.Context(), 2, usage.ProductVBR, time.Now(), 1<<60); err != nil {
-		t.Error(err)
+}
+
+// sameRows fails where two stores differ in a row.
+func sameRows(t *testing.T, want, got *Store) {
+	t.Helper()
+	if tables := digestOf(t, want.Store).Differs(digestOf(t, got.Store)); tables != "" {
+		t.Errorf("what was never killed has other rows in %s", tables)
 	}
+}
+
+func countOf(t *testing.T, s *Store, query string) (n int) {
+	t.Helper()
+	if err := s.reader.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // addBenchServer adds company 2 and its server 1.

@@ -39,6 +39,12 @@ func oneServer(t testing.TB, s store.Store) usage.ServerID {
 	return newServer(t, s, "x", newCompany(t, s, "a").ID).ID
 }
 
+// OneServer gives a store's only server, 1, of company 2.
+func OneServer(t testing.TB, s store.Store) usage.ServerID {
+	t.Helper()
+	return oneServer(t, s)
+}
+
 var ledgerTests = map[string]func(*testing.T, store.Store){
 	"no field of a snapshot is lost": func(t *testing.T, s store.Store) {
 		server := oneServer(t, s)
