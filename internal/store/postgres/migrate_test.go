@@ -38,6 +38,9 @@ func TestMigrateFromEveryOlderSchema(t *testing.T) {
 			old := pgtest.Database(t)
 			restoreTo(t, old, version, newest)
 			migrated := openAt(t, old)
+			if err := migrated.Sound(t.Context()); err != nil {
+				t.Error(err)
+			}
 			storetest.SameWorld(t, fresh, migrated)
 			if want, got := schemaOf(t, fresh.reader), schemaOf(t, migrated.reader); want != got {
 				t.Errorf("the migrated schema is another than the new one:\n%s\nwant\n%s", got, want)

@@ -34,7 +34,11 @@ func TestMigrateFromEveryOlderSchema(t *testing.T) {
 			}
 			path := filepath.Join(t.TempDir(), "old.db")
 			restoreTo(t, path, version, newest)
-			storetest.SameWorld(t, fresh, openAt(t, path))
+			migrated := openAt(t, path)
+			if err := migrated.Sound(t.Context()); err != nil {
+				t.Error(err)
+			}
+			storetest.SameWorld(t, fresh, migrated)
 		})
 	}
 }

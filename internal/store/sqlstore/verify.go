@@ -136,9 +136,19 @@ func (v *verifier) gaps() error {
 func (v *verifier) corrections() error {
 	corrections, err := collect(v.ctx, v.tx, scanCorrection, allCorrectionsSQL)
 	for i := range corrections {
-		v.take(corrections[i].position, series.KindCorrection, corrections[i].server)
+		c := &corrections[i]
+		v.take(c.position, series.KindCorrection, v.named(c.position, c.server))
 	}
 	return v.damaged(err, "the corrections")
+}
+
+// named is the server that a correction's line in the log must name: whose the revoked entry is. The first programs that
+// kept a log named none.
+func (v *verifier) named(position usage.Position, server usage.ServerID) usage.ServerID {
+	if at := int(position) - 1; at >= 0 && at < len(v.entries) && v.entries[at].server == 0 {
+		return 0
+	}
+	return server
 }
 
 func (v *verifier) facts() error {
