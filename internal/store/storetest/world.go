@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ type world struct {
 	Readings  []ledger.ServerReadings
 	Entries   []ledger.Entry // of all servers, revoked ones, too
 	Facts     []metering.Facts
+	Positions []usage.Position // as of instants all along the ledger
 	Policy    []usage.Fact
 	Events    []alarm.Event
 	Users     []access.User
@@ -69,14 +71,43 @@ func worldOf(t testing.TB, s store.Store) world {
 		w.Entries = append(w.Entries, must1(s.Entries(t.Context(), w.Servers[i].ID, time.Time{}, Now().AddDate(1, 0, 0)))(t)...)
 	}
 	w.Head.Version = 0 // a migration may count as a change
-	for before := range w.Head.Position + 2 {
+	w.addFacts(t, s)
+	return w
+}
+
+// A ledger of more than worldShort entries is asked as of worldParts cutoffs only, and at as many entries' instants.
+const (
+	worldShort = 60
+	worldParts = 12
+)
+
+// every gives the distance of those of n that are asked for.
+func every(n int) int {
+	if n <= worldShort {
+		return 1
+	}
+	return n / worldParts
+}
+
+// addFacts asks for facts as of cutoffs along the whole ledger, and for those of readings and gaps at their instants.
+func (w *world) addFacts(t testing.TB, s store.Store) {
+	t.Helper()
+	add := func(at time.Time, before usage.Position) {
 		for _, c := range []usage.CompanyID{usage.Unassigned, 2} {
-			for _, at := range []time.Time{day(2, 0), day(5, 0), Now()} {
-				w.Facts = append(w.Facts, factsAt(t, s, c, at, before))
-			}
+			w.Facts = append(w.Facts, factsAt(t, s, c, at, before))
 		}
 	}
-	return w
+	end := int(w.Head.Position) + 1
+	for before := 0; before <= end; before += every(end) {
+		for _, at := range []time.Time{day(2, 0), day(5, 0), Now()} {
+			add(at, usage.Position(before))
+		}
+	}
+	for i := 0; i < len(w.Entries); i += every(len(w.Entries)) {
+		e := &w.Entries[i]
+		add(e.At, everything)
+		w.Positions = append(w.Positions, must1(s.PositionAt(t.Context(), e.RecordedAt))(t))
+	}
 }
 
 // session is the one that Seed adds, or what goOn rotated it into.
@@ -90,14 +121,25 @@ func session(t testing.TB, s store.Store) access.Session {
 	return p
 }
 
-// SameWorld fails when two stores do not tell the same: one that was seeded by an older program and migrated, and
-// one that was seeded now.
-func SameWorld(t testing.TB, fresh, migrated store.Store) {
+// Told is what a seeded store tells, and what it tells after something of everything changed.
+type Told struct{ seeded, changed world }
+
+// Tell asks a store that was seeded now, and changes it.
+func Tell(t testing.TB, s store.Store) (w Told) {
 	t.Helper()
-	wantEqual(t, worldOf(t, fresh), worldOf(t, migrated))
-	goOn(t, fresh)
+	w.seeded = worldOf(t, s)
+	goOn(t, s)
+	w.changed = worldOf(t, s)
+	return w
+}
+
+// SameWorld fails when a store that was seeded by an older program and migrated does not tell what one told that was
+// seeded now.
+func SameWorld(t testing.TB, want Told, migrated store.Store) {
+	t.Helper()
+	wantEqual(t, want.seeded, worldOf(t, migrated))
 	goOn(t, migrated)
-	wantEqual(t, worldOf(t, fresh), worldOf(t, migrated))
+	wantEqual(t, want.changed, worldOf(t, migrated))
 }
 
 // goOn changes something of everything that Seed put there: what was migrated is read for it.
@@ -115,11 +157,32 @@ func goOn(t testing.TB, s store.Store) {
 		must(t, s.Settle(t.Context(), v.ID, connection, nil, day(9, 1)))
 	}
 	must1(s.AppendCorrection(t.Context(), ledger.Correction{Entry: must1(s.Head(t.Context()))(t).Position - 1, Reason: "r", Actor: "x"}, Now()))(t)
+	moveOn(t, s)
 	for _, u := range must1(s.Users(t.Context()))(t) {
 		u.PasswordHash = "later"
 		must(t, s.UpdateUser(t.Context(), u, false))
 		must1(s.RotateSession(t.Context(), pairOf("f", 1, 1).Refresh, pairOf("", 0, 2), Now()))(t)
 		must(t, s.AddSession(t.Context(), pairOf("f2", u.ID, 1+100), Now()))
+	}
+}
+
+// moveOn revokes the first entry in force of each server of company 2, and reads its latest list again, with later dates.
+func moveOn(t testing.TB, s store.Store) {
+	t.Helper()
+	f := factsAt(t, s, 2, Now(), everything)
+	for i := range f.Servers {
+		v := &f.Servers[i]
+		entries := must1(s.Entries(t.Context(), v.ID, time.Time{}, Now()))(t)
+		first := entries[slices.IndexFunc(entries, func(e ledger.Entry) bool { return e.Revoked == nil })]
+		must1(s.AppendCorrection(t.Context(), ledger.Correction{Entry: first.Position, Reason: "first", Actor: "x"}, Now()))(t)
+		for hour := range 3 {
+			again := *v.Snapshot
+			again.TakenAt, again.Workloads = day(21, hour), slices.Clone(v.List.Workloads)
+			for j := range again.Workloads {
+				again.Workloads[j].LastProtectedAt = ref(day(20, hour+j%5))
+			}
+			appendAll(t, s, v.ID, &again)
+		}
 	}
 }
 
