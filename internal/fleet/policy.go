@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -54,4 +55,18 @@ func loadZone(name string) (*time.Location, error) {
 		return nil, fault.Wrap(err, fault.Invalid, "%q is not a time zone: write it as UTC or Europe/Berlin", name)
 	}
 	return zone, nil
+}
+
+// SetLicensees names the provider as licenses do: what is licensed to anybody else is foreign (C41). They count from now
+// on, the first ones from the beginning of time; none: nothing is foreign.
+func (d *Directory) SetLicensees(ctx context.Context, names []string) error {
+	var fields []fault.Field
+	checked := make([]string, 0, len(names))
+	for _, name := range names {
+		checked = append(checked, checkName(&fields, "licensee", name))
+	}
+	if err := fault.InvalidFields("the names of the provider are refused", fields); err != nil {
+		return err
+	}
+	return d.setPolicy(ctx, usage.AttrLicensees, strings.Join(checked, "\n"))
 }

@@ -31,6 +31,8 @@ type History interface {
 	// Entries gives a server's readings and gaps from an instant until before another, by these instants, then by
 	// position; revoked ones, too. NotFound: there is no such server.
 	Entries(ctx context.Context, server usage.ServerID, from, until time.Time) ([]Entry, error)
+	// Period gives what a server's readings and gaps in force say of a stretch of time, among the entries before a cutoff.
+	Period(ctx context.Context, server usage.ServerID, from, until time.Time, before usage.Position) (Period, error)
 	// Owners gives to whom what a server lists under a tenant belonged (C30, C31, C38), among the entries before a cutoff:
 	// from the beginning of time on, one after the other. The tenant decides only while the server is shared. Nothing: the
 	// server was not added before the cutoff.
@@ -42,6 +44,13 @@ type History interface {
 
 // Visit takes what is known at an instant and gives the next one to be asked about; zero: none.
 type Visit func(metering.Facts) (next time.Time, err error)
+
+// Period is how a server was read from an instant until before another.
+type Period struct {
+	Before *time.Time  // the takenAt of the last reading before it; nil: there is none
+	Taken  []time.Time // the takenAt of each reading in it, in their order
+	Gaps   []usage.Gap // by their instants
+}
 
 // Ownership is who owned something from an instant on, until the next one's.
 type Ownership struct {

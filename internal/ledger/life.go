@@ -53,8 +53,8 @@ func (l *Ledger) Life(ctx context.Context, server usage.ServerID, product usage.
 	return life, nil
 }
 
-// walk counts at an instant, and at the one that visit says is next; zero: none. visit is told when the answer could be
-// another one.
+// walk counts from the entries before a cutoff at an instant, and at the one that visit says is next; zero: none. visit is
+// told when the answer could be another one.
 func (l *Ledger) walk(ctx context.Context, q Span, before usage.Position, count counter, visit func(t *metering.Tally, next time.Time) time.Time) error {
 	return l.History.Walk(ctx, q.Company, q.Product, q.From, before, func(facts metering.Facts) (time.Time, error) {
 		tally, err := counted(count, &facts)
@@ -62,6 +62,22 @@ func (l *Ledger) walk(ctx context.Context, q Span, before usage.Position, count 
 			return time.Time{}, err
 		}
 		return visit(tally, tally.NextChange(facts)), nil
+	})
+}
+
+// Turns counts, with the members, at an instant and then at every later one before another at which the answer could be
+// another one, from the entries before a cutoff.
+func (l *Ledger) Turns(ctx context.Context, q Span, before usage.Position, visit func(metering.Facts, *metering.Tally)) error {
+	return l.History.Walk(ctx, q.Company, q.Product, q.From, before, func(facts metering.Facts) (time.Time, error) {
+		tally, err := counted(metering.Count, &facts)
+		if err != nil {
+			return time.Time{}, err
+		}
+		visit(facts, tally)
+		if next := tally.NextChange(facts); next.Before(q.To) {
+			return next, nil
+		}
+		return time.Time{}, nil
 	})
 }
 

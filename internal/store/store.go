@@ -5,6 +5,7 @@ import (
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/statement"
 )
 
 // Store is everything that an engine keeps.
@@ -15,6 +16,7 @@ type Store interface {
 	ledger.Store
 	ledger.History
 	alarm.Store
+	statement.Store
 	access.UserStore
 	access.SessionStore
 

@@ -132,3 +132,11 @@ func (n *count) computed(server int) []Row {
 	n.sums.note(out.err)
 	return out.rows(hasAnything)
 }
+
+// Total adds rows up: exactly, in catalogue order, without rows that hold no workload (C18, C28). The only error is
+// Internal: what does not fit.
+func Total(c *catalog.Catalog, rows []Row) ([]Row, error) {
+	var all sums
+	all.addRows(c, rows)
+	return all.rows(hasWorkloads), all.err
+}

@@ -63,6 +63,7 @@ const (
 	AttrRemoved   Attribute = "removed"   // of a server or company: "true" or "false"
 	AttrZone      Attribute = "zone"      // of the policy: IANA name (C8)
 	AttrCatalog   Attribute = "catalog"   // of the policy: catalogue version
+	AttrLicensees Attribute = "licensees" // of the policy: the names under which the provider is licensed, one a line (C41)
 )
 
 // ValueAt gives the value valid at t among facts of one subject and attribute,

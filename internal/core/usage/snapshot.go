@@ -1,6 +1,9 @@
 package usage
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Snapshot is one complete reading of one server (counting.md §1). A workload
 // that is not in it is not on that server any more.
@@ -39,15 +42,13 @@ var knownLicenseTypes = []LicenseType{
 	"NotInstalled", "Trial", "Full",
 }
 
-// Known reports whether t is a license type that we have heard of.
-func (t LicenseType) Known() bool {
-	for _, k := range knownLicenseTypes {
-		if k == t {
-			return true
-		}
-	}
-	return false
+// Free reports whether nothing is paid for a license of this type (C41).
+func (t LicenseType) Free() bool {
+	return slices.Contains([]LicenseType{"Evaluation", "Trial", "NFR", "Promo", "Free", "Community", "Empty", "NotInstalled"}, t)
 }
+
+// Known reports whether t is a license type that we have heard of.
+func (t LicenseType) Known() bool { return slices.Contains(knownLicenseTypes, t) }
 
 // UnitKind says what units are: Instances (also when the source states none) or Points.
 type UnitKind string

@@ -178,6 +178,19 @@ func appendUint(b []byte, v uint64) []byte {
 // MarshalJSON writes u as a JSON number without exponent or trailing zeros (C20).
 func (u Units) MarshalJSON() ([]byte, error) { return u.Append(nil), nil }
 
+// UnmarshalJSON reads what MarshalJSON writes: also amounts that are negative, which differences are.
+func (u *Units) UnmarshalJSON(text []byte) error {
+	digits, negative := strings.CutPrefix(string(text), "-")
+	value, rounded, err := ParseUnits(digits)
+	if err == nil && rounded {
+		err = fault.New(fault.Invalid, "%q has more than six places", clip(string(text)))
+	}
+	if *u = value; negative {
+		*u = -value
+	}
+	return err
+}
+
 // Add gives a + b; ok is false when the sum does not fit.
 func Add(a, b Units) (sum Units, ok bool) {
 	sum = a + b

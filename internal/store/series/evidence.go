@@ -77,6 +77,16 @@ func (p *Part) Latest() (taken int64, installation string, ok bool, err error) {
 	return r.taken, p.History.tip.installations[r.installation], true, nil
 }
 
+// Taken gives the takenAt of all readings in force, in their order.
+func (p *Part) Taken() ([]int64, error) {
+	numbers, _, err := p.inForce()
+	taken := make([]int64, 0, len(numbers))
+	for _, n := range numbers {
+		taken = append(taken, p.History.index[n].taken)
+	}
+	return taken, err
+}
+
 // Next gives the takenAt of the first reading behind the part; zero: none.
 func (p *Part) Next() (time.Time, error) {
 	_, next, err := p.inForce()

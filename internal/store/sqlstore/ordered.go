@@ -46,5 +46,10 @@ func Ordered() []Statement {
 		{"next fact", nextFactSQL, 1, false},
 		{"gaps after", gapsAfterSQL, 2, false},
 		{"gaps of", gapsOfSQL, 1, false},
+		{"gaps within", gapsWithinSQL, 4, false},
+		{"statement", statementSQL, 3, false},
+		{"latest statement", latestStatementSQL, 2, false},
+		{"statements of a company", statementsOfSQL, 1, false},
+		{"statements of a month", statementsInSQL, 1, false},
 	}
 }

@@ -40,6 +40,29 @@ var entriesTests = map[string]func(*testing.T, store.Store){
 		_, err := s.Entries(t.Context(), 999, day(1, 0), day(5, 0))
 		wantCode(t, err, fault.NotFound)
 	},
+	"a period is what is in force of it": func(t *testing.T, s store.Store) {
+		c := newCompany(t, s, "a")
+		server, other := newServer(t, s, "one", c.ID).ID, newServer(t, s, "two", c.ID).ID
+		appendAll(t, s, server, snapshotOf(day(2, 0), "i", "w"), snapshotOf(day(5, 0), "i", "w"), snapshotOf(day(4, 0), "i"), unlisted(day(6, 0), "i"))
+		wrong := must1(s.AppendSnapshot(t.Context(), server, snapshotOf(day(4, 12), "i", "w"), Now()))(t)
+		gap := usage.Gap{At: day(5, 12), Reason: usage.GapTLS, Text: "t"}
+		last := must1(s.AppendGap(t.Context(), server, gap, Now()))(t)
+		must1(s.AppendGap(t.Context(), server, usage.Gap{At: day(7, 0), Reason: usage.GapTLS}, Now()))(t)
+		must1(s.AppendGap(t.Context(), other, usage.Gap{At: day(5, 0), Reason: usage.GapTLS}, Now()))(t)
+		by := must1(s.AppendCorrection(t.Context(), ledger.Correction{Entry: wrong.Position, Reason: "wrong", Actor: "x"}, Now()))(t)
+		period := func(before usage.Position) ledger.Period {
+			return must1(s.Period(t.Context(), server, day(4, 0), day(7, 0), before))(t)
+		}
+		want := ledger.Period{Before: ref(day(2, 0)), Taken: []time.Time{day(4, 0), day(5, 0), day(6, 0)}, Gaps: []usage.Gap{gap}}
+		wantEqual(t, want, period(everything))
+		want.Taken = []time.Time{day(4, 0), day(4, 12), day(5, 0), day(6, 0)}
+		wantEqual(t, want, period(by.Position)) // what was corrected later counted then
+		want.Gaps = nil
+		wantEqual(t, want, period(last.Position))
+		wantEqual(t, ledger.Period{}, must1(s.Period(t.Context(), other, day(1, 0), day(5, 0), everything))(t))
+		_, err := s.Period(t.Context(), 999, day(1, 0), day(5, 0), everything)
+		wantCode(t, err, fault.NotFound)
+	},
 	"what ends a walk is given": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a")
 		stop, visits := fault.New(fault.Conflict, "stop"), 0

@@ -15,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store"
 )
 
@@ -44,6 +45,7 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 		at := appendAll(t, s, v.ID, snapshotOf(day(2, 0), name, "w"), snapshotOf(day(3, 0), name, "w", "x"))
 		must1(s.AppendGap(t.Context(), v.ID, usage.Gap{At: day(4, 0), Reason: usage.GapTLS}, Now()))(t)
 		must(t, s.Settle(t.Context(), v.ID, connection, unreachable("m"), day(4, 0)))
+		saved(t, s, statementOf(c.ID, october, 1))
 		if v.ID == ourServer {
 			n.reading = at
 		}
@@ -77,6 +79,9 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 	if method == "SessionByAccess" {
 		token = pairOf("", 0, spareSession).Access
 	}
+	if method == "Statement" && t == reflect.TypeFor[int]() {
+		return reflect.ValueOf(1)
+	}
 	text := map[string]string{"UserByName": "OURS", "EndFamily": "AddSession", "NoteRevision": "r"}[method]
 	for _, value := range []any{
 		ours, ourServer, ourUser, usage.ProductVBR, everything, usage.PolicySubject, usage.AttrZone, Now(), text, token, int64(1),
@@ -89,6 +94,8 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		pairOf(method, ourUser, byte(100+len(method))), //nolint:gosec // names are short
 		factsOf(fleet.Server{Company: ours}, day(9, 0)),
 		[]usage.Fact{serverFact(ourServer, usage.AttrDomain, method, day(9, 0))},
+		usage.Month{Year: 2026, Month: time.October},
+		[]statement.Statement{statementOf(ours, october.Next(), 1)},
 		ledger.Visit(func(metering.Facts) (time.Time, error) { return time.Time{}, nil }),
 	} {
 		if v := reflect.ValueOf(value); v.Type() == t {
@@ -108,6 +115,7 @@ func (n neighbours) of(t *testing.T, s store.Store, c usage.CompanyID, v usage.S
 		must1(s.SessionByAccess(t.Context(), pairOf("", 0, session).Access))(t), must1(s.Readings(t.Context(), v))(t), events,
 		must1(s.Event(t.Context(), events[0].ID))(t), must1(s.SubjectFacts(t.Context(), usage.ServerSubject(v), usage.AttrDomain))(t),
 		factsAt(t, s, c, Now(), everything), factsAt(t, s, c, day(2, 12), everything), must1(s.Entries(t.Context(), v, day(1, 0), Now()))(t),
+		must1(s.StatementsOf(t.Context(), c))(t),
 		slices.ContainsFunc(must1(s.Companies(t.Context()))(t), func(o fleet.Company) bool { return o.ID == c }),
 		slices.ContainsFunc(must1(s.Servers(t.Context()))(t), func(o fleet.Server) bool { return o.ID == v }),
 	}

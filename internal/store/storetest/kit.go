@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"edges", edgeTests},
 		{"together", togetherTests},
 		{"entries", entriesTests},
+		{"statements", statementTests},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {

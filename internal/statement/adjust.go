@@ -1,0 +1,169 @@
+package statement
+
+import (
+	"context"
+	"slices"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Less asks for an adjustment of a draft: workloads by name, or so many where all weigh the same (C39).
+type Less struct {
+	Row       RowKey
+	Workloads []Ref
+	Count     int64 // without Workloads
+	Reason    string
+	Actor     string
+}
+
+// Adjust takes from what is billed of a row; what was counted stays. Invalid: it names what is not billed, or a number
+// where not all weigh the same; Conflict: the statement is no draft.
+func (s *Service) Adjust(ctx context.Context, company usage.CompanyID, month usage.Month, less Less) (Statement, error) {
+	if err := words(map[string]string{"actor": less.Actor, "reason": less.Reason}); err != nil {
+		return Statement{}, err
+	}
+	return s.change(ctx, company, month, func(t *Statement) error {
+		if err := t.need(Draft, "adjusted"); err != nil {
+			return err
+		}
+		workloads, err := s.Workloads(ctx, t)
+		if err != nil {
+			return err
+		}
+		now := usage.Truncate(s.Now())
+		a, err := t.fit(workloads, Adjustment{
+			RowKey: less.Row, Workloads: append([]Ref{}, less.Workloads...), Amount: Amount{Count: less.Count}, Reason: less.Reason, Actor: less.Actor, At: now,
+		})
+		if err != nil {
+			return err
+		}
+		t.Adjustments = append(t.Adjustments, a)
+		t.note(now, less.Actor, didAdjust, less.Reason)
+		return nil
+	})
+}
+
+// Withdraw takes an adjustment of a draft back; they are numbered from 1.
+func (s *Service) Withdraw(ctx context.Context, company usage.CompanyID, month usage.Month, number int, actor, reason string) (Statement, error) {
+	if err := words(map[string]string{"actor": actor, "reason": reason}); err != nil {
+		return Statement{}, err
+	}
+	return s.change(ctx, company, month, func(t *Statement) error {
+		if err := t.need(Draft, "adjusted"); err != nil {
+			return err
+		}
+		if number < 1 || number > len(t.Adjustments) {
+			return fault.New(fault.Invalid, "it has no adjustment %d; it has %d", number, len(t.Adjustments))
+		}
+		t.Adjustments = slices.Delete(slices.Clone(t.Adjustments), number-1, number)
+		t.note(s.Now(), actor, didWithdraw, reason)
+		return nil
+	})
+}
+
+// fit works out what an adjustment takes, beside those that the statement has.
+func (t *Statement) fit(workloads []Workload, a Adjustment) (Adjustment, error) {
+	at := slices.IndexFunc(t.Content.Rows, func(r Row) bool { return r.RowKey == a.RowKey })
+	if at < 0 {
+		return a, fault.New(fault.Invalid, "there is no row %s, %s (%s)", a.Type, a.Unit, a.Product)
+	}
+	row := &t.Content.Rows[at]
+	billed := billedWorkloads(workloads, row)
+	if len(a.Workloads) > 0 {
+		return t.fitNamed(billed, a)
+	}
+	each, equal := equalUnits(t.Content.Servers, billed, row)
+	switch left := t.Billed(a.RowKey); {
+	case a.Amount.Count < 1:
+		return a, fault.New(fault.Invalid, "an adjustment names workloads, or takes at least 1")
+	case a.Amount.Count > left.Count:
+		return a, fault.New(fault.Invalid, "%d of %s are billed: %d cannot be taken from them", left.Count, a.Type, a.Amount.Count)
+	case !equal:
+		return a, fault.New(fault.Invalid, "not all of %s have the same units: name the workloads", a.Type)
+	}
+	units, fits := each.Times(a.Amount.Count)
+	if !fits {
+		return a, fault.New(fault.Invalid, "%d are too many", a.Amount.Count)
+	}
+	a.Amount.Units = units
+	return a, nil
+}
+
+// fitNamed: each must be billed, and not be taken out by another adjustment.
+func (t *Statement) fitNamed(billed []Workload, a Adjustment) (Adjustment, error) {
+	a.Amount = Amount{}
+	var gone []Ref
+	for i := range t.Adjustments {
+		if o := &t.Adjustments[i]; o.RowKey == a.RowKey {
+			gone = append(gone, o.Workloads...)
+		}
+	}
+	for _, ref := range a.Workloads {
+		at := slices.IndexFunc(billed, func(w Workload) bool { return w.Ref == ref })
+		switch {
+		case at < 0:
+			return a, fault.New(fault.Invalid, "workload %q of server %d is not billed in %s: usage show --explain lists those that are", ref.ID, ref.Server, a.Type)
+		case slices.Contains(gone, ref):
+			return a, fault.New(fault.Invalid, "workload %q of server %d is taken out already", ref.ID, ref.Server)
+		}
+		gone = append(gone, ref)
+		a.Amount.Count++
+		a.Amount.Units += billed[at].Units
+	}
+	if left := t.Billed(a.RowKey); a.Amount.Count > left.Count || a.Amount.Units > left.Units {
+		return a, fault.New(fault.Invalid, "only %d of %s are still billed", left.Count, a.Type)
+	}
+	return a, nil
+}
+
+// billedWorkloads gives those that make up what is used in a row, but for what counters say.
+func billedWorkloads(workloads []Workload, row *Row) []Workload {
+	return slices.DeleteFunc(slices.Clone(workloads), func(w Workload) bool {
+		asOfPeak := w.PeakAt != nil
+		return w.key() != row.RowKey || w.State != metering.Used || !w.Answers || asOfPeak != (row.PeakAt != nil)
+	})
+}
+
+// equalUnits gives what each object of a row weighs, if all weigh the same: those that are listed, and those that only
+// counters tell of, of whom only the sum is known.
+func equalUnits(servers []Server, billed []Workload, row *Row) (each usage.Units, equal bool) {
+	if row.Used.Count == 0 {
+		return 0, false
+	}
+	each = row.Used.Units / usage.Units(row.Used.Count)
+	if sum, fits := each.Times(row.Used.Count); !fits || sum != row.Used.Units {
+		return 0, false
+	}
+	for i := range billed {
+		if billed[i].Units != each {
+			return 0, false
+		}
+	}
+	reported := slices.ContainsFunc(servers, func(s Server) bool { return s.Product == row.Product && s.Origin == metering.FromReport })
+	return each, int64(len(billed)) == row.Used.Count || reported
+}
+
+// differences lists the rows whose figures are others than those of the statement that is superseded.
+func differences(old, now *Statement) []Difference {
+	list := []Difference{}
+	rows := slices.Concat(old.Content.Rows, now.Content.Rows)
+	for i := range rows {
+		key := rows[i].RowKey
+		seen := slices.ContainsFunc(rows[:i], func(r Row) bool { return r.RowKey == key })
+		if d := (Difference{key, old.billing(key), now.billing(key)}); !seen && d.Before != d.After {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+func (t *Statement) billing(key RowKey) (b Billing) {
+	for i := range t.Content.Rows {
+		if r := &t.Content.Rows[i]; r.RowKey == key {
+			b = Billing{r.Used, r.New, r.Rental, t.Billed(key)}
+		}
+	}
+	return b
+}

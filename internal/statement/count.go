@@ -1,0 +1,230 @@
+package statement
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/catalog"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// Counter counts months. What it gives is a function of the entries before the cutoff (C42).
+type Counter struct {
+	Ledger *ledger.Ledger
+	Policy fleet.PolicyStore
+}
+
+// Count counts a company's month from the entries before a cutoff, with the workloads behind it. now is when it is asked
+// for, if the month may not be over yet: what it says of readings is then about what is over; zero: the whole month.
+func (k Counter) Count(ctx context.Context, company usage.CompanyID, month usage.Month, before usage.Position, now time.Time) (Content, []Workload, error) {
+	c := counting{Counter: k, ctx: ctx, company: company, month: month, before: before, now: now, peaks: make(map[RowKey]peak)}
+	err := c.run()
+	return c.content, c.workloads, err
+}
+
+// counting is one call of Count.
+type counting struct {
+	Counter
+	ctx       context.Context //nolint:containedctx // it lives as long as one call
+	company   usage.CompanyID
+	month     usage.Month
+	before    usage.Position
+	now       time.Time
+	zone      *time.Location
+	licensees []string // the provider's names, folded; none: nothing is foreign
+
+	content   Content
+	workloads []Workload
+	parts     []part
+	peaks     map[RowKey]peak
+}
+
+// part is what a server adds to a row.
+type part struct {
+	class   LicenseClass
+	product usage.Product
+	row     metering.Row
+}
+
+// standing is one server's part in the month: as it was reported at the end in UTC, or else as it was counted at the end
+// in the zone (C36).
+type standing struct {
+	facts  *metering.Server
+	tally  *metering.Tally
+	source *metering.Source
+}
+
+func (c *counting) run() error {
+	utc := c.month.Last(time.UTC)
+	facts, _, err := c.Ledger.At(c.ctx, c.company, usage.ProductVBR, utc, c.before)
+	if err != nil {
+		return err
+	}
+	c.zone = facts.Zone
+	c.content = Content{Zone: c.zone.String(), At: c.month.Last(c.zone).UTC(), AtUTC: utc, Servers: []Server{}, Issues: []Issue{}}
+	if err := c.readLicensees(); err != nil {
+		return err
+	}
+	for _, product := range usage.Products() {
+		if err := c.countProduct(product); err != nil {
+			return err
+		}
+	}
+	return c.total()
+}
+
+// readLicensees gives the names that are valid at the end of the month.
+func (c *counting) readLicensees() error {
+	facts, err := c.Policy.SubjectFacts(c.ctx, usage.PolicySubject, usage.AttrLicensees)
+	if err != nil {
+		return err
+	}
+	facts = slices.DeleteFunc(facts, func(f usage.Fact) bool { return f.Position >= c.before })
+	names, _ := usage.ValueAt(facts, c.content.At)
+	for name := range strings.Lines(names) {
+		c.licensees = append(c.licensees, fold(name))
+	}
+	return nil
+}
+
+func fold(name string) string { return strings.ToLower(strings.TrimSpace(name)) }
+
+// countProduct takes what a product's servers say of the month.
+func (c *counting) countProduct(product usage.Product) error {
+	standings, err := c.standings(product)
+	if err != nil {
+		return err
+	}
+	for i := range standings {
+		s := &standings[i]
+		c.content.Catalog = s.tally.Catalog
+		if err := c.addServer(product, s); err != nil {
+			return err
+		}
+		c.addIssues(s)
+		for j := range s.source.Rows {
+			c.addPart(product, s.facts, s.source.Rows[j])
+		}
+		c.addMembers(product, s)
+	}
+	if product == usage.ProductConsole {
+		return c.findPeaks(product)
+	}
+	return nil
+}
+
+// standings gives the servers of a product that are there at the end of the month, in their order.
+func (c *counting) standings(product usage.Product) ([]standing, error) {
+	zoned, err := c.at(product, c.content.At)
+	if err != nil || c.content.At.Equal(c.content.AtUTC) {
+		return zoned, err
+	}
+	utc, err := c.at(product, c.content.AtUTC)
+	if err != nil {
+		return nil, err
+	}
+	reported := slices.DeleteFunc(utc, func(s standing) bool { return s.source.Origin != metering.FromReport })
+	counted := slices.DeleteFunc(zoned, func(s standing) bool {
+		return slices.ContainsFunc(reported, func(r standing) bool { return r.source.Server == s.source.Server })
+	})
+	all := slices.Concat(counted, reported)
+	slices.SortFunc(all, func(a, b standing) int { return cmp.Compare(a.source.Server, b.source.Server) })
+	return all, nil
+}
+
+func (c *counting) at(product usage.Product, at time.Time) ([]standing, error) {
+	facts, tally, err := c.Ledger.At(c.ctx, c.company, product, at, c.before)
+	if err != nil {
+		return nil, err
+	}
+	c.content.Catalog = tally.Catalog
+	all := make([]standing, len(tally.Servers))
+	for i := range tally.Servers {
+		all[i] = standing{&facts.Servers[i], tally, &tally.Servers[i]}
+	}
+	return all, nil
+}
+
+// addPart adds a row of a server; where the peak counts, what is used at the end of the month is not it.
+func (c *counting) addPart(product usage.Product, s *metering.Server, row metering.Row) {
+	if byPeak(product, row.Type) {
+		row.Used = metering.Amount{}
+	}
+	c.parts = append(c.parts, part{c.classOf(s), product, row})
+}
+
+// classOf says whose license a server has, as of its latest reading (C41).
+func (c *counting) classOf(s *metering.Server) LicenseClass {
+	l := &s.Snapshot.License
+	switch {
+	case l.Type.Free():
+		return Free
+	case len(c.licensees) > 0 && !slices.Contains(c.licensees, fold(l.LicensedTo)):
+		return Foreign
+	default:
+		return Provider
+	}
+}
+
+// total adds everything up: over all, and apart by class.
+func (c *counting) total() (err error) {
+	if c.content.Rows, err = c.rows(c.parts); err != nil {
+		return err
+	}
+	c.content.Classes = []Class{}
+	for _, class := range []LicenseClass{Provider, Foreign, Free} {
+		var of []part
+		for _, p := range c.parts {
+			if p.class == class {
+				of = append(of, p)
+			}
+		}
+		rows, err := c.rows(of)
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 {
+			c.content.Classes = append(c.content.Classes, Class{class, rows})
+		}
+	}
+	c.content.Workloads = len(c.workloads)
+	c.content.Digest, err = digestOf(c.workloads)
+	return err
+}
+
+func (c *counting) rows(parts []part) ([]Row, error) {
+	weights, err := catalog.Version(c.content.Catalog)
+	if err != nil {
+		return nil, err
+	}
+	out := []Row{}
+	for _, product := range usage.Products() {
+		var of []metering.Row
+		for _, p := range parts {
+			if p.product == product {
+				of = append(of, p.row)
+			}
+		}
+		total, err := metering.Total(weights, of)
+		if err != nil {
+			return nil, err
+		}
+		for i := range total {
+			r := &total[i]
+			row := Row{RowKey: RowKey{product, r.Type, r.Unit}, Used: amount(r.Used), New: amount(r.New), Rental: amount(r.Rental)}
+			if p, peaked := c.peaks[row.RowKey]; peaked {
+				row.PeakAt = &p.at
+			}
+			out = append(out, row)
+		}
+	}
+	return out, nil
+}
+
+func amount(a metering.Amount) Amount { return Amount{a.Count, a.Units} }

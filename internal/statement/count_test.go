@@ -1,0 +1,241 @@
+package statement_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// Agents of the console are billed by the largest number that was used at one reading of the month, not by the last (C37).
+func TestPeaks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.company("Northwind")
+	v := w.server(fleet.NewServer{Name: "VAC01", Company: c, Product: usage.ProductConsole})
+	other := w.server(fleet.NewServer{Name: "VAC02", Company: c, Product: usage.ProductConsole})
+	list := func(servers, workstations int) func(*usage.Snapshot) {
+		return func(s *usage.Snapshot) {
+			machines(s, "VAC_Server_Agent", upTo(servers)...)
+			machines(s, "VAC_Workstation_Agent", upTo(workstations)...)
+			machines(s, "Toaster", 1)
+		}
+	}
+	for _, r := range []struct {
+		day, servers, workstations int
+		server                     usage.ServerID
+	}{
+		{-10, 9, 1, v}, {10, 4, 2, v}, {12, 3, 7, other}, {14, 4, 3, v}, {20, 2, 1, v}, {21, 1, 1, other}, {40, 20, 20, v},
+	} {
+		w.now = at(2026, 9, 1).AddDate(0, 0, r.day-1)
+		w.read(r.server, usage.ProductConsole, list(r.servers, r.workstations))
+	}
+	draft, _, err := w.Draft(t.Context(), c, september, "a")
+	w.check(err)
+	same(t, []string{
+		// Nine at the first instant, read in August; four and three together later are fewer.
+		"VAC_Server_Agent Instances: used 9/2.97, new 0/0, rental 0/0, billed 9/2.97 at 2026-09-01T00:00:00Z",
+		// Seven and three on the 14th.
+		"VAC_Workstation_Agent Instances: used 10/1.6, new 0/0, rental 0/0, billed 10/1.6 at 2026-09-14T02:00:00Z",
+		"Unknown Instances: used 2/2, new 0/0, rental 0/0, billed 2/2",
+	}, figures(&draft))
+	workloads, err := w.Workloads(t.Context(), &draft)
+	w.check(err)
+	peaks := map[string]int{}
+	for _, l := range workloads {
+		if l.PeakAt != nil {
+			peaks[l.Type]++
+		}
+	}
+	same(t, map[string]int{"VAC_Server_Agent": 9, "VAC_Workstation_Agent": 10}, peaks)
+	// One of those at the peak is taken out: it may be gone since.
+	adjusted := w.must(w.Adjust(t.Context(), c, september, statement.Less{
+		Row:       statement.RowKey{Product: usage.ProductConsole, Type: "VAC_Server_Agent", Unit: usage.Instances},
+		Workloads: []statement.Ref{{Server: v, ID: "VAC_Server_Agent-09"}}, Reason: "r", Actor: "a",
+	}))
+	same(t, "VAC_Server_Agent Instances: used 9/2.97, new 0/0, rental 0/0, billed 8/2.64 at 2026-09-01T00:00:00Z", figures(&adjusted)[0])
+}
+
+// Counted figures are those of the month's end in the provider's zone, the vendor's counters those of its end in UTC (C36, E15).
+func TestMonthEndsTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.check(w.fleet.SetZone(t.Context(), "America/New_York"))
+	c := w.company("Northwind")
+	listed := w.server(fleet.NewServer{Name: "LISTED", Company: c})
+	reported := w.server(fleet.NewServer{Name: "REPORTED", Company: c})
+	// The month ends in UTC at 00:00 and in New York at 04:00 of 1 October.
+	for hour, n := range map[int]int{-5: 1, 1: 2, 5: 3} {
+		w.now = time.Date(2026, 10, 1, hour, 0, 0, 0, time.UTC)
+		w.read(listed, usage.ProductVBR, func(s *usage.Snapshot) { machines(s, "VBR_vSphere_VM", upTo(n)...) })
+		w.read(reported, usage.ProductVBR, func(s *usage.Snapshot) {
+			machines(s, "VBR_HyperV_VM", upTo(9)...)
+			s.Counters = []usage.Counter{{Type: "VBR_HyperV_VM", Used: int64(n)}}
+		})
+	}
+	w.now = at(2026, 10, 2)
+	draft, _, err := w.Draft(t.Context(), c, september, "a")
+	w.check(err)
+	same(t, []string{
+		"VBR_vSphere_VM Instances: used 2/2, new 0/0, rental 0/0, billed 2/2", "VBR_HyperV_VM Instances: used 1/1, new 0/0, rental 0/0, billed 1/1",
+	}, figures(&draft))
+	w.now = time.Date(2026, 10, 1, 1, 0, 0, 0, time.UTC)
+	if _, _, err := w.Draft(t.Context(), w.company("Contoso"), september, "a"); err == nil {
+		t.Error("the month was drafted before it was over in New York")
+	}
+}
+
+// What is licensed to the provider, to somebody else, and to nobody is told apart, and adds up to the whole (C41).
+func TestLicensesApart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.check(w.fleet.SetLicensees(t.Context(), []string{" provider ltd", "Provider GmbH"}))
+	c := w.company("Northwind")
+	for i, license := range []usage.License{
+		{Type: usage.LicenseRental, LicensedTo: "Provider Ltd "}, {Type: "Subscription", LicensedTo: "Northwind"}, {Type: "Evaluation", LicensedTo: "Provider Ltd"},
+	} {
+		w.now = at(2026, 9, 30)
+		w.read(w.server(fleet.NewServer{Name: fmt.Sprint("VBR", i), Company: c}), usage.ProductVBR, func(s *usage.Snapshot) {
+			s.License = license
+			machines(s, "VBR_vSphere_VM", upTo(i+1)...)
+		})
+	}
+	w.now = at(2026, 10, 1)
+	draft, _, err := w.Draft(t.Context(), c, september, "a")
+	w.check(err)
+	got := map[statement.LicenseClass]int64{}
+	for _, class := range draft.Content.Classes {
+		got[class.Class] = class.Rows[0].Used.Count
+	}
+	same(t, map[statement.LicenseClass]int64{statement.Provider: 1, statement.Foreign: 2, statement.Free: 3}, got)
+	same(t, []string{"VBR_vSphere_VM Instances: used 6/6, new 0/0, rental 0/0, billed 6/6"}, figures(&draft))
+}
+
+// A statement says how each server was read: its hours without a reading, its gaps, how much of the month is covered (C41).
+func TestHowServersWereRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.company("Northwind")
+	v := w.server(fleet.NewServer{Name: "VBR01", Company: c, Interval: 4 * time.Hour})
+	w.server(fleet.NewServer{Name: "NEVER", Company: c})
+	none := func(*usage.Snapshot) {}
+	day := func(d, hour, minute int) time.Time { return time.Date(2026, 9, d, hour, minute, 0, 0, time.UTC) }
+	for _, when := range []time.Time{day(0, 18, 0), day(1, 2, 0), day(1, 2, 59), day(1, 3, 0), day(16, 0, 0), day(30, 18, 0)} {
+		w.now = when
+		w.read(v, usage.ProductVBR, none)
+	}
+	for _, g := range []usage.Gap{
+		{At: day(2, 0, 0), Reason: usage.GapTLS, Text: "first"},
+		{At: day(3, 0, 0), Reason: usage.GapRefused},
+		{At: day(4, 0, 0), Reason: usage.GapTLS, Text: "last"},
+		{At: day(31, 1, 0), Reason: usage.GapTLS},
+	} {
+		_, err := w.ledger.AppendGap(t.Context(), v, g)
+		w.check(err)
+	}
+	w.now = at(2026, 10, 1)
+	draft, _, err := w.Draft(t.Context(), c, september, "a")
+	w.check(err)
+	first, last := day(1, 2, 0), day(30, 18, 0)
+	got := draft.Content.Servers[0]
+	same(t, statement.Reading{
+		Count: 5, First: &first, Last: &last, HoursWithout: 720 - 4,
+		// 2 h of the reading in August, less than 1, 1 min, 12 h, 12 h, and the last 6 h of the month: 33 of 720 hours.
+		Coverage: 458 * usage.One / 100,
+	}, got.Reading)
+	same(t, []statement.Gaps{
+		{Reason: usage.GapTLS, Count: 2, First: day(2, 0, 0), Last: day(4, 0, 0), Text: "last"}, {Reason: usage.GapRefused, Count: 1, First: day(3, 0, 0), Last: day(3, 0, 0)},
+	}, got.Gaps)
+	same(t, []bool{true, false, false}, []bool{got.Zero, got.Unknown, got.Stale})
+	never := draft.Content.Servers[1]
+	same(t, []bool{false, true, false}, []bool{never.Zero, never.Unknown, never.Stale})
+	same(t, statement.Reading{HoursWithout: 720}, never.Reading)
+}
+
+// A statement's rows are the figure of the month's end, whatever was read, with the workloads that make them up; drafted
+// from an old state of the ledger they are what was known then (C36, C42, C43).
+func TestStatementIsTheFigure(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	random := rand.New(rand.NewPCG(7, 8))
+	c := w.company("Northwind")
+	var servers []usage.ServerID
+	for _, product := range []usage.Product{usage.ProductVBR, usage.ProductVBR, usage.ProductCloudConnect} {
+		servers = append(servers, w.server(fleet.NewServer{Name: fmt.Sprint("S", len(servers)), Company: c, Product: product}))
+	}
+	types := []string{"VBR_vSphere_VM", "VBR_Server_Agent", "CC_Server_Backup"}
+	type past struct {
+		cutoff  usage.Position
+		content statement.Content
+	}
+	var pasts []past
+	for range 60 {
+		w.now = w.now.Add(time.Duration(1+random.IntN(30)) * time.Hour)
+		i := random.IntN(3)
+		product := []usage.Product{usage.ProductVBR, usage.ProductVBR, usage.ProductCloudConnect}[i]
+		w.read(servers[i], product, func(s *usage.Snapshot) {
+			machines(s, types[i], upTo(random.IntN(6))...)
+			for j := range s.Workloads {
+				s.Workloads[j].RentalCovered = j%2 == 0
+				if first := w.now.AddDate(0, 0, -random.IntN(60)); j%3 == 0 {
+					s.Workloads[j].FirstProtectedAt = &first
+				}
+			}
+		})
+		if random.IntN(6) == 0 {
+			head, err := w.store.Head(t.Context())
+			w.check(err)
+			content, _, err := w.Count(t.Context(), c, september, head.Position+1, time.Time{})
+			w.check(err)
+			pasts = append(pasts, past{head.Position + 1, content})
+		}
+	}
+	for _, p := range pasts {
+		again, _, err := w.Count(t.Context(), c, september, p.cutoff, time.Time{})
+		w.check(err)
+		same(t, p.content, again)
+	}
+	w.now = at(2026, 12, 1)
+	for _, month := range []usage.Month{september, october} {
+		draft, _, err := w.Draft(t.Context(), c, month, "a")
+		w.check(err)
+		var want []string
+		for _, product := range usage.Products() {
+			tally, err := w.ledger.Usage(t.Context(), ledger.Query{Company: c, Product: product, At: month.Last(time.UTC)})
+			w.check(err)
+			for _, r := range tally.Rows {
+				want = append(want, fmt.Sprintf("%s %s: used %d/%s, new %d/%s, rental %d/%s, billed %[3]d/%[4]s", r.Type, r.Unit, r.Used.Count, r.Used.Units,
+					r.New.Count, r.New.Units, r.Rental.Count, r.Rental.Units))
+			}
+		}
+		same(t, want, figures(&draft))
+		workloads, err := w.Workloads(t.Context(), &draft)
+		w.check(err)
+		sums := map[statement.RowKey]statement.Row{}
+		for _, l := range workloads {
+			key := statement.RowKey{Product: l.Product, Type: l.Type, Unit: l.Unit}
+			row := sums[key]
+			for state, a := range map[metering.State]*statement.Amount{metering.Used: &row.Used, metering.New: &row.New, metering.Rental: &row.Rental} {
+				if l.State == state {
+					a.Count++
+					a.Units += l.Units
+				}
+			}
+			if row != (statement.Row{}) {
+				row.RowKey = key
+				sums[key] = row
+			}
+		}
+		rows := map[statement.RowKey]statement.Row{}
+		for _, r := range draft.Content.Rows {
+			rows[r.RowKey] = r
+		}
+		same(t, rows, sums)
+	}
+}

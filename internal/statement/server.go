@@ -1,0 +1,168 @@
+package statement
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Server is how a server stands in a statement (C41).
+type Server struct {
+	ID      usage.ServerID  `json:"id"`
+	Name    string          `json:"name"`
+	Product usage.Product   `json:"product"`
+	Shared  bool            `json:"shared"`
+	Origin  metering.Origin `json:"origin"` // whose figure it contributes (C21)
+	License *License        `json:"license"`
+	AsOf    *time.Time      `json:"asOf"`    // its reading that answers; null: none
+	Unknown bool            `json:"unknown"` // it was not collected: it adds nothing
+	Stale   bool            `json:"stale"`
+	Cloned  bool            `json:"cloned"`
+	Zero    bool            `json:"zero"` // it was read, and adds to no row
+	Reading Reading         `json:"readings"`
+	Gaps    []Gaps          `json:"gaps"` // by reason, in the order in which they first occurred
+}
+
+// License is what a server's reading says of its license.
+type License struct {
+	Type       usage.LicenseType `json:"type"`
+	Edition    string            `json:"edition"`
+	LicensedTo string            `json:"licensedTo"`
+	Class      LicenseClass      `json:"class"`
+}
+
+// Reading is how a server was read in the month.
+type Reading struct {
+	Count        int         `json:"count"`
+	First        *time.Time  `json:"first"`
+	Last         *time.Time  `json:"last"`
+	HoursWithout int         `json:"hoursWithout"` // whole clock hours of the month without a reading (C41)
+	Coverage     usage.Units `json:"coverage"`     // the percentage of the month in which the latest reading was not stale (C32), to two places
+}
+
+// Gaps are the readings that should exist and do not, for one reason.
+type Gaps struct {
+	Reason usage.GapReason `json:"reason"`
+	Count  int             `json:"count"`
+	First  time.Time       `json:"first"`
+	Last   time.Time       `json:"last"`
+	Text   string          `json:"text"` // of the last one
+}
+
+func (c *counting) addServer(product usage.Product, s *standing) error {
+	src := s.source
+	out := Server{
+		ID: src.Server, Name: src.Name, Product: product, Shared: s.facts.Shared, Origin: src.Origin, AsOf: src.TakenAt, Unknown: src.Unknown,
+		Stale: src.Stale, Cloned: src.Cloned, Zero: !src.Unknown && len(src.Rows) == 0, Gaps: []Gaps{},
+	}
+	if snapshot := s.facts.Snapshot; snapshot != nil {
+		l := &snapshot.License
+		out.License = &License{l.Type, l.Edition, l.LicensedTo, c.classOf(s.facts)}
+	}
+	from, until := c.month.Start(c.zone), c.until()
+	period, err := c.Ledger.History.Period(c.ctx, src.Server, from, until, c.before)
+	if err != nil {
+		return err
+	}
+	out.Reading = Reading{Count: len(period.Taken), HoursWithout: max(0, int(until.Sub(from)/time.Hour)-clockHours(period.Taken, c.zone))}
+	if n := len(period.Taken); n > 0 {
+		out.Reading.First, out.Reading.Last = &period.Taken[0], &period.Taken[n-1]
+	}
+	taken := period.Taken
+	if period.Before != nil {
+		taken = append([]time.Time{*period.Before}, taken...)
+	}
+	out.Reading.Coverage = coverage(taken, 3*s.facts.Interval, from, until)
+	for _, g := range period.Gaps {
+		out.addGap(g)
+	}
+	c.content.Servers = append(c.content.Servers, out)
+	return nil
+}
+
+// until gives the end of the month, or of what was over of it when it was counted.
+func (c *counting) until() time.Time {
+	if end := c.month.End(c.zone); c.now.IsZero() || end.Before(c.now) {
+		return end
+	}
+	return c.now
+}
+
+// clockHours counts the clock hours in which there was a reading.
+func clockHours(taken []time.Time, zone *time.Location) (hours int) {
+	var last time.Time
+	for _, t := range taken {
+		local := t.In(zone)
+		hour := t.Truncate(time.Second).Add(-time.Duration(local.Minute())*time.Minute - time.Duration(local.Second())*time.Second)
+		if hours == 0 || !hour.Equal(last) {
+			hours, last = hours+1, hour
+		}
+	}
+	return hours
+}
+
+// coverage gives in how many percent of a time the latest reading was not older than an age, cut to two places.
+func coverage(taken []time.Time, age time.Duration, from, until time.Time) usage.Units {
+	covered, at := time.Duration(0), from
+	for i, t := range taken {
+		end := until
+		if i+1 < len(taken) {
+			end = taken[i+1]
+		}
+		if stale := t.Add(age); stale.Before(end) {
+			end = stale
+		}
+		if t.Before(at) {
+			t = at
+		}
+		if t.Before(end) {
+			covered += end.Sub(t)
+		}
+	}
+	all := until.Sub(from)
+	if all <= 0 {
+		return 0
+	}
+	hundredths := int64(covered/time.Second) * 100_00 / max(1, int64(all/time.Second))
+	return usage.Units(hundredths) * usage.One / 100
+}
+
+func (s *Server) addGap(g usage.Gap) {
+	for i := range s.Gaps {
+		if known := &s.Gaps[i]; known.Reason == g.Reason {
+			known.Count, known.Last, known.Text = known.Count+1, g.At, g.Text
+			return
+		}
+	}
+	s.Gaps = append(s.Gaps, Gaps{g.Reason, 1, g.At, g.At, g.Text})
+}
+
+// addIssues names what approving needs a reason for (C40).
+func (c *counting) addIssues(s *standing) {
+	src := s.source
+	add := func(text, format string, args ...any) {
+		c.content.Issues = append(c.content.Issues, Issue{fmt.Sprintf(format, args...), text})
+	}
+	switch {
+	case src.Unknown:
+		add(src.Name+" was not read: nothing of it is in the figures", "unknown/%d", src.Server)
+	case src.Stale:
+		add(src.Name+" was last read "+src.TakenAt.UTC().Format(time.RFC3339), "stale/%d", src.Server)
+	}
+	for _, f := range s.tally.Flags {
+		if f.Server == src.Server && (f.Kind == metering.UnknownType || f.Kind == metering.AssumedWeight) {
+			add(f.Text, "%s/%d/%s", f.Kind, f.Server, f.Type)
+		}
+	}
+	if c.company != usage.Unassigned {
+		return
+	}
+	for i := range s.tally.Members {
+		if s.tally.Members[i].Server == src.Server {
+			add(src.Name+" lists workloads that belong to no company", "unassigned/%d", src.Server)
+			return
+		}
+	}
+}

@@ -1,0 +1,390 @@
+package statement
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// Service makes statements and moves them through their states. Every step is one transaction: a crash leaves a
+// statement as it was, or done.
+type Service struct {
+	Counter
+	Companies fleet.CompanyStore
+	Store     Store
+	Now       func() time.Time
+}
+
+// What was done, in the trail.
+const (
+	didDraft     = "drafted"
+	didRedraft   = "redrafted"
+	didAdjust    = "adjusted"
+	didWithdraw  = "withdrew an adjustment"
+	didApprove   = "approved"
+	didReopen    = "reopened"
+	didFinalise  = "finalised"
+	didSupersede = "superseded"
+)
+
+// head gives the cutoff at which everything known now counts, and when the last of it was recorded.
+func (s *Service) head(ctx context.Context) (usage.Position, *time.Time, error) {
+	head, err := s.Ledger.Store.Head(ctx)
+	if err != nil || head.Position == 0 {
+		return 1, nil, err
+	}
+	return head.Position + 1, &head.RecordedAt, nil
+}
+
+// Show gives the month's latest statement. Of a month that is running, or was not drafted, it counts what is known now,
+// and its state is Open; then nothing is kept.
+func (s *Service) Show(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (Statement, error) {
+	kept, err := s.Store.Statement(ctx, company, month, number)
+	if number > 0 || !fault.Is(err, fault.NotFound) {
+		return kept, err
+	}
+	return s.fresh(ctx, company, month)
+}
+
+// fresh counts a month as of now.
+func (s *Service) fresh(ctx context.Context, company usage.CompanyID, month usage.Month) (Statement, error) {
+	c, err := s.Companies.Company(ctx, company)
+	if err != nil {
+		return Statement{}, err
+	}
+	cutoff, at, err := s.head(ctx)
+	if err != nil {
+		return Statement{}, err
+	}
+	content, _, err := s.Count(ctx, company, month, cutoff, s.Now())
+	return Statement{
+		Schema: Schema, Company: company, CompanyUID: c.UID, CompanyName: c.Name, Month: month.String(), State: Open, Cutoff: cutoff, CutoffAt: at,
+		Content: content, Adjustments: []Adjustment{}, Reasons: []Reason{}, Differences: []Difference{}, Trail: []Step{},
+	}, err
+}
+
+// Workloads gives the workloads behind a statement, counted again from its cutoff. Internal: they are not those that
+// were counted.
+func (s *Service) Workloads(ctx context.Context, t *Statement) ([]Workload, error) {
+	content, workloads, err := s.Count(ctx, t.Company, t.Key().Month, t.Cutoff, t.countedAt())
+	if err == nil && content.Digest != t.Content.Digest {
+		err = fault.New(fault.Internal, "what the ledger says of the statement of company %s for %s is not what was counted then: run doctor", t.Company, t.Month)
+	}
+	return workloads, err
+}
+
+// countedAt is zero for what was counted when its month was over.
+func (t *Statement) countedAt() time.Time {
+	if t.State == Open && t.CutoffAt != nil {
+		return *t.CutoffAt
+	}
+	return time.Time{}
+}
+
+// Draft makes a company's draft of a month that is over, or counts an existing one anew, with all that is known by now.
+// Where that is what it says already, nothing is written, and changed is false. Conflict: the month is not over, or not
+// the next one, its statement is approved or final, or an adjustment does not fit any more.
+func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usage.Month, actor string) (t Statement, changed bool, err error) {
+	t, changed, err = s.draft(ctx, company, month, actor)
+	if err == nil && changed {
+		t, err = s.save(ctx, t)
+	}
+	return t, changed, err
+}
+
+func (s *Service) draft(ctx context.Context, company usage.CompanyID, month usage.Month, actor string) (Statement, bool, error) {
+	kept, err := s.Store.Statement(ctx, company, month, 0)
+	isNew := fault.Is(err, fault.NotFound)
+	if err != nil && !isNew {
+		return kept, false, err
+	}
+	if !isNew && kept.State != Draft {
+		return kept, false, fault.New(fault.Conflict, "the statement of company %s for %s is %s: %s", company, month, kept.State, wayBack(kept.State))
+	}
+	counted, err := s.fresh(ctx, company, month)
+	switch {
+	case err != nil:
+		return kept, false, err
+	case s.Now().Before(counted.over()):
+		return kept, false, fault.New(fault.Conflict, "%s is not over: it ends at %s", month, counted.over().UTC().Format(time.RFC3339))
+	case isNew:
+		return s.firstDraft(ctx, counted, month, actor)
+	case kept.Content.same(&counted.Content):
+		return kept, false, nil
+	}
+	t, err := s.redraft(ctx, kept, counted)
+	if err != nil {
+		return kept, false, err
+	}
+	t.note(s.Now(), actor, didRedraft, "")
+	return t, true, nil
+}
+
+func wayBack(state State) string {
+	if state == Final {
+		return "supersede makes a new one"
+	}
+	return "reopen it first"
+}
+
+// over is when the month is over, in the zone and in UTC.
+func (t *Statement) over() time.Time {
+	end := t.Content.At
+	if t.Content.AtUTC.After(end) {
+		end = t.Content.AtUTC
+	}
+	return end.Add(time.Microsecond)
+}
+
+func (s *Service) firstDraft(ctx context.Context, t Statement, month usage.Month, actor string) (Statement, bool, error) {
+	all, err := s.Store.StatementsOf(ctx, t.Company)
+	if err != nil {
+		return t, false, err
+	}
+	if n := len(all); n > 0 && all[n-1].Key().Month.Next() != month {
+		return t, false, fault.New(fault.Conflict, "months go in their order: after %s, company %s has its next statement of %s, not of %s", all[n-1].Month, t.Company, all[n-1].Key().Month.Next(), month)
+	}
+	t.Number, t.State = 1, Draft
+	t.note(s.Now(), actor, didDraft, "")
+	return t, true, nil
+}
+
+// redraft puts what is counted now in place of what was.
+func (s *Service) redraft(ctx context.Context, t, counted Statement) (Statement, error) {
+	t.Content, t.Cutoff, t.CutoffAt, t.CompanyName = counted.Content, counted.Cutoff, counted.CutoffAt, counted.CompanyName
+	given := t.Adjustments
+	t.Adjustments = []Adjustment{}
+	if len(given) > 0 {
+		workloads, err := s.Workloads(ctx, &t)
+		if err != nil {
+			return t, err
+		}
+		for i := range given {
+			a, err := t.fit(workloads, given[i])
+			if err != nil {
+				return t, fault.Wrap(err, fault.Conflict, "adjustment %d does not fit what is counted now: take it back first (%v)", i+1, err)
+			}
+			t.Adjustments = append(t.Adjustments, a)
+		}
+	}
+	if t.Supersedes == 0 {
+		return t, nil
+	}
+	old, err := s.Store.Statement(ctx, t.Company, t.Key().Month, t.Supersedes)
+	if err == nil {
+		t.Differences = differences(&old, &t)
+	}
+	return t, err
+}
+
+// same reports whether the same was counted.
+func (c *Content) same(o *Content) bool {
+	a, errA := json.Marshal(c)
+	b, errB := json.Marshal(o)
+	return errA == nil && errB == nil && bytes.Equal(a, b)
+}
+
+// change reads a statement, changes it in one way, and keeps it.
+func (s *Service) change(ctx context.Context, company usage.CompanyID, month usage.Month, by func(t *Statement) error) (Statement, error) {
+	t, err := s.Store.Statement(ctx, company, month, 0)
+	if err != nil {
+		return t, err
+	}
+	if err := by(&t); err != nil {
+		return t, err
+	}
+	return s.save(ctx, t)
+}
+
+func (s *Service) save(ctx context.Context, t Statement) (Statement, error) {
+	if err := s.Store.SaveStatements(ctx, []Statement{t}); err != nil {
+		return t, err
+	}
+	t.Revision++
+	return t, nil
+}
+
+func (t *Statement) note(at time.Time, actor, did, text string) {
+	t.Trail = append(t.Trail, Step{usage.Truncate(at), actor, did, text})
+}
+
+// need refuses a step that the state does not allow.
+func (t *Statement) need(state State, step string) error {
+	if t.State == state {
+		return nil
+	}
+	return fault.New(fault.Conflict, "the statement of company %s for %s is %s: only one that is %s can be %s", t.Company, t.Month, t.State, state, step)
+}
+
+// wordsMax bounds what people say, in bytes.
+const wordsMax = 1000
+
+// words checks what people say; all that is wrong is told at once.
+func words(texts map[string]string) error {
+	var fields []fault.Field
+	for _, path := range []string{"actor", "reason"} {
+		switch text, given := texts[path]; {
+		case !given:
+		case strings.TrimSpace(text) == "":
+			fields = append(fields, fault.Field{Path: path, Text: "is required"})
+		case len(text) > wordsMax:
+			fields = append(fields, fault.Field{Path: path, Text: fmt.Sprintf("is longer than %d bytes", wordsMax)})
+		case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+			fields = append(fields, fault.Field{Path: path, Text: "holds a control character or is not valid UTF-8"})
+		}
+	}
+	return fault.InvalidFields("the statement is left as it is", fields)
+}
+
+// Approve freezes a draft. reasons say why, for each of its issues, by their keys; "*" for all others. Invalid: one is
+// missing, or is for no issue of it; Conflict: it is no draft, or the month before is one.
+func (s *Service) Approve(ctx context.Context, company usage.CompanyID, month usage.Month, actor string, reasons map[string]string, unreviewed bool) (Statement, error) {
+	if err := words(map[string]string{"actor": actor}); err != nil {
+		return Statement{}, err
+	}
+	return s.change(ctx, company, month, func(t *Statement) error {
+		if err := t.need(Draft, "approved"); err != nil {
+			return err
+		}
+		if err := s.before(ctx, t, Approved, Final); err != nil {
+			return err
+		}
+		if err := t.give(reasons); err != nil {
+			return err
+		}
+		t.State, t.Unreviewed = Approved, unreviewed
+		t.note(s.Now(), actor, didApprove, "")
+		return nil
+	})
+}
+
+// give takes the reasons for the issues.
+func (t *Statement) give(reasons map[string]string) error {
+	rest := make(map[string]string, len(reasons))
+	for key, text := range reasons {
+		if err := words(map[string]string{"reason": text}); err != nil {
+			return fault.Wrap(err, fault.Invalid, "the reason for %s: %v", key, err)
+		}
+		rest[key] = text
+	}
+	t.Reasons = []Reason{}
+	for _, i := range t.Content.Issues {
+		text, given := rest[i.Key]
+		if delete(rest, i.Key); !given {
+			text, given = reasons["*"]
+		}
+		if given {
+			t.Reasons = append(t.Reasons, Reason{i.Key, text})
+		}
+	}
+	delete(rest, "*")
+	var fields []fault.Field
+	for key := range rest {
+		fields = append(fields, fault.Field{Path: key, Text: "is no issue of this statement"})
+	}
+	for _, i := range t.Missing() {
+		fields = append(fields, fault.Field{Path: i.Key, Text: "needs a reason: " + i.Text})
+	}
+	return fault.InvalidFields(fmt.Sprintf("the statement of company %s for %s is not approved", t.Company, t.Month), fields)
+}
+
+// before refuses a step while the month before does not stand where it must (C40: in order of months).
+func (s *Service) before(ctx context.Context, t *Statement, states ...State) error {
+	all, err := s.Store.StatementsOf(ctx, t.Company)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		o := &all[i]
+		if !o.Key().Month.Before(t.Key().Month) || o.State == states[0] || o.State == states[len(states)-1] {
+			continue
+		}
+		return fault.New(fault.Conflict, "months go in their order: the statement of company %s for %s is still %s", o.Company, o.Month, o.State)
+	}
+	return nil
+}
+
+// Reopen makes a draft of an approved statement again; its reasons must be given anew. Conflict: it is not approved, or
+// a later month is.
+func (s *Service) Reopen(ctx context.Context, company usage.CompanyID, month usage.Month, actor, reason string) (Statement, error) {
+	if err := words(map[string]string{"actor": actor, "reason": reason}); err != nil {
+		return Statement{}, err
+	}
+	return s.change(ctx, company, month, func(t *Statement) error {
+		if err := t.need(Approved, "reopened"); err != nil {
+			return err
+		}
+		all, err := s.Store.StatementsOf(ctx, company)
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			if o := &all[i]; month.Before(o.Key().Month) && o.State != Draft {
+				return fault.New(fault.Conflict, "months go in their order: the statement of company %s for %s is %s already", company, o.Month, o.State)
+			}
+		}
+		t.State, t.Unreviewed, t.Reasons = Draft, false, []Reason{}
+		t.note(s.Now(), actor, didReopen, reason)
+		return nil
+	})
+}
+
+// Finalise makes an approved statement final: it never changes again. Conflict: it is not approved, or the month before
+// is not final.
+func (s *Service) Finalise(ctx context.Context, company usage.CompanyID, month usage.Month, actor string) (Statement, error) {
+	if err := words(map[string]string{"actor": actor}); err != nil {
+		return Statement{}, err
+	}
+	return s.change(ctx, company, month, func(t *Statement) error {
+		if err := t.need(Approved, "finalised"); err != nil {
+			return err
+		}
+		if err := s.before(ctx, t, Final); err != nil {
+			return err
+		}
+		t.State = Final
+		t.note(s.Now(), actor, didFinalise, "")
+		return nil
+	})
+}
+
+// Supersede makes a new draft in place of a final statement, which stays, and lists the differences. Conflict: it is not
+// final, or what is known now makes the same one.
+func (s *Service) Supersede(ctx context.Context, company usage.CompanyID, month usage.Month, actor, reason string) (Statement, error) {
+	if err := words(map[string]string{"actor": actor, "reason": reason}); err != nil {
+		return Statement{}, err
+	}
+	old, err := s.Store.Statement(ctx, company, month, 0)
+	if err != nil {
+		return old, err
+	}
+	if err := old.need(Final, "superseded"); err != nil {
+		return old, err
+	}
+	t, err := s.fresh(ctx, company, month)
+	switch {
+	case err != nil:
+		return old, err
+	case t.Content.same(&old.Content) && len(old.Adjustments) == 0:
+		return old, fault.New(fault.Conflict, "what is known now makes the same statement of company %s for %s: there is nothing to supersede", company, month)
+	}
+	t.Number, t.Supersedes, t.State = old.Number+1, old.Number, Draft
+	t.Differences = differences(&old, &t)
+	t.note(s.Now(), actor, didSupersede, reason)
+	return s.save(ctx, t)
+}
+
+// Outdated reports whether what is known now makes another statement than the one that is kept: facts arrived since.
+func (s *Service) Outdated(ctx context.Context, t *Statement) (bool, error) {
+	now, err := s.fresh(ctx, t.Company, t.Key().Month)
+	return err == nil && !now.Content.same(&t.Content), err
+}

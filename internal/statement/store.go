@@ -1,0 +1,20 @@
+package statement
+
+import (
+	"context"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Store keeps statements. Every method is one transaction.
+type Store interface {
+	// Statement gives one; number 0: the month's latest. NotFound.
+	Statement(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (Statement, error)
+	// StatementsOf lists a company's, by month and number.
+	StatementsOf(ctx context.Context, company usage.CompanyID) ([]Statement, error)
+	// StatementsIn lists the latest one of every company for a month, by company: a reading across companies.
+	StatementsIn(ctx context.Context, month usage.Month) ([]Statement, error)
+	// SaveStatements keeps each of them as the next revision of the one that it was read as; a Revision of 0 is a new
+	// one. All or none; Conflict: one was changed since.
+	SaveStatements(ctx context.Context, statements []Statement) error
+}

@@ -1,0 +1,117 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+const (
+	statementColumns   = `SELECT t.company, t.month, t.number, t.revision, t.body, t.checksum FROM statements t`
+	statementSQL       = statementColumns + ` WHERE t.company = $1 AND t.month = $2 AND t.number = $3`
+	latestStatementSQL = statementColumns + ` WHERE t.company = $1 AND t.month = $2 ORDER BY t.number DESC LIMIT 1`
+	statementsOfSQL    = statementColumns + ` WHERE t.company = $1 ORDER BY t.month, t.number`
+	statementsInSQL    = statementColumns + ` WHERE t.month = $1 AND NOT EXISTS (SELECT 1 FROM statements s
+ WHERE s.month = t.month AND s.company = t.company AND s.number > t.number) ORDER BY t.company`
+	allStatementsSQL   = statementColumns + ` ORDER BY t.company, t.month, t.number`
+	insertStatementSQL = `INSERT INTO statements (company, month, number, revision, body, checksum) VALUES ($1, $2, $3, $4, $5, $6)
+ ON CONFLICT (company, month, number) DO NOTHING`
+	updateStatementSQL = `UPDATE statements SET revision = $4, body = $5, checksum = $6 WHERE company = $1 AND month = $2 AND number = $3 AND revision = $4 - 1`
+)
+
+// Statement gives one statement; number 0: the month's latest.
+func (s *Store) Statement(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (out statement.Statement, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		query, args := statementSQL, []any{int64(company), month.String(), int64(number)}
+		if number == 0 {
+			query, args = latestStatementSQL, args[:2]
+		}
+		one, found, err := first(ctx, tx, proven(scanStatement), query, args...)
+		out = one
+		if err == nil && !found {
+			err = fault.New(fault.NotFound, "company %s has no such statement of %s", company, month)
+		}
+		return err
+	})
+	return out, err
+}
+
+// StatementsOf lists a company's statements by month and number.
+func (s *Store) StatementsOf(ctx context.Context, company usage.CompanyID) ([]statement.Statement, error) {
+	return s.statements(ctx, statementsOfSQL, int64(company))
+}
+
+// StatementsIn lists the latest statement of every company for a month.
+func (s *Store) StatementsIn(ctx context.Context, month usage.Month) ([]statement.Statement, error) {
+	return s.statements(ctx, statementsInSQL, month.String())
+}
+
+func (s *Store) statements(ctx context.Context, query string, args ...any) (list []statement.Statement, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		list, err = collect(ctx, tx, proven(scanStatement), query, args...)
+		return err
+	})
+	return list, err
+}
+
+// SaveStatements keeps each of them as the next revision of the one that it was read as: all or none.
+func (s *Store) SaveStatements(ctx context.Context, statements []statement.Statement) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		for i := range statements {
+			if err := saveStatement(ctx, tx, &statements[i]); err != nil {
+				return err
+			}
+		}
+		return bump(ctx, tx)
+	})
+}
+
+func saveStatement(ctx context.Context, tx *sql.Tx, t *statement.Statement) error {
+	body, err := t.Encode()
+	if err != nil {
+		return err
+	}
+	k := storedStatement{int64(t.Company), t.Month, int64(t.Number), t.Revision + 1, body}
+	query := updateStatementSQL
+	if t.Revision == 0 {
+		query = insertStatementSQL
+	}
+	done, err := tx.ExecContext(ctx, query, k.company, k.month, k.number, k.revision, k.body, k.sum())
+	if err != nil {
+		return err
+	}
+	if n, err := done.RowsAffected(); err != nil || n == 1 {
+		return err
+	}
+	return fault.New(fault.Conflict, "the statement of company %s for %s was changed by somebody else meanwhile: look at it again", t.Company, t.Month)
+}
+
+// storedStatement is a row of statements.
+type storedStatement struct {
+	company  int64
+	month    string
+	number   int64
+	revision int64
+	body     []byte
+}
+
+func (k *storedStatement) sum() int64 {
+	return checksum(number(k.company), k.month, number(k.number), number(k.revision), string(k.body))
+}
+
+func scanStatement(row scanner) (t statement.Statement, p proof, err error) {
+	var k storedStatement
+	if err := row.Scan(&k.company, &k.month, &k.number, &k.revision, &k.body, &p.kept); err != nil {
+		return t, p, err
+	}
+	p.what, p.of, p.want = "the statement of "+k.month+" of company", k.company, k.sum()
+	if p.kept != p.want { // what it says cannot be relied upon, and need not be readable
+		return t, p, nil
+	}
+	t, err = statement.Decode(k.body)
+	t.Revision = k.revision
+	return t, p, err
+}
