@@ -23,6 +23,7 @@ import (
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/secret"
+	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store"
 )
 
@@ -54,6 +55,7 @@ type App struct {
 	Store  store.Store
 	Fleet  *fleet.Directory
 	Ledger *ledger.Ledger
+	Months *statement.Service
 	Alarms *alarm.Service
 	Access *access.Service
 	Now    func() time.Time
@@ -137,6 +139,7 @@ func wire(ctx context.Context, o Options, where database, opened engine) (*App, 
 	a.Ledger = &ledger.Ledger{Store: s, History: s, Now: o.Now}
 	directory := told{s, a.Ledger.Refresh}
 	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Policy: directory, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}
+	a.Months = &statement.Service{Counter: statement.Counter{Ledger: a.Ledger, Policy: s}, Companies: s, Store: s, Now: o.Now}
 	a.Alarms = &alarm.Service{Store: s, Ledger: a.Ledger, Servers: s, Companies: s, Now: o.Now}
 	a.Access = newAccess(s, o.Now)
 	types, err := typeRules(o.TypesFile)

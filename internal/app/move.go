@@ -263,6 +263,11 @@ func sameAnswers(ctx context.Context, a, b *App, instants []time.Time, work Work
 	return asked, nil
 }
 
+// EveryCompany names all companies that there ever were, and Unassigned.
+func (a *App) EveryCompany(ctx context.Context) ([]usage.CompanyID, error) {
+	return everyCompany(ctx, a.Store)
+}
+
 // everyCompany is also those that are removed, whose past counts, and Unassigned: numbers are given without a hole.
 func everyCompany(ctx context.Context, s store.Store) (ids []usage.CompanyID, err error) {
 	for id := usage.CompanyID(1); ; id++ {

@@ -23,6 +23,8 @@ type ServeOptions struct {
 	CertFile, KeyFile string   // both or none: then a self-signed certificate is made once
 	Hosts             []string // more names for it
 	Zone              string   // empty: as it is in the ledger, UTC in a new one
+	Licensees         []string // the provider's names on licenses (C41); none: as they are in the ledger
+	ApproveDay        int      // of each month, when the month before is approved by the clock (C40); 0: never
 	PublicURL         string
 	Profile           string        // "3.0" (default) or "6.0"
 	Passive           bool          // no collection in the background
@@ -112,6 +114,11 @@ func (s *Server) prepare(ctx context.Context) (err error) {
 	if err := s.app.setZone(ctx, s.options.Zone); err != nil {
 		return err
 	}
+	if names := s.options.Licensees; len(names) > 0 {
+		if err := s.app.Fleet.SetLicensees(ctx, names); err != nil {
+			return err
+		}
+	}
 	if _, err := s.app.secrets(ctx); err != nil { // figures can still be asked for
 		s.app.log.Error("servers cannot be read", "error", err)
 	}
@@ -172,6 +179,9 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	wg.Go(func() { s.app.checkAlarms(work, changed) })
 	if !s.options.Passive {
 		wg.Go(func() { s.app.schedule().Run(work) })
+	}
+	if day := s.options.ApproveDay; day > 0 {
+		wg.Go(func() { s.app.approveMonths(work, day) })
 	}
 	failed := make(chan error, 2)
 	wg.Go(func() {

@@ -31,23 +31,24 @@ type root struct {
 	Types    string `help:"Read more of the vendor's type names from this TOML file: tables platform, text and counter, from a name to a catalogue id." placeholder:"FILE"`
 	JSON     bool   `name:"json" help:"Print results as JSON on standard output."`
 
-	Serve    serveCmd    `cmd:"" help:"Run the console: API v2 over HTTPS, collection in the background. Example: tallystick serve --listen :1281"`
-	Demo     demoCmd     `cmd:"" help:"Run a whole product on simulated servers, in one command. Example: tallystick demo --check"`
-	Sim      simCmd      `cmd:"" help:"Run simulated backup servers from a scenario file. Example: tallystick sim --scenario first-light"`
-	Company  companyCmd  `cmd:"" help:"Companies, the customers of the provider. Example: tallystick company list"`
-	Server   serverCmd   `cmd:"" help:"Backup servers that are read, or fed by import. Example: tallystick server list"`
-	Collect  collectCmd  `cmd:"" help:"Read servers now; 'collect status' shows the schedule. Example: tallystick collect name:VBR01"`
-	Import   importCmd   `cmd:"" help:"Put saved readings into the ledger. Example: tallystick import readings.ndjson.gz"`
-	Usage    usageCmd    `cmd:"" help:"Figures. Example: tallystick usage show 2"`
-	User     userCmd     `cmd:"" help:"People and programs that may log in. Example: tallystick user list"`
-	Workload workloadCmd `cmd:"" help:"One workload. Example: tallystick workload find web01"`
-	Correct  correctCmd  `cmd:"" help:"Revoke a reading or gap that is wrong, from now on; figures as they were known before stay. Example: tallystick correct 1234 --reason \"restored from an old copy\""`
-	Alarms   alarmsCmd   `cmd:"" help:"What is wrong. Example: tallystick alarms --all"`
-	Backup   backupCmd   `cmd:"" help:"Write the ledger into one file, also while a console runs. Example: tallystick backup /backup/tallystick-2026-11-01.db"`
-	Restore  restoreCmd  `cmd:"" help:"Put a backup into an empty data directory or database. Example: tallystick restore /backup/tallystick-2026-11-01.db --data /var/lib/tallystick"`
-	Migrate  migrateCmd  `cmd:"" help:"Bring the database to the newest schema, or with --to move everything into another one. Example: tallystick migrate --to postgres://tally@db.example/tallystick --dry-run"`
-	Doctor   doctorCmd   `cmd:"" help:"Check everything that the product rests on; ends with 1 when something is wrong. Example: tallystick doctor --recount"`
-	Version  versionCmd  `cmd:"" help:"Print the version. Example: tallystick version --json"`
+	Serve     serveCmd     `cmd:"" help:"Run the console: API v2 over HTTPS, collection in the background. Example: tallystick serve --listen :1281"`
+	Demo      demoCmd      `cmd:"" help:"Run a whole product on simulated servers, in one command. Example: tallystick demo --check"`
+	Sim       simCmd       `cmd:"" help:"Run simulated backup servers from a scenario file. Example: tallystick sim --scenario first-light"`
+	Company   companyCmd   `cmd:"" help:"Companies, the customers of the provider. Example: tallystick company list"`
+	Server    serverCmd    `cmd:"" help:"Backup servers that are read, or fed by import. Example: tallystick server list"`
+	Collect   collectCmd   `cmd:"" help:"Read servers now; 'collect status' shows the schedule. Example: tallystick collect name:VBR01"`
+	Import    importCmd    `cmd:"" help:"Put saved readings into the ledger. Example: tallystick import readings.ndjson.gz"`
+	Usage     usageCmd     `cmd:"" help:"Figures. Example: tallystick usage show 2"`
+	Statement statementCmd `cmd:"" help:"The month's statements. Example: tallystick statement draft --month 2026-10"`
+	User      userCmd      `cmd:"" help:"People and programs that may log in. Example: tallystick user list"`
+	Workload  workloadCmd  `cmd:"" help:"One workload. Example: tallystick workload find web01"`
+	Correct   correctCmd   `cmd:"" help:"Revoke a reading or gap that is wrong, from now on; figures as they were known before stay. Example: tallystick correct 1234 --reason \"restored from an old copy\""`
+	Alarms    alarmsCmd    `cmd:"" help:"What is wrong. Example: tallystick alarms --all"`
+	Backup    backupCmd    `cmd:"" help:"Write the ledger into one file, also while a console runs. Example: tallystick backup /backup/tallystick-2026-11-01.db"`
+	Restore   restoreCmd   `cmd:"" help:"Put a backup into an empty data directory or database. Example: tallystick restore /backup/tallystick-2026-11-01.db --data /var/lib/tallystick"`
+	Migrate   migrateCmd   `cmd:"" help:"Bring the database to the newest schema, or with --to move everything into another one. Example: tallystick migrate --to postgres://tally@db.example/tallystick --dry-run"`
+	Doctor    doctorCmd    `cmd:"" help:"Check everything that the product rests on; ends with 1 when something is wrong. Example: tallystick doctor --recount"`
+	Version   versionCmd   `cmd:"" help:"Print the version. Example: tallystick version --json"`
 }
 
 // env is what every command runs with.

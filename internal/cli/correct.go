@@ -13,7 +13,23 @@ import (
 type correctCmd struct {
 	Entry  int64  `arg:"" help:"The number of a reading or gap, as server readings lists it."`
 	Reason string `help:"Why it is wrong; kept with the correction." required:""`
-	Actor  string `help:"Who corrects; default: this machine's user." placeholder:"NAME"`
+	actorFlag
+}
+
+// actorFlag says who does something.
+type actorFlag struct {
+	Actor string `help:"Who does it; default: this machine's user." placeholder:"NAME"`
+}
+
+func (f *actorFlag) name() (string, error) {
+	if f.Actor != "" {
+		return f.Actor, nil
+	}
+	me, err := user.Current()
+	if err != nil {
+		return "", fault.Wrap(err, fault.Invalid, "this machine does not say who you are: give --actor")
+	}
+	return me.Username, nil
 }
 
 // Run revokes an entry from now on (C44): figures as they were known before stay as they were.
@@ -22,14 +38,11 @@ func (c *correctCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if c.Actor == "" {
-		me, err := user.Current()
-		if err != nil {
-			return fault.Wrap(err, fault.Invalid, "this machine does not say who you are: give --actor")
-		}
-		c.Actor = me.Username
+	actor, err := c.name()
+	if err != nil {
+		return err
 	}
-	receipt, err := a.Ledger.Correct(e.ctx, ledger.Correction{Entry: usage.Position(c.Entry), Reason: c.Reason, Actor: c.Actor})
+	receipt, err := a.Ledger.Correct(e.ctx, ledger.Correction{Entry: usage.Position(c.Entry), Reason: c.Reason, Actor: actor})
 	if err != nil {
 		return err
 	}
@@ -39,7 +52,7 @@ func (c *correctCmd) Run(e *env) error {
 			Correction usage.Position `json:"correction"`
 			RecordedAt time.Time      `json:"recordedAt"`
 			Actor      string         `json:"actor"`
-		}{usage.Position(c.Entry), receipt.Position, receipt.RecordedAt, c.Actor})
+		}{usage.Position(c.Entry), receipt.Position, receipt.RecordedAt, actor})
 	}
 	e.say("Entry %d is revoked from %s on, by entry %d.", c.Entry, timeText(&receipt.RecordedAt), receipt.Position)
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/config"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/statement"
 )
 
 type serveCmd struct {
@@ -19,6 +20,8 @@ type serveCmd struct {
 	TLSCert   string   `name:"tls-cert" help:"Certificate chain in PEM; default: a self-signed one, made once." placeholder:"FILE"`
 	TLSKey    string   `name:"tls-key" help:"Its key in PEM." placeholder:"FILE"`
 	Zone      string   `help:"Time zone of the months of computed figures; first given it holds for all time, later ones from then on. Default UTC." placeholder:"UTC"`
+	Licensee  []string `help:"The provider's name as licenses say it: what is licensed to others is told apart in statements. Repeatable; once given it holds until others are." placeholder:"NAME" sep:"none"`
+	Approve   int      `name:"auto-approve-day" help:"Day of each month, 1 to 28, on which drafts of the month before are approved unreviewed, if nothing needs a reason. Default: never." placeholder:"DAY"`
 	PublicURL string   `name:"public-url" help:"Address that clients see, for links; default: the request's host." placeholder:"URL"`
 	Profile   string   `help:"Version of API v2 that answers: 3.0 or 6.0." default:"3.0" enum:"3.0,6.0"`
 	Host      []string `help:"More host names for the self-signed certificate." placeholder:"NAME"`
@@ -26,6 +29,9 @@ type serveCmd struct {
 }
 
 func (c *serveCmd) Run(e *env) error {
+	if c.Approve < 0 || c.Approve > statement.DueDayMax {
+		return fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--auto-approve-day", Text: "is a day from 1 to 28"}})
+	}
 	a, err := app.Open(e.ctx, e.options(true, levelOf(!c.Quiet)))
 	if err != nil {
 		return err
@@ -33,6 +39,7 @@ func (c *serveCmd) Run(e *env) error {
 	e.opened = a
 	options := app.ServeOptions{
 		Listen: c.Listen, CertFile: c.TLSCert, KeyFile: c.TLSKey, Hosts: c.Host, Zone: c.Zone, PublicURL: c.PublicURL, Profile: c.Profile,
+		Licensees: c.Licensee, ApproveDay: c.Approve,
 	}
 	server, err := a.Prepare(e.ctx, options)
 	if err != nil {

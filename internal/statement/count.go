@@ -21,7 +21,7 @@ type Counter struct {
 }
 
 // Count counts a company's month from the entries before a cutoff, with the workloads behind it. now is when it is asked
-// for, if the month may not be over yet: what it says of readings is then about what is over; zero: the whole month.
+// for, if the month may not be over yet: it is then counted as if it ended there; zero: the whole month.
 func (k Counter) Count(ctx context.Context, company usage.CompanyID, month usage.Month, before usage.Position, now time.Time) (Content, []Workload, error) {
 	c := counting{Counter: k, ctx: ctx, company: company, month: month, before: before, now: now, peaks: make(map[RowKey]peak)}
 	err := c.run()
@@ -61,13 +61,13 @@ type standing struct {
 }
 
 func (c *counting) run() error {
-	utc := c.month.Last(time.UTC)
+	utc := c.atMost(c.month.Last(time.UTC))
 	facts, _, err := c.Ledger.At(c.ctx, c.company, usage.ProductVBR, utc, c.before)
 	if err != nil {
 		return err
 	}
 	c.zone = facts.Zone
-	c.content = Content{Zone: c.zone.String(), At: c.month.Last(c.zone).UTC(), AtUTC: utc, Servers: []Server{}, Issues: []Issue{}}
+	c.content = Content{Zone: c.zone.String(), At: c.atMost(c.month.Last(c.zone)), AtUTC: utc, Servers: []Server{}, Issues: []Issue{}}
 	if err := c.readLicensees(); err != nil {
 		return err
 	}
@@ -77,6 +77,14 @@ func (c *counting) run() error {
 		}
 	}
 	return c.total()
+}
+
+// atMost gives an instant, or when it is counted if that is earlier.
+func (c *counting) atMost(t time.Time) time.Time {
+	if !c.now.IsZero() && c.now.Before(t) {
+		t = c.now
+	}
+	return t.UTC()
 }
 
 // readLicensees gives the names that are valid at the end of the month.

@@ -34,7 +34,7 @@ func (p *peak) beats(o *peak) bool {
 // findPeaks looks at the first instant of the month and at every reading in it, each evaluated whole (C37).
 func (c *counting) findPeaks(product usage.Product) error {
 	from := c.month.Start(c.zone)
-	span := ledger.Span{Company: c.company, Product: product, From: from, To: c.month.End(c.zone)}
+	span := ledger.Span{Company: c.company, Product: product, From: from, To: c.content.At.Add(time.Microsecond)}
 	err := c.Ledger.Turns(c.ctx, span, c.before, func(facts metering.Facts, t *metering.Tally) {
 		read := func(s metering.Source) bool { return s.TakenAt != nil && s.TakenAt.Equal(t.At) }
 		if !t.At.Equal(from) && !slices.ContainsFunc(t.Servers, read) {

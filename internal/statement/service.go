@@ -36,13 +36,16 @@ const (
 	didSupersede = "superseded"
 )
 
-// head gives the cutoff at which everything known now counts, and when the last of it was recorded.
-func (s *Service) head(ctx context.Context) (usage.Position, *time.Time, error) {
+// farthest is how much earlier a month may begin somewhere than in UTC.
+const farthest = 14 * time.Hour
+
+// head gives the cutoff at which everything known now counts.
+func (s *Service) head(ctx context.Context) (cutoff, error) {
 	head, err := s.Ledger.Store.Head(ctx)
 	if err != nil || head.Position == 0 {
-		return 1, nil, err
+		return cutoff{before: 1}, err
 	}
-	return head.Position + 1, &head.RecordedAt, nil
+	return cutoff{head.Position + 1, &head.RecordedAt}, nil
 }
 
 // Show gives the month's latest statement. Of a month that is running, or was not drafted, it counts what is known now,
@@ -55,19 +58,33 @@ func (s *Service) Show(ctx context.Context, company usage.CompanyID, month usage
 	return s.fresh(ctx, company, month)
 }
 
-// fresh counts a month as of now.
+// cutoff is up to where entries count, and when the last of them was recorded.
+type cutoff struct {
+	before usage.Position
+	at     *time.Time
+}
+
+// fresh counts a month with all that is known now.
 func (s *Service) fresh(ctx context.Context, company usage.CompanyID, month usage.Month) (Statement, error) {
+	head, err := s.head(ctx)
+	if err != nil {
+		return Statement{}, err
+	}
+	return s.counted(ctx, company, month, head)
+}
+
+func (s *Service) counted(ctx context.Context, company usage.CompanyID, month usage.Month, upTo cutoff) (Statement, error) {
 	c, err := s.Companies.Company(ctx, company)
 	if err != nil {
 		return Statement{}, err
 	}
-	cutoff, at, err := s.head(ctx)
-	if err != nil {
-		return Statement{}, err
+	now := usage.Truncate(s.Now())
+	if now.Before(month.Start(time.UTC).Add(-farthest)) {
+		return Statement{}, fault.New(fault.Invalid, "%s has not begun yet", month)
 	}
-	content, _, err := s.Count(ctx, company, month, cutoff, s.Now())
+	content, _, err := s.Count(ctx, company, month, upTo.before, now)
 	return Statement{
-		Schema: Schema, Company: company, CompanyUID: c.UID, CompanyName: c.Name, Month: month.String(), State: Open, Cutoff: cutoff, CutoffAt: at,
+		Schema: Schema, Company: company, CompanyUID: c.UID, CompanyName: c.Name, Month: month.String(), State: Open, Cutoff: upTo.before, CutoffAt: upTo.at,
 		Content: content, Adjustments: []Adjustment{}, Reasons: []Reason{}, Differences: []Difference{}, Trail: []Step{},
 	}, err
 }
@@ -82,26 +99,37 @@ func (s *Service) Workloads(ctx context.Context, t *Statement) ([]Workload, erro
 	return workloads, err
 }
 
-// countedAt is zero for what was counted when its month was over.
-func (t *Statement) countedAt() time.Time {
-	if t.State == Open && t.CutoffAt != nil {
-		return *t.CutoffAt
+// countedAt is when a month was counted that was running then; zero: it was over.
+func (t *Statement) countedAt() (at time.Time) {
+	switch c := &t.Content; {
+	case !c.running(t.Key().Month):
+	case c.At.After(c.AtUTC):
+		at = c.At
+	default:
+		at = c.AtUTC
 	}
-	return time.Time{}
+	return at
 }
 
 // Draft makes a company's draft of a month that is over, or counts an existing one anew, with all that is known by now.
 // Where that is what it says already, nothing is written, and changed is false. Conflict: the month is not over, or not
 // the next one, its statement is approved or final, or an adjustment does not fit any more.
 func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usage.Month, actor string) (t Statement, changed bool, err error) {
-	t, changed, err = s.draft(ctx, company, month, actor)
+	if err := words(map[string]string{"actor": actor}); err != nil {
+		return t, false, err
+	}
+	head, err := s.head(ctx)
+	if err != nil {
+		return t, false, err
+	}
+	t, changed, err = s.draft(ctx, company, month, actor, head)
 	if err == nil && changed {
 		t, err = s.save(ctx, t)
 	}
 	return t, changed, err
 }
 
-func (s *Service) draft(ctx context.Context, company usage.CompanyID, month usage.Month, actor string) (Statement, bool, error) {
+func (s *Service) draft(ctx context.Context, company usage.CompanyID, month usage.Month, actor string, head cutoff) (Statement, bool, error) {
 	kept, err := s.Store.Statement(ctx, company, month, 0)
 	isNew := fault.Is(err, fault.NotFound)
 	if err != nil && !isNew {
@@ -110,12 +138,12 @@ func (s *Service) draft(ctx context.Context, company usage.CompanyID, month usag
 	if !isNew && kept.State != Draft {
 		return kept, false, fault.New(fault.Conflict, "the statement of company %s for %s is %s: %s", company, month, kept.State, wayBack(kept.State))
 	}
-	counted, err := s.fresh(ctx, company, month)
+	counted, err := s.counted(ctx, company, month, head)
 	switch {
 	case err != nil:
 		return kept, false, err
-	case s.Now().Before(counted.over()):
-		return kept, false, fault.New(fault.Conflict, "%s is not over: it ends at %s", month, counted.over().UTC().Format(time.RFC3339))
+	case counted.Content.running(month):
+		return kept, false, fault.New(fault.Conflict, "%s is not over yet, everywhere in UTC and %s", month, counted.Content.Zone)
 	case isNew:
 		return s.firstDraft(ctx, counted, month, actor)
 	case kept.Content.same(&counted.Content):
@@ -136,13 +164,10 @@ func wayBack(state State) string {
 	return "reopen it first"
 }
 
-// over is when the month is over, in the zone and in UTC.
-func (t *Statement) over() time.Time {
-	end := t.Content.At
-	if t.Content.AtUTC.After(end) {
-		end = t.Content.AtUTC
-	}
-	return end.Add(time.Microsecond)
+// running reports whether the month was not over when it was counted, in the zone or in UTC.
+func (c *Content) running(month usage.Month) bool {
+	zone, err := time.LoadLocation(c.Zone)
+	return err != nil || c.AtUTC.Before(month.Last(time.UTC)) || c.At.Before(month.Last(zone))
 }
 
 func (s *Service) firstDraft(ctx context.Context, t Statement, month usage.Month, actor string) (Statement, bool, error) {

@@ -1,0 +1,643 @@
+package cli
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+type statementCmd struct {
+	Draft     statementDraft     `cmd:"" help:"Count a month that is over, for one company or all; again: with what arrived since. Example: tallystick statement draft --month 2026-10"`
+	Show      statementShow      `cmd:"" help:"A statement; without a company, the month over all. Example: tallystick statement show 2 --month 2026-10"`
+	List      statementList      `cmd:"" help:"Where statements stand, of a month or a company. Example: tallystick statement list --month 2026-10"`
+	Adjust    statementAdjust    `cmd:"" help:"Take from what a draft bills. Example: tallystick statement adjust 2 --month 2026-10 --type VBR_vSphere_VM --workload 3/4225a1b2 --reason \"test machine\""`
+	Approve   statementApprove   `cmd:"" help:"Freeze drafts. Example: tallystick statement approve 2 --month 2026-10 --because \"stale/7=switched off on purpose\""`
+	Reopen    statementReopen    `cmd:"" help:"Make a draft of an approved statement again. Example: tallystick statement reopen 2 --month 2026-10 --reason \"one machine too many\""`
+	Finalise  statementFinalise  `cmd:"" help:"Make approved statements final: they never change again. Example: tallystick statement finalise --month 2026-10"`
+	Supersede statementSupersede `cmd:"" help:"Make a new draft in place of a final statement, which stays. Example: tallystick statement supersede 2 --month 2026-10 --reason \"late reading\""`
+}
+
+// monthFlag names a month.
+type monthFlag struct {
+	Month string `help:"The month, as 2026-10." placeholder:"YYYY-MM" required:""`
+}
+
+func (f *monthFlag) month() (usage.Month, error) {
+	m, err := usage.ParseMonth(strings.TrimSpace(f.Month))
+	if err != nil {
+		err = fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--month", Text: err.Error()}})
+	}
+	return m, err
+}
+
+// someCompanies is one company, or all where none is named.
+type someCompanies struct {
+	Company string `arg:"" optional:"" help:"Number, GUID, 'unassigned' or name:…; default: all companies."`
+}
+
+// one finds a company of which there may be statements: a removed one by its number.
+func (e *env) one(a *app.App, ref string) (usage.CompanyID, error) {
+	company, err := a.Fleet.FindCompany(e.ctx, ref)
+	if n, bad := strconv.ParseInt(strings.TrimSpace(ref), 10, 64); bad == nil && fault.Is(err, fault.NotFound) {
+		company, err = a.Store.Company(e.ctx, usage.CompanyID(n))
+	}
+	return company.ID, err
+}
+
+func (c *someCompanies) ids(e *env, a *app.App) ([]usage.CompanyID, error) {
+	if c.Company == "" {
+		return a.EveryCompany(e.ctx)
+	}
+	id, err := e.one(a, c.Company)
+	return []usage.CompanyID{id}, err
+}
+
+// step is what commands have that do something with one company's statement, or with all.
+type step struct {
+	someCompanies
+	monthFlag
+	actorFlag
+}
+
+// ready gives what a step needs.
+func (c *step) ready(e *env) (a *app.App, ids []usage.CompanyID, month usage.Month, actor string, err error) {
+	if month, err = c.month(); err != nil {
+		return nil, nil, month, "", err
+	}
+	if actor, err = c.name(); err != nil {
+		return nil, nil, month, "", err
+	}
+	if a, err = e.app(false); err != nil {
+		return nil, nil, month, "", err
+	}
+	ids, err = c.ids(e, a)
+	return a, ids, month, actor, err
+}
+
+type statementDraft struct{ step }
+
+func (c *statementDraft) Run(e *env) error {
+	a, ids, month, actor, err := c.ready(e)
+	if err != nil {
+		return err
+	}
+	p := e.progress()
+	defer p.clear()
+	outcomes, err := a.Months.DraftAll(e.ctx, ids, month, actor, func(done, of int) { p.work("drafting", int64(done), int64(of)) })
+	p.clear()
+	return e.printOutcomes(outcomes, c.Company != "", "drafted", err)
+}
+
+type statementApprove struct {
+	step
+	Because []string `help:"Why, in spite of an issue, as KEY=REASON; the key * stands for all others. Repeatable." placeholder:"KEY=REASON" sep:"none"`
+}
+
+func (c *statementApprove) Run(e *env) error {
+	reasons := make(map[string]string)
+	for _, text := range c.Because {
+		key, reason, ok := strings.Cut(text, "=")
+		if _, twice := reasons[key]; !ok || twice {
+			return fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--because", Text: "is written once for an issue, as KEY=REASON, for example stale/7=switched off"}})
+		}
+		reasons[key] = reason
+	}
+	return c.each(e, "approved", func(a *app.App, id usage.CompanyID, month usage.Month, actor string) (statement.Statement, error) {
+		return a.Months.Approve(e.ctx, id, month, actor, reasons, false)
+	})
+}
+
+type statementFinalise struct{ step }
+
+func (c *statementFinalise) Run(e *env) error {
+	return c.each(e, "finalised", func(a *app.App, id usage.CompanyID, month usage.Month, actor string) (statement.Statement, error) {
+		return a.Months.Finalise(e.ctx, id, month, actor)
+	})
+}
+
+// each does a step for one company, or for all that have a statement.
+func (c *step) each(e *env, done string, do func(a *app.App, id usage.CompanyID, month usage.Month, actor string) (statement.Statement, error)) error {
+	a, ids, month, actor, err := c.ready(e)
+	if err != nil {
+		return err
+	}
+	if c.Company != "" {
+		t, err := do(a, ids[0], month, actor)
+		return e.printOutcomes([]statement.Outcome{{Company: ids[0], Statement: t, Changed: err == nil, Err: err}}, true, done, nil)
+	}
+	outcomes, err := statement.Each(ids, func(id usage.CompanyID) (statement.Statement, error) { return do(a, id, month, actor) })
+	return e.printOutcomes(outcomes, false, done, err)
+}
+
+// oneStep is what commands have that need one company.
+type oneStep struct {
+	companyRef
+	monthFlag
+	actorFlag
+	Reason string `help:"Why; kept with it." required:""`
+}
+
+func (c *oneStep) ready(e *env) (a *app.App, id usage.CompanyID, month usage.Month, actor string, err error) {
+	all := step{someCompanies{c.Company}, c.monthFlag, c.actorFlag}
+	a, ids, month, actor, err := all.ready(e)
+	if err == nil {
+		id = ids[0]
+	}
+	return a, id, month, actor, err
+}
+
+type statementReopen struct{ oneStep }
+
+func (c *statementReopen) Run(e *env) error {
+	a, id, month, actor, err := c.ready(e)
+	if err != nil {
+		return err
+	}
+	t, err := a.Months.Reopen(e.ctx, id, month, actor, c.Reason)
+	return e.printOutcomes([]statement.Outcome{{Company: id, Statement: t, Changed: true, Err: err}}, true, "reopened", nil)
+}
+
+type statementSupersede struct{ oneStep }
+
+func (c *statementSupersede) Run(e *env) error {
+	a, id, month, actor, err := c.ready(e)
+	if err != nil {
+		return err
+	}
+	t, err := a.Months.Supersede(e.ctx, id, month, actor, c.Reason)
+	return e.printOutcomes([]statement.Outcome{{Company: id, Statement: t, Changed: true, Err: err}}, true, "superseded by a new draft", nil)
+}
+
+type statementAdjust struct {
+	oneStep
+	Resource string   `help:"backupServer, cloudConnect or availabilityConsole." default:"backupServer" enum:"backupServer,cloudConnect,availabilityConsole"`
+	Type     string   `help:"The type of the row." placeholder:"TYPE"`
+	Unit     string   `help:"Instances or Points, where the statement has both." enum:",Instances,Points" default:""`
+	Workload []string `help:"A workload that is not billed, as SERVER/ID, of a shared server SERVER/TENANT/ID. Repeatable." placeholder:"SERVER/ID" sep:"none"`
+	By       int64    `help:"So many are not billed, where all weigh the same." placeholder:"N"`
+	Withdraw int      `help:"Take the adjustment with this number back instead." placeholder:"N"`
+}
+
+func (c *statementAdjust) Run(e *env) error {
+	a, id, month, actor, err := c.ready(e)
+	if err != nil {
+		return err
+	}
+	var t statement.Statement
+	if c.Withdraw != 0 {
+		t, err = a.Months.Withdraw(e.ctx, id, month, c.Withdraw, actor, c.Reason)
+	} else {
+		less := statement.Less{Count: c.By, Reason: c.Reason, Actor: actor}
+		if less.Row, err = c.row(e, a, id, month); err != nil {
+			return err
+		}
+		if less.Workloads, err = c.refs(e, a); err != nil {
+			return err
+		}
+		t, err = a.Months.Adjust(e.ctx, id, month, less)
+	}
+	return e.printOutcomes([]statement.Outcome{{Company: id, Statement: t, Changed: true, Err: err}}, true, "adjusted", nil)
+}
+
+// row finds the row that is meant: the unit kind need not be named where there is one.
+func (c *statementAdjust) row(e *env, a *app.App, id usage.CompanyID, month usage.Month) (key statement.RowKey, err error) {
+	if (len(c.Workload) > 0) == (c.By != 0) || c.Type == "" {
+		return key, fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--type", Text: "is needed, and either --workload or --by"}})
+	}
+	product, err := app.Resource(c.Resource).Product()
+	if err != nil {
+		return key, err
+	}
+	t, err := a.Months.Show(e.ctx, id, month, 0)
+	if err != nil {
+		return key, err
+	}
+	key = statement.RowKey{Product: product, Type: c.Type, Unit: usage.UnitKind(c.Unit)}
+	found := 0
+	for _, r := range t.Content.Rows {
+		if r.Product == product && strings.EqualFold(r.Type, c.Type) && (c.Unit == "" || string(r.Unit) == c.Unit) {
+			key, found = r.RowKey, found+1
+		}
+	}
+	if found > 1 {
+		err = fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--unit", Text: "is needed: there are rows in Instances and in Points"}})
+	}
+	return key, err
+}
+
+func (c *statementAdjust) refs(e *env, a *app.App) (refs []statement.Ref, err error) {
+	for _, text := range c.Workload {
+		server, id, ok := strings.Cut(text, "/")
+		if !ok {
+			return nil, fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--workload", Text: "is written as SERVER/ID, for example 3/4225a1b2-0000-4000-8000-000000000001"}})
+		}
+		v, err := a.Fleet.FindServer(e.ctx, server)
+		if err != nil {
+			return nil, err
+		}
+		ref := statement.Ref{Server: v.ID, ID: id}
+		if v.Shared {
+			ref.Tenant, ref.ID, _ = strings.Cut(id, "/")
+		}
+		refs = append(refs, ref)
+	}
+	return refs, nil
+}
+
+// outcomeJSON is what became of one company's statement.
+type outcomeJSON struct {
+	Company usage.CompanyID `json:"company"`
+	Month   string          `json:"month"`
+	Number  int             `json:"number"`
+	State   statement.State `json:"state"`
+	Changed bool            `json:"changed"`
+	Issues  int             `json:"issues"`
+	Error   string          `json:"error,omitempty"`
+}
+
+// printOutcomes says what was done; refusals are an error, said of one company as it is and of several in a table.
+func (e *env) printOutcomes(outcomes []statement.Outcome, one bool, done string, err error) error {
+	if one && len(outcomes) == 1 && outcomes[0].Err != nil {
+		return outcomes[0].Err
+	}
+	list, changed, refused := []outcomeJSON{}, 0, [][]string{}
+	for i := range outcomes {
+		o := &outcomes[i]
+		out := outcomeJSON{o.Company, o.Statement.Month, o.Statement.Number, o.Statement.State, o.Changed, len(o.Statement.Missing()), ""}
+		switch {
+		case o.Err != nil:
+			out.Error, out.Changed = o.Err.Error(), false
+			refused = append(refused, []string{o.Company.String(), o.Err.Error()})
+		case o.Changed:
+			changed++
+		}
+		list = append(list, out)
+	}
+	if e.json {
+		err = firstOf(err, e.printJSON(list))
+	} else {
+		e.say("%d of %d statements %s; %d say the same already.", changed, len(outcomes), done, len(outcomes)-changed-len(refused))
+		if len(refused) > 0 {
+			err = firstOf(err, e.table("COMPANY|REFUSED", refused))
+		}
+	}
+	if err == nil && len(refused) > 0 {
+		err = fault.New(fault.Conflict, "%d statements were refused", len(refused))
+	}
+	return err
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type statementList struct {
+	Company string  `arg:"" optional:"" help:"Number, GUID, 'unassigned' or name:…"`
+	Month   *string `help:"The month, as 2026-10." placeholder:"YYYY-MM"`
+}
+
+func (c *statementList) Run(e *env) error {
+	if (c.Company == "") == (c.Month == nil) {
+		return fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--month", Text: "either a company or --month says which statements"}})
+	}
+	a, err := e.app(false)
+	if err != nil {
+		return err
+	}
+	var all []statement.Statement
+	if c.Month != nil {
+		month, err := (&monthFlag{*c.Month}).month()
+		if err != nil {
+			return err
+		}
+		all, err = a.Store.StatementsIn(e.ctx, month)
+		if err != nil {
+			return err
+		}
+	} else {
+		id, err := e.one(a, c.Company)
+		if err != nil {
+			return err
+		}
+		if all, err = a.Store.StatementsOf(e.ctx, id); err != nil {
+			return err
+		}
+	}
+	return e.printList(all)
+}
+
+func (e *env) printList(all []statement.Statement) error {
+	list, rows := []outcomeJSON{}, [][]string{}
+	for i := range all {
+		t := &all[i]
+		list = append(list, outcomeJSON{t.Company, t.Month, t.Number, t.State, false, len(t.Missing()), ""})
+		last := t.Trail[len(t.Trail)-1]
+		state := string(t.State)
+		if t.Unreviewed {
+			state += ", unreviewed"
+		}
+		rows = append(rows, []string{
+			t.Company.String(), t.CompanyName, t.Month, strconv.Itoa(t.Number), state, strconv.Itoa(len(t.Missing())),
+			strconv.Itoa(len(t.Adjustments)), timeText(&last.At), last.Actor,
+		})
+	}
+	if e.json {
+		return e.printJSON(list)
+	}
+	if len(rows) == 0 {
+		e.say("There are none: statement draft makes them.")
+		return nil
+	}
+	return e.table("COMPANY|NAME|MONTH|NO|STATE|ISSUES|ADJUSTED|LAST CHANGE|BY", rows)
+}
+
+type statementShow struct {
+	someCompanies
+	monthFlag
+	Number    int  `help:"An earlier one that was superseded; default: the latest." placeholder:"N"`
+	Workloads bool `help:"Name the workloads behind it."`
+}
+
+// warnFrom is how long before the end of a running month what would be missing from it is named.
+const warnFrom = 10 * 24 * time.Hour
+
+func (c *statementShow) Run(e *env) error {
+	month, err := c.month()
+	if err != nil {
+		return err
+	}
+	a, err := e.app(false)
+	if err != nil {
+		return err
+	}
+	if c.Company == "" {
+		total, err := a.Months.Consolidate(e.ctx, month)
+		if err != nil {
+			return err
+		}
+		return e.printConsolidated(&total)
+	}
+	id, err := e.one(a, c.Company)
+	if err != nil {
+		return err
+	}
+	t, err := a.Months.Show(e.ctx, id, month, c.Number)
+	if err != nil {
+		return err
+	}
+	var workloads []statement.Workload
+	if c.Workloads {
+		if workloads, err = a.Months.Workloads(e.ctx, &t); err != nil {
+			return err
+		}
+	}
+	if e.json {
+		return e.printJSON(struct {
+			*statement.Statement
+			Behind []statement.Workload `json:"workloads,omitempty"`
+		}{&t, workloads})
+	}
+	outdated := false
+	if t.State != statement.Open {
+		if outdated, err = a.Months.Outdated(e.ctx, &t); err != nil {
+			return err
+		}
+	}
+	if err := e.printStatement(&t, outdated, !a.Now().Before(month.Last(time.UTC).Add(-warnFrom))); err != nil || !c.Workloads {
+		return err
+	}
+	return e.printWorkloads(workloads)
+}
+
+func billingCells(b *statement.Billing) (cells []string) {
+	for _, a := range []statement.Amount{b.Billed, b.Used, b.New, b.Rental} {
+		cells = append(cells, strconv.FormatInt(a.Count, 10), a.Units.String())
+	}
+	return cells
+}
+
+const billingHead = "PRODUCT|TYPE|UNIT|BILLED|UNITS|USED|UNITS|NEW|UNITS|RENTAL|UNITS|"
+
+func rowCellsOf(key statement.RowKey, b *statement.Billing, note string) []string {
+	return append(append([]string{string(key.Product), key.Type, string(key.Unit)}, billingCells(b)...), note)
+}
+
+func (e *env) printConsolidated(c *statement.Consolidated) error {
+	if e.json {
+		return e.printConsolidatedJSON(c)
+	}
+	states := map[statement.State]int{}
+	for i := range c.Statements {
+		states[c.Statements[i].State]++
+	}
+	if err := e.print("%s over %d companies: %d draft, %d approved, %d final\n\n", c.Month, len(c.Statements), states[statement.Draft], states[statement.Approved], states[statement.Final]); err != nil {
+		return err
+	}
+	var rows [][]string
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		note := ""
+		if r.Peaks {
+			note = "each company's peak (C37)"
+		}
+		rows = append(rows, rowCellsOf(r.RowKey, &r.Billing, note))
+	}
+	return e.table(billingHead, rows)
+}
+
+func (e *env) printConsolidatedJSON(c *statement.Consolidated) error {
+	type rowJSON struct {
+		statement.RowKey
+		statement.Billing
+		Peaks bool `json:"peaks"`
+	}
+	out := struct {
+		Month     string                  `json:"month"`
+		Companies int                     `json:"companies"`
+		States    map[statement.State]int `json:"states"`
+		Rows      []rowJSON               `json:"rows"`
+	}{c.Month.String(), len(c.Statements), map[statement.State]int{}, []rowJSON{}}
+	for i := range c.Statements {
+		out.States[c.Statements[i].State]++
+	}
+	for _, r := range c.Rows {
+		out.Rows = append(out.Rows, rowJSON{r.RowKey, r.Billing, r.Peaks})
+	}
+	return e.printJSON(out)
+}
+
+func (e *env) printStatement(t *statement.Statement, outdated, warn bool) error {
+	number := ""
+	if t.Number > 0 {
+		number = fmt.Sprintf(", no. %d", t.Number)
+	}
+	state := string(t.State)
+	if t.Unreviewed {
+		state += ", unreviewed"
+	}
+	if err := e.print("%s, %s%s: %s\n", t.CompanyName, t.Month, number, state); err != nil {
+		return err
+	}
+	if err := e.print("counted at %s from all that was recorded until %s\n\n", timeText(&t.Content.At), timeText(t.CutoffAt)); err != nil {
+		return err
+	}
+	if outdated {
+		e.say("Note: what is known by now makes another statement: %s.", map[statement.State]string{
+			statement.Draft: "draft it again", statement.Approved: "reopen and draft it again", statement.Final: "supersede it",
+		}[t.State])
+	}
+	var rows [][]string
+	for i := range t.Content.Rows {
+		r := &t.Content.Rows[i]
+		note := ""
+		if r.PeakAt != nil {
+			note = "peak of " + timeText(r.PeakAt) + " (C37)"
+		}
+		rows = append(rows, rowCellsOf(r.RowKey, &statement.Billing{Used: r.Used, New: r.New, Rental: r.Rental, Billed: t.Billed(r.RowKey)}, note))
+	}
+	if len(rows) == 0 {
+		rows = [][]string{{"(nothing)", "", "", "", "", "", "", "", "", "", "", ""}}
+	}
+	if err := e.table(billingHead, rows); err != nil {
+		return err
+	}
+	for _, part := range []func(*statement.Statement) error{e.printClasses, e.printReadings, e.printIssues(warn), e.printAdjustments, e.printDifferences, e.printTrail} {
+		if err := part(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// titled prints a table under a title; nothing without rows.
+func (e *env) titled(title, head string, rows [][]string) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if err := e.print("\n%s\n", title); err != nil {
+		return err
+	}
+	return e.table(head, rows)
+}
+
+// printClasses tells licenses apart that are not all the provider's (C41).
+func (e *env) printClasses(t *statement.Statement) error {
+	var rows [][]string
+	if len(t.Content.Classes) < 2 && (len(t.Content.Classes) == 0 || t.Content.Classes[0].Class == statement.Provider) {
+		return nil
+	}
+	for _, c := range t.Content.Classes {
+		for _, r := range c.Rows {
+			rows = append(rows, append([]string{string(c.Class), string(r.Product), r.Type, string(r.Unit)}, strconv.FormatInt(r.Used.Count, 10), r.Used.Units.String()))
+		}
+	}
+	return e.titled("By whose licenses:", "LICENSE|PRODUCT|TYPE|UNIT|USED|UNITS", rows)
+}
+
+func (e *env) printReadings(t *statement.Statement) error {
+	var rows [][]string
+	for i := range t.Content.Servers {
+		s := &t.Content.Servers[i]
+		var notes []string
+		for _, n := range []struct {
+			on   bool
+			text string
+		}{{s.Unknown, "NOT COLLECTED"}, {s.Stale, "STALE"}, {s.Cloned, "cloned"}, {s.Zero, "zero"}, {s.License != nil && s.License.Class != statement.Provider, classText(s.License)}} {
+			if n.on {
+				notes = append(notes, n.text)
+			}
+		}
+		for _, g := range s.Gaps {
+			notes = append(notes, fmt.Sprintf("%d gaps: %s", g.Count, g.Reason))
+		}
+		rows = append(rows, []string{
+			s.ID.String(), s.Name, strconv.Itoa(s.Reading.Count), timeText(s.Reading.First), timeText(s.Reading.Last), strconv.Itoa(s.Reading.HoursWithout),
+			s.Reading.Coverage.String() + " %", strings.Join(notes, ", "),
+		})
+	}
+	return e.titled("Readings:", "SERVER|NAME|READINGS|FIRST|LAST|HOURS WITHOUT|COVERED|", rows)
+}
+
+func classText(l *statement.License) string {
+	if l == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s license of %s (%s)", l.Class, orDash(l.LicensedTo), l.Type)
+}
+
+func (e *env) printIssues(warn bool) func(*statement.Statement) error {
+	return func(t *statement.Statement) error {
+		title := "Approving needs a reason for each:"
+		switch {
+		case t.State == statement.Open && warn:
+			title = "What would be missing from it, or wants a reason:"
+		case t.State == statement.Open:
+			title = "As it stands now:"
+		}
+		said := make(map[string]string)
+		for _, r := range t.Reasons {
+			said[r.Issue] = r.Text
+		}
+		var rows [][]string
+		for _, i := range t.Content.Issues {
+			rows = append(rows, []string{i.Key, i.Text, said[i.Key]})
+		}
+		return e.titled(title, "ISSUE||REASON", rows)
+	}
+}
+
+func (e *env) printAdjustments(t *statement.Statement) error {
+	var rows [][]string
+	for i := range t.Adjustments {
+		a := &t.Adjustments[i]
+		var names []string
+		for _, w := range a.Workloads {
+			names = append(names, w.Server.String()+"/"+strings.TrimPrefix(w.Tenant+"/"+w.ID, "/"))
+		}
+		rows = append(rows, []string{strconv.Itoa(i + 1), a.Type, string(a.Unit), "-" + strconv.FormatInt(a.Amount.Count, 10), "-" + a.Amount.Units.String(), strings.Join(names, " "), a.Reason, a.Actor})
+	}
+	return e.titled("Not billed:", "NO|TYPE|UNIT|COUNT|UNITS|WORKLOADS|REASON|BY", rows)
+}
+
+func (e *env) printDifferences(t *statement.Statement) error {
+	var rows [][]string
+	for i := range t.Differences {
+		d := &t.Differences[i]
+		rows = append(rows, append([]string{d.Type, string(d.Unit)}, fmt.Sprintf("%d → %d", d.Before.Billed.Count, d.After.Billed.Count), d.Before.Billed.Units.String()+" → "+d.After.Billed.Units.String(),
+			fmt.Sprintf("%d → %d", d.Before.Used.Count, d.After.Used.Count), fmt.Sprintf("%d → %d", d.Before.New.Count, d.After.New.Count)))
+	}
+	return e.titled(fmt.Sprintf("It supersedes no. %d:", t.Supersedes), "TYPE|UNIT|BILLED|UNITS|USED|NEW", rows)
+}
+
+func (e *env) printTrail(t *statement.Statement) error {
+	var rows [][]string
+	for i := range t.Trail {
+		s := &t.Trail[i]
+		rows = append(rows, []string{timeText(&s.At), s.Actor, s.Did, s.Text})
+	}
+	return e.titled("What was done:", "AT|WHO|DID|", rows)
+}
+
+func (e *env) printWorkloads(workloads []statement.Workload) error {
+	var rows [][]string
+	for i := range workloads {
+		w := &workloads[i]
+		when := ""
+		if w.PeakAt != nil {
+			when = "at the peak"
+		}
+		rows = append(rows, []string{w.Server.String(), w.Tenant, w.ID, w.Name, w.Type, string(w.State), w.Rule, w.Units.String(), timeText(w.First), timeText(w.Last), when})
+	}
+	return e.titled("Workloads:", "SERVER|TENANT|ID|NAME|TYPE|STATE|RULE|UNITS|FIRST PROTECTED|LAST PROTECTED|", rows)
+}

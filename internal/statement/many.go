@@ -1,0 +1,223 @@
+package statement
+
+import (
+	"cmp"
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/tallystick/tallystick/internal/core/catalog"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Outcome is what became of a step with one company's statement.
+type Outcome struct {
+	Company   usage.CompanyID
+	Statement Statement
+	Changed   bool
+	Err       error // why it was refused; the others went on
+}
+
+// batch is how many drafts are kept in one transaction: few enough to be repeated after a crash, enough that waiting
+// for the disk does not count.
+const batch = 200
+
+// DraftAll is Draft for companies, all counted from one state of the ledger. A company that has nothing, is not active,
+// and never had a statement is left out. What is refused is told with its company; any other error ends it: what was
+// drafted until then stays, and a repetition does the rest.
+func (s *Service) DraftAll(ctx context.Context, companies []usage.CompanyID, month usage.Month, actor string, progress func(done, of int)) ([]Outcome, error) {
+	if err := words(map[string]string{"actor": actor}); err != nil {
+		return nil, err
+	}
+	head, err := s.head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Outcome
+	for part := range slices.Chunk(companies, batch) {
+		outcomes, err := s.draftPart(ctx, part, month, actor, head)
+		if err == nil {
+			err = s.saveAll(ctx, outcomes)
+		}
+		if err != nil {
+			return all, err
+		}
+		all = append(all, outcomes...)
+		if progress != nil {
+			progress(len(all), len(companies))
+		}
+	}
+	return slices.DeleteFunc(all, func(o Outcome) bool { return o.Company == 0 }), nil
+}
+
+// draftPart counts some companies at once; what is left out has no company.
+func (s *Service) draftPart(ctx context.Context, part []usage.CompanyID, month usage.Month, actor string, head cutoff) ([]Outcome, error) {
+	outcomes := make([]Outcome, len(part))
+	failed := make([]error, len(part))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(part)) {
+		wg.Go(func() {
+			for i := range next {
+				outcomes[i], failed[i] = s.draftOne(ctx, part[i], month, actor, head)
+			}
+		})
+	}
+	for i := range part {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	for _, err := range failed {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return outcomes, nil
+}
+
+func (s *Service) draftOne(ctx context.Context, company usage.CompanyID, month usage.Month, actor string, head cutoff) (Outcome, error) {
+	t, changed, err := s.draft(ctx, company, month, actor, head)
+	switch {
+	case refused(err):
+		return Outcome{Company: company, Statement: t, Err: err}, nil
+	case err != nil:
+		return Outcome{}, err
+	case changed && t.Revision == 0 && len(t.Content.Servers) == 0 && len(t.Content.Rows) == 0:
+		active, err := s.active(ctx, company)
+		if err != nil || !active {
+			return Outcome{}, err
+		}
+	}
+	return Outcome{Company: company, Statement: t, Changed: changed}, nil
+}
+
+// refused reports whether a step cannot be done with this statement, which says nothing of the others.
+func refused(err error) bool {
+	return fault.Is(err, fault.Conflict) || fault.Is(err, fault.Invalid) || fault.Is(err, fault.NotFound)
+}
+
+// active reports whether a company is there: of the provider's own, nothing is said where it has nothing.
+func (s *Service) active(ctx context.Context, company usage.CompanyID) (bool, error) {
+	if company < usage.FirstCompany {
+		return false, nil
+	}
+	c, err := s.Companies.Company(ctx, company)
+	return err == nil && c.RemovedAt == nil, err
+}
+
+// saveAll keeps what changed, together; where one was changed by somebody else, each by itself.
+func (s *Service) saveAll(ctx context.Context, outcomes []Outcome) error {
+	var changed []Statement
+	for i := range outcomes {
+		if outcomes[i].Changed {
+			changed = append(changed, outcomes[i].Statement)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	err := s.Store.SaveStatements(ctx, changed)
+	for i := range outcomes {
+		o := &outcomes[i]
+		switch {
+		case !o.Changed:
+		case err == nil:
+			o.Statement.Revision++
+		case fault.Is(err, fault.Conflict):
+			o.Statement, o.Err = s.save(ctx, o.Statement)
+			if o.Err != nil && !fault.Is(o.Err, fault.Conflict) {
+				return o.Err
+			}
+			o.Changed = o.Err == nil
+		}
+	}
+	if fault.Is(err, fault.Conflict) {
+		err = nil
+	}
+	return err
+}
+
+// Each does a step with the statements of companies, one after the other. What is refused is told with its company.
+func Each(companies []usage.CompanyID, step func(usage.CompanyID) (Statement, error)) ([]Outcome, error) {
+	var all []Outcome
+	for _, company := range companies {
+		t, err := step(company)
+		switch {
+		case fault.Is(err, fault.NotFound): // it has none
+			continue
+		case err != nil && !refused(err):
+			return all, err
+		}
+		all = append(all, Outcome{company, t, err == nil, err})
+	}
+	return all, nil
+}
+
+// Consolidated is a month over all companies: the sum of their statements.
+type Consolidated struct {
+	Month      usage.Month
+	Rows       []TotalRow
+	Statements []Statement // each company's latest, by company
+}
+
+// TotalRow is a row over all companies. Peaks are each company's own, and were not at one instant (C37).
+type TotalRow struct {
+	RowKey
+	Billing
+	Peaks bool // it adds up peaks
+}
+
+// Consolidate adds the latest statements of a month up.
+func (s *Service) Consolidate(ctx context.Context, month usage.Month) (Consolidated, error) {
+	all, err := s.Store.StatementsIn(ctx, month)
+	if err != nil {
+		return Consolidated{}, err
+	}
+	out := Consolidated{Month: month, Statements: all}
+	sums := make(map[RowKey]*TotalRow)
+	for i := range all {
+		for _, r := range all[i].Content.Rows {
+			sum := sums[r.RowKey]
+			if sum == nil {
+				sum = &TotalRow{RowKey: r.RowKey, Peaks: r.PeakAt != nil}
+				sums[r.RowKey] = sum
+			}
+			b := Billing{r.Used, r.New, r.Rental, all[i].Billed(r.RowKey)}
+			if err := sum.add(&b); err != nil {
+				return out, err
+			}
+		}
+	}
+	for _, sum := range sums {
+		out.Rows = append(out.Rows, *sum)
+	}
+	order := orderOf(catalog.Latest())
+	slices.SortFunc(out.Rows, func(a, b TotalRow) int {
+		return cmp.Or(cmp.Compare(a.Product.Index(), b.Product.Index()), cmp.Compare(order(a.Type), order(b.Type)), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Type, b.Type))
+	})
+	return out, nil
+}
+
+func (b *Billing) add(o *Billing) error {
+	for _, pair := range [][2]*Amount{{&b.Used, &o.Used}, {&b.New, &o.New}, {&b.Rental, &o.Rental}, {&b.Billed, &o.Billed}} {
+		units, fits := usage.Add(pair[0].Units, pair[1].Units)
+		if !fits {
+			return fault.New(fault.Internal, "the units of all companies add up to more than can be counted")
+		}
+		pair[0].Count, pair[0].Units = pair[0].Count+pair[1].Count, units
+	}
+	return nil
+}
+
+// orderOf gives the place of a type in the catalogue; what is not in it stands last.
+func orderOf(c *catalog.Catalog) func(string) int {
+	return func(id string) int {
+		if t, known := c.Type(id); known {
+			return t.Order
+		}
+		return len(c.Types()) + 1
+	}
+}

@@ -1,0 +1,164 @@
+package statement_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// crowd are companies with a server of n machines each, read on the last day of September.
+func (w *world) crowd(n int) (companies []usage.CompanyID) {
+	w.t.Helper()
+	w.now = at(2026, 9, 30)
+	for i := range n {
+		c := w.company(fmt.Sprint("company ", i))
+		v := w.server(fleet.NewServer{Name: fmt.Sprint("VBR", i), Company: c})
+		w.read(v, usage.ProductVBR, func(s *usage.Snapshot) { machines(s, "VBR_vSphere_VM", upTo(i+1)...) })
+		companies = append(companies, c)
+	}
+	w.now = at(2026, 10, 1)
+	return companies
+}
+
+// All companies are drafted at once; what stands in the way of one holds up none of the others, and a repetition writes
+// nothing. The month over all is their sum.
+func TestDraftAll(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	companies := w.crowd(5)
+	w.must(statementOf(w.Draft(t.Context(), companies[1], september, "jane")))
+	w.must(w.Approve(t.Context(), companies[1], september, "jane", nil, false))
+	idle := w.company("no server at all")
+	gone := w.company("gone")
+	w.check(w.fleet.RemoveCompany(t.Context(), gone))
+	all := append([]usage.CompanyID{usage.Unassigned}, append(companies, idle, gone)...)
+	outcomes, err := w.DraftAll(t.Context(), all, september, "joe", nil)
+	w.check(err)
+	got := map[usage.CompanyID]string{}
+	for _, o := range outcomes {
+		got[o.Company] = fmt.Sprint(o.Changed, " ", fault.Is(o.Err, fault.Conflict))
+	}
+	same(t, map[usage.CompanyID]string{
+		companies[0]: "true false", companies[1]: "false true", companies[2]: "true false", companies[3]: "true false", companies[4]: "true false", idle: "true false",
+	}, got)
+	before, err := w.store.Head(t.Context())
+	w.check(err)
+	outcomes, err = w.DraftAll(t.Context(), all, september, "joe", nil)
+	w.check(err)
+	for _, o := range outcomes {
+		same(t, false, o.Changed)
+	}
+	after, err := w.store.Head(t.Context())
+	w.check(err)
+	same(t, before, after)
+
+	w.must(w.Adjust(t.Context(), companies[4], september, statement.Less{
+		Row: statement.RowKey{Product: usage.ProductVBR, Type: "VBR_vSphere_VM", Unit: usage.Instances}, Count: 2, Reason: "r", Actor: "a",
+	}))
+	total, err := w.Consolidate(t.Context(), september)
+	w.check(err)
+	same(t, 6, len(total.Statements))
+	same(t, []string{"VBR_vSphere_VM used 15/15 billed 13/13"}, totals(&total))
+}
+
+func totals(c *statement.Consolidated) (lines []string) {
+	for _, r := range c.Rows {
+		lines = append(lines, fmt.Sprintf("%s used %d/%s billed %d/%s", r.Type, r.Used.Count, r.Used.Units, r.Billed.Count, r.Billed.Units))
+	}
+	return lines
+}
+
+func statementOf(s statement.Statement, _ bool, err error) (statement.Statement, error) {
+	return s, err
+}
+
+// failing is a store that fails while statements are kept: before or after the transaction.
+type failing struct {
+	statement.Store
+	left  int
+	after bool
+}
+
+var errCrash = errors.New("crash")
+
+func (f *failing) SaveStatements(ctx context.Context, list []statement.Statement) error {
+	f.left--
+	if f.left >= 0 {
+		return f.Store.SaveStatements(ctx, list)
+	}
+	if f.after {
+		_ = f.Store.SaveStatements(ctx, list)
+	}
+	return errCrash
+}
+
+// Wherever a step is broken off, each company's month is as it was, or done; and a repetition does the rest.
+func TestBrokenOffAnywhere(t *testing.T) {
+	t.Parallel()
+	for left := range 3 {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprint(left, after), func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(t)
+				companies := w.crowd(3)
+				steps := []func(c usage.CompanyID) error{
+					func(c usage.CompanyID) error { _, _, err := w.Draft(t.Context(), c, september, "a"); return err },
+					func(c usage.CompanyID) error {
+						_, err := w.Approve(t.Context(), c, september, "a", nil, false)
+						return err
+					},
+					func(c usage.CompanyID) error { _, err := w.Finalise(t.Context(), c, september, "a"); return err },
+				}
+				for i, step := range steps {
+					w.Store = &failing{w.store, left, after}
+					for _, c := range companies {
+						_ = step(c)
+					}
+					w.Store = w.store
+					w.open() // the process is another one now
+					for _, c := range companies {
+						if err := step(c); err != nil && !fault.Is(err, fault.Conflict) { // it was done
+							t.Fatal(err)
+						}
+						s := w.must(w.Show(t.Context(), c, september, 0))
+						want := []statement.State{statement.Draft, statement.Approved, statement.Final}[i]
+						if s.State != want || len(s.Trail) != i+1 {
+							t.Errorf("after step %d it is %s, with %d steps", i, s.State, len(s.Trail))
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// A month that is running is shown as it stands now, and names what would be missing from it; one to come is refused.
+func TestRunningMonth(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.company("Northwind")
+	v := w.server(fleet.NewServer{Name: "VBR01", Company: c})
+	w.server(fleet.NewServer{Name: "NEVER", Company: c})
+	w.now = at(2026, 9, 12)
+	w.read(v, usage.ProductVBR, func(s *usage.Snapshot) { machines(s, "VBR_vSphere_VM", 1) })
+	w.now = at(2026, 9, 13)
+	open := w.must(w.Show(t.Context(), c, september, 0))
+	same(t, []statement.Issue{{Key: "unknown/2", Text: "NEVER was not read: nothing of it is in the figures"}}, open.Content.Issues)
+	same(t, w.now, open.Content.At)
+	workloads, err := w.Workloads(t.Context(), &open)
+	w.check(err)
+	same(t, 1, len(workloads))
+	w.now = at(2026, 9, 20)
+	open = w.must(w.Show(t.Context(), c, september, 0))
+	same(t, "stale/1", open.Content.Issues[0].Key)
+	_, err = w.Show(t.Context(), c, november, 0)
+	w.refused(err, fault.Invalid)
+	_, err = w.Show(t.Context(), 99, september, 0)
+	w.refused(err, fault.NotFound)
+}
