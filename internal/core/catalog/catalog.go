@@ -54,9 +54,16 @@ type Weight struct {
 type weightRow struct {
 	unit    usage.UnitKind
 	edition string // folded; "*" is any
+	written string // the edition as the file writes it
 	weight  usage.Units
 	from    usage.Month
 	source  string
+	own     bool // a provider's (own.go)
+}
+
+// same reports whether two rows of one type say what weighs from when of the same thing.
+func (r *weightRow) same(o *weightRow) bool {
+	return r.unit == o.unit && r.edition == o.edition && r.from == o.from
 }
 
 // Catalog is one version of types and weights. It is immutable.

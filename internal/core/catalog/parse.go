@@ -14,7 +14,7 @@ import (
 // comment line. An edition may hold single blanks; two or more part columns. Every mistake is
 // reported, by file and line, in one Invalid fault.
 func Parse(version string, types, weights io.Reader) (*Catalog, error) {
-	p := parser{c: &Catalog{version: version, byName: map[string]int{}, weights: map[string][]weightRow{}}}
+	p := parser{c: emptyCatalog(version)}
 	p.lines("types", types, 5, p.typeLine)
 	p.lines("weights", weights, 6, p.weightLine)
 	if err := fault.InvalidFields("the catalogue "+version+" has mistakes", p.mistakes); err != nil {
@@ -130,12 +130,25 @@ func (p *parser) soldBy(t *Type, cell string) {
 }
 
 func (p *parser) weightLine(cells []string) {
-	t, known := p.c.Type(cells[0])
-	if !known {
-		p.wrong("%q is the id of no type of this catalogue", cells[0])
+	t, r, ok := p.weight(cells)
+	if !ok {
 		return
 	}
-	r := weightRow{unit: usage.UnitKind(cells[1]), edition: fold(cells[2]), source: cells[5]}
+	for i := range p.c.weights[t.ID] {
+		if p.c.weights[t.ID][i].same(&r) {
+			p.wrong("%s in %s for %s from %s stands here twice", t.ID, r.unit, cells[2], r.from)
+		}
+	}
+	p.c.weights[t.ID] = append(p.c.weights[t.ID], r)
+}
+
+// weight reads the cells of a weight; ok is false where they name no type.
+func (p *parser) weight(cells []string) (t Type, r weightRow, ok bool) {
+	if t, ok = p.c.Type(cells[0]); !ok {
+		p.wrong("%q is the id of no type of this catalogue", cells[0])
+		return t, r, false
+	}
+	r = weightRow{unit: usage.UnitKind(cells[1]), edition: fold(cells[2]), written: cells[2], source: cells[5]}
 	if r.unit != usage.Instances && r.unit != usage.Points {
 		p.wrong("the unit %q is neither Instances nor Points", cells[1])
 	}
@@ -150,10 +163,5 @@ func (p *parser) weightLine(cells []string) {
 	if r.from, err = usage.ParseMonth(cells[4]); err != nil {
 		p.wrong("%v", err)
 	}
-	for _, other := range p.c.weights[t.ID] {
-		if other.unit == r.unit && other.edition == r.edition && other.from == r.from {
-			p.wrong("%s in %s for %s from %s stands here twice", t.ID, r.unit, cells[2], r.from)
-		}
-	}
-	p.c.weights[t.ID] = append(p.c.weights[t.ID], r)
+	return t, r, true
 }

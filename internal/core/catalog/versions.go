@@ -34,6 +34,19 @@ var loaded = sync.OnceValues(func() (map[string]*Catalog, error) {
 	return all, nil
 })
 
+// Known gives every version that this program knows, the oldest first.
+func Known() []*Catalog {
+	all := make([]*Catalog, len(versions))
+	for i, v := range versions {
+		c, err := Version(v)
+		if err != nil {
+			panic(err) // the data is part of the program, and a test parses it
+		}
+		all[i] = c
+	}
+	return all
+}
+
 // Versions lists the versions that this program knows, the oldest first.
 func Versions() []string { return append([]string(nil), versions...) }
 
@@ -51,10 +64,4 @@ func Version(name string) (*Catalog, error) {
 }
 
 // Latest gives the newest catalogue.
-func Latest() *Catalog {
-	c, err := Version(versions[len(versions)-1])
-	if err != nil {
-		panic(err) // the data is part of the program, and a test parses it
-	}
-	return c
-}
+func Latest() *Catalog { return Known()[len(versions)-1] }
