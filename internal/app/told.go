@@ -40,3 +40,8 @@ func (t told) RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time
 	defer t.refresh(ctx)
 	return t.Store.RecordFacts(ctx, facts, now)
 }
+
+func (t told) RecordCatalog(ctx context.Context, version, rows string, seen usage.Position, now time.Time) error {
+	defer t.refresh(ctx)
+	return t.Store.RecordCatalog(ctx, version, rows, seen, now)
+}

@@ -103,4 +103,9 @@ type PolicyStore interface {
 	SubjectFacts(ctx context.Context, subject usage.Subject, attribute usage.Attribute) ([]usage.Fact, error)
 	// RecordFacts appends facts.
 	RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time) error
+	// RecordCatalog makes a catalogue version count from now on, and keeps the rows of a provider's own that it is made of
+	// (empty: none), for ever. Conflict: a version was recorded behind seen, or the version is there with other rows.
+	RecordCatalog(ctx context.Context, version, rows string, seen usage.Position, now time.Time) error
+	// CatalogRows gives what RecordCatalog kept under a version; NotFound: nothing.
+	CatalogRows(ctx context.Context, version string) (string, error)
 }

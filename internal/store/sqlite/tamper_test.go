@@ -52,6 +52,8 @@ func TestTamperingIsTold(t *testing.T) {
 		`UPDATE chunks SET base_reading = 1`:                  "a chunk of server 1",
 		`UPDATE log SET first_recorded = first_recorded + 1`:  "the log from entry 1",
 		`UPDATE meta SET fleet = fleet + 1`:                   "the head has a wrong checksum",
+		`UPDATE catalogs SET body = 'other'`:                  "catalogue 2026-11+own has a wrong checksum",
+		`DELETE FROM catalogs`:                                "the rows of catalogue 2026-11+own, which counts from entry",
 	} {
 		t.Run(statement, func(t *testing.T) {
 			t.Parallel()

@@ -115,3 +115,11 @@ func scanStatement(row scanner) (t statement.Statement, p proof, err error) {
 	t.Revision = k.revision
 	return t, p, err
 }
+
+func summedStatements() summed {
+	return summed{
+		"statements", allStatementsSQL,
+		withKey(scanStatement, func(t statement.Statement, _ proof) []any { return []any{int64(t.Company), t.Month, int64(t.Number)} }),
+		`UPDATE statements SET checksum = $4 WHERE company = $1 AND month = $2 AND number = $3`,
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
-	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store/series"
 )
 
@@ -63,7 +62,7 @@ type summed struct {
 	table string
 	all   string // selects all rows, in their order
 	scan  func(scanner) (keyed, error)
-	put   string // puts the checksum of the row with a key
+	put   string // puts the checksum of the row with a key; empty where rows have had theirs since there are any
 }
 
 // keyed is a proof with the key of its row.
@@ -85,7 +84,10 @@ func byNumber[T any](scan func(scanner) (T, proof, error)) func(scanner) (keyed,
 }
 
 // summedTables lists them all; dated facts and corrections have had theirs since they are streams.
-func summedTables() []summed {
+func summedTables() []summed { return append(summedLater(), summedStatements(), summedCatalogs()) }
+
+// summedLater lists those that were there before there were checksums.
+func summedLater() []summed {
 	put := func(table, key string) string { return `UPDATE ` + table + ` SET checksum = $2 WHERE ` + key + ` = $1` }
 	return []summed{
 		{"companies", companyColumns + ` ORDER BY id`, byNumber(scanCompany), put("companies", "id")},
@@ -98,7 +100,6 @@ func summedTables() []summed {
 		{"tips", tipColumns + ` ORDER BY server`, byNumber(scanTip), put("tips", "server")},
 		{"servers", serverColumns + ` ORDER BY v.id`, byNumber(scanServer), put("servers", "id")}, // behind tips, which it reads, too
 		{"chunks", chunkColumns + ` ORDER BY server, stream, first_reading`, withKey(scanChunk, func(c series.Chunk, p proof) []any { return []any{p.of, int64(c.Stream), int64(c.First)} }), `UPDATE chunks SET checksum = $4 WHERE server = $1 AND stream = $2 AND first_reading = $3`},
-		{"statements", allStatementsSQL, withKey(scanStatement, func(t statement.Statement, _ proof) []any { return []any{int64(t.Company), t.Month, int64(t.Number)} }), `UPDATE statements SET checksum = $4 WHERE company = $1 AND month = $2 AND number = $3`},
 		{"log", logColumns + ` ORDER BY first_position`, byNumber(scanLog), put("log", "first_position")},
 	}
 }
@@ -115,10 +116,7 @@ func (c Checksums) Add(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range summedTables() {
-		if _, there := have[t.table]; !there { // a later migration makes it, with checksums
-			continue
-		}
+	for _, t := range summedLater() {
 		if err := c.addTo(ctx, tx, t, have); err != nil {
 			return err
 		}
@@ -135,7 +133,7 @@ func (c Checksums) Convert(ctx context.Context, tx *sql.Tx) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range summedTables() {
+	for _, t := range summedLater() {
 		if !slices.Contains(filledByConvert, t.table) {
 			continue
 		}

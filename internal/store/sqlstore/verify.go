@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/store/series"
@@ -156,7 +157,29 @@ func (v *verifier) facts() error {
 	for i := range facts {
 		v.take(facts[i].Position, series.KindFact, 0)
 	}
-	return v.damaged(err, "the dated facts")
+	if err := v.damaged(err, "the dated facts"); err != nil {
+		return err
+	}
+	return v.catalogs(facts)
+}
+
+// catalogs: the own rows of every catalogue that ever counted are there; their checksums were looked at before.
+func (v *verifier) catalogs(facts []usage.Fact) error {
+	rows, err := collect(v.ctx, v.tx, unproven(scanCatalog), catalogColumns)
+	if err != nil {
+		return v.damaged(err, "the catalogues")
+	}
+	kept := make(map[string]bool)
+	for _, c := range rows {
+		kept[c.version] = true
+	}
+	for i := range facts {
+		_, own := catalog.SplitVersion(facts[i].Value)
+		if own && facts[i].Attribute == usage.AttrCatalog && !kept[facts[i].Value] {
+			v.say("the rows of catalogue %s, which counts from entry %d on, are not there", facts[i].Value, facts[i].Position)
+		}
+	}
+	return nil
 }
 
 // lost: what the log knows is there.

@@ -51,6 +51,7 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 		}
 	}
 	must(t, s.AddSession(t.Context(), pairOf("spare", ourUser, spareSession), Now()))
+	must(t, s.RecordCatalog(t.Context(), catalogName, catalogName, 0, Now()))
 	return n
 }
 
@@ -82,7 +83,10 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 	if method == "Statement" && t == reflect.TypeFor[int]() {
 		return reflect.ValueOf(1)
 	}
-	text := map[string]string{"UserByName": "OURS", "EndFamily": "AddSession", "NoteRevision": "r"}[method]
+	text := map[string]string{
+		"UserByName": "OURS", "EndFamily": "AddSession", "NoteRevision": "r",
+		"CatalogRows": catalogName, "RecordCatalog": catalogName,
+	}[method]
 	for _, value := range []any{
 		ours, ourServer, ourUser, usage.ProductVBR, everything, usage.PolicySubject, usage.AttrZone, Now(), text, token, int64(1),
 		alarm.ServerConnection, connection, unreachable("other"), snapshotOf(day(9, 0), "ours", "w"),

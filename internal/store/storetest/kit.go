@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"companies", companyTests},
 		{"servers", serverTests},
 		{"policy", policyTests},
+		{"catalogs", catalogTests},
 		{"ledger", ledgerTests},
 		{"changes", changeTests},
 		{"readings", readingTests},
@@ -76,7 +77,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 	if k.twice == nil {
 		return
 	}
-	for _, tests := range []map[string]func(*testing.T, store.Store, store.Store){twiceTests, rivalTests} {
+	for _, tests := range []map[string]func(*testing.T, store.Store, store.Store){twiceTests, rivalTests, rivalCatalogTests} {
 		for name, test := range tests {
 			t.Run("two handles/"+name, func(t *testing.T) {
 				t.Parallel()

@@ -50,6 +50,8 @@ type world struct {
 	Facts     []metering.Facts
 	Positions []usage.Position // as of instants all along the ledger
 	Policy    []usage.Fact
+	Catalogs  []usage.Fact
+	Rows      []string // of each catalogue
 	Events    []alarm.Event
 	Users     []access.User
 	Session   access.Session
@@ -65,6 +67,7 @@ func worldOf(t testing.TB, s store.Store) world {
 		Servers:   must1(s.Servers(t.Context()))(t),
 		Readings:  must1(s.Readings(t.Context()))(t),
 		Policy:    must1(s.SubjectFacts(t.Context(), usage.PolicySubject, usage.AttrZone))(t),
+		Catalogs:  must1(s.SubjectFacts(t.Context(), usage.PolicySubject, usage.AttrCatalog))(t),
 		Events:    must1(s.Events(t.Context(), 0))(t),
 		Users:     must1(s.Users(t.Context()))(t),
 		Session:   session(t, s),
@@ -73,6 +76,9 @@ func worldOf(t testing.TB, s store.Store) world {
 	}
 	for i := range w.Servers {
 		w.Entries = append(w.Entries, must1(s.Entries(t.Context(), w.Servers[i].ID, time.Time{}, Now().AddDate(1, 0, 0)))(t)...)
+	}
+	for i := range w.Catalogs {
+		w.Rows = append(w.Rows, must1(s.CatalogRows(t.Context(), w.Catalogs[i].Value))(t))
 	}
 	w.Head.Version = 0 // a migration may count as a change
 	w.addFacts(t, s)
@@ -170,6 +176,7 @@ func goOn(t testing.TB, s store.Store) {
 	}
 	must1(s.AppendCorrection(t.Context(), ledger.Correction{Entry: must1(s.Head(t.Context()))(t).Position - 1, Reason: "r", Actor: "x"}, Now()))(t)
 	moveOn(t, s)
+	SeedCatalog(t, s)
 	for _, u := range must1(s.Users(t.Context()))(t) {
 		u.PasswordHash = "later"
 		must(t, s.UpdateUser(t.Context(), u, false))
