@@ -17,7 +17,6 @@ import (
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/collect/vbr"
-	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -46,19 +45,23 @@ type Options struct {
 	Log      *slog.Logger     // nil: nowhere
 	// TypesFile names more type names of the vendor's (TOML; see vbr.ParseTypeRules); empty: none.
 	TypesFile string
+	// CatalogueFile holds the provider's own catalogue rows, which count from when it is first given; empty: those that count stay.
+	CatalogueFile string
 	// RequestTimeout bounds one request to a server that we read; 0: a minute.
 	RequestTimeout time.Duration
 }
 
 // App is the services over one store.
 type App struct {
-	Store  store.Store
-	Fleet  *fleet.Directory
-	Ledger *ledger.Ledger
-	Months *statement.Service
-	Alarms *alarm.Service
-	Access *access.Service
-	Now    func() time.Time
+	Store store.Store
+	Fleet *fleet.Directory
+	// Catalogs says which weights count.
+	Catalogs *fleet.Catalogs
+	Ledger   *ledger.Ledger
+	Months   *statement.Service
+	Alarms   *alarm.Service
+	Access   *access.Service
+	Now      func() time.Time
 
 	where      database
 	engine     engine
@@ -138,6 +141,8 @@ func wire(ctx context.Context, o Options, where database, opened engine) (*App, 
 	a := &App{Store: s, engine: opened, where: where, Now: o.Now, dir: o.DataDir, log: o.Log, alarmsEvery: alarmsEveryDefault}
 	a.Ledger = &ledger.Ledger{Store: s, History: s, Now: o.Now}
 	directory := told{s, a.Ledger.Refresh}
+	a.Catalogs = &fleet.Catalogs{Policy: directory, Now: o.Now}
+	a.Ledger.Catalogs = a.Catalogs
 	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Policy: directory, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}
 	a.Months = &statement.Service{Counter: statement.Counter{Ledger: a.Ledger, Policy: s}, Companies: s, Store: s, Now: o.Now}
 	a.Alarms = &alarm.Service{Store: s, Ledger: a.Ledger, Servers: s, Companies: s, Now: o.Now}
@@ -149,8 +154,13 @@ func wire(ctx context.Context, o Options, where database, opened engine) (*App, 
 	a.types, a.collectors = types, collectors(o, types)
 	a.runner = a.newRunner()
 	// The catalogue that counts is a dated fact, so that an update of this program does not move the past (C38).
-	if err := a.Fleet.SetCatalog(ctx, catalog.Latest().Version()); err != nil {
+	if err := a.Catalogs.Update(ctx); err != nil {
 		return nil, err
+	}
+	if o.CatalogueFile != "" {
+		if _, err := a.SetCatalogue(ctx, o.CatalogueFile, false); err != nil {
+			return nil, err
+		}
 	}
 	return a, nil
 }

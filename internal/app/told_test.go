@@ -61,6 +61,10 @@ func TestOwnChangesShowAtOnce(t *testing.T) {
 	if err := a.Fleet.SetZone(t.Context(), "America/New_York"); err != nil {
 		t.Error(err)
 	}
+	before := answer().Catalog
+	if done, err := a.Catalogs.SetOwn(t.Context(), "weight  VBR_vSphere_VM  Points  *  12  2026-11  s\n", false); err != nil || answer().Catalog != done.Version || done.Version == before {
+		t.Errorf("an own catalogue is set: %+v, %v; the answer is of %s", done, err, answer().Catalog)
+	}
 	if err := a.Fleet.RemoveServer(t.Context(), server.ID, time.Time{}); err != nil || len(answer().Servers) != 0 {
 		t.Errorf("a server is removed: %+v, %v", answer(), err)
 	}

@@ -1,5 +1,5 @@
 // Package fleet knows the companies and the servers that are read for them:
 // who they are, how a server is reached, and which of their attributes can move
-// a figure. Those attributes are dated facts of the ledger (C38); the rest is
-// plain administration.
+// a figure, and which catalogue counts, with a provider's own rows in it. Those
+// are dated facts of the ledger (C38); the rest is plain administration.
 package fleet

@@ -11,11 +11,15 @@ import (
 
 // Zone gives the zone that governs computed figures now (C8): UTC unless set.
 func (d *Directory) Zone(ctx context.Context) (*time.Location, error) {
-	facts, err := d.Policy.SubjectFacts(ctx, usage.PolicySubject, usage.AttrZone)
+	return zoneAt(ctx, d.Policy, d.Now())
+}
+
+func zoneAt(ctx context.Context, policy PolicyStore, t time.Time) (*time.Location, error) {
+	facts, err := policy.SubjectFacts(ctx, usage.PolicySubject, usage.AttrZone)
 	if err != nil {
 		return nil, err
 	}
-	name, ok := usage.ValueAt(facts, d.Now())
+	name, ok := usage.ValueAt(facts, t)
 	if !ok {
 		return time.UTC, nil
 	}
@@ -28,11 +32,6 @@ func (d *Directory) SetZone(ctx context.Context, name string) error {
 		return err
 	}
 	return d.setPolicy(ctx, usage.AttrZone, name)
-}
-
-// SetCatalog makes a catalogue version count from now on; the first one from the beginning of time (C38).
-func (d *Directory) SetCatalog(ctx context.Context, version string) error {
-	return d.setPolicy(ctx, usage.AttrCatalog, version)
 }
 
 func (d *Directory) setPolicy(ctx context.Context, attribute usage.Attribute, value string) error {

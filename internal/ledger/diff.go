@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -59,7 +58,7 @@ func (d *diff) run() (c metering.Comparison, err error) {
 		}
 		tallies = append(tallies, tally)
 	}
-	weights, err := catalog.Version(tallies[1].Catalog)
+	weights, err := d.Catalog(d.ctx, tallies[1].Catalog) // it lists all types that the one before does
 	if err != nil {
 		return c, err
 	}

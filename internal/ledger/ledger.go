@@ -22,7 +22,9 @@ const clockTolerance = 5 * time.Minute
 type Ledger struct {
 	Store   Store
 	History History // what only questions about the past need; may be nil otherwise
-	Now     func() time.Time
+	// Catalogs gives the catalogues that count, by the version that the facts name; nil: those that the program knows.
+	Catalogs Catalogs
+	Now      func() time.Time
 	// Wake makes Watch look for changes at once; nil: only the clock does. It is never closed.
 	Wake <-chan struct{}
 
@@ -167,19 +169,35 @@ func (l *Ledger) count(ctx context.Context, count counter, company usage.Company
 	if err != nil {
 		return facts, nil, err
 	}
-	tally, err := counted(count, &facts)
+	tally, err := l.counted(ctx, count, &facts)
 	return facts, tally, err
 }
 
+// Catalogs gives a catalogue by its version, the same for ever. Internal: it cannot be had.
+type Catalogs interface {
+	Catalog(ctx context.Context, version string) (*catalog.Catalog, error)
+}
+
+// Catalog gives a catalogue by the version that facts and tallies name. Internal: it cannot be had.
+func (l *Ledger) Catalog(ctx context.Context, version string) (*catalog.Catalog, error) {
+	if l.Catalogs != nil {
+		return l.Catalogs.Catalog(ctx, version)
+	}
+	weights, err := catalog.Version(version)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the ledger counts with catalogue %q, which this program does not know", version)
+	}
+	return weights, nil
+}
+
 // counted counts with the catalogue that the facts name.
-func counted(count counter, facts *metering.Facts) (*metering.Tally, error) {
+func (l *Ledger) counted(ctx context.Context, count counter, facts *metering.Facts) (*metering.Tally, error) {
 	if facts.Catalog == "" { // nothing recorded yet: the first one, from the beginning of time
 		facts.Catalog = catalog.Versions()[0]
 	}
-	weights, err := catalog.Version(facts.Catalog)
+	weights, err := l.Catalog(ctx, facts.Catalog)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Internal,
-			"the ledger counts with catalogue %q, which this program does not know: use the version that wrote it, or a newer one", facts.Catalog)
+		return nil, err
 	}
 	tally, err := count(weights, *facts)
 	if err != nil {

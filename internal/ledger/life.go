@@ -57,7 +57,7 @@ func (l *Ledger) Life(ctx context.Context, server usage.ServerID, product usage.
 // told when the answer could be another one.
 func (l *Ledger) walk(ctx context.Context, q Span, before usage.Position, count counter, visit func(t *metering.Tally, next time.Time) time.Time) error {
 	return l.History.Walk(ctx, q.Company, q.Product, q.From, before, func(facts metering.Facts) (time.Time, error) {
-		tally, err := counted(count, &facts)
+		tally, err := l.counted(ctx, count, &facts)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -69,7 +69,7 @@ func (l *Ledger) walk(ctx context.Context, q Span, before usage.Position, count 
 // another one, from the entries before a cutoff.
 func (l *Ledger) Turns(ctx context.Context, q Span, before usage.Position, visit func(metering.Facts, *metering.Tally)) error {
 	return l.History.Walk(ctx, q.Company, q.Product, q.From, before, func(facts metering.Facts) (time.Time, error) {
-		tally, err := counted(metering.Count, &facts)
+		tally, err := l.counted(ctx, metering.Count, &facts)
 		if err != nil {
 			return time.Time{}, err
 		}

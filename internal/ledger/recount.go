@@ -31,7 +31,7 @@ func (l *Ledger) Recount(ctx context.Context, anew Store, companies []usage.Comp
 	if _, err := l.projection.follow(ctx, l.Store); err != nil {
 		return err
 	}
-	other := &Ledger{Store: anew, Now: l.Now} // which nobody watches, so that it keeps nothing
+	other := &Ledger{Store: anew, Catalogs: l.Catalogs, Now: l.Now} // which nobody watches, so that it keeps nothing
 	for _, company := range companies {
 		for _, product := range usage.Products() {
 			d, err := l.recount(ctx, other, Query{Company: company, Product: product, At: at})

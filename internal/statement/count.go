@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -207,7 +206,7 @@ func (c *counting) total() (err error) {
 }
 
 func (c *counting) rows(parts []part) ([]Row, error) {
-	weights, err := catalog.Version(c.content.Catalog)
+	weights, err := c.Ledger.Catalog(c.ctx, c.content.Catalog)
 	if err != nil {
 		return nil, err
 	}

@@ -194,7 +194,10 @@ func (s *Service) Consolidate(ctx context.Context, month usage.Month) (Consolida
 	for _, sum := range sums {
 		out.Rows = append(out.Rows, *sum)
 	}
-	order := orderOf(catalog.Latest())
+	order, err := s.order(ctx, all)
+	if err != nil {
+		return out, err
+	}
 	slices.SortFunc(out.Rows, func(a, b TotalRow) int {
 		return cmp.Or(cmp.Compare(a.Product.Index(), b.Product.Index()), cmp.Compare(order(a.Type), order(b.Type)), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Type, b.Type))
 	})
@@ -212,12 +215,20 @@ func (b *Billing) add(o *Billing) error {
 	return nil
 }
 
-// orderOf gives the place of a type in the catalogue; what is not in it stands last.
-func orderOf(c *catalog.Catalog) func(string) int {
+// order gives the place of a type in the catalogue that counted last; what is not in it stands last.
+func (s *Service) order(ctx context.Context, all []Statement) (func(string) int, error) {
+	version := catalog.Latest().Version()
+	if n := len(all); n > 0 {
+		version = slices.MaxFunc(all, func(a, b Statement) int { return cmp.Compare(a.Cutoff, b.Cutoff) }).Content.Catalog
+	}
+	c, err := s.Ledger.Catalog(ctx, version)
+	if err != nil {
+		return nil, err
+	}
 	return func(id string) int {
 		if t, known := c.Type(id); known {
 			return t.Order
 		}
 		return len(c.Types()) + 1
-	}
+	}, nil
 }

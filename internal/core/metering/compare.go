@@ -357,7 +357,7 @@ var reasonWords = map[Reason]string{
 	Aged:          "C6: the month in which it was first protected is over: charged from then on",
 	StateMoved:    "its state is another one",
 	Grouped:       "C4: which workload of its machine is charged changed",
-	TypeMoved:     "the server calls it another type",
+	TypeMoved:     "the server calls it another type, or the catalogue knows its type by now (C19)",
 	UnitMoved:     "C11: the license counts in another unit kind",
 	Weight:        "C17: it weighs something else",
 	Size:          "C16: its size makes another number of blocks",

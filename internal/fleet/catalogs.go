@@ -1,0 +1,209 @@
+package fleet
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/catalog"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Catalogs is the service over the catalogues that count: which version does when is a dated fact (C38), and a version
+// is one of the program's, or one with a provider's own rows on it, which the store keeps.
+type Catalogs struct {
+	Policy PolicyStore
+	Now    func() time.Time
+	// Program holds the versions that the program knows, the oldest first; nil: those that are built in.
+	Program []*catalog.Catalog
+
+	known sync.Map // version -> *catalog.Catalog, of those with own rows: they never change
+}
+
+// CatalogVersion is one version and since when it counts; a zero Since is the beginning of time.
+type CatalogVersion struct {
+	Version string
+	Since   time.Time
+}
+
+// Catalog gives a catalogue by its version. Internal: this program does not know it, or the rows that it is made of are damaged.
+func (c *Catalogs) Catalog(ctx context.Context, version string) (*catalog.Catalog, error) {
+	if known, ok := c.known.Load(version); ok {
+		if found, ok := known.(*catalog.Catalog); ok {
+			return found, nil
+		}
+	}
+	base, err := c.program(version)
+	if err != nil {
+		return nil, err
+	}
+	own, err := c.Own(ctx, version)
+	if err != nil || own.Empty() {
+		return base, err
+	}
+	found := own.On(base)
+	c.known.Store(version, found)
+	return found, nil
+}
+
+// program gives the program's version that a version stands on.
+func (c *Catalogs) program(version string) (*catalog.Catalog, error) {
+	base, _ := catalog.SplitVersion(version)
+	for _, p := range c.versions() {
+		if p.Version() == base {
+			return p, nil
+		}
+	}
+	return nil, fault.New(fault.Internal,
+		"the ledger counts with catalogue %q, which this program does not know: use the version that wrote it, or a newer one", version)
+}
+
+func (c *Catalogs) versions() []*catalog.Catalog {
+	if c.Program != nil {
+		return c.Program
+	}
+	return catalog.Known()
+}
+
+// Own gives the own rows of a version; nil: it has none.
+func (c *Catalogs) Own(ctx context.Context, version string) (*catalog.Own, error) {
+	base, has := catalog.SplitVersion(version)
+	if !has {
+		return nil, nil //nolint:nilnil // an empty one
+	}
+	rows, err := c.Policy.CatalogRows(ctx, version)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, fault.Wrap(err, fault.Internal, "the database is damaged: it lacks the rows of catalogue %q; restore it from a backup", version)
+	case err != nil:
+		return nil, err
+	case catalog.OwnVersion(base, rows) != version:
+		return nil, fault.New(fault.Internal, "the database is damaged: the rows of catalogue %q are others; restore it from a backup", version)
+	}
+	return catalog.OpenOwn(rows)
+}
+
+// Versions gives the versions that count, in the order in which they were recorded.
+func (c *Catalogs) Versions(ctx context.Context) ([]CatalogVersion, error) {
+	facts, err := c.facts(ctx)
+	all := make([]CatalogVersion, len(facts))
+	for i, f := range facts {
+		all[i].Version = f.Value
+		if i > 0 {
+			all[i].Since = f.ValidFrom
+		}
+	}
+	return all, err
+}
+
+// InForce gives the version that counts at an instant.
+func (c *Catalogs) InForce(ctx context.Context, at time.Time) (string, error) {
+	facts, err := c.facts(ctx)
+	if err != nil {
+		return "", err
+	}
+	version, ok := usage.ValueAt(facts, at)
+	if !ok {
+		version = c.versions()[0].Version()
+	}
+	return version, nil
+}
+
+func (c *Catalogs) facts(ctx context.Context) ([]usage.Fact, error) {
+	return c.Policy.SubjectFacts(ctx, usage.PolicySubject, usage.AttrCatalog)
+}
+
+// Update makes the program's newest version count from now on, under the own rows that count now; the first one counts
+// from the beginning of time (C38). What this program does not know, a newer one wrote: that stays in force.
+func (c *Catalogs) Update(ctx context.Context) error {
+	_, err := c.change(ctx, func(was string, _ time.Time) (version, rows string, err error) {
+		all := c.versions()
+		newest := all[len(all)-1].Version()
+		if was == "" {
+			return newest, "", nil
+		}
+		base, _ := catalog.SplitVersion(was)
+		if base == newest || !slices.ContainsFunc(all, func(p *catalog.Catalog) bool { return p.Version() == base }) {
+			return was, "", nil
+		}
+		own, err := c.Own(ctx, was)
+		if err != nil || own.Empty() {
+			return newest, "", err
+		}
+		return catalog.OwnVersion(newest, own.String()), own.String(), nil
+	})
+	return err
+}
+
+// CatalogChange says what SetOwn did, or would do.
+type CatalogChange struct {
+	Was, Version   string // the same where the file says what counts already
+	Types, Weights int    // own ones in the new version
+}
+
+// SetOwn makes what a file says the own rows that count from now on; with check it only looks. Invalid: every mistake,
+// by its line. What counts already changes nothing.
+func (c *Catalogs) SetOwn(ctx context.Context, text string, check bool) (done CatalogChange, err error) {
+	done.Was, err = c.change(ctx, func(was string, now time.Time) (version, rows string, err error) {
+		own, version, err := c.read(ctx, text, was, now)
+		if err != nil {
+			return "", "", err
+		}
+		done.Version = version
+		done.Types, done.Weights = own.Rows()
+		if check {
+			return was, "", nil
+		}
+		return version, own.String(), nil
+	})
+	return done, err
+}
+
+// read gives what a file says, and the version that it makes.
+func (c *Catalogs) read(ctx context.Context, text, was string, now time.Time) (*catalog.Own, string, error) {
+	base, err := c.program(was)
+	if err != nil {
+		return nil, "", err
+	}
+	inForce, err := c.Own(ctx, was)
+	if err != nil {
+		return nil, "", err
+	}
+	zone, err := zoneAt(ctx, c.Policy, now)
+	if err != nil {
+		return nil, "", err
+	}
+	own, err := catalog.ParseOwn(text, catalog.Ground{Base: base, Was: inForce, Running: usage.MonthOf(now, zone)})
+	if err != nil {
+		return nil, "", err
+	}
+	return own, catalog.OwnVersion(base.Version(), own.String()), nil
+}
+
+// changeTries bounds how often somebody else may be quicker.
+const changeTries = 5
+
+// change records the version that next gives for the one in force now, unless it is the same; "" in, where none is.
+func (c *Catalogs) change(ctx context.Context, next func(was string, now time.Time) (version, rows string, err error)) (was string, err error) {
+	for try := 1; ; try++ {
+		facts, err := c.facts(ctx)
+		if err != nil {
+			return "", err
+		}
+		now, seen := usage.Truncate(c.Now()), usage.Position(0)
+		if n := len(facts); n > 0 {
+			seen = facts[n-1].Position
+		}
+		was, _ := usage.ValueAt(facts, now)
+		version, rows, err := next(was, now)
+		if err != nil || version == was {
+			return was, err
+		}
+		err = c.Policy.RecordCatalog(ctx, version, rows, seen, now)
+		if !fault.Is(err, fault.Conflict) || try == changeTries {
+			return was, err
+		}
+	}
+}
