@@ -25,11 +25,12 @@ const (
 
 // root is the whole command line.
 type root struct {
-	Config   string `help:"Read settings from this TOML file; its keys are the names of the flags." placeholder:"FILE"`
-	Data     string `help:"Directory that holds the ledger, the key and the certificate." default:"${data}" placeholder:"DIR"`
-	Database string `help:"Where the ledger lies: postgres://USER@HOST/NAME or sqlite:FILE; default: a SQLite file in --data. A password is better given in TALLYSTICK_DATABASE or the configuration file: a command line can be seen by others." placeholder:"URL"`
-	Types    string `help:"Read more of the vendor's type names from this TOML file: tables platform, text and counter, from a name to a catalogue id." placeholder:"FILE"`
-	JSON     bool   `name:"json" help:"Print results as JSON on standard output."`
+	Config    string `help:"Read settings from this TOML file; its keys are the names of the flags." placeholder:"FILE"`
+	Data      string `help:"Directory that holds the ledger, the key and the certificate." default:"${data}" placeholder:"DIR"`
+	Database  string `help:"Where the ledger lies: postgres://USER@HOST/NAME or sqlite:FILE; default: a SQLite file in --data. A password is better given in TALLYSTICK_DATABASE or the configuration file: a command line can be seen by others." placeholder:"URL"`
+	Types     string `help:"Read more of the vendor's type names from this TOML file: tables platform, text and counter, from a name to a catalogue id." placeholder:"FILE"`
+	Catalogue string `help:"Let the own weights and types of this file count beside the program's, from when it first says so on; see 'catalogue set'." placeholder:"FILE"`
+	JSON      bool   `name:"json" help:"Print results as JSON on standard output."`
 
 	Serve     serveCmd     `cmd:"" help:"Run the console: API v2 over HTTPS, collection in the background. Example: tallystick serve --listen :1281"`
 	Demo      demoCmd      `cmd:"" help:"Run a whole product on simulated servers, in one command. Example: tallystick demo --check"`
@@ -43,6 +44,7 @@ type root struct {
 	User      userCmd      `cmd:"" help:"People and programs that may log in. Example: tallystick user list"`
 	Workload  workloadCmd  `cmd:"" help:"One workload. Example: tallystick workload find web01"`
 	Correct   correctCmd   `cmd:"" help:"Revoke a reading or gap that is wrong, from now on; figures as they were known before stay. Example: tallystick correct 1234 --reason \"restored from an old copy\""`
+	Weights   catalogueCmd `cmd:"" name:"catalogue" help:"Which weights are in force. Example: tallystick catalogue show --month 2026-12"`
 	Alarms    alarmsCmd    `cmd:"" help:"What is wrong. Example: tallystick alarms --all"`
 	Backup    backupCmd    `cmd:"" help:"Write the ledger into one file, also while a console runs. Example: tallystick backup /backup/tallystick-2026-11-01.db"`
 	Restore   restoreCmd   `cmd:"" help:"Put a backup into an empty data directory or database. Example: tallystick restore /backup/tallystick-2026-11-01.db --data /var/lib/tallystick"`
@@ -53,15 +55,16 @@ type root struct {
 
 // env is what every command runs with.
 type env struct {
-	ctx      context.Context
-	data     string
-	database string
-	types    string
-	json     bool
-	stdin    io.Reader
-	stdout   io.Writer
-	stderr   io.Writer
-	opened   *app.App
+	ctx       context.Context
+	data      string
+	database  string
+	types     string
+	catalogue string
+	json      bool
+	stdin     io.Reader
+	stdout    io.Writer
+	stderr    io.Writer
+	opened    *app.App
 }
 
 // Main runs one command line and returns its exit code. The first Ctrl-C ends
@@ -126,7 +129,7 @@ func (e *env) run(args []string) (err error) {
 	if err != nil {
 		return &usageError{err}
 	}
-	e.data, e.database, e.types, e.json = cli.Data, cli.Database, cli.Types, cli.JSON
+	e.data, e.database, e.types, e.catalogue, e.json = cli.Data, cli.Database, cli.Types, cli.Catalogue, cli.JSON
 	if e.data == "" {
 		return &usageError{errors.New("--data: is empty: name a directory, or leave it out for the default")}
 	}
@@ -201,7 +204,9 @@ func (e *env) app(create bool) (*app.App, error) {
 
 // options say where the store lies.
 func (e *env) options(create bool, level slog.Level) app.Options {
-	return app.Options{DataDir: e.data, Database: e.database, TypesFile: e.types, Create: create, Log: logger(e.stderr, level)}
+	return app.Options{
+		DataDir: e.data, Database: e.database, TypesFile: e.types, CatalogueFile: e.catalogue, Create: create, Log: logger(e.stderr, level),
+	}
 }
 
 // afterFleetChange checks all alarms: who owns what decides some of them (C30, C31, C34).

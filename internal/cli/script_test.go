@@ -28,14 +28,15 @@ func TestMain(m *testing.M) {
 // TestScripts runs whole command lines, one story a file.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	first, other, there := databases(t)
+	urls, there := databases(t, "POSTGRES", "POSTGRES_OTHER", "POSTGRES_CATALOGUE")
 	testscript.Run(t, testscript.Params{
 		Dir:       "testdata/script",
 		Condition: func(name string) (bool, error) { return name == "postgres" && there, nil },
 		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"waitfor": waitFor},
 		Setup: func(e *testscript.Env) error {
-			e.Setenv("POSTGRES", first)
-			e.Setenv("POSTGRES_OTHER", other)
+			for name, url := range urls {
+				e.Setenv(name, url)
+			}
 			e.Setenv("TALLYSTICK_DATA", e.WorkDir+"/data")
 			e.Setenv("BIN", filepath.SplitList(e.Getenv("PATH"))[0]) // where testscript put the program, and nothing else
 			return nil
@@ -43,14 +44,17 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// databases gives the URLs of two empty databases, where there is a server.
-func databases(t *testing.T) (first, other string, there bool) {
+// databases gives the URLs of empty databases by name, where there is a server.
+func databases(t *testing.T, names ...string) (urls map[string]string, there bool) {
 	t.Helper()
+	urls = map[string]string{}
 	t.Run("postgres", func(sub *testing.T) { // which is skipped alone
 		pgtest.Server(sub)
-		first, other, there = pgtest.Database(t), pgtest.Database(t), true
+		for _, name := range names {
+			urls[name], there = pgtest.Database(t), true
+		}
 	})
-	return first, other, there
+	return urls, there
 }
 
 // waitFor waits until a console holds the lock of a database.
