@@ -174,9 +174,10 @@ func (n *count) source(i int) Source {
 		listed := s.List.TakenAt
 		out.ListAt, out.Computed = &listed, n.computed(i)
 	}
-	if len(s.Snapshot.Counters) > 0 && !s.Shared {
+	if len(s.Snapshot.Counters) > 0 && (!s.Shared || s.Tenants != nil) {
 		out.Reported, out.Counters = n.reported(s)
 	}
+	out.Parted = out.parted()
 	switch {
 	case n.answersReported(i):
 		out.Origin, out.Rows = FromReport, out.Reported

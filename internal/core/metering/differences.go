@@ -37,6 +37,17 @@ const (
 	WhyWent = "went" // it was, and is not any more
 )
 
+// Words says in a sentence why a workload is a candidate, with the number of the rule.
+func (c *Candidate) Words() string {
+	switch c.Why {
+	case WhyCame:
+		return "it is listed since the figures last agreed"
+	case WhyWent:
+		return "C1: it was listed when the figures last agreed, and is not any more"
+	}
+	return (&Member{State: State(c.Why)}).Words()
+}
+
 // Reconciliation folds the tallies of one company and product, in the order of
 // their instants, into differences (C25). The zero Reconciliation has seen nothing.
 //
@@ -75,7 +86,7 @@ func (r *Reconciliation) Observe(t *Tally) (closed []Difference) {
 	for i := range t.Servers {
 		s := &t.Servers[i]
 		still[s.Server] = true
-		if !s.hasBoth() {
+		if !s.Compared() {
 			continue
 		}
 		v := r.servers[s.Server]
@@ -103,14 +114,22 @@ func (r *Reconciliation) Open() []Difference {
 	return inDifferenceOrder(open)
 }
 
-// hasBoth reports whether a source has both figures.
-func (s *Source) hasBoth() bool { return s.Reported != nil && s.Computed != nil }
+// Compared reports whether a source has both figures, so that they agree or part (C25). What is kept in memory has neither.
+func (s *Source) Compared() bool { return s.Reported != nil && s.Computed != nil }
+
+// parted gives the types of which a source's figures are not the same.
+func (s *Source) parted() []string {
+	if !s.Compared() || slices.Equal(s.Reported, s.Computed) {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(partings(s)))
+}
 
 // listedByType sorts the members of the servers that are compared by server and type.
 func listedByType(t *Tally) map[usage.ServerID]map[string][]*Member {
 	listed := map[usage.ServerID]map[string][]*Member{}
 	for i := range t.Servers {
-		if s := &t.Servers[i]; s.hasBoth() {
+		if s := &t.Servers[i]; s.Compared() {
 			listed[s.Server] = map[string][]*Member{}
 		}
 	}

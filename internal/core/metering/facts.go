@@ -9,7 +9,8 @@ import (
 
 // Facts is everything that one company's tally of one product at one instant
 // rests on. It holds only what is attributed to the company (C30) and valid at
-// T among the entries before the cutoff (C38, C42).
+// T among the entries before the cutoff (C38, C42). Those of usage.Provider hold
+// the shared servers as a whole.
 type Facts struct {
 	Company usage.CompanyID
 	Product usage.Product
@@ -37,6 +38,10 @@ type Server struct {
 	Interval  time.Duration // between readings (C32)
 	Cloned    bool          // another server not removed at T has the same installation id (C34)
 
+	// Tenants maps, where a shared server is looked at as a whole, its tenants to companies; the others are unassigned. nil:
+	// the list is one company's.
+	Tenants map[string]usage.CompanyID
+
 	// Snapshot is S: the latest in force with takenAt <= T. Its Workloads are
 	// not used; nil: the server is unknown at T.
 	Snapshot *usage.Snapshot
@@ -61,6 +66,17 @@ const (
 	Reported Authority = "reported" // the vendor's counters, where there are any
 	Computed Authority = "computed" // our own count from the list
 )
+
+// company gives to whom a workload belongs, where the server is looked at as a whole; 0: to the one whose facts these are.
+func (s *Server) company(w *usage.Workload) usage.CompanyID {
+	if s.Tenants == nil {
+		return 0
+	}
+	if company, mapped := s.Tenants[w.Tenant]; mapped {
+		return company
+	}
+	return usage.Unassigned
+}
 
 func (f *Facts) zone() *time.Location {
 	if f.Zone == nil {

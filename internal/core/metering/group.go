@@ -5,15 +5,17 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/core/catalog"
+	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 // machine is what links members: in one counting domain, the same machine and
 // charge family, or the same id and type on two servers (C12).
 type machine struct {
-	domain int // index of the first server of the domain
-	family catalog.Family
-	order  int // of the type; with the second link only
-	id     string
+	domain  int             // index of the first server of the domain
+	company usage.CompanyID // 0: the one that is counted
+	family  catalog.Family
+	order   int // of the type; with the second link only
+	id      string
 }
 
 // group gives the connected components of the linked items that count, in the order of their first members (C12).
@@ -35,7 +37,7 @@ func (n *count) group() [][]int {
 		}
 		d := n.domains[it.server]
 		if it.w.MachineID != "" && it.typ.Family != "" {
-			link(machine{domain: d.first, family: it.typ.Family, id: it.w.MachineID}, i)
+			link(machine{domain: d.first, company: n.facts.Servers[it.server].company(it.w), family: it.typ.Family, id: it.w.MachineID}, i)
 		}
 		if d.servers > 1 {
 			link(machine{domain: d.first, order: it.typ.Order, id: it.w.ID}, i)

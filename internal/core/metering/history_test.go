@@ -70,7 +70,7 @@ func (h *history) concerns(s *serverHistory, company usage.CompanyID) bool {
 			return true
 		}
 	}
-	return company == usage.Unassigned
+	return company == usage.Unassigned || company == usage.Provider
 }
 
 // facts gives what an engine would give, with the evidence folded by a Chronicle.
@@ -90,6 +90,9 @@ func (h *history) facts(company usage.CompanyID, product usage.Product, at time.
 
 func (h *history) server(s *serverHistory, company usage.CompanyID, at time.Time) metering.Server {
 	out := metering.Server{ID: s.id, Name: s.name, Shared: s.shared(), Domain: s.domain, Authority: s.authority, Interval: s.interval}
+	if company == usage.Provider {
+		out.Tenants = h.tenants
+	}
 	chronicle := metering.Chronicle{Shared: s.shared()}
 	snapshots := s.upTo(at)
 	for i := range snapshots {
@@ -102,7 +105,7 @@ func (h *history) server(s *serverHistory, company usage.CompanyID, at time.Time
 		out.List = &metering.List{TakenAt: snapshot.TakenAt}
 		for j := range snapshot.Workloads {
 			w := snapshot.Workloads[j]
-			if h.owner(s, &w) == company {
+			if h.owner(s, &w) == company || company == usage.Provider {
 				out.List.Workloads = append(out.List.Workloads, w)
 				out.List.Evidence = append(out.List.Evidence, chronicle.Of(w.Key(s.shared())))
 			}

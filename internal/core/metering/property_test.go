@@ -283,3 +283,52 @@ func TestOrderOfListsDoesNotMatter(t *testing.T) {
 		}
 	})
 }
+
+// A shared server as a whole is what the companies on it add up to, beside its counters, which name no tenant (C21).
+func TestWholeServersAddUp(t *testing.T) {
+	t.Parallel()
+	all := zones(t)
+	rapid.Check(t, func(t *rapid.T) {
+		h := randomHistory(t, all)
+		_, product, at := h.question(t)
+		if one(t, 2, "all are shared") {
+			for _, s := range h.servers {
+				s.company = 0
+			}
+		}
+		facts := h.facts(usage.Provider, product, at)
+		whole := count(t, facts)
+		computed, members := map[usage.ServerID][]metering.Row{}, 0
+		for _, company := range []usage.CompanyID{usage.Unassigned, 2, 3} {
+			tally := count(t, h.facts(company, product, at))
+			for i := range tally.Servers {
+				s := &tally.Servers[i]
+				computed[s.Server] = addRows(computed[s.Server], s.Computed)
+			}
+			for i := range tally.Members {
+				m := &tally.Members[i]
+				if !slices.ContainsFunc(whole.Servers, func(s metering.Source) bool { return s.Server == m.Server }) {
+					continue
+				}
+				if members++; !slices.ContainsFunc(whole.Members, func(o metering.Member) bool { return cmp.Equal(*m, o) }) {
+					t.Fatalf("of company %s alone %+v", company, m)
+				}
+			}
+		}
+		if members != len(whole.Members) {
+			t.Fatalf("%d workloads, the companies have %d", len(whole.Members), members)
+		}
+		for i := range whole.Servers {
+			s := &whole.Servers[i]
+			if d := cmp.Diff(sortRows(computed[s.Server]), sortRows(slices.Clone(s.Computed)), cmpopts.EquateEmpty()); d != "" {
+				t.Fatalf("%s: the companies (-), the whole (+)\n%s", s.Name, d)
+			}
+			alone := facts
+			alone.Servers = []metering.Server{facts.Servers[i]}
+			alone.Servers[0].Shared, alone.Servers[0].Tenants = false, nil
+			if d := cmp.Diff(count(t, alone).Servers[0].Reported, s.Reported); d != "" {
+				t.Fatalf("%s: reported of an own server (-), of the whole (+)\n%s", s.Name, d)
+			}
+		}
+	})
+}

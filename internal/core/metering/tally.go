@@ -60,6 +60,7 @@ type Source struct {
 	Rows     []Row     // what it contributes
 	Reported []Row     // C21-C23; nil without counters
 	Computed []Row     // C1-C20; nil without a list
+	Parted   []string  // the types of which both figures are there and are not the same, sorted (C25)
 	Counters []Counted // what the reported rows were added up from, as the source orders them; like Members, for who asks
 }
 

@@ -13,6 +13,10 @@ type CompanyID int64
 // It is addressed as "unassigned" and not listed on the v2 wire.
 const Unassigned CompanyID = 1
 
+// Provider is no company, but names the provider's shared servers as a whole: what is reported and computed of them is
+// compared so, and is never an answer (C21).
+const Provider CompanyID = 0
+
 // FirstCompany is the smallest number that a real company can have.
 const FirstCompany CompanyID = 2
 

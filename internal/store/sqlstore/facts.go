@@ -119,10 +119,10 @@ func (v view) anySource(product usage.Product) bool {
 }
 
 // concerning gives the servers of a product, in the order in which they were added, that are the company's at
-// the view's instant, or shared and may list workloads of it (C30).
+// the view's instant, or shared and may list workloads of it (C30); of the provider those that are shared.
 func (v view) concerning(company usage.CompanyID, product usage.Product) []usage.ServerID {
 	var ids []usage.ServerID
-	if company != 0 {
+	if company != usage.Provider {
 		for _, id := range v.p.serversOf[company] {
 			if owner, _ := v.owner(id); owner == company && v.counts(id, product) {
 				ids = append(ids, id)
@@ -144,7 +144,7 @@ func (v view) counts(id usage.ServerID, product usage.Product) bool {
 
 // mayName reports whether a shared server can list workloads of the company: it has a mapping that applies there.
 func (v view) mayName(server usage.ServerID, company usage.CompanyID) bool {
-	if company == usage.Unassigned {
+	if company == usage.Unassigned || company == usage.Provider {
 		return true
 	}
 	for _, subject := range v.p.tenantsOf[company] {
@@ -173,7 +173,10 @@ func (v view) part(id usage.ServerID, company usage.CompanyID) part {
 			}
 		}
 	}
-	if p.server.Shared {
+	switch {
+	case p.server.Shared && company == usage.Provider:
+		p.server.Tenants = v.tenantsOn(id)
+	case p.server.Shared:
 		p.tenants = v.tenantsHere(id, company)
 	}
 	return p
@@ -200,6 +203,23 @@ func (v view) tenantsHere(server usage.ServerID, company usage.CompanyID) map[st
 	return ours
 }
 
+// tenantsOn gives the companies of the tenants on a shared server; a name that is not in it is unassigned.
+func (v view) tenantsOn(server usage.ServerID) map[string]usage.CompanyID {
+	companies := make(map[string]usage.CompanyID)
+	for _, subjects := range v.p.tenantsOf {
+		for _, subject := range subjects {
+			on, name, _ := subject.Tenant()
+			if on != 0 && on != server {
+				continue
+			}
+			if company := v.tenant(server, name); company != usage.Unassigned {
+				companies[name] = company
+			}
+		}
+	}
+	return companies
+}
+
 // isOurs reports whether a workload of a shared server belongs to the company; a name that nothing maps is unassigned.
 func (p *part) isOurs(tenant string, company usage.CompanyID) bool {
 	ours, mapped := p.tenants[tenant]
@@ -224,7 +244,7 @@ func (q question) fill(ctx context.Context, p *part, next *time.Time) error {
 		return nil
 	}
 	p.server.Snapshot, p.server.List = r.Last, r.List
-	if p.server.Shared && r.List != nil {
+	if p.server.Shared && r.List != nil && q.company != usage.Provider {
 		p.keepOurs(r.List, q.company)
 	}
 	p.server.Cloned, err = q.cloned(ctx, p, r.Last.Server.InstallationID, next)

@@ -48,7 +48,7 @@ var factsTests = map[string]func(*testing.T, store.Store){
 		appendAll(t, s, v.ID, snapshotOf(day(2, 0), "i", "w"))
 		appendAll(t, s, twin.ID, snapshotOf(day(2, 0), "i"))
 		got := factsAt(t, s, c, day(3, 0), everything).Servers[0]
-		nonZero(t, got, "Server.Shared", "Server.Snapshot", "Server.List")
+		nonZero(t, got, "Server.Shared", "Server.Tenants", "Server.Snapshot", "Server.List")
 		head := snapshotOf(day(2, 0), "i")
 		head.Workloads = nil
 		wantEqual(t, metering.Server{

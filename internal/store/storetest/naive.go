@@ -69,7 +69,7 @@ func (h *history) facts(company usage.CompanyID, product usage.Product, at time.
 		}
 		f.NoSource = false
 		owner := v.owner(s.ID)
-		if owner == company || owner == 0 && (company == usage.Unassigned || v.anyTenant(s.ID, company)) {
+		if owner == company || owner == 0 && (company == usage.Unassigned || company == usage.Provider || v.anyTenant(s.ID, company)) {
 			f.Servers = append(f.Servers, v.server(h, s, owner, company))
 		}
 	}
@@ -125,6 +125,21 @@ func (v asOf) anyTenant(server usage.ServerID, company usage.CompanyID) bool {
 	return false
 }
 
+// tenants gives the companies of all names that map to one on the server.
+func (v asOf) tenants(server usage.ServerID) map[string]usage.CompanyID {
+	companies := map[string]usage.CompanyID{}
+	for _, e := range v.entries {
+		if e.fact == nil {
+			continue
+		}
+		on, name, ok := e.fact.Subject.Tenant()
+		if company := v.tenant(server, name); ok && (on == 0 || on == server) && company != usage.Unassigned {
+			companies[name] = company
+		}
+	}
+	return companies
+}
+
 // snapshots gives a server's snapshots in force up to the instant, by takenAt.
 func (v asOf) snapshots(id usage.ServerID) []*usage.Snapshot {
 	var all []*usage.Snapshot
@@ -169,6 +184,9 @@ func (v asOf) server(h *history, s fleet.Server, owner, company usage.CompanyID)
 	if authority, ok := v.value(usage.ServerSubject(s.ID), usage.AttrAuthority); ok {
 		out.Authority = metering.Authority(authority)
 	}
+	if out.Shared && company == usage.Provider {
+		out.Tenants = v.tenants(s.ID)
+	}
 	own := v.snapshots(s.ID)
 	if len(own) == 0 {
 		return out
@@ -194,7 +212,7 @@ func (v asOf) server(h *history, s fleet.Server, owner, company usage.CompanyID)
 func (v asOf) list(all []*usage.Snapshot, listed *usage.Snapshot, s metering.Server, company usage.CompanyID) *metering.List {
 	list := &metering.List{TakenAt: listed.TakenAt, Workloads: []usage.Workload{}, Evidence: []metering.Evidence{}}
 	for _, w := range listed.Workloads {
-		if !s.Shared || v.tenant(s.ID, w.Tenant) == company {
+		if !s.Shared || company == usage.Provider || v.tenant(s.ID, w.Tenant) == company {
 			list.Workloads = append(list.Workloads, w)
 		}
 	}

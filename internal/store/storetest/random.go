@@ -156,7 +156,7 @@ func (m *random) correction() {
 
 // ask compares answers: for now, where the engine may remember, and for any instant and cutoff.
 func (m *random) ask() {
-	company := usage.CompanyID(rapid.IntRange(1, companiesMax).Draw(m.r, "company"))
+	company := usage.CompanyID(rapid.IntRange(0, companiesMax).Draw(m.r, "company"))
 	at, before := Now(), everything
 	if draw(m, "past", true, false) {
 		at = m.instant("at")
