@@ -23,6 +23,7 @@ const (
 	UnassignedTenant       TemplateID = 1006 // C30: one per server and tenant
 	ClonedInstallation     TemplateID = 1007 // C34
 	ClockOffset            TemplateID = 1008 // the server's clock is more than 5 minutes off
+	ReportedDiffers        TemplateID = 1009 // C25: one per server and type
 )
 
 // Template describes one kind of alarm.

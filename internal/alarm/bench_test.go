@@ -44,7 +44,7 @@ func estate(b *testing.B) (*sqlite.Store, *ledger.Ledger, *alarm.Service) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	l := &ledger.Ledger{Store: s, Now: storetest.Now}
+	l := &ledger.Ledger{Store: s, History: s, Now: storetest.Now}
 	ctx, stop := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { l.Watch(ctx, slog.New(slog.DiscardHandler), nil) })

@@ -34,37 +34,57 @@ func (s *Service) Check(ctx context.Context, id usage.ServerID) error {
 	if err != nil {
 		return err
 	}
-	var holds []Condition
+	var v verdict
 	if server.RemovedAt == nil {
 		readings, err := s.Ledger.Readings(ctx, id)
 		if err != nil {
 			return err
 		}
-		if holds, err = (&walk{Service: s}).conditions(ctx, &server, readings); err != nil {
+		if v, err = (&walk{Service: s}).conditions(ctx, &server, readings); err != nil {
 			return err
 		}
 	}
-	return s.settle(ctx, id, holds)
+	return s.settle(ctx, id, v)
 }
 
-// settle makes the conditions of a server, of whatever template, the ones that hold.
-func (s *Service) settle(ctx context.Context, id usage.ServerID, holds []Condition) error {
-	all := make([]TemplateID, len(templates))
+// verdict is what holds of a server, of the templates that could be decided: all but those that are left.
+type verdict struct {
+	holds []Condition
+	left  []TemplateID
+}
+
+// settle makes the conditions of a server the ones that hold.
+func (s *Service) settle(ctx context.Context, id usage.ServerID, v verdict) error {
+	decided := make([]TemplateID, 0, len(templates))
 	for i := range templates {
-		all[i] = templates[i].ID
+		if !slices.Contains(v.left, templates[i].ID) {
+			decided = append(decided, templates[i].ID)
+		}
 	}
-	return s.Store.Settle(ctx, id, all, holds, usage.Truncate(s.Now()))
+	return s.Store.Settle(ctx, id, decided, v.holds, usage.Truncate(s.Now()))
 }
 
-func (w *walk) conditions(ctx context.Context, server *fleet.Server, readings []ledger.ServerReadings) ([]Condition, error) {
+func (w *walk) conditions(ctx context.Context, server *fleet.Server, readings []ledger.ServerReadings) (v verdict, err error) {
 	if len(readings) == 0 {
-		return nil, nil
+		return v, nil
 	}
-	holds := ofReadings(server, &readings[0])
+	r := &readings[0]
+	v.holds = ofReadings(server, r)
 	if server.Shared {
-		return w.ofShared(ctx, server, &readings[0], holds)
+		v.holds, err = w.ofShared(ctx, server, r, v.holds)
+	} else {
+		v.holds, err = w.ofTally(ctx, server, server.Company, v.holds)
 	}
-	return w.ofTally(ctx, server, server.Company, holds)
+	switch {
+	case err != nil:
+		return v, err
+	case r.LastListed < 0: // there is nothing that counters could differ from
+	case !r.LastCounted: // nobody saw the figures agree
+		v.left = append(v.left, ReportedDiffers)
+	default:
+		v.holds, err = w.ofDifferences(ctx, server, v.holds)
+	}
+	return v, err
 }
 
 // ofReadings are the conditions that show in the readings alone.
@@ -112,7 +132,7 @@ func inWords(offset time.Duration) string {
 // ofShared adds what a shared server's workloads show in every company that has a tenant on it.
 // Which tenants belong to nobody is read off the unassigned company's tally: attribution has one place (C30).
 func (w *walk) ofShared(ctx context.Context, server *fleet.Server, r *ledger.ServerReadings, holds []Condition) ([]Condition, error) {
-	tally, err := w.unassigned(ctx, server.Product)
+	tally, err := w.whole(ctx, usage.Unassigned, server.Product)
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func newBench(t *testing.T) *bench {
 			t.Error(err)
 		}
 	})
-	b.ledger = &ledger.Ledger{Store: b.store, Now: now}
+	b.ledger = &ledger.Ledger{Store: b.store, History: b.store, Now: now}
 	b.fleet = &fleet.Directory{Companies: b.store, Servers: b.store, Policy: b.store, NewUID: func() string { return "uid" }, Now: now}
 	b.alarms = &alarm.Service{Store: b.store, Ledger: b.ledger, Servers: b.store, Companies: b.store, Now: now}
 	if b.company, err = b.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind", Tenants: []fleet.Tenant{{Name: "north"}}}); err != nil {
@@ -65,16 +65,22 @@ func (b *bench) add(n fleet.NewServer) fleet.Server {
 func (b *bench) read(s fleet.Server, workloads ...usage.Workload) {
 	b.t.Helper()
 	b.at = b.at.Add(time.Minute)
+	b.append(s, nil, workloads...)
+	b.check()
+}
+
+// append appends a reading, and checks nothing.
+func (b *bench) append(s fleet.Server, counters []usage.Counter, workloads ...usage.Workload) {
+	b.t.Helper()
 	if workloads == nil {
 		workloads = []usage.Workload{}
 	}
 	if _, err := b.ledger.AppendSnapshot(b.t.Context(), s.ID, s.Shared, usage.Snapshot{
 		TakenAt: b.at, Product: s.Product, Server: usage.ServerFacts{InstallationID: s.InstallationID, Name: s.Name},
-		License: usage.License{Type: "Subscription"}, Workloads: workloads,
+		License: usage.License{Type: "Subscription"}, Workloads: workloads, Counters: counters,
 	}); err != nil {
 		b.t.Fatal(err)
 	}
-	b.check()
 }
 
 func (b *bench) check() {

@@ -66,4 +66,9 @@ var templates = []Template{
 		"One of the two clocks is not synchronised.",
 		"Synchronise both: months turn by the clock.",
 	}},
+	{ReportedDiffers, "Reported differs from computed", "License", Knowledge{
+		"For longer than a day a server's own license counters and our count of what it lists have said different things of a type.",
+		"The vendor counts machines that we do not, or the other way round: lapsed, revoked, covered or new ones, or ones that came or went.",
+		"Run reconcile: it names the machines that may be why. The figure is the reported one, unless the server's authority says otherwise.",
+	}},
 }

@@ -2,6 +2,7 @@ package alarm
 
 import (
 	"context"
+	"slices"
 
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -16,7 +17,14 @@ const walkStep = 256
 type walk struct {
 	*Service
 	all     []fleet.Company
-	tallies map[usage.Product]*metering.Tally // of the unassigned company, with its members
+	tallies map[whole]*metering.Tally
+	known   map[usage.ServerID][]Event // nil: not asked for
+}
+
+// whole names what is counted freshly: of nobody's, with its members, or of shared servers as a whole.
+type whole struct {
+	company usage.CompanyID // usage.Unassigned or usage.Provider
+	product usage.Product
 }
 
 // CheckAll checks every server. What is settled is left alone without a transaction of its own: of many servers few
@@ -34,10 +42,10 @@ func (s *Service) CheckAll(ctx context.Context) error {
 	for i := range events {
 		known[events[i].Server] = append(known[events[i].Server], events[i])
 	}
-	w := &walk{Service: s}
+	w := &walk{Service: s, known: known}
 	for len(servers) > 0 {
 		step := servers[:min(walkStep, len(servers))]
-		if err := w.step(ctx, step, known); err != nil {
+		if err := w.step(ctx, step); err != nil {
 			return err
 		}
 		servers = servers[len(step):]
@@ -45,7 +53,7 @@ func (s *Service) CheckAll(ctx context.Context) error {
 	return nil
 }
 
-func (w *walk) step(ctx context.Context, servers []fleet.Server, known map[usage.ServerID][]Event) error {
+func (w *walk) step(ctx context.Context, servers []fleet.Server) error {
 	ids := make([]usage.ServerID, len(servers))
 	for i := range servers {
 		ids[i] = servers[i].ID
@@ -60,9 +68,9 @@ func (w *walk) step(ctx context.Context, servers []fleet.Server, known map[usage
 	}
 	for i := range servers {
 		id := servers[i].ID
-		holds, err := w.conditions(ctx, &servers[i], of[id])
-		if err == nil && !settled(known[id], holds) {
-			err = w.settle(ctx, id, holds)
+		v, err := w.conditions(ctx, &servers[i], of[id])
+		if err == nil && !v.settled(w.known[id]) {
+			err = w.settle(ctx, id, v)
 		}
 		if err != nil {
 			return err
@@ -72,19 +80,22 @@ func (w *walk) step(ctx context.Context, servers []fleet.Server, known map[usage
 }
 
 // settled reports whether a server's events say already what holds.
-func settled(events []Event, holds []Condition) bool {
+func (v *verdict) settled(events []Event) bool {
 	type key struct {
 		template TemplateID
 		subject  string
 	}
-	status := make(map[key]Status, len(holds))
-	for _, c := range holds {
+	status := make(map[key]Status, len(v.holds))
+	for _, c := range v.holds {
 		if k := (key{c.Template, c.Subject}); status[k] == "" { // of several the first counts, as for the store
 			status[k] = c.Status
 		}
 	}
 	for i := range events {
 		e := &events[i]
+		if slices.Contains(v.left, e.Template) {
+			continue
+		}
 		want, held := status[key{e.Template, e.Subject}]
 		delete(status, key{e.Template, e.Subject})
 		if held && e.Status != want || !held && e.Status != StatusResolved {
@@ -101,18 +112,30 @@ func (w *walk) companies(ctx context.Context) (_ []fleet.Company, err error) {
 	return w.all, err
 }
 
-// unassigned gives the tally of what belongs to nobody.
-func (w *walk) unassigned(ctx context.Context, product usage.Product) (*metering.Tally, error) {
-	if t := w.tallies[product]; t != nil {
+// whole counts what belongs to nobody, or the shared servers as a whole.
+func (w *walk) whole(ctx context.Context, company usage.CompanyID, product usage.Product) (*metering.Tally, error) {
+	key := whole{company, product}
+	if t := w.tallies[key]; t != nil {
 		return t, nil
 	}
-	t, err := w.Ledger.Usage(ctx, ledger.Query{Company: usage.Unassigned, Product: product, Members: true})
+	t, err := w.Ledger.Usage(ctx, ledger.Query{Company: company, Product: product, Members: company == usage.Unassigned})
 	if err != nil {
 		return nil, err
 	}
 	if w.tallies == nil {
-		w.tallies = make(map[usage.Product]*metering.Tally)
+		w.tallies = make(map[whole]*metering.Tally)
 	}
-	w.tallies[product] = t
+	w.tallies[key] = t
 	return t, nil
+}
+
+// stands gives what the events of a template that stand for a server are about; only where all were asked for.
+func (w *walk) stands(server usage.ServerID, template TemplateID) map[string]bool {
+	subjects := make(map[string]bool)
+	for i := range w.known[server] {
+		if e := &w.known[server][i]; e.Template == template && e.Status != StatusResolved {
+			subjects[e.Subject] = true
+		}
+	}
+	return subjects
 }
