@@ -177,3 +177,66 @@ func BenchmarkKeptAnswer(b *testing.B) {
 	}
 	b.ReportMetric(perAnswer, "bytes/answer")
 }
+
+// BenchmarkReconcile asks of one server of 1,000 workloads, read daily for two years with all dates of last protection
+// moved, in which its counters agree, or part from the first day: of a month, of all of it, and for how long they parted.
+func BenchmarkReconcile(b *testing.B) {
+	for name, off := range map[string]int64{"agrees": 0, "parts": 1} {
+		l, company, server, now := reconciledYears(b, off)
+		span := ledger.Span{Company: company, Product: usage.ProductVBR, To: now}
+		for period, from := range map[string]time.Time{"a month": now.AddDate(0, -1, 0), "two years": now.AddDate(-3, 0, 0)} {
+			b.Run(name+"/"+period, func(b *testing.B) {
+				for b.Loop() {
+					span.From = from
+					if got, err := l.Reconcile(b.Context(), span); err != nil || len(got) != int(off) {
+						b.Fatal(got, err)
+					}
+				}
+			})
+		}
+		b.Run(name+"/longer than a day", func(b *testing.B) {
+			for b.Loop() {
+				if got, err := l.Parted(b.Context(), company, usage.ProductVBR, server, now.Add(-24*time.Hour)); err != nil || len(got) != int(off) {
+					b.Fatal(got, err)
+				}
+			}
+		})
+	}
+}
+
+func reconciledYears(b *testing.B, off int64) (l *ledger.Ledger, company usage.CompanyID, server usage.ServerID, now time.Time) {
+	b.Helper()
+	s, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "t.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = s.Close() })
+	clock := func() time.Time { return now }
+	now = time.Date(2024, 11, 20, 2, 0, 0, 0, time.UTC)
+	l = &ledger.Ledger{Store: s, History: s, Now: clock}
+	d := &fleet.Directory{Companies: s, Servers: s, Policy: s, Now: clock, NewUID: func() string { return "uid" }}
+	c, err := d.AddCompany(b.Context(), fleet.NewCompany{Name: "Northwind"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	v, err := d.AddServer(b.Context(), fleet.NewServer{Name: "VBR01", Company: c.ID, InstallationID: "i", Interval: 24 * time.Hour})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for day := range 730 {
+		now = time.Date(2024, 11, 20, 2, 0, 0, 0, time.UTC).AddDate(0, 0, day)
+		reading := listed(now, "i")
+		reading.License.Type = "Subscription"
+		for i := range 1000 {
+			last := now.Add(-time.Duration(i*13+day*i%700) * time.Second)
+			reading.Workloads = append(reading.Workloads, usage.Workload{
+				ID: fmt.Sprintf("4225a1b2-0000-4000-%04d-%012d", min(1, max(0, day/3-i)), i), Name: fmt.Sprintf("web%04d.customer.example", i), Type: "VBR_vSphere_VM", LastProtectedAt: &last,
+			})
+		}
+		reading.Counters = []usage.Counter{{Type: "VBR_vSphere_VM", Used: 1000 + off}}
+		if _, err := l.AppendSnapshot(b.Context(), v.ID, false, reading); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return l, c.ID, v.ID, now
+}

@@ -124,7 +124,9 @@ func (w *reconciled) live() {
 	}
 }
 
-func (w *reconciled) asked() []usage.CompanyID { return append([]usage.CompanyID{usage.Provider}, w.companies...) }
+func (w *reconciled) asked() []usage.CompanyID {
+	return append([]usage.CompanyID{usage.Provider}, w.companies...)
+}
 
 // moment gives one at which something may have changed, or one between.
 func (w *reconciled) moment() time.Time {
