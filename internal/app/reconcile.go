@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// ReconcileQuery asks what differed between the vendor's counters and our own count (C25).
+type ReconcileQuery struct {
+	Company        *usage.CompanyID // nil: all, and the shared servers, each as a whole
+	Resource       Resource         // empty: all
+	Month          *usage.Month     // nil: from the beginning of the last month until now
+	RecordedBefore time.Time        // zero: all that is known now
+}
+
+// Reconciled is a difference, and whose it is: usage.Provider's on a shared server.
+type Reconciled struct {
+	Company  usage.CompanyID
+	Resource Resource
+	ledger.Parting
+}
+
+// Reconcile gives the differences that were open at some time of a period, by company, resource, server and type.
+func (a *App) Reconcile(ctx context.Context, q ReconcileQuery) ([]Reconciled, error) {
+	from, to, err := a.period(ctx, q.Month)
+	if err != nil {
+		return nil, err
+	}
+	companies, err := a.reconciledCompanies(ctx, q.Company)
+	if err != nil {
+		return nil, err
+	}
+	var list []Reconciled
+	for _, company := range companies {
+		for _, resource := range resources {
+			if q.Resource != "" && q.Resource != resource {
+				continue
+			}
+			product, err := resource.Product()
+			if err != nil {
+				return nil, err
+			}
+			partings, err := a.Ledger.Reconcile(ctx, ledger.Span{Company: company, Product: product, From: from, To: to, RecordedBefore: q.RecordedBefore})
+			if err != nil {
+				return nil, err
+			}
+			for i := range partings {
+				list = append(list, Reconciled{company, resource, partings[i]})
+			}
+		}
+	}
+	return list, nil
+}
+
+// period gives the first and the last instant of a month in the governing zone (C8); nil: from the last month on.
+func (a *App) period(ctx context.Context, month *usage.Month) (from, to time.Time, err error) {
+	zone, err := a.Fleet.Zone(ctx)
+	if err != nil {
+		return from, to, err
+	}
+	if month != nil {
+		return month.Start(zone), month.Last(zone), nil
+	}
+	now := a.Now()
+	begin := usage.MonthOf(now, zone).Start(zone)
+	return usage.MonthOf(begin.Add(-time.Microsecond), zone).Start(zone), now, nil
+}
+
+func (a *App) reconciledCompanies(ctx context.Context, only *usage.CompanyID) ([]usage.CompanyID, error) {
+	if only != nil {
+		return []usage.CompanyID{*only}, nil
+	}
+	companies, err := a.Store.Companies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ids := []usage.CompanyID{usage.Provider, usage.Unassigned}
+	for i := range companies {
+		ids = append(ids, companies[i].ID)
+	}
+	return ids, nil
+}

@@ -1,0 +1,166 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+type reconcileCmd struct {
+	Company        string  `arg:"" optional:"" help:"A number, a GUID, 'unassigned', or name:NAME; default: all, and each shared server as a whole." placeholder:"COMPANY"`
+	Month          *string `help:"What differed at some time in this month; default: in the last one or this one." placeholder:"YYYY-MM"`
+	Resource       string  `help:"backupServer, cloudConnect or availabilityConsole; default: all." default:"" enum:"backupServer,cloudConnect,availabilityConsole,"`
+	RecordedBefore *string `help:"Only what was recorded before this time: the differences as they were known then." placeholder:"TIME"`
+}
+
+func (c *reconcileCmd) Run(e *env) error {
+	q := app.ReconcileQuery{Resource: app.Resource(c.Resource)}
+	var err error
+	if q.Month, err = month("--month", c.Month); err != nil {
+		return err
+	}
+	if q.RecordedBefore, err = instant("--recorded-before", c.RecordedBefore); err != nil {
+		return err
+	}
+	a, err := e.app(false)
+	if err != nil {
+		return err
+	}
+	names := map[usage.CompanyID]string{usage.Provider: "shared servers", usage.Unassigned: "unassigned"}
+	if err := c.name(e, a, &q, names); err != nil {
+		return err
+	}
+	list, err := a.Reconcile(e.ctx, q)
+	if err != nil {
+		return err
+	}
+	if e.json {
+		return e.printJSON(toReconciledJSON(list))
+	}
+	if len(list) == 0 {
+		e.say("Nothing differs: wherever a server gives counters and a list, they agree.")
+		return nil
+	}
+	open := "open"
+	if q.Month != nil {
+		open = "open at the end of " + q.Month.String()
+	}
+	for i := range list {
+		if err := e.printReconciled(names[list[i].Company], open, &list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// name finds the company that is asked for, and what companies are called.
+func (c *reconcileCmd) name(e *env, a *app.App, q *app.ReconcileQuery, names map[usage.CompanyID]string) error {
+	if c.Company != "" {
+		company, err := a.Fleet.FindCompany(e.ctx, c.Company)
+		if err == nil {
+			q.Company, names[company.ID] = &company.ID, company.Name
+		}
+		return err
+	}
+	companies, err := a.Store.Companies(e.ctx)
+	for i := range companies {
+		names[companies[i].ID] = companies[i].Name
+	}
+	return err
+}
+
+// month reads a month given on the command line; nil is not given.
+func month(flag string, given *string) (*usage.Month, error) {
+	if given == nil {
+		return nil, nil //nolint:nilnil // not given is no mistake
+	}
+	m, err := usage.ParseMonth(strings.TrimSpace(*given))
+	if err != nil {
+		return nil, fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: flag, Text: err.Error()}})
+	}
+	return &m, nil
+}
+
+func (e *env) printReconciled(company, open string, r *app.Reconciled) error {
+	state := open
+	if !r.Closed.IsZero() {
+		state = "closed " + timeText(&r.Closed)
+	}
+	if err := e.print("%s, %s, %s, %s: since %s, last changed %s, %s\n", company, r.ServerName, r.Type, r.Unit, timeText(&r.Since), timeText(&r.Updated), state); err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, side := range []struct {
+		name string
+		row  *metering.Row
+	}{{"reported", &r.Reported}, {"computed", &r.Computed}} {
+		rows = append(rows, []string{"  " + side.name, amountText(side.row.Used), amountText(side.row.New), amountText(side.row.Rental)})
+	}
+	if err := e.table("  |USED|NEW|RENTAL", rows); err != nil {
+		return err
+	}
+	return e.printCandidates(r.Candidates)
+}
+
+func (e *env) printCandidates(candidates []metering.Candidate) error {
+	if len(candidates) == 0 {
+		return e.print("  No workload is known that may be why.\n\n")
+	}
+	rows := make([][]string, 0, len(candidates))
+	for i := range candidates {
+		c := &candidates[i]
+		rows = append(rows, []string{"  " + c.Why, c.Member.Key.Tenant, c.Member.Key.ID, c.Name, c.Words()})
+	}
+	if err := e.table("  MAY BE WHY|TENANT|ID|NAME|", rows); err != nil {
+		return err
+	}
+	return e.print("\n")
+}
+
+// reconciledJSON is a difference in --json answers.
+type reconciledJSON struct {
+	Company    usage.CompanyID `json:"company"` // 0: all companies of a shared server
+	Resource   app.Resource    `json:"resource"`
+	Server     usage.ServerID  `json:"server"`
+	ServerName string          `json:"serverName"`
+	Type       string          `json:"type"`
+	Unit       usage.UnitKind  `json:"unit"`
+	Reported   amountsJSON     `json:"reported"`
+	Computed   amountsJSON     `json:"computed"`
+	Since      time.Time       `json:"since"`
+	Updated    time.Time       `json:"updated"`
+	Closed     *time.Time      `json:"closed"` // null: open
+	Candidates []candidateJSON `json:"candidates"`
+}
+
+type candidateJSON struct {
+	Tenant string `json:"tenant,omitempty"`
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Why    string `json:"why"`
+	Text   string `json:"text"`
+}
+
+func toReconciledJSON(list []app.Reconciled) []reconciledJSON {
+	out := make([]reconciledJSON, 0, len(list))
+	for i := range list {
+		r := &list[i]
+		j := reconciledJSON{
+			Company: r.Company, Resource: r.Resource, Server: r.Server, ServerName: r.ServerName, Type: r.Type, Unit: r.Unit,
+			Reported: toAmountsJSON(&r.Reported), Computed: toAmountsJSON(&r.Computed), Since: r.Since, Updated: r.Updated, Candidates: []candidateJSON{},
+		}
+		if !r.Closed.IsZero() {
+			j.Closed = &r.Closed
+		}
+		for k := range r.Candidates {
+			c := &r.Candidates[k]
+			j.Candidates = append(j.Candidates, candidateJSON{c.Member.Key.Tenant, c.Member.Key.ID, c.Name, c.Why, c.Words()})
+		}
+		out = append(out, j)
+	}
+	return out
+}
