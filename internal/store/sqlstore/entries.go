@@ -27,8 +27,6 @@ const (
 	logAfterSQL   = logColumns + ` WHERE first_position > $1 ORDER BY first_position`
 	insertFactSQL = `INSERT INTO facts (position, subject, attribute, value, valid_from, checksum) VALUES ($1, $2, $3, $4, $5, $6)`
 	// The first value of an attribute is valid from the beginning of time (C38): its validFrom is no instant.
-	nextFactSQL = `SELECT f.valid_from FROM facts f WHERE f.valid_from > $1 AND EXISTS (SELECT 1 FROM facts e
- WHERE e.subject = f.subject AND e.attribute = f.attribute AND e.position < f.position) ORDER BY f.valid_from LIMIT 1`
 	subjectFactsSQL = `SELECT position, subject, attribute, value, valid_from, checksum FROM facts
 WHERE subject = $1 AND attribute = $2 ORDER BY position`
 )

@@ -63,9 +63,6 @@ func (q question) answer(ctx context.Context) (metering.Facts, error) {
 	if facts.Zone, err = q.store.zone(zone); err != nil {
 		return facts, err
 	}
-	if facts.Next, err = nextFact(ctx, q.tx, q.at); err != nil {
-		return facts, err
-	}
 	for i := range parts {
 		if err := q.fill(ctx, &parts[i], &facts.Next); err != nil {
 			return facts, err
@@ -73,15 +70,6 @@ func (q question) answer(ctx context.Context) (metering.Facts, error) {
 		facts.Servers = append(facts.Servers, parts[i].server)
 	}
 	return facts, nil
-}
-
-// nextFact gives the first instant after t from which a dated fact is valid; zero: none.
-func nextFact(ctx context.Context, tx *sql.Tx, t time.Time) (time.Time, error) {
-	n, found, err := first(ctx, tx, scanInt, nextFactSQL, micros(t))
-	if err != nil || !found {
-		return time.Time{}, err
-	}
-	return fromMicros(n), nil
 }
 
 // sooner moves next to an instant that lies before it; a zero one is none.
@@ -102,6 +90,7 @@ func (q question) attribution(ctx context.Context, facts *metering.Facts) (parts
 	zone, _ = v.value(usage.PolicySubject, usage.AttrZone)
 	facts.Catalog, _ = v.value(usage.PolicySubject, usage.AttrCatalog)
 	facts.NoSource = !v.anySource(q.product)
+	facts.Next = v.nextTurn()
 	for _, id := range v.concerning(q.company, q.product) {
 		parts = append(parts, v.part(id, q.company))
 	}
@@ -208,10 +197,7 @@ func (v view) tenantsOn(server usage.ServerID) map[string]usage.CompanyID {
 	companies := make(map[string]usage.CompanyID)
 	for _, subjects := range v.p.tenantsOf {
 		for _, subject := range subjects {
-			on, name, _ := subject.Tenant()
-			if on != 0 && on != server {
-				continue
-			}
+			_, name, _ := subject.Tenant()
 			if company := v.tenant(server, name); company != usage.Unassigned {
 				companies[name] = company
 			}

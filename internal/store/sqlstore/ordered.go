@@ -43,7 +43,6 @@ func Ordered() []Statement {
 		{"revoked by", revokedBySQL, 1, false},
 		{"readings", readingsSQL, 0, true},
 		{"readings of one", readingsOfSQL, 1, false},
-		{"next fact", nextFactSQL, 1, false},
 		{"gaps after", gapsAfterSQL, 2, false},
 		{"gaps of", gapsOfSQL, 1, false},
 		{"gaps within", gapsWithinSQL, 4, false},

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
@@ -39,6 +40,7 @@ type projection struct {
 	saidBy    map[string][]usage.ServerID          // every server that ever said this installation id
 	saidOf    map[usage.ServerID][]string          // the same, the other way round
 	readFrom  map[usage.ServerID]usage.Position    // the first reading of each server
+	turns     []int64                              // from when facts are valid that are not the first of their attribute, sorted
 
 	fleet    int64 // the state of the rows below
 	registry map[usage.ServerID]registered
@@ -187,6 +189,11 @@ func (p *projection) readRegistry(ctx context.Context, tx *sql.Tx, h head) error
 func (p *projection) addFact(f usage.Fact) {
 	key := factKey{f.Subject, f.Attribute}
 	p.facts[key] = append(p.facts[key], f)
+	if len(p.facts[key]) > 1 { // the first one is valid from the beginning of time (C38)
+		turn := micros(f.ValidFrom)
+		at, _ := slices.BinarySearch(p.turns, turn)
+		p.turns = slices.Insert(p.turns, at, turn)
+	}
 	if f.Attribute != usage.AttrCompany {
 		return
 	}
@@ -236,6 +243,15 @@ func (v view) value(subject usage.Subject, attribute usage.Attribute) (string, b
 	facts := v.p.facts[factKey{subject, attribute}]
 	n := sort.Search(len(facts), func(i int) bool { return facts[i].Position >= v.before })
 	return usage.ValueAt(facts[:n], v.at)
+}
+
+// nextTurn gives the first instant after the view's from which a dated fact is valid; zero: none.
+func (v view) nextTurn() time.Time {
+	at, _ := slices.BinarySearch(v.p.turns, micros(v.at)+1)
+	if at == len(v.p.turns) {
+		return time.Time{}
+	}
+	return fromMicros(v.p.turns[at])
 }
 
 // company gives the company that a server or tenant belongs to; 0 where there is no fact.
