@@ -22,18 +22,22 @@ type Counter struct {
 // Count counts a company's month from the entries before a cutoff, with the workloads behind it. now is when it is asked
 // for, if the month may not be over yet: it is then counted as if it ended there; zero: the whole month.
 func (k Counter) Count(ctx context.Context, company usage.CompanyID, month usage.Month, before usage.Position, now time.Time) (Content, []Workload, error) {
-	c := counting{Counter: k, ctx: ctx, company: company, month: month, before: before, now: now, peaks: make(map[RowKey]peak)}
+	return CountFrom(ctx, k.Evidence(company, before), company, month, now)
+}
+
+// CountFrom is Count from evidence, wherever that lies.
+func CountFrom(ctx context.Context, evidence Evidence, company usage.CompanyID, month usage.Month, now time.Time) (Content, []Workload, error) {
+	c := counting{evidence: evidence, ctx: ctx, company: company, month: month, now: now, peaks: make(map[RowKey]peak)}
 	err := c.run()
 	return c.content, c.workloads, err
 }
 
-// counting is one call of Count.
+// counting is one call of CountFrom.
 type counting struct {
-	Counter
+	evidence  Evidence
 	ctx       context.Context //nolint:containedctx // it lives as long as one call
 	company   usage.CompanyID
 	month     usage.Month
-	before    usage.Position
 	now       time.Time
 	zone      *time.Location
 	licensees []string // the provider's names, folded; none: nothing is foreign
@@ -61,7 +65,7 @@ type standing struct {
 
 func (c *counting) run() error {
 	utc := c.atMost(c.month.Last(time.UTC))
-	facts, _, err := c.Ledger.At(c.ctx, c.company, usage.ProductVBR, utc, c.before)
+	facts, _, err := c.evidence.At(c.ctx, usage.ProductVBR, utc)
 	if err != nil {
 		return err
 	}
@@ -88,11 +92,10 @@ func (c *counting) atMost(t time.Time) time.Time {
 
 // readLicensees gives the names that are valid at the end of the month.
 func (c *counting) readLicensees() error {
-	facts, err := c.Policy.SubjectFacts(c.ctx, usage.PolicySubject, usage.AttrLicensees)
+	facts, err := c.evidence.Licensees(c.ctx)
 	if err != nil {
 		return err
 	}
-	facts = slices.DeleteFunc(facts, func(f usage.Fact) bool { return f.Position >= c.before })
 	names, _ := usage.ValueAt(facts, c.content.At)
 	for name := range strings.Lines(names) {
 		c.licensees = append(c.licensees, fold(name))
@@ -146,7 +149,7 @@ func (c *counting) standings(product usage.Product) ([]standing, error) {
 }
 
 func (c *counting) at(product usage.Product, at time.Time) ([]standing, error) {
-	facts, tally, err := c.Ledger.At(c.ctx, c.company, product, at, c.before)
+	facts, tally, err := c.evidence.At(c.ctx, product, at)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +209,7 @@ func (c *counting) total() (err error) {
 }
 
 func (c *counting) rows(parts []part) ([]Row, error) {
-	weights, err := c.Ledger.Catalog(c.ctx, c.content.Catalog)
+	weights, err := c.evidence.Catalog(c.ctx, c.content.Catalog)
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
-	"github.com/tallystick/tallystick/internal/ledger"
 )
 
 // byPeak reports whether a type's largest number of the month is what is used (C37).
@@ -34,12 +33,7 @@ func (p *peak) beats(o *peak) bool {
 // findPeaks looks at the first instant of the month and at every reading in it, each evaluated whole (C37).
 func (c *counting) findPeaks(product usage.Product) error {
 	from := c.month.Start(c.zone)
-	span := ledger.Span{Company: c.company, Product: product, From: from, To: c.content.At.Add(time.Microsecond)}
-	err := c.Ledger.Turns(c.ctx, span, c.before, func(facts metering.Facts, t *metering.Tally) {
-		read := func(s metering.Source) bool { return s.TakenAt != nil && s.TakenAt.Equal(t.At) }
-		if !t.At.Equal(from) && !slices.ContainsFunc(t.Servers, read) {
-			return
-		}
+	err := c.evidence.Examined(c.ctx, product, from, c.content.At.Add(time.Microsecond), func(facts metering.Facts, t *metering.Tally) {
 		for i := range t.Rows {
 			if row := &t.Rows[i]; byPeak(product, row.Type) && row.Used.Count > 0 {
 				c.consider(product, &facts, t, row)

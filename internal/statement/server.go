@@ -62,7 +62,7 @@ func (c *counting) addServer(product usage.Product, s *standing) error {
 		out.License = &License{l.Type, l.Edition, l.LicensedTo, c.classOf(s.facts)}
 	}
 	from, until := c.month.Start(c.zone), c.until()
-	period, err := c.Ledger.History.Period(c.ctx, src.Server, from, until, c.before)
+	period, err := c.evidence.Period(c.ctx, src.Server, from, until)
 	if err != nil {
 		return err
 	}

@@ -18,3 +18,20 @@ type Store interface {
 	// one. All or none; Conflict: one was changed since.
 	SaveStatements(ctx context.Context, statements []Statement) error
 }
+
+// Exported says which bundle a final statement has: there is only one.
+type Exported struct {
+	Key
+	SHA256 string // of the file, in hex digits
+	Signer string // the fingerprint of the key that signed it
+}
+
+// ExportStore remembers which bundles were made. Every method is one transaction.
+type ExportStore interface {
+	// Exported gives what was recorded of a statement's bundle. NotFound: it has none yet.
+	Exported(ctx context.Context, key Key) (Exported, error)
+	// RecordExport records a bundle, once: the same again changes nothing. Conflict: the statement has another one.
+	RecordExport(ctx context.Context, e Exported) error
+	// Signers lists the keys that ever signed a bundle.
+	Signers(ctx context.Context) ([]string, error)
+}

@@ -74,15 +74,21 @@ func peakMicros(w *Workload) int64 {
 	return w.PeakAt.UnixMicro()
 }
 
-// digestOf is over one line of JSON for each.
-func digestOf(workloads []Workload) (string, error) {
-	sum := sha256.New()
+// Lines writes one line of JSON for each.
+func Lines(workloads []Workload) ([]byte, error) {
+	var all []byte
 	for i := range workloads {
 		line, err := json.Marshal(&workloads[i])
 		if err != nil {
-			return "", fault.Wrap(err, fault.Internal, "a workload cannot be written down")
+			return nil, fault.Wrap(err, fault.Internal, "a workload cannot be written down")
 		}
-		_, _ = sum.Write(append(line, '\n')) // it never fails
+		all = append(append(all, line...), '\n')
 	}
-	return hex.EncodeToString(sum.Sum(nil)), nil
+	return all, nil
+}
+
+func digestOf(workloads []Workload) (string, error) {
+	lines, err := Lines(workloads)
+	sum := sha256.Sum256(lines)
+	return hex.EncodeToString(sum[:]), err
 }

@@ -19,11 +19,7 @@ var versions = []string{"2026-11"}
 var loaded = sync.OnceValues(func() (map[string]*Catalog, error) {
 	all := make(map[string]*Catalog, len(versions))
 	for _, v := range versions {
-		types, err := data.ReadFile("data/" + v + ".types")
-		if err != nil {
-			return nil, err
-		}
-		weights, err := data.ReadFile("data/" + v + ".weights")
+		types, weights, err := read(v)
 		if err != nil {
 			return nil, err
 		}
@@ -61,6 +57,21 @@ func Version(name string) (*Catalog, error) {
 		return nil, fault.New(fault.NotFound, "there is no catalogue %q; this program knows %s", name, strings.Join(versions, ", "))
 	}
 	return c, nil
+}
+
+// Text gives the two files that a version is read from; NotFound when this program does not know it.
+func Text(version string) (types, weights []byte, err error) {
+	if _, err := Version(version); err != nil {
+		return nil, nil, err
+	}
+	return read(version)
+}
+
+func read(version string) (types, weights []byte, err error) {
+	if types, err = data.ReadFile("data/" + version + ".types"); err == nil {
+		weights, err = data.ReadFile("data/" + version + ".weights")
+	}
+	return types, weights, err
 }
 
 // Latest gives the newest catalogue.
