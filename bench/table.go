@@ -62,6 +62,7 @@ func entries() []entry {
 		{"postgres", (*bench).postgres},
 		{"reading", (*bench).reading},
 		{"disk", (*bench).disk},
+		{"draft", (*bench).drafts},
 	}
 }
 

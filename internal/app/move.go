@@ -270,13 +270,23 @@ func (a *App) EveryCompany(ctx context.Context) ([]usage.CompanyID, error) {
 
 // everyCompany is also those that are removed, whose past counts, and Unassigned: numbers are given without a hole.
 func everyCompany(ctx context.Context, s store.Store) (ids []usage.CompanyID, err error) {
-	for id := usage.CompanyID(1); ; id++ {
-		_, err := s.Company(ctx, id)
-		switch {
-		case fault.Is(err, fault.NotFound):
-			return ids, nil
-		case err != nil:
-			return nil, err
+	there, err := s.Companies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last := usage.Unassigned
+	for i := range there {
+		last = max(last, there[i].ID)
+	}
+	for id := usage.Unassigned; ; id++ {
+		if id > last { // it may be one that was removed
+			_, err := s.Company(ctx, id)
+			switch {
+			case fault.Is(err, fault.NotFound):
+				return ids, nil
+			case err != nil:
+				return nil, err
+			}
 		}
 		ids = append(ids, id)
 	}

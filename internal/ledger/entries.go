@@ -31,19 +31,24 @@ type History interface {
 	// Entries gives a server's readings and gaps from an instant until before another, by these instants, then by
 	// position; revoked ones, too. NotFound: there is no such server.
 	Entries(ctx context.Context, server usage.ServerID, from, until time.Time) ([]Entry, error)
-	// Period gives what a server's readings and gaps in force say of a stretch of time, among the entries before a cutoff.
-	Period(ctx context.Context, server usage.ServerID, from, until time.Time, before usage.Position) (Period, error)
 	// Owners gives to whom what a server lists under a tenant belonged (C30, C31, C38), among the entries before a cutoff:
 	// from the beginning of time on, one after the other. The tenant decides only while the server is shared. Nothing: the
 	// server was not added before the cutoff.
 	Owners(ctx context.Context, server usage.ServerID, tenant string, before usage.Position) ([]Ownership, error)
-	// Walk gives what Store.Facts gives, for one instant after the other, all of one state: visit is called with those at
-	// an instant and says which is next, zero: none. Each history is read once. An error of visit ends it, and is given.
-	Walk(ctx context.Context, company usage.CompanyID, product usage.Product, from time.Time, before usage.Position, visit Visit) error
+	// Look lets visit ask any number of questions about one state of the ledger, among the entries before a cutoff; each
+	// history is read once for all of them. The view ends with visit, whose error is given.
+	Look(ctx context.Context, before usage.Position, visit func(View) error) error
 }
 
-// Visit takes what is known at an instant and gives the next one to be asked about; zero: none.
-type Visit func(metering.Facts) (next time.Time, err error)
+// View is one state of the ledger, as of a cutoff. It is for one goroutine.
+type View interface {
+	// Facts gives what Store.Facts gives.
+	Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, error)
+	// Period gives what a server's readings and gaps in force say of a stretch of time. NotFound: there is no such server.
+	Period(ctx context.Context, server usage.ServerID, from, until time.Time) (Period, error)
+	// Policy gives the dated values of an attribute of the policy, by their positions.
+	Policy(ctx context.Context, attribute usage.Attribute) ([]usage.Fact, error)
+}
 
 // Period is how a server was read from an instant until before another.
 type Period struct {

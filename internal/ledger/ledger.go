@@ -137,11 +137,6 @@ func (l *Ledger) Facts(ctx context.Context, company usage.CompanyID, product usa
 	return l.Store.Facts(ctx, company, product, usage.Truncate(at), head.Position+1)
 }
 
-// At counts at an instant from the entries before a cutoff (C42), with the members.
-func (l *Ledger) At(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (metering.Facts, *metering.Tally, error) {
-	return l.count(ctx, metering.Count, company, product, at, before)
-}
-
 func (l *Ledger) cutoff(ctx context.Context, recordedBefore, now time.Time) (usage.Position, error) {
 	if recordedBefore.IsZero() {
 		head, err := l.Store.Head(ctx)

@@ -56,29 +56,44 @@ func (l *Ledger) Life(ctx context.Context, server usage.ServerID, product usage.
 // walk counts from the entries before a cutoff at an instant, and at the one that visit says is next; zero: none. visit is
 // told when the answer could be another one.
 func (l *Ledger) walk(ctx context.Context, q Span, before usage.Position, count counter, visit func(t *metering.Tally, next time.Time) time.Time) error {
-	return l.History.Walk(ctx, q.Company, q.Product, q.From, before, func(facts metering.Facts) (time.Time, error) {
-		tally, err := l.counted(ctx, count, &facts)
-		if err != nil {
-			return time.Time{}, err
+	return l.History.Look(ctx, before, func(v View) error {
+		for at := usage.Truncate(q.From); !at.IsZero(); {
+			facts, tally, err := l.in(ctx, v, count, q.Company, q.Product, at)
+			if err != nil {
+				return err
+			}
+			at = usage.Truncate(visit(tally, tally.NextChange(facts)))
 		}
-		return visit(tally, tally.NextChange(facts)), nil
+		return nil
 	})
 }
 
-// Turns counts, with the members, at an instant and then at every later one before another at which the answer could be
-// another one, from the entries before a cutoff.
-func (l *Ledger) Turns(ctx context.Context, q Span, before usage.Position, visit func(metering.Facts, *metering.Tally)) error {
-	return l.History.Walk(ctx, q.Company, q.Product, q.From, before, func(facts metering.Facts) (time.Time, error) {
-		tally, err := l.counted(ctx, metering.Count, &facts)
+func (l *Ledger) in(ctx context.Context, v View, count counter, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, *metering.Tally, error) {
+	facts, err := v.Facts(ctx, company, product, at)
+	if err != nil {
+		return facts, nil, err
+	}
+	tally, err := l.counted(ctx, count, &facts)
+	return facts, tally, err
+}
+
+// In counts at an instant what a view sees, with the members.
+func (l *Ledger) In(ctx context.Context, v View, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, *metering.Tally, error) {
+	return l.in(ctx, v, metering.Count, company, product, usage.Truncate(at))
+}
+
+// Turns counts what a view sees, with the members, at an instant and then at every later one before another at which the
+// answer could be another one.
+func (l *Ledger) Turns(ctx context.Context, v View, q Span, visit func(metering.Facts, *metering.Tally)) error {
+	for at := usage.Truncate(q.From); at.Before(q.To); {
+		facts, tally, err := l.in(ctx, v, metering.Count, q.Company, q.Product, at)
 		if err != nil {
-			return time.Time{}, err
+			return err
 		}
 		visit(facts, tally)
-		if next := tally.NextChange(facts); next.Before(q.To) {
-			return next, nil
-		}
-		return time.Time{}, nil
-	})
+		at = tally.NextChange(facts)
+	}
+	return nil
 }
 
 // ownerAt gives who owns something at an instant, and when the next one does; zero: never.

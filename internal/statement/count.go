@@ -21,8 +21,12 @@ type Counter struct {
 
 // Count counts a company's month from the entries before a cutoff, with the workloads behind it. now is when it is asked
 // for, if the month may not be over yet: it is then counted as if it ended there; zero: the whole month.
-func (k Counter) Count(ctx context.Context, company usage.CompanyID, month usage.Month, before usage.Position, now time.Time) (Content, []Workload, error) {
-	return CountFrom(ctx, k.Evidence(company, before), company, month, now)
+func (k Counter) Count(ctx context.Context, company usage.CompanyID, month usage.Month, before usage.Position, now time.Time) (content Content, workloads []Workload, err error) {
+	err = k.From(ctx, company, before, func(evidence Evidence) error {
+		content, workloads, err = CountFrom(ctx, evidence, company, month, now)
+		return err
+	})
+	return content, workloads, err
 }
 
 // CountFrom is Count from evidence, wherever that lies.
@@ -204,8 +208,8 @@ func (c *counting) total() (err error) {
 		}
 	}
 	c.content.Workloads = len(c.workloads)
-	c.content.Digest, err = digestOf(c.workloads)
-	return err
+	c.content.Digest = digestOf(c.workloads)
+	return nil
 }
 
 func (c *counting) rows(parts []part) ([]Row, error) {

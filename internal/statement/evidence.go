@@ -34,40 +34,57 @@ func IsExamined(t *metering.Tally, first time.Time) bool {
 	})
 }
 
-// Evidence gives what the ledger knows of a company before a cutoff.
-func (k Counter) Evidence(company usage.CompanyID, before usage.Position) Evidence {
-	return known{k, company, before}
+// From lets visit count from what the ledger knows of a company before a cutoff: all of it is of one state.
+func (k Counter) From(ctx context.Context, company usage.CompanyID, before usage.Position, visit func(Evidence) error) error {
+	return k.Ledger.History.Look(ctx, before, func(v ledger.View) error {
+		return visit(&known{ledger: k.Ledger, view: v, company: company})
+	})
 }
 
 // known is the evidence of the ledger.
 type known struct {
-	Counter
+	ledger  *ledger.Ledger
+	view    ledger.View
 	company usage.CompanyID
-	before  usage.Position
+	last    answer // the one that was asked for last: in UTC both ends of a month are one
 }
 
-func (k known) At(ctx context.Context, product usage.Product, at time.Time) (metering.Facts, *metering.Tally, error) {
-	return k.Ledger.At(ctx, k.company, product, at, k.before)
+// answer is what At gives for a product at an instant.
+type answer struct {
+	product usage.Product
+	at      time.Time
+	facts   metering.Facts
+	tally   *metering.Tally
 }
 
-func (k known) Examined(ctx context.Context, product usage.Product, from, until time.Time, visit func(metering.Facts, *metering.Tally)) error {
+func (k *known) At(ctx context.Context, product usage.Product, at time.Time) (metering.Facts, *metering.Tally, error) {
+	if k.last.tally == nil || k.last.product != product || !k.last.at.Equal(at) {
+		facts, tally, err := k.ledger.In(ctx, k.view, k.company, product, at)
+		if err != nil {
+			return facts, nil, err
+		}
+		k.last = answer{product, at, facts, tally}
+	}
+	return k.last.facts, k.last.tally, nil
+}
+
+func (k *known) Examined(ctx context.Context, product usage.Product, from, until time.Time, visit func(metering.Facts, *metering.Tally)) error {
 	span := ledger.Span{Company: k.company, Product: product, From: from, To: until}
-	return k.Ledger.Turns(ctx, span, k.before, func(facts metering.Facts, t *metering.Tally) {
+	return k.ledger.Turns(ctx, k.view, span, func(facts metering.Facts, t *metering.Tally) {
 		if IsExamined(t, from) {
 			visit(facts, t)
 		}
 	})
 }
 
-func (k known) Period(ctx context.Context, server usage.ServerID, from, until time.Time) (ledger.Period, error) {
-	return k.Ledger.History.Period(ctx, server, from, until, k.before)
+func (k *known) Period(ctx context.Context, server usage.ServerID, from, until time.Time) (ledger.Period, error) {
+	return k.view.Period(ctx, server, from, until)
 }
 
-func (k known) Licensees(ctx context.Context) ([]usage.Fact, error) {
-	facts, err := k.Policy.SubjectFacts(ctx, usage.PolicySubject, usage.AttrLicensees)
-	return slices.DeleteFunc(facts, func(f usage.Fact) bool { return f.Position >= k.before }), err
+func (k *known) Licensees(ctx context.Context) ([]usage.Fact, error) {
+	return k.view.Policy(ctx, usage.AttrLicensees)
 }
 
-func (k known) Catalog(ctx context.Context, version string) (*catalog.Catalog, error) {
-	return k.Ledger.Catalog(ctx, version)
+func (k *known) Catalog(ctx context.Context, version string) (*catalog.Catalog, error) {
+	return k.ledger.Catalog(ctx, version)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 )
 
 // Outcome is what became of a step with one company's statement.
@@ -35,25 +36,54 @@ func (s *Service) DraftAll(ctx context.Context, companies []usage.CompanyID, mon
 	if err != nil {
 		return nil, err
 	}
-	var all []Outcome
+	d := drafting{Service: s, month: month, actor: actor, head: head, names: make(map[usage.CompanyID]fleet.Company)}
+	there, err := s.Companies.Companies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range there {
+		d.names[there[i].ID] = there[i]
+	}
+	var all, counted []Outcome
+	kept := make(chan error, 1) // while some are kept, the next are counted
+	kept <- nil
 	for part := range slices.Chunk(companies, batch) {
-		outcomes, err := s.draftPart(ctx, part, month, actor, head)
-		if err == nil {
-			err = s.saveAll(ctx, outcomes)
-		}
-		if err != nil {
+		outcomes, err := d.part(ctx, part)
+		if err := firstError(<-kept, err); err != nil {
 			return all, err
 		}
-		all = append(all, outcomes...)
+		all, counted = append(all, counted...), outcomes
+		go func() { kept <- s.saveAll(ctx, outcomes) }()
 		if progress != nil {
 			progress(len(all), len(companies))
 		}
 	}
-	return slices.DeleteFunc(all, func(o Outcome) bool { return o.Company == 0 }), nil
+	if err := <-kept; err != nil {
+		return all, err
+	}
+	return slices.DeleteFunc(append(all, counted...), func(o Outcome) bool { return o.Company == 0 }), nil
 }
 
-// draftPart counts some companies at once; what is left out has no company.
-func (s *Service) draftPart(ctx context.Context, part []usage.CompanyID, month usage.Month, actor string, head cutoff) ([]Outcome, error) {
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drafting is one call of DraftAll.
+type drafting struct {
+	*Service
+	month usage.Month
+	actor string
+	head  cutoff
+	names map[usage.CompanyID]fleet.Company // of those that are not removed
+}
+
+// part counts some companies at once; what is left out has no company.
+func (d *drafting) part(ctx context.Context, part []usage.CompanyID) ([]Outcome, error) {
 	outcomes := make([]Outcome, len(part))
 	failed := make([]error, len(part))
 	next := make(chan int)
@@ -61,7 +91,7 @@ func (s *Service) draftPart(ctx context.Context, part []usage.CompanyID, month u
 	for range min(runtime.GOMAXPROCS(0), len(part)) {
 		wg.Go(func() {
 			for i := range next {
-				outcomes[i], failed[i] = s.draftOne(ctx, part[i], month, actor, head)
+				outcomes[i], failed[i] = d.one(ctx, part[i])
 			}
 		})
 	}
@@ -78,17 +108,23 @@ func (s *Service) draftPart(ctx context.Context, part []usage.CompanyID, month u
 	return outcomes, nil
 }
 
-func (s *Service) draftOne(ctx context.Context, company usage.CompanyID, month usage.Month, actor string, head cutoff) (Outcome, error) {
-	t, changed, err := s.draft(ctx, company, month, actor, head)
+func (d *drafting) one(ctx context.Context, company usage.CompanyID) (Outcome, error) {
+	c, active := d.names[company]
+	if !active {
+		var err error
+		if c, err = d.Companies.Company(ctx, company); err != nil {
+			return Outcome{}, err
+		}
+	}
+	t, changed, err := d.draft(ctx, &c, d.month, d.actor, d.head)
 	switch {
 	case refused(err):
 		return Outcome{Company: company, Statement: t, Err: err}, nil
 	case err != nil:
 		return Outcome{}, err
 	case changed && t.Revision == 0 && len(t.Content.Servers) == 0 && len(t.Content.Rows) == 0:
-		active, err := s.active(ctx, company)
-		if err != nil || !active {
-			return Outcome{}, err
+		if !active || company < usage.FirstCompany {
+			return Outcome{}, nil
 		}
 	}
 	return Outcome{Company: company, Statement: t, Changed: changed}, nil
@@ -97,15 +133,6 @@ func (s *Service) draftOne(ctx context.Context, company usage.CompanyID, month u
 // refused reports whether a step cannot be done with this statement, which says nothing of the others.
 func refused(err error) bool {
 	return fault.Is(err, fault.Conflict) || fault.Is(err, fault.Invalid) || fault.Is(err, fault.NotFound)
-}
-
-// active reports whether a company is there: of the provider's own, nothing is said where it has nothing.
-func (s *Service) active(ctx context.Context, company usage.CompanyID) (bool, error) {
-	if company < usage.FirstCompany {
-		return false, nil
-	}
-	c, err := s.Companies.Company(ctx, company)
-	return err == nil && c.RemovedAt == nil, err
 }
 
 // saveAll keeps what changed, together; where one was changed by somebody else, each by itself.

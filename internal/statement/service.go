@@ -70,21 +70,21 @@ func (s *Service) fresh(ctx context.Context, company usage.CompanyID, month usag
 	if err != nil {
 		return Statement{}, err
 	}
-	return s.counted(ctx, company, month, head)
-}
-
-func (s *Service) counted(ctx context.Context, company usage.CompanyID, month usage.Month, upTo cutoff) (Statement, error) {
 	c, err := s.Companies.Company(ctx, company)
 	if err != nil {
 		return Statement{}, err
 	}
+	return s.counted(ctx, &c, month, head)
+}
+
+func (s *Service) counted(ctx context.Context, c *fleet.Company, month usage.Month, upTo cutoff) (Statement, error) {
 	now := usage.Truncate(s.Now())
 	if now.Before(month.Start(time.UTC).Add(-farthest)) {
 		return Statement{}, fault.New(fault.Invalid, "%s has not begun yet", month)
 	}
-	content, _, err := s.Count(ctx, company, month, upTo.before, now)
+	content, _, err := s.Count(ctx, c.ID, month, upTo.before, now)
 	return Statement{
-		Schema: Schema, Company: company, CompanyUID: c.UID, CompanyName: c.Name, Month: month.String(), State: Open, Cutoff: upTo.before, CutoffAt: upTo.at,
+		Schema: Schema, Company: c.ID, CompanyUID: c.UID, CompanyName: c.Name, Month: month.String(), State: Open, Cutoff: upTo.before, CutoffAt: upTo.at,
 		Content: content, Adjustments: []Adjustment{}, Reasons: []Reason{}, Differences: []Difference{}, Trail: []Step{},
 	}, err
 }
@@ -122,14 +122,19 @@ func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usag
 	if err != nil {
 		return t, false, err
 	}
-	t, changed, err = s.draft(ctx, company, month, actor, head)
+	c, err := s.Companies.Company(ctx, company)
+	if err != nil {
+		return t, false, err
+	}
+	t, changed, err = s.draft(ctx, &c, month, actor, head)
 	if err == nil && changed {
 		t, err = s.save(ctx, t)
 	}
 	return t, changed, err
 }
 
-func (s *Service) draft(ctx context.Context, company usage.CompanyID, month usage.Month, actor string, head cutoff) (Statement, bool, error) {
+func (s *Service) draft(ctx context.Context, c *fleet.Company, month usage.Month, actor string, head cutoff) (Statement, bool, error) {
+	company := c.ID
 	kept, err := s.Store.Statement(ctx, company, month, 0)
 	isNew := fault.Is(err, fault.NotFound)
 	if err != nil && !isNew {
@@ -138,7 +143,7 @@ func (s *Service) draft(ctx context.Context, company usage.CompanyID, month usag
 	if !isNew && kept.State != Draft {
 		return kept, false, fault.New(fault.Conflict, "the statement of company %s for %s is %s: %s", company, month, kept.State, wayBack(kept.State))
 	}
-	counted, err := s.counted(ctx, company, month, head)
+	counted, err := s.counted(ctx, c, month, head)
 	switch {
 	case err != nil:
 		return kept, false, err

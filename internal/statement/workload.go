@@ -2,13 +2,9 @@ package statement
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"strings"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -72,23 +68,4 @@ func peakMicros(w *Workload) int64 {
 		return 0
 	}
 	return w.PeakAt.UnixMicro()
-}
-
-// Lines writes one line of JSON for each.
-func Lines(workloads []Workload) ([]byte, error) {
-	var all []byte
-	for i := range workloads {
-		line, err := json.Marshal(&workloads[i])
-		if err != nil {
-			return nil, fault.Wrap(err, fault.Internal, "a workload cannot be written down")
-		}
-		all = append(append(all, line...), '\n')
-	}
-	return all, nil
-}
-
-func digestOf(workloads []Workload) (string, error) {
-	lines, err := Lines(workloads)
-	sum := sha256.Sum256(lines)
-	return hex.EncodeToString(sum[:]), err
 }

@@ -78,11 +78,15 @@ func (h *History) Keep() error {
 	return h.load(len(index) - 1)
 }
 
-// keeper reads each stream once.
+// keeper reads the index and the changes once, and the columns whole only for who asks about them often.
 type keeper struct {
 	Source
 	chunks map[Stream][]Chunk
+	based  int // how often columns were asked for
 }
+
+// basedFew is how often the columns of one instant are read rather than all of them.
+const basedFew = 3
 
 // Chunks gives those of a stream from memory.
 func (k *keeper) Chunks(stream Stream, to int) ([]Chunk, error) {
@@ -100,6 +104,9 @@ func (k *keeper) Chunks(stream Stream, to int) ([]Chunk, error) {
 
 // Based gives those of the columns that an engine would give.
 func (k *keeper) Based(to int) ([]Chunk, error) {
+	if k.based++; k.based <= basedFew && k.chunks[Columns] == nil {
+		return k.Source.Based(to)
+	}
 	chunks, err := k.Chunks(Columns, to)
 	if err != nil || len(chunks) == 0 {
 		return nil, err

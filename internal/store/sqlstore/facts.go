@@ -99,12 +99,7 @@ func (q question) attribution(ctx context.Context, facts *metering.Facts) (parts
 
 // anySource reports whether anyone has a server of the product at the view's instant (C32).
 func (v view) anySource(product usage.Product) bool {
-	for id, r := range v.p.registry {
-		if r.product == product && v.present(id) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(v.p.product[product], v.present)
 }
 
 // concerning gives the servers of a product, in the order in which they were added, that are the company's at

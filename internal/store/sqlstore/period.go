@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -11,27 +10,16 @@ import (
 
 const gapsWithinSQL = gapColumns + ` WHERE g.server = $1 AND g.at >= $2 AND g.at < $3 AND g.position < $4 ORDER BY g.at, g.position`
 
-// Period gives how a server was read in a stretch of time, among the entries before a cutoff.
-func (s *Store) Period(ctx context.Context, server usage.ServerID, from, until time.Time, before usage.Position) (p ledger.Period, err error) {
-	err = s.read(ctx, func(tx *sql.Tx) error {
-		if err := needServer(ctx, tx, server); err != nil {
+// Period gives how a server was read in a stretch of time.
+func (k *look) Period(ctx context.Context, server usage.ServerID, from, until time.Time) (p ledger.Period, err error) {
+	err = k.within(ctx, func() error {
+		if err := needServer(ctx, k.q.tx, server); err != nil {
 			return err
 		}
-		h, err := readHead(ctx, tx)
+		part, err := k.q.part(ctx, server, microsUp(until)-1)
 		if err != nil {
 			return err
 		}
-		before = min(before, h.Position+1)
-		v, err := s.projection.view(ctx, tx, h, until, before) // which is then up to the head
-		if err != nil {
-			return err
-		}
-		v.release()
-		part, err := question{store: s, tx: tx, head: h, before: before}.part(ctx, server, microsUp(until)-1)
-		if err != nil {
-			return err
-		}
-		defer part.History.Done()
 		taken, err := part.Taken()
 		if err != nil {
 			return atServer(err, server)
@@ -43,7 +31,7 @@ func (s *Store) Period(ctx context.Context, server usage.ServerID, from, until t
 				p.Taken = append(p.Taken, t)
 			}
 		}
-		p.Gaps, err = collect(ctx, tx, proven(scanGap), gapsWithinSQL, int64(server), microsUp(from), microsUp(until), int64(before))
+		p.Gaps, err = collect(ctx, k.q.tx, proven(scanGap), gapsWithinSQL, int64(server), microsUp(from), microsUp(until), int64(k.q.before))
 		return err
 	})
 	return p, err

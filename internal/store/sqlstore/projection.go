@@ -44,6 +44,7 @@ type projection struct {
 
 	fleet    int64 // the state of the rows below
 	registry map[usage.ServerID]registered
+	product  map[usage.Product][]usage.ServerID // every server of it that there ever was
 }
 
 type factKey struct {
@@ -177,10 +178,14 @@ func (p *projection) readRegistry(ctx context.Context, tx *sql.Tx, h head) error
 	}
 	if p.registry == nil {
 		p.registry = make(map[usage.ServerID]registered, len(rows))
+		p.product = make(map[usage.Product][]usage.ServerID)
 	}
 	p.fleet = h.fleet
 	for i := range rows {
 		r := &rows[i]
+		if _, known := p.registry[r.ID]; !known {
+			p.product[r.Product] = append(p.product[r.Product], r.ID)
+		}
 		p.registry[r.ID] = registered{r.Name, r.Product, r.Connection != nil}
 	}
 	return nil
@@ -240,9 +245,13 @@ func scanPair[A, B any](row scanner) (p pair[A, B], err error) {
 
 // value gives what an attribute is at the view's instant among the facts before its cutoff (C38).
 func (v view) value(subject usage.Subject, attribute usage.Attribute) (string, bool) {
+	return usage.ValueAt(v.dated(subject, attribute), v.at)
+}
+
+// dated gives the values of an attribute before the view's cutoff.
+func (v view) dated(subject usage.Subject, attribute usage.Attribute) []usage.Fact {
 	facts := v.p.facts[factKey{subject, attribute}]
-	n := sort.Search(len(facts), func(i int) bool { return facts[i].Position >= v.before })
-	return usage.ValueAt(facts[:n], v.at)
+	return facts[:sort.Search(len(facts), func(i int) bool { return facts[i].Position >= v.before })]
 }
 
 // nextTurn gives the first instant after the view's from which a dated fact is valid; zero: none.

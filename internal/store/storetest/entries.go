@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
-	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/store"
@@ -51,7 +50,7 @@ var entriesTests = map[string]func(*testing.T, store.Store){
 		must1(s.AppendGap(t.Context(), other, usage.Gap{At: day(5, 0), Reason: usage.GapTLS}, Now()))(t)
 		by := must1(s.AppendCorrection(t.Context(), ledger.Correction{Entry: wrong.Position, Reason: "wrong", Actor: "x"}, Now()))(t)
 		period := func(before usage.Position) ledger.Period {
-			return must1(s.Period(t.Context(), server, day(4, 0), day(7, 0), before))(t)
+			return must1(periodOf(t, s, server, day(4, 0), day(7, 0), before))(t)
 		}
 		want := ledger.Period{Before: ref(day(2, 0)), Taken: []time.Time{day(4, 0), day(5, 0), day(6, 0)}, Gaps: []usage.Gap{gap}}
 		wantEqual(t, want, period(everything))
@@ -59,23 +58,44 @@ var entriesTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, want, period(by.Position)) // what was corrected later counted then
 		want.Gaps = nil
 		wantEqual(t, want, period(last.Position))
-		wantEqual(t, ledger.Period{}, must1(s.Period(t.Context(), other, day(1, 0), day(5, 0), everything))(t))
-		_, err := s.Period(t.Context(), 999, day(1, 0), day(5, 0), everything)
+		wantEqual(t, ledger.Period{}, must1(periodOf(t, s, other, day(1, 0), day(5, 0), everything))(t))
+		_, err := periodOf(t, s, 999, day(1, 0), day(5, 0), everything)
 		wantCode(t, err, fault.NotFound)
 	},
-	"what ends a walk is given": func(t *testing.T, s store.Store) {
+	"a look is of one state, as of its cutoff": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a")
-		stop, visits := fault.New(fault.Conflict, "stop"), 0
-		err := s.Walk(t.Context(), c.ID, usage.ProductVBR, day(3, 0), everything, func(f metering.Facts) (time.Time, error) {
-			visits++
-			wantEqual(t, day(2+visits, 0), f.At)
-			if visits == 2 {
-				return day(9, 0), stop
+		v := newServer(t, s, "one", c.ID)
+		zone := usage.Fact{Subject: usage.PolicySubject, Attribute: usage.AttrZone, Value: "Europe/Berlin"}
+		must(t, s.RecordFacts(t.Context(), []usage.Fact{zone}, Now()))
+		head := must1(s.Head(t.Context()))(t)
+		zone.Position = head.Position
+		appendAll(t, s, v.ID, snapshotOf(day(2, 0), "i", "w"))
+		for before, want := range map[usage.Position][]string{everything: {"w"}, head.Position + 1: {}} {
+			stop := fault.New(fault.Conflict, "stop")
+			err := s.Look(t.Context(), before, func(look ledger.View) error {
+				appendAll(t, s, v.ID, snapshotOf(day(3, int(before%7)), "i", "w", "later"))
+				wantEqual(t, want, listed(must1(look.Facts(t.Context(), c.ID, usage.ProductVBR, Now()))(t))[v.ID])
+				wantEqual(t, []usage.Fact{zone}, must1(look.Policy(t.Context(), usage.AttrZone))(t))
+				return stop
+			})
+			if !errors.Is(err, stop) {
+				t.Errorf("%v", err)
 			}
-			return day(4, 0), nil
-		})
-		if !errors.Is(err, stop) || visits != 2 {
-			t.Errorf("after %d visits: %v", visits, err)
+			must1(s.AppendCorrection(t.Context(), ledger.Correction{Entry: must1(s.Head(t.Context()))(t).Position, Reason: "r", Actor: "a"}, Now()))(t)
 		}
+		must(t, s.Look(t.Context(), head.Position, func(look ledger.View) error {
+			if none := must1(look.Policy(t.Context(), usage.AttrZone))(t); len(none) > 0 {
+				t.Errorf("%+v", none)
+			}
+			return nil
+		}))
 	},
+}
+
+func periodOf(t testing.TB, s store.Store, server usage.ServerID, from, until time.Time, before usage.Position) (p ledger.Period, err error) {
+	err = s.Look(t.Context(), before, func(look ledger.View) error {
+		p, err = look.Period(t.Context(), server, from, until)
+		return err
+	})
+	return p, err
 }

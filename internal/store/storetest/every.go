@@ -11,7 +11,6 @@ import (
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/core/fault"
-	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
@@ -100,7 +99,7 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		[]usage.Fact{serverFact(ourServer, usage.AttrDomain, method, day(9, 0))},
 		usage.Month{Year: 2026, Month: time.October},
 		[]statement.Statement{statementOf(ours, october.Next(), 1)},
-		ledger.Visit(func(metering.Facts) (time.Time, error) { return time.Time{}, nil }),
+		func(ledger.View) error { return nil },
 	} {
 		if v := reflect.ValueOf(value); v.Type() == t {
 			return v

@@ -175,26 +175,27 @@ func (m *random) ask() {
 		m.r.Fatalf("company %d, %s, at %v before %d: want (-), got (+)\n%s", company, product, at, before, d)
 	}
 	m.owned(at, before)
-	m.walked(company, product, at, before)
+	m.looked(company, product, at, before)
 }
 
-// walked holds a walk from instant to instant, also back in time, to what is answered for each alone.
-func (m *random) walked(company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) {
-	left := rapid.IntRange(0, 4).Draw(m.r, "steps")
-	m.check(m.s.Walk(m.t.Context(), company, product, at, before, func(got metering.Facts) (next time.Time, err error) {
-		want, err := m.s.Facts(m.t.Context(), company, product, at, before)
-		if err != nil {
-			return next, err
+// looked holds what a look gives for instant after instant, also back in time, to what is answered for each alone.
+func (m *random) looked(company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) {
+	m.check(m.s.Look(m.t.Context(), before, func(look ledger.View) error {
+		for range rapid.IntRange(1, 5).Draw(m.r, "looks") {
+			want, err := m.s.Facts(m.t.Context(), company, product, at, before)
+			if err != nil {
+				return err
+			}
+			got, err := look.Facts(m.t.Context(), company, product, at)
+			if err != nil {
+				return err
+			}
+			if d := cmp.Diff(want, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
+				m.r.Fatalf("company %d, %s, at %v before %d: answered (-), looked (+)\n%s", company, product, at, before, d)
+			}
+			at = m.instant("look at")
 		}
-		if d := cmp.Diff(want, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
-			m.r.Fatalf("company %d, %s, at %v before %d: answered (-), walked (+)\n%s", company, product, at, before, d)
-		}
-		if left == 0 {
-			return next, nil
-		}
-		left--
-		at = m.instant("walk to")
-		return at, nil
+		return nil
 	}))
 }
 
