@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -87,12 +89,19 @@ func (c *statementDraft) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(draftGCPercent)
+	}
 	p := e.progress()
 	defer p.clear()
 	outcomes, err := a.Months.DraftAll(e.ctx, ids, month, actor, func(done, of int) { p.work("drafting", int64(done), int64(of)) })
 	p.clear()
 	return e.printOutcomes(outcomes, c.Company != "", "drafted", err)
 }
+
+// draftGCPercent is by how much memory may grow while months are drafted before what is not used is looked for: what is
+// kept is little, and what passes through is much.
+const draftGCPercent = 400
 
 type statementApprove struct {
 	step

@@ -36,13 +36,9 @@ func (s *Service) DraftAll(ctx context.Context, companies []usage.CompanyID, mon
 	if err != nil {
 		return nil, err
 	}
-	d := drafting{Service: s, month: month, actor: actor, head: head, names: make(map[usage.CompanyID]fleet.Company)}
-	there, err := s.Companies.Companies(ctx)
-	if err != nil {
+	d := drafting{Service: s, month: month, actor: actor, head: head}
+	if err := d.prepare(ctx); err != nil {
 		return nil, err
-	}
-	for i := range there {
-		d.names[there[i].ID] = there[i]
 	}
 	var all, counted []Outcome
 	kept := make(chan error, 1) // while some are kept, the next are counted
@@ -80,6 +76,29 @@ type drafting struct {
 	actor string
 	head  cutoff
 	names map[usage.CompanyID]fleet.Company // of those that are not removed
+	kept  map[usage.CompanyID]*Statement
+	last  map[usage.CompanyID]usage.Month
+}
+
+// prepare reads at once what each company would ask for.
+func (d *drafting) prepare(ctx context.Context) error {
+	there, err := d.Companies.Companies(ctx)
+	if err != nil {
+		return err
+	}
+	d.names = make(map[usage.CompanyID]fleet.Company, len(there))
+	for i := range there {
+		d.names[there[i].ID] = there[i]
+	}
+	if d.last, err = d.Store.LatestMonths(ctx); err != nil {
+		return err
+	}
+	kept, err := d.Store.StatementsIn(ctx, d.month)
+	d.kept = make(map[usage.CompanyID]*Statement, len(kept))
+	for i := range kept {
+		d.kept[kept[i].Company] = &kept[i]
+	}
+	return err
 }
 
 // part counts some companies at once; what is left out has no company.
@@ -116,7 +135,7 @@ func (d *drafting) one(ctx context.Context, company usage.CompanyID) (Outcome, e
 			return Outcome{}, err
 		}
 	}
-	t, changed, err := d.draft(ctx, &c, d.month, d.actor, d.head)
+	t, changed, err := d.draft(ctx, &c, ground{d.kept[company], d.last[company]}, d.month, d.actor, d.head)
 	switch {
 	case refused(err):
 		return Outcome{Company: company, Statement: t, Err: err}, nil

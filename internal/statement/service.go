@@ -126,37 +126,59 @@ func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usag
 	if err != nil {
 		return t, false, err
 	}
-	t, changed, err = s.draft(ctx, &c, month, actor, head)
+	g, err := s.ground(ctx, company, month)
+	if err != nil {
+		return t, false, err
+	}
+	t, changed, err = s.draft(ctx, &c, g, month, actor, head)
 	if err == nil && changed {
 		t, err = s.save(ctx, t)
 	}
 	return t, changed, err
 }
 
-func (s *Service) draft(ctx context.Context, c *fleet.Company, month usage.Month, actor string, head cutoff) (Statement, bool, error) {
-	company := c.ID
-	kept, err := s.Store.Statement(ctx, company, month, 0)
-	isNew := fault.Is(err, fault.NotFound)
-	if err != nil && !isNew {
-		return kept, false, err
+// ground is what is known of a company's statements before a draft.
+type ground struct {
+	kept *Statement  // the month's latest; nil: there is none
+	last usage.Month // the last month that has one; zero: none has
+}
+
+// ground looks for one company.
+func (s *Service) ground(ctx context.Context, company usage.CompanyID, month usage.Month) (g ground, err error) {
+	all, err := s.Store.StatementsOf(ctx, company)
+	for i := range all {
+		g.last = all[i].Key().Month
+		if g.last == month {
+			g.kept = &all[i]
+		}
 	}
-	if !isNew && kept.State != Draft {
-		return kept, false, fault.New(fault.Conflict, "the statement of company %s for %s is %s: %s", company, month, kept.State, wayBack(kept.State))
+	return g, err
+}
+
+func (s *Service) draft(ctx context.Context, c *fleet.Company, g ground, month usage.Month, actor string, head cutoff) (Statement, bool, error) {
+	none := Statement{Company: c.ID, Month: month.String()}
+	switch {
+	case g.kept != nil && g.kept.State != Draft:
+		return *g.kept, false, fault.New(fault.Conflict, "the statement of company %s for %s is %s: %s", c.ID, month, g.kept.State, wayBack(g.kept.State))
+	case g.kept == nil && g.last != (usage.Month{}) && g.last.Next() != month:
+		return none, false, fault.New(fault.Conflict, "months go in their order: after %s, company %s has its next statement of %s, not of %s", g.last, c.ID, g.last.Next(), month)
 	}
 	counted, err := s.counted(ctx, c, month, head)
 	switch {
 	case err != nil:
-		return kept, false, err
+		return none, false, err
 	case counted.Content.running(month):
-		return kept, false, fault.New(fault.Conflict, "%s is not over yet, everywhere in UTC and %s", month, counted.Content.Zone)
-	case isNew:
-		return s.firstDraft(ctx, counted, month, actor)
-	case kept.Content.same(&counted.Content):
-		return kept, false, nil
+		return none, false, fault.New(fault.Conflict, "%s is not over yet, everywhere in UTC and %s", month, counted.Content.Zone)
+	case g.kept == nil:
+		counted.Number, counted.State = 1, Draft
+		counted.note(s.Now(), actor, didDraft, "")
+		return counted, true, nil
+	case g.kept.Content.same(&counted.Content):
+		return *g.kept, false, nil
 	}
-	t, err := s.redraft(ctx, kept, counted)
+	t, err := s.redraft(ctx, *g.kept, counted)
 	if err != nil {
-		return kept, false, err
+		return *g.kept, false, err
 	}
 	t.note(s.Now(), actor, didRedraft, "")
 	return t, true, nil
@@ -173,19 +195,6 @@ func wayBack(state State) string {
 func (c *Content) running(month usage.Month) bool {
 	zone, err := time.LoadLocation(c.Zone)
 	return err != nil || c.AtUTC.Before(month.Last(time.UTC)) || c.At.Before(month.Last(zone))
-}
-
-func (s *Service) firstDraft(ctx context.Context, t Statement, month usage.Month, actor string) (Statement, bool, error) {
-	all, err := s.Store.StatementsOf(ctx, t.Company)
-	if err != nil {
-		return t, false, err
-	}
-	if n := len(all); n > 0 && all[n-1].Key().Month.Next() != month {
-		return t, false, fault.New(fault.Conflict, "months go in their order: after %s, company %s has its next statement of %s, not of %s", all[n-1].Month, t.Company, all[n-1].Key().Month.Next(), month)
-	}
-	t.Number, t.State = 1, Draft
-	t.note(s.Now(), actor, didDraft, "")
-	return t, true, nil
 }
 
 // redraft puts what is counted now in place of what was.

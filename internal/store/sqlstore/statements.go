@@ -16,6 +16,7 @@ const (
 	statementsOfSQL    = statementColumns + ` WHERE t.company = $1 ORDER BY t.month, t.number`
 	statementsInSQL    = statementColumns + ` WHERE t.month = $1 AND NOT EXISTS (SELECT 1 FROM statements s
  WHERE s.month = t.month AND s.company = t.company AND s.number > t.number) ORDER BY t.company`
+	latestMonthsSQL    = `SELECT company, MAX(month) FROM statements GROUP BY company`
 	allStatementsSQL   = statementColumns + ` ORDER BY t.company, t.month, t.number`
 	insertStatementSQL = `INSERT INTO statements (company, month, number, revision, body, checksum) VALUES ($1, $2, $3, $4, $5, $6)
  ON CONFLICT (company, month, number) DO NOTHING`
@@ -47,6 +48,21 @@ func (s *Store) StatementsOf(ctx context.Context, company usage.CompanyID) ([]st
 // StatementsIn lists the latest statement of every company for a month.
 func (s *Store) StatementsIn(ctx context.Context, month usage.Month) ([]statement.Statement, error) {
 	return s.statements(ctx, statementsInSQL, month.String())
+}
+
+// LatestMonths gives the last month of which each company has a statement.
+func (s *Store) LatestMonths(ctx context.Context) (map[usage.CompanyID]usage.Month, error) {
+	months := make(map[usage.CompanyID]usage.Month)
+	err := s.read(ctx, func(tx *sql.Tx) error {
+		latest, err := collect(ctx, tx, scanPair[usage.CompanyID, string], latestMonthsSQL)
+		for _, l := range latest {
+			if months[l.a], err = usage.ParseMonth(l.b); err != nil {
+				return fault.Wrap(err, fault.Internal, "the database is damaged: company %d has a statement of the month %q; restore it from a backup", l.a, l.b)
+			}
+		}
+		return err
+	})
+	return months, err
 }
 
 func (s *Store) statements(ctx context.Context, query string, args ...any) (list []statement.Statement, err error) {
