@@ -231,7 +231,7 @@ func (c *counting) rows(parts []part) ([]Row, error) {
 		}
 		for i := range total {
 			r := &total[i]
-			row := Row{RowKey: RowKey{product, r.Type, r.Unit}, Used: amount(r.Used), New: amount(r.New), Rental: amount(r.Rental)}
+			row := Row{RowKey: RowKey{product, own(r.Type), own(r.Unit)}, Used: amount(r.Used), New: amount(r.New), Rental: amount(r.Rental)}
 			if p, peaked := c.peaks[row.RowKey]; peaked {
 				row.PeakAt = &p.at
 			}

@@ -2,6 +2,7 @@ package statement
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -59,7 +60,7 @@ func (c *counting) addServer(product usage.Product, s *standing) error {
 	}
 	if snapshot := s.facts.Snapshot; snapshot != nil {
 		l := &snapshot.License
-		out.License = &License{l.Type, l.Edition, l.LicensedTo, c.classOf(s.facts)}
+		out.License = &License{own(l.Type), own(l.Edition), own(l.LicensedTo), c.classOf(s.facts)}
 	}
 	from, until := c.month.Start(c.zone), c.until()
 	period, err := c.evidence.Period(c.ctx, src.Server, from, until)
@@ -81,6 +82,9 @@ func (c *counting) addServer(product usage.Product, s *standing) error {
 	c.content.Servers = append(c.content.Servers, out)
 	return nil
 }
+
+// own gives a text that does not hold on to all that was read with it.
+func own[T ~string](s T) T { return T(strings.Clone(string(s))) }
 
 // until gives the end of the month, or of what was over of it when it was counted.
 func (c *counting) until() time.Time {
