@@ -11,7 +11,7 @@ BENCHFLAGS ?=
 TIMEOUT := 10m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check lint bench microbench fuzz need-go
+.PHONY: help demo build test check check-long lint bench microbench fuzz need-go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ check: need-go ## build, vet, formatting, imports against ARCHITECTURE.md, all t
 	$(GO) vet ./...
 	@scripts/formatted
 	CGO_ENABLED=1 scripts/with-postgres $(GO) test -race -timeout $(TIMEOUT) $(TESTFLAGS) ./...
+
+check-long: need-go ## a million random ledgers against the naive second implementation (an hour)
+	CGO_ENABLED=0 $(GO) test -timeout 3h -count 1 -run '^TestOracleAgrees$$' ./internal/core/metering -rapid.checks 250000
 
 lint: need-go ## golangci-lint, the pinned version (installed into .bin/ when missing)
 	@scripts/golangci-lint run
