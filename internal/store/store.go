@@ -17,6 +17,7 @@ type Store interface {
 	ledger.History
 	alarm.Store
 	statement.Store
+	statement.ExportStore
 	access.UserStore
 	access.SessionStore
 

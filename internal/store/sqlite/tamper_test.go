@@ -51,6 +51,8 @@ func TestTamperingIsTold(t *testing.T) {
 		`UPDATE gaps SET text = 'other' WHERE position = 13`:  "the gap at entry 13",
 		`UPDATE chunks SET base_reading = 1`:                  "a chunk of server 1",
 		`UPDATE log SET first_recorded = first_recorded + 1`:  "the log from entry 1",
+		`UPDATE bundles SET sha256 = ''`:                      "the bundle of 2026-10 of company 2",
+		`UPDATE bundles SET "key" = sha256`:                   "the bundle of 2026-10 of company 2",
 		`UPDATE meta SET fleet = fleet + 1`:                   "the head has a wrong checksum",
 		`UPDATE catalogs SET body = 'other'`:                  "catalogue 2026-11+own has a wrong checksum",
 		`DELETE FROM catalogs`:                                "the rows of catalogue 2026-11+own, which counts from entry",

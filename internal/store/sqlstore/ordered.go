@@ -49,6 +49,7 @@ func Ordered() []Statement {
 		{"statement", statementSQL, 3, false},
 		{"latest statement", latestStatementSQL, 2, false},
 		{"statements of a company", statementsOfSQL, 1, false},
+		{"bundle", bundleSQL, 3, false},
 		{"statements of a month", statementsInSQL, 1, false},
 	}
 }

@@ -45,6 +45,7 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 		must1(s.AppendGap(t.Context(), v.ID, usage.Gap{At: day(4, 0), Reason: usage.GapTLS}, Now()))(t)
 		must(t, s.Settle(t.Context(), v.ID, connection, unreachable("m"), day(4, 0)))
 		saved(t, s, statementOf(c.ID, october, 1))
+		must(t, s.RecordExport(t.Context(), exportOf(c.ID, october, 1)))
 		if v.ID == ourServer {
 			n.reading = at
 		}
@@ -98,6 +99,8 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		factsOf(fleet.Server{Company: ours}, day(9, 0)),
 		[]usage.Fact{serverFact(ourServer, usage.AttrDomain, method, day(9, 0))},
 		usage.Month{Year: 2026, Month: time.October},
+		statement.Key{Company: ours, Month: october, Number: 1},
+		exportOf(ours, october, 1),
 		[]statement.Statement{statementOf(ours, october.Next(), 1)},
 		func(ledger.View) error { return nil },
 	} {
@@ -118,7 +121,7 @@ func (n neighbours) of(t *testing.T, s store.Store, c usage.CompanyID, v usage.S
 		must1(s.SessionByAccess(t.Context(), pairOf("", 0, session).Access))(t), must1(s.Readings(t.Context(), v))(t), events,
 		must1(s.Event(t.Context(), events[0].ID))(t), must1(s.SubjectFacts(t.Context(), usage.ServerSubject(v), usage.AttrDomain))(t),
 		factsAt(t, s, c, Now(), everything), factsAt(t, s, c, day(2, 12), everything), must1(s.Entries(t.Context(), v, day(1, 0), Now()))(t),
-		must1(s.StatementsOf(t.Context(), c))(t),
+		must1(s.StatementsOf(t.Context(), c))(t), must1(s.Exported(t.Context(), statement.Key{Company: c, Month: october, Number: 1}))(t),
 		slices.ContainsFunc(must1(s.Companies(t.Context()))(t), func(o fleet.Company) bool { return o.ID == c }),
 		slices.ContainsFunc(must1(s.Servers(t.Context()))(t), func(o fleet.Server) bool { return o.ID == v }),
 	}

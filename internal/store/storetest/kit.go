@@ -60,6 +60,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"together", togetherTests},
 		{"entries", entriesTests},
 		{"statements", statementTests},
+		{"bundles", bundleTests},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {

@@ -39,6 +39,7 @@ var lifeTests = map[string]func(*testing.T, store.Store){
 var twiceTests = map[string]func(*testing.T, store.Store, store.Store){
 	"many writers and readers at once": race,
 	"two change one statement":         statementTwice,
+	"two record one bundle":            bundleTwice,
 	"each sees what the other committed": func(t *testing.T, a, b store.Store) {
 		server := oneServer(t, a)
 		version := must1(b.Head(t.Context()))(t).Version

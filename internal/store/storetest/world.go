@@ -38,6 +38,7 @@ func Seed(t testing.TB, s store.Store) {
 	u := must1(s.AddUser(t.Context(), access.User{Name: "u", Role: access.CompanyReadonly, Company: a.ID, PasswordHash: "h", Enabled: true, CreatedAt: day(1, 0)}))(t)
 	must(t, s.AddSession(t.Context(), pairOf("f", u.ID, 1), Now()))
 	saved(t, s, statementOf(a.ID, october, 1))
+	must(t, s.RecordExport(t.Context(), exportOf(a.ID, october, 1)))
 }
 
 // world is all that the ports tell of a seeded store.
@@ -56,6 +57,7 @@ type world struct {
 	Users     []access.User
 	Session   access.Session
 	Months    []statement.Statement
+	Bundle    statement.Exported
 	Head      ledger.Head
 }
 
@@ -74,6 +76,7 @@ func worldOf(t testing.TB, s store.Store) world {
 		Months:    must1(s.StatementsOf(t.Context(), 2))(t),
 		Head:      must1(s.Head(t.Context()))(t),
 	}
+	w.Bundle, _ = s.Exported(t.Context(), statement.Key{Company: 2, Month: october, Number: 1}) // none in older schemas
 	for i := range w.Servers {
 		w.Entries = append(w.Entries, must1(s.Entries(t.Context(), w.Servers[i].ID, time.Time{}, Now().AddDate(1, 0, 0)))(t)...)
 	}
@@ -156,6 +159,9 @@ func sameWorld(t testing.TB, want, got world) {
 	t.Helper()
 	if len(got.Months) == 0 { // from a schema without statements
 		want.Months = got.Months
+	}
+	if got.Bundle == (statement.Exported{}) { // likewise
+		want.Bundle = got.Bundle
 	}
 	wantEqual(t, want, got)
 }
