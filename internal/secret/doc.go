@@ -9,4 +9,7 @@
 // "somebody changed the database". It and the server's number are authenticated
 // with the text. A key file is never changed: losing it loses every password
 // that it sealed, so it is backed up, and not beside the database.
+//
+// It also keeps the keys that statements are signed with (signing.go), in files
+// under the same guard.
 package secret

@@ -20,6 +20,19 @@ const (
 
 // Open reads a key file. NotFound: there is none. Invalid: it is not a key file. Denied: others may read it, or we may not.
 func Open(path string) (*Box, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	key, err := parseKey(path, string(text))
+	if err != nil {
+		return nil, err
+	}
+	return newBox(path, key)
+}
+
+// readFile reads a key file that nobody else may read.
+func readFile(path string) ([]byte, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
@@ -31,11 +44,7 @@ func Open(path string) (*Box, error) {
 	if err := errors.Join(err, file.Close()); err != nil {
 		return nil, unreadable(path, err)
 	}
-	key, err := parseKey(path, string(text))
-	if err != nil {
-		return nil, err
-	}
-	return newBox(path, key)
+	return text, nil
 }
 
 // OpenOrCreate reads a key file, or makes one where there is none and mayCreate is set: durable, mode 0600, and
@@ -46,7 +55,7 @@ func OpenOrCreate(path string, mayCreate bool) (*Box, error) {
 		if !mayCreate {
 			return nil, fault.Wrap(err, fault.NotFound, "the key file %s is missing, and passwords of servers were sealed with it: put it back from your backup. Without it, give the passwords again, each with: server edit SERVER --password-stdin --new-key", path)
 		}
-		if err := create(path); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := create(path, newKeyText()); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fault.Wrap(err, fault.Unavailable, "the key file %s cannot be made: %v", path, err)
 		}
 		box, err = Open(path)
@@ -102,17 +111,30 @@ func parseKey(path, text string) ([]byte, error) {
 // create makes a new key file. fs.ErrExist: there is one by now.
 // The text is written under another name first and then linked, which fails where the name is taken: so nobody ever
 // sees half a key, and nobody's key is replaced.
-func create(path string) (err error) {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // made with mode 0600
+func create(path, text string) (err error) {
+	temp, err := writeTemp(path, text)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.Remove(temp.Name())) }()
-	_, err = temp.WriteString(keyMark + base64.StdEncoding.EncodeToString(newKey()) + "\n")
-	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
-		return err
+	defer func() { err = errors.Join(err, os.Remove(temp)) }()
+	return os.Link(temp, path)
+}
+
+// writeTemp writes a key file beside the place where it shall lie, durable.
+func writeTemp(path, text string) (name string, err error) {
+	temp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // made with mode 0600
+	if err != nil {
+		return "", err
 	}
-	return os.Link(temp.Name(), path)
+	_, err = temp.WriteString(text)
+	if err := errors.Join(err, temp.Sync(), temp.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(temp.Name()))
+	}
+	return temp.Name(), nil
+}
+
+func newKeyText() string {
+	return keyMark + base64.StdEncoding.EncodeToString(newKey()) + "\n"
 }
 
 // syncDir makes a new name in a directory durable: a password must not be stored while its key can still be lost.

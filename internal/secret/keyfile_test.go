@@ -81,14 +81,14 @@ func onlyFile(t *testing.T, path string) {
 func TestCreateKeepsAnExistingKey(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secret.key")
-	if err := create(path); err != nil {
+	if err := create(path, newKeyText()); err != nil {
 		t.Fatal(err)
 	}
 	before, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := create(path); err == nil {
+	if err := create(path, newKeyText()); err == nil {
 		t.Error("made a second key in its place")
 	}
 	after, err := os.ReadFile(path)
