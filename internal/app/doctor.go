@@ -46,6 +46,7 @@ func Doctor(ctx context.Context, o Options, recount bool, work Work, found func(
 		d.engine(ctx, a)
 		d.content(ctx, a)
 		d.clock(ctx, a)
+		d.signing(ctx, a)
 	}
 	d.key(ctx, a)
 	d.certificate()

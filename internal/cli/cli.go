@@ -51,6 +51,7 @@ type root struct {
 	Restore   restoreCmd   `cmd:"" help:"Put a backup into an empty data directory or database. Example: tallystick restore /backup/tallystick-2026-11-01.db --data /var/lib/tallystick"`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database to the newest schema, or with --to move everything into another one. Example: tallystick migrate --to postgres://tally@db.example/tallystick --dry-run"`
 	Doctor    doctorCmd    `cmd:"" help:"Check everything that the product rests on; ends with 1 when something is wrong. Example: tallystick doctor --recount"`
+	Verify    verifyCmd    `cmd:"" help:"Check an exported statement on any machine, without a ledger: signature, checksums, and that it follows from its evidence. Example: tallystick verify tallystick-2-2026-10-1.zip --key FINGERPRINT"`
 	Version   versionCmd   `cmd:"" help:"Print the version. Example: tallystick version --json"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 	"time"
 
@@ -32,7 +33,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:       "testdata/script",
 		Condition: func(name string) (bool, error) { return name == "postgres" && there, nil },
-		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"waitfor": waitFor},
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"waitfor": waitFor, "takekey": takeKey},
 		Setup: func(e *testscript.Env) error {
 			for name, url := range urls {
 				e.Setenv(name, url)
@@ -69,4 +70,13 @@ WHERE l.locktype = 'advisory' AND l.classid = 701835627 AND d.datname = current_
 	for there := false; !there; {
 		ts.Check(db.QueryRowContext(ctx, held).Scan(&there))
 	}
+}
+
+// takeKey puts the first fingerprint in a file into the environment, under a name.
+func takeKey(ts *testscript.TestScript, _ bool, args []string) {
+	key := regexp.MustCompile("[0-9a-f]{64}").FindString(ts.ReadFile(args[0]))
+	if key == "" {
+		ts.Fatalf("%s holds no fingerprint", args[0])
+	}
+	ts.Setenv(args[1], key)
 }

@@ -49,6 +49,7 @@ func (c *serveCmd) Run(e *env) error {
 		e.say("A self-signed certificate was made.")
 	}
 	e.say("Certificate SHA-256: %s", server.Fingerprint)
+	e.sayStatementKey(a)
 	if users, err := a.Store.Users(e.ctx); err != nil {
 		return err
 	} else if len(users) == 0 {
