@@ -12,7 +12,7 @@ import (
 // The month before is approved by the clock from the configured day on, and not before (C40).
 func TestMonthsAreApprovedOnTheirDay(t *testing.T) {
 	t.Parallel()
-	now := time.Date(2026, 10, 5, 1, 0, 0, 0, time.UTC)
+	now := time.Date(2026, 9, 5, 1, 0, 0, 0, time.UTC)
 	a, err := Open(t.Context(), Options{DataDir: t.TempDir(), Create: true, Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
@@ -21,6 +21,7 @@ func TestMonthsAreApprovedOnTheirDay(t *testing.T) {
 	if _, err := a.Fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind"}); err != nil {
 		t.Fatal(err)
 	}
+	now = now.AddDate(0, 1, 0)
 	for day, want := range map[int]int{6: 0, 7: 0} {
 		if approved, _, err := a.approveDue(t.Context(), day); err != nil || approved != want {
 			t.Errorf("day %d: %d, %v", day, approved, err)

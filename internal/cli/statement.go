@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -212,7 +213,7 @@ func (c *statementAdjust) Run(e *env) error {
 		if less.Row, err = c.row(e, a, id, month); err != nil {
 			return err
 		}
-		if less.Workloads, err = c.refs(e, a); err != nil {
+		if less.Workloads, err = c.refs(e, a, id, month); err != nil {
 			return err
 		}
 		t, err = a.Months.Adjust(e.ctx, id, month, less)
@@ -246,21 +247,34 @@ func (c *statementAdjust) row(e *env, a *app.App, id usage.CompanyID, month usag
 	return key, err
 }
 
-func (c *statementAdjust) refs(e *env, a *app.App) (refs []statement.Ref, err error) {
+// refs finds the workloads that are meant among those of the statement: names of servers and tenants may hold a slash.
+func (c *statementAdjust) refs(e *env, a *app.App, company usage.CompanyID, month usage.Month) (refs []statement.Ref, err error) {
+	if len(c.Workload) == 0 {
+		return nil, nil
+	}
+	t, err := a.Months.Show(e.ctx, company, month, 0)
+	if err != nil {
+		return nil, err
+	}
+	behind, err := a.Months.Workloads(e.ctx, &t)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[usage.ServerID]string, len(t.Content.Servers))
+	for i := range t.Content.Servers {
+		names[t.Content.Servers[i].ID] = t.Content.Servers[i].Name
+	}
 	for _, text := range c.Workload {
-		server, id, ok := strings.Cut(text, "/")
-		if !ok {
-			return nil, fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--workload", Text: "is written as SERVER/ID, for example 3/4225a1b2-0000-4000-8000-000000000001"}})
+		at := slices.IndexFunc(behind, func(w statement.Workload) bool {
+			id := "/" + strings.TrimPrefix(w.Tenant+"/"+w.ID, "/")
+			return text == w.Server.String()+id || strings.EqualFold(text, "name:"+names[w.Server]+id)
+		})
+		if at < 0 {
+			return nil, fault.InvalidFields("the command line has a mistake", []fault.Field{{
+				Path: "--workload", Text: fmt.Sprintf("%q is none of the statement's workloads: statement show --workloads lists them; they are written as SERVER/ID, of a shared server SERVER/TENANT/ID", text),
+			}})
 		}
-		v, err := a.Fleet.FindServer(e.ctx, server)
-		if err != nil {
-			return nil, err
-		}
-		ref := statement.Ref{Server: v.ID, ID: id}
-		if v.Shared {
-			ref.Tenant, ref.ID, _ = strings.Cut(id, "/")
-		}
-		refs = append(refs, ref)
+		refs = append(refs, behind[at].Ref)
 	}
 	return refs, nil
 }
@@ -424,7 +438,7 @@ func (c *statementShow) Run(e *env) error {
 		}{&t, workloads})
 	}
 	outdated := false
-	if t.State != statement.Open {
+	if t.State != statement.Open && c.Number == 0 {
 		if outdated, err = a.Months.Outdated(e.ctx, &t); err != nil {
 			return err
 		}

@@ -30,6 +30,11 @@ type CatalogVersion struct {
 
 // Catalog gives a catalogue by its version. Internal: this program does not know it, or the rows that it is made of are damaged.
 func (c *Catalogs) Catalog(ctx context.Context, version string) (*catalog.Catalog, error) {
+	return c.CatalogFrom(ctx, version, c.Policy.CatalogRows)
+}
+
+// CatalogFrom is Catalog with rows that are read in another way.
+func (c *Catalogs) CatalogFrom(ctx context.Context, version string, rows func(context.Context, string) (string, error)) (*catalog.Catalog, error) {
 	if known, ok := c.known.Load(version); ok {
 		if found, ok := known.(*catalog.Catalog); ok {
 			return found, nil
@@ -39,7 +44,7 @@ func (c *Catalogs) Catalog(ctx context.Context, version string) (*catalog.Catalo
 	if err != nil {
 		return nil, err
 	}
-	own, err := c.Own(ctx, version)
+	own, err := c.own(ctx, version, rows)
 	if err != nil || own.Empty() {
 		return base, err
 	}
@@ -69,11 +74,15 @@ func (c *Catalogs) versions() []*catalog.Catalog {
 
 // Own gives the own rows of a version; nil: it has none.
 func (c *Catalogs) Own(ctx context.Context, version string) (*catalog.Own, error) {
+	return c.own(ctx, version, c.Policy.CatalogRows)
+}
+
+func (c *Catalogs) own(ctx context.Context, version string, read func(context.Context, string) (string, error)) (*catalog.Own, error) {
 	base, has := catalog.SplitVersion(version)
 	if !has {
 		return nil, nil //nolint:nilnil // an empty one
 	}
-	rows, err := c.Policy.CatalogRows(ctx, version)
+	rows, err := read(ctx, version)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return nil, fault.Wrap(err, fault.Internal, "the database is damaged: it lacks the rows of catalogue %q; restore it from a backup", version)

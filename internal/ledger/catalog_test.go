@@ -218,3 +218,42 @@ func TestUnknownCatalogueIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// Many who look at once need no second connection for the provider's own rows, of which there may be none left.
+func TestOwnRowsWithinLooks(t *testing.T) {
+	t.Parallel()
+	w := newWeighed(t)
+	w.set("weight  VBR_vSphere_VM  Points  Enterprise Plus  2.5  2026-10  s\n")
+	w.now = w.now.Add(time.Hour)
+	const looks = 20 // more than there are connections
+	inside, errs := make(chan struct{}, looks), make(chan error, looks)
+	begin := make(chan struct{})
+	for range looks {
+		go func() {
+			errs <- w.History.Look(t.Context(), 1<<60, func(v ledger.View) error {
+				inside <- struct{}{}
+				<-begin
+				fresh := &ledger.Ledger{Store: w.Store, Catalogs: &fleet.Catalogs{Policy: w.Policy, Now: func() time.Time { return w.now }}, Now: func() time.Time { return w.now }}
+				_, tally, err := fresh.In(t.Context(), v, w.company, usage.ProductVBR, w.now)
+				if err == nil && tally.Rows[0].Used.Units != 5*usage.One {
+					t.Errorf("%+v", tally.Rows)
+				}
+				return err
+			})
+		}()
+	}
+	for range 8 { // as many as there are connections, but for one
+		<-inside
+	}
+	close(begin)
+	for range looks {
+		select {
+		case err := <-errs:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("they wait for each other")
+		}
+	}
+}

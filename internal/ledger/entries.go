@@ -46,6 +46,9 @@ type View interface {
 	Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, error)
 	// Period gives what a server's readings and gaps in force say of a stretch of time. NotFound: there is no such server.
 	Period(ctx context.Context, server usage.ServerID, from, until time.Time) (Period, error)
+	// CatalogRows gives what a catalogue version has of the provider's own: a question of its own would wait for a
+	// connection while this one holds one.
+	CatalogRows(ctx context.Context, version string) (string, error)
 	// Policy gives the dated values of an attribute of the policy, by their positions.
 	Policy(ctx context.Context, attribute usage.Attribute) ([]usage.Fact, error)
 }

@@ -164,13 +164,15 @@ func (l *Ledger) count(ctx context.Context, count counter, company usage.Company
 	if err != nil {
 		return facts, nil, err
 	}
-	tally, err := l.counted(ctx, count, &facts)
+	tally, err := counted(ctx, l.Catalog, count, &facts)
 	return facts, tally, err
 }
 
 // Catalogs gives a catalogue by its version, the same for ever. Internal: it cannot be had.
 type Catalogs interface {
 	Catalog(ctx context.Context, version string) (*catalog.Catalog, error)
+	// CatalogFrom is Catalog with rows that are read in another way.
+	CatalogFrom(ctx context.Context, version string, rows func(context.Context, string) (string, error)) (*catalog.Catalog, error)
 }
 
 // Catalog gives a catalogue by the version that facts and tallies name. Internal: it cannot be had.
@@ -178,6 +180,18 @@ func (l *Ledger) Catalog(ctx context.Context, version string) (*catalog.Catalog,
 	if l.Catalogs != nil {
 		return l.Catalogs.Catalog(ctx, version)
 	}
+	return builtIn(version)
+}
+
+// CatalogIn is Catalog within a look.
+func (l *Ledger) CatalogIn(ctx context.Context, v View, version string) (*catalog.Catalog, error) {
+	if l.Catalogs != nil {
+		return l.Catalogs.CatalogFrom(ctx, version, v.CatalogRows)
+	}
+	return builtIn(version)
+}
+
+func builtIn(version string) (*catalog.Catalog, error) {
 	weights, err := catalog.Version(version)
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the ledger counts with catalogue %q, which this program does not know", version)
@@ -185,16 +199,19 @@ func (l *Ledger) Catalog(ctx context.Context, version string) (*catalog.Catalog,
 	return weights, nil
 }
 
+// weights gives a catalogue by its version.
+type weights func(ctx context.Context, version string) (*catalog.Catalog, error)
+
 // counted counts with the catalogue that the facts name.
-func (l *Ledger) counted(ctx context.Context, count counter, facts *metering.Facts) (*metering.Tally, error) {
+func counted(ctx context.Context, weigh weights, count counter, facts *metering.Facts) (*metering.Tally, error) {
 	if facts.Catalog == "" { // nothing recorded yet: the first one, from the beginning of time
 		facts.Catalog = catalog.Versions()[0]
 	}
-	weights, err := l.Catalog(ctx, facts.Catalog)
+	known, err := weigh(ctx, facts.Catalog)
 	if err != nil {
 		return nil, err
 	}
-	tally, err := count(weights, *facts)
+	tally, err := count(known, *facts)
 	if err != nil {
 		return nil, err
 	}

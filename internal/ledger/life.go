@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -73,7 +74,9 @@ func (l *Ledger) in(ctx context.Context, v View, count counter, company usage.Co
 	if err != nil {
 		return facts, nil, err
 	}
-	tally, err := l.counted(ctx, count, &facts)
+	tally, err := counted(ctx, func(ctx context.Context, version string) (*catalog.Catalog, error) {
+		return l.CatalogIn(ctx, v, version)
+	}, count, &facts)
 	return facts, tally, err
 }
 

@@ -24,7 +24,7 @@ func (s *Service) Adjust(ctx context.Context, company usage.CompanyID, month usa
 	if err := words(map[string]string{"actor": less.Actor, "reason": less.Reason}); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement) error {
+	return s.change(ctx, company, month, func(t *Statement, _ []Statement) error {
 		if err := t.need(Draft, "adjusted"); err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ func (s *Service) Withdraw(ctx context.Context, company usage.CompanyID, month u
 	if err := words(map[string]string{"actor": actor, "reason": reason}); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement) error {
+	return s.change(ctx, company, month, func(t *Statement, _ []Statement) error {
 		if err := t.need(Draft, "adjusted"); err != nil {
 			return err
 		}

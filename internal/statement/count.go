@@ -31,7 +31,7 @@ func (k Counter) Count(ctx context.Context, company usage.CompanyID, month usage
 
 // CountFrom is Count from evidence, wherever that lies.
 func CountFrom(ctx context.Context, evidence Evidence, company usage.CompanyID, month usage.Month, now time.Time) (Content, []Workload, error) {
-	c := counting{evidence: evidence, ctx: ctx, company: company, month: month, now: now, peaks: make(map[RowKey]peak)}
+	c := counting{evidence: evidence, ctx: ctx, company: company, month: month, now: now, peaks: make(map[peakKey]peak)}
 	err := c.run()
 	return c.content, c.workloads, err
 }
@@ -49,7 +49,7 @@ type counting struct {
 	content   Content
 	workloads []Workload
 	parts     []part
-	peaks     map[RowKey]peak
+	peaks     map[peakKey]peak
 }
 
 // part is what a server adds to a row.
@@ -133,7 +133,9 @@ func (c *counting) countProduct(product usage.Product) error {
 	return nil
 }
 
-// standings gives the servers of a product that are there at the end of the month, in their order.
+// standings gives the servers of a product that are there at the end of the month, in their order. A server whose
+// counters answer belongs where it is at the end in UTC: there, if they answer; by its list, if that answers there; and
+// nowhere, if it is not the company's there.
 func (c *counting) standings(product usage.Product) ([]standing, error) {
 	zoned, err := c.at(product, c.content.At)
 	if err != nil || c.content.At.Equal(c.content.AtUTC) {
@@ -143,13 +145,25 @@ func (c *counting) standings(product usage.Product) ([]standing, error) {
 	if err != nil {
 		return nil, err
 	}
-	reported := slices.DeleteFunc(utc, func(s standing) bool { return s.source.Origin != metering.FromReport })
-	counted := slices.DeleteFunc(zoned, func(s standing) bool {
-		return slices.ContainsFunc(reported, func(r standing) bool { return r.source.Server == s.source.Server })
-	})
-	all := slices.Concat(counted, reported)
+	ofZone, all := make(map[usage.ServerID]standing, len(zoned)), make([]standing, 0, len(zoned))
+	for _, s := range zoned {
+		ofZone[s.source.Server] = s
+		if s.source.Origin != metering.FromReport && !reportedIn(utc, s.source.Server) {
+			all = append(all, s)
+		}
+	}
+	for _, s := range utc {
+		z, there := ofZone[s.source.Server]
+		if s.source.Origin == metering.FromReport || there && z.source.Origin == metering.FromReport {
+			all = append(all, s)
+		}
+	}
 	slices.SortFunc(all, func(a, b standing) int { return cmp.Compare(a.source.Server, b.source.Server) })
 	return all, nil
+}
+
+func reportedIn(standings []standing, server usage.ServerID) bool {
+	return slices.ContainsFunc(standings, func(s standing) bool { return s.source.Server == server && s.source.Origin == metering.FromReport })
 }
 
 func (c *counting) at(product usage.Product, at time.Time) ([]standing, error) {
@@ -232,7 +246,7 @@ func (c *counting) rows(parts []part) ([]Row, error) {
 		for i := range total {
 			r := &total[i]
 			row := Row{RowKey: RowKey{product, own(r.Type), own(r.Unit)}, Used: amount(r.Used), New: amount(r.New), Rental: amount(r.Rental)}
-			if p, peaked := c.peaks[row.RowKey]; peaked {
+			if p, peaked := c.peaks[peakKey{product, r.Type}]; peaked && r.Used.Count > 0 {
 				row.PeakAt = &p.at
 			}
 			out = append(out, row)

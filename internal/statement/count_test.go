@@ -3,6 +3,7 @@ package statement_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -237,5 +238,66 @@ func TestStatementIsTheFigure(t *testing.T) {
 			rows[r.RowKey] = r
 		}
 		same(t, rows, sums)
+	}
+}
+
+// A fleet whose license goes from one unit kind to another within the month is billed at one peak, in one unit kind (C37).
+func TestOnePeakOverUnitKinds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.company("Northwind")
+	v := w.server(fleet.NewServer{Name: "VAC01", Company: c, Product: usage.ProductConsole})
+	for _, r := range []struct {
+		day, agents int
+		unit        usage.UnitKind
+	}{{5, 10, usage.Instances}, {20, 9, usage.Points}, {30, 9, usage.Points}} {
+		w.now = at(2026, 9, r.day)
+		w.read(v, usage.ProductConsole, func(s *usage.Snapshot) {
+			s.License.Unit = r.unit
+			machines(s, "VAC_Server_Agent", upTo(r.agents)...)
+		})
+	}
+	w.now = at(2026, 10, 1)
+	draft, _, err := w.Draft(t.Context(), c, september, "a")
+	w.check(err)
+	same(t, []string{"VAC_Server_Agent Instances: used 10/3.3, new 0/0, rental 0/0, billed 10/3.3 at 2026-09-05T02:00:00Z"}, figures(&draft))
+}
+
+// A server that moves to another company between the month's two ends is billed to one of them (C36).
+func TestMovedBetweenTheEnds(t *testing.T) {
+	t.Parallel()
+	for _, zone := range []string{"America/New_York", "Asia/Tokyo"} {
+		t.Run(zone, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.check(w.fleet.SetZone(t.Context(), zone))
+			a, b := w.company("Northwind"), w.company("Contoso")
+			v := w.server(fleet.NewServer{Name: "VBR01", Company: a})
+			listed := w.server(fleet.NewServer{Name: "VBR02", Company: a})
+			w.now = time.Date(2026, 9, 30, 12, 0, 0, 0, time.UTC)
+			w.read(v, usage.ProductVBR, func(s *usage.Snapshot) {
+				machines(s, "VBR_HyperV_VM", upTo(35)...)
+				s.Counters = []usage.Counter{{Type: "VBR_HyperV_VM", Used: 34, New: 1}}
+			})
+			w.read(listed, usage.ProductVBR, func(s *usage.Snapshot) { machines(s, "VBR_vSphere_VM", upTo(5)...) })
+			zoned, err := time.LoadLocation(zone)
+			w.check(err)
+			between := september.End(zoned).Add(september.End(time.UTC).Sub(september.End(zoned)) / 2)
+			w.now = at(2026, 10, 2)
+			for _, server := range []usage.ServerID{v, listed} {
+				_, err = w.fleet.EditServer(t.Context(), server, fleet.ServerEdit{Company: &b, From: between})
+				w.check(err)
+			}
+			var all []string
+			for _, c := range []usage.CompanyID{a, b} {
+				draft, _, err := w.Draft(t.Context(), c, september, "x")
+				w.check(err)
+				all = append(all, figures(&draft)...)
+			}
+			slices.Sort(all)
+			same(t, []string{
+				"VBR_HyperV_VM Instances: used 34/34, new 1/1, rental 0/0, billed 34/34", "VBR_vSphere_VM Instances: used 5/5, new 0/0, rental 0/0, billed 5/5",
+			}, all)
+		})
 	}
 }

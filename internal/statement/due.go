@@ -2,6 +2,7 @@ package statement
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -23,7 +24,8 @@ func Due(day int, now time.Time, zone *time.Location) (month usage.Month, due bo
 }
 
 // ApproveDue approves the drafts of a month that nobody has approved, unreviewed; what was not drafted is drafted first,
-// and drafts are not counted anew. A statement that needs a reason stays a draft: the clock has none. It tells how many
+// and drafts are not counted anew. A statement that needs a reason stays a draft: the clock has none. So does one that
+// somebody opened again: it waits for whoever did. It tells how many
 // were approved and how many are left.
 func (s *Service) ApproveDue(ctx context.Context, companies []usage.CompanyID, month usage.Month) (approved, left int, err error) {
 	known, err := s.Store.StatementsIn(ctx, month)
@@ -52,7 +54,10 @@ func (s *Service) ApproveDue(ctx context.Context, companies []usage.CompanyID, m
 		known = append(known, outcomes[i].Statement)
 	}
 	for i := range known {
-		if known[i].State != Draft {
+		if t := &known[i]; t.State != Draft || t.inHand() {
+			if t.State == Draft {
+				left++
+			}
 			continue
 		}
 		_, err := s.Approve(ctx, known[i].Company, month, Clock, nil, true)
@@ -66,4 +71,9 @@ func (s *Service) ApproveDue(ctx context.Context, companies []usage.CompanyID, m
 		}
 	}
 	return approved, left, nil
+}
+
+// inHand reports whether somebody made a draft of what was approved or final.
+func (t *Statement) inHand() bool {
+	return t.Supersedes > 0 || slices.ContainsFunc(t.Trail, func(s Step) bool { return s.Did == didReopen })
 }

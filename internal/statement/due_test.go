@@ -61,4 +61,12 @@ func TestApproveDue(t *testing.T) {
 	third := w.must(w.Show(t.Context(), companies[2], september, 0))
 	same(t, []string{statement.Clock, statement.Clock}, []string{third.Trail[0].Actor, third.Trail[1].Actor})
 	same(t, statement.Draft, w.must(w.Show(t.Context(), companies[3], september, 0)).State)
+	// What somebody opened again waits for somebody.
+	w.must(w.Reopen(t.Context(), companies[2], september, "joe", "must be looked at"))
+	w.must(w.Finalise(t.Context(), companies[1], september, "jane"))
+	w.read(2, usage.ProductVBR, func(s *usage.Snapshot) { s.TakenAt = at(2026, 9, 30).Add(time.Hour) })
+	w.must(w.Supersede(t.Context(), companies[1], september, "jane", "late"))
+	approved, left, err := w.ApproveDue(t.Context(), companies, september)
+	w.check(err)
+	same(t, []int{0, 3}, []int{approved, left})
 }

@@ -86,5 +86,5 @@ func (k *known) Licensees(ctx context.Context) ([]usage.Fact, error) {
 }
 
 func (k *known) Catalog(ctx context.Context, version string) (*catalog.Catalog, error) {
-	return k.ledger.Catalog(ctx, version)
+	return k.ledger.CatalogIn(ctx, k.view, version)
 }

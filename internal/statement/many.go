@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -49,7 +50,7 @@ func (s *Service) DraftAll(ctx context.Context, companies []usage.CompanyID, mon
 			return all, err
 		}
 		all, counted = append(all, counted...), outcomes
-		go func() { kept <- s.saveAll(ctx, outcomes) }()
+		go func() { kept <- d.saveAll(ctx, outcomes) }()
 		if progress != nil {
 			progress(len(all), len(companies))
 		}
@@ -135,14 +136,16 @@ func (d *drafting) one(ctx context.Context, company usage.CompanyID) (Outcome, e
 			return Outcome{}, err
 		}
 	}
-	t, changed, err := d.draft(ctx, &c, ground{d.kept[company], d.last[company]}, d.month, d.actor, d.head)
+	t, changed, err := d.draft(ctx, &c, ground{kept: d.kept[company], last: d.last[company]}, d.month, d.actor, d.head)
 	switch {
+	case refused(err) && d.last[company] == (usage.Month{}) && c.CreatedAt.After(d.month.Last(time.UTC)):
+		return Outcome{}, nil // it was not there yet
 	case refused(err):
 		return Outcome{Company: company, Statement: t, Err: err}, nil
 	case err != nil:
 		return Outcome{}, err
 	case changed && t.Revision == 0 && len(t.Content.Servers) == 0 && len(t.Content.Rows) == 0:
-		if !active || company < usage.FirstCompany {
+		if never := d.last[company] == (usage.Month{}); never && (!active || company < usage.FirstCompany) {
 			return Outcome{}, nil
 		}
 	}
@@ -154,18 +157,23 @@ func refused(err error) bool {
 	return fault.Is(err, fault.Conflict) || fault.Is(err, fault.Invalid) || fault.Is(err, fault.NotFound)
 }
 
+func (d *drafting) seen(company usage.CompanyID) Seen {
+	return Seen{Company: company, Last: d.last[company]}
+}
+
 // saveAll keeps what changed, together; where one was changed by somebody else, each by itself.
-func (s *Service) saveAll(ctx context.Context, outcomes []Outcome) error {
+func (d *drafting) saveAll(ctx context.Context, outcomes []Outcome) error {
 	var changed []Statement
+	var seen []Seen
 	for i := range outcomes {
-		if outcomes[i].Changed {
-			changed = append(changed, outcomes[i].Statement)
+		if o := &outcomes[i]; o.Changed {
+			changed, seen = append(changed, o.Statement), append(seen, d.seen(o.Company))
 		}
 	}
 	if len(changed) == 0 {
 		return nil
 	}
-	err := s.Store.SaveStatements(ctx, changed)
+	err := d.Store.SaveStatements(ctx, changed, seen...)
 	for i := range outcomes {
 		o := &outcomes[i]
 		switch {
@@ -173,7 +181,7 @@ func (s *Service) saveAll(ctx context.Context, outcomes []Outcome) error {
 		case err == nil:
 			o.Statement.Revision++
 		case fault.Is(err, fault.Conflict):
-			o.Statement, o.Err = s.save(ctx, o.Statement)
+			o.Statement, o.Err = d.save(ctx, o.Statement, d.seen(o.Company))
 			if o.Err != nil && !fault.Is(o.Err, fault.Conflict) {
 				return o.Err
 			}

@@ -87,13 +87,13 @@ type failing struct {
 
 var errCrash = errors.New("crash")
 
-func (f *failing) SaveStatements(ctx context.Context, list []statement.Statement) error {
+func (f *failing) SaveStatements(ctx context.Context, list []statement.Statement, seen ...statement.Seen) error {
 	f.left--
 	if f.left >= 0 {
-		return f.Store.SaveStatements(ctx, list)
+		return f.Store.SaveStatements(ctx, list, seen...)
 	}
 	if f.after {
-		_ = f.Store.SaveStatements(ctx, list)
+		_ = f.Store.SaveStatements(ctx, list, seen...)
 	}
 	return errCrash
 }
@@ -161,4 +161,43 @@ func TestRunningMonth(t *testing.T) {
 	w.refused(err, fault.Invalid)
 	_, err = w.Show(t.Context(), 99, september, 0)
 	w.refused(err, fault.NotFound)
+}
+
+// beforeSaving does something between what a step looked at and what it keeps.
+type beforeSaving struct {
+	statement.Store
+	do func()
+}
+
+func (b *beforeSaving) SaveStatements(ctx context.Context, list []statement.Statement, seen ...statement.Seen) error {
+	if do := b.do; do != nil {
+		b.do = nil
+		do()
+	}
+	return b.Store.SaveStatements(ctx, list, seen...)
+}
+
+// Two people at once cannot put months out of their order: what a step rests on must still be so when it is kept (C40).
+func TestOrderHoldsForTwo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.crowd(1)[0]
+	w.now = at(2026, 12, 1)
+	other := *w.Service // another process
+	meanwhile := func(do func() error) {
+		w.Store = &beforeSaving{w.store, func() { w.check(do()) }}
+	}
+	meanwhile(func() error { _, _, err := other.Draft(t.Context(), c, september, "joe"); return err })
+	_, _, err := w.Draft(t.Context(), c, november, "jane")
+	w.refused(err, fault.Conflict)
+	meanwhile(func() error { _, _, err := other.Draft(t.Context(), c, october, "joe"); return err })
+	outcomes, err := w.DraftAll(t.Context(), []usage.CompanyID{c}, october, "jane", nil)
+	w.check(err)
+	w.refused(outcomes[0].Err, fault.Conflict)
+	because := map[string]string{"*": "r"}
+	w.must(other.Approve(t.Context(), c, september, "joe", because, false))
+	meanwhile(func() error { _, err := other.Reopen(t.Context(), c, september, "joe", "r"); return err })
+	_, err = w.Approve(t.Context(), c, october, "jane", because, false)
+	w.refused(err, fault.Conflict)
+	same(t, statement.Draft, w.must(w.Show(t.Context(), c, october, 0)).State)
 }

@@ -14,7 +14,13 @@ func byPeak(product usage.Product, typ string) bool {
 	return product == usage.ProductConsole && strings.HasPrefix(typ, "VAC_")
 }
 
-// peak is the instant at which the most workloads of a row were used.
+// peakKey is what has a peak: a type, over all unit kinds (C37).
+type peakKey struct {
+	product usage.Product
+	typ     string
+}
+
+// peak is the instant at which the most workloads of a type were used; units of several kinds are compared as plain numbers.
 type peak struct {
 	at        time.Time
 	used      metering.Amount
@@ -35,8 +41,8 @@ func (c *counting) findPeaks(product usage.Product) error {
 	from := c.month.Start(c.zone)
 	err := c.evidence.Examined(c.ctx, product, from, c.content.At.Add(time.Microsecond), func(facts metering.Facts, t *metering.Tally) {
 		for i := range t.Rows {
-			if row := &t.Rows[i]; byPeak(product, row.Type) && row.Used.Count > 0 {
-				c.consider(product, &facts, t, row)
+			if typ := t.Rows[i].Type; byPeak(product, typ) && !slices.ContainsFunc(t.Rows[:i], func(r metering.Row) bool { return r.Type == typ }) {
+				c.consider(product, &facts, t, typ)
 			}
 		}
 	})
@@ -51,21 +57,28 @@ func (c *counting) findPeaks(product usage.Product) error {
 	return nil
 }
 
-func (c *counting) consider(product usage.Product, facts *metering.Facts, t *metering.Tally, row *metering.Row) {
-	key := RowKey{product, row.Type, row.Unit}
-	p := peak{at: t.At.UTC(), used: row.Used}
-	if known, found := c.peaks[key]; found && !p.beats(&known) {
+// consider looks at a type at an instant, whatever its unit kinds: one machine has one of them at a time.
+func (c *counting) consider(product usage.Product, facts *metering.Facts, t *metering.Tally, typ string) {
+	p := peak{at: t.At.UTC()}
+	for i := range t.Rows {
+		if r := &t.Rows[i]; r.Type == typ {
+			p.used.Count += r.Used.Count
+			p.used.Units += r.Used.Units
+		}
+	}
+	key := peakKey{product, typ}
+	if known, found := c.peaks[key]; p.used.Count == 0 || found && !p.beats(&known) {
 		return
 	}
 	for i := range t.Servers {
 		for _, r := range t.Servers[i].Rows {
-			if r.Type == row.Type && r.Unit == row.Unit && r.Used.Count > 0 {
+			if r.Type == typ && r.Used.Count > 0 {
 				p.parts = append(p.parts, part{c.classOf(&facts.Servers[i]), product, metering.Row{Type: r.Type, Unit: r.Unit, Used: r.Used}})
 			}
 		}
 	}
 	for i := range t.Members {
-		if m := &t.Members[i]; m.State == metering.Used && m.Type == row.Type && m.Unit == row.Unit {
+		if m := &t.Members[i]; m.State == metering.Used && m.Type == typ {
 			w := toWorkload(product, m, source(t, m.Server))
 			w.PeakAt = &p.at
 			p.workloads = append(p.workloads, w)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -132,7 +133,7 @@ func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usag
 	}
 	t, changed, err = s.draft(ctx, &c, g, month, actor, head)
 	if err == nil && changed {
-		t, err = s.save(ctx, t)
+		t, err = s.save(ctx, t, g.seen)
 	}
 	return t, changed, err
 }
@@ -141,11 +142,13 @@ func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usag
 type ground struct {
 	kept *Statement  // the month's latest; nil: there is none
 	last usage.Month // the last month that has one; zero: none has
+	seen Seen
 }
 
 // ground looks for one company.
 func (s *Service) ground(ctx context.Context, company usage.CompanyID, month usage.Month) (g ground, err error) {
 	all, err := s.Store.StatementsOf(ctx, company)
+	g.seen = seenOf(company, all)
 	for i := range all {
 		g.last = all[i].Key().Month
 		if g.last == month {
@@ -169,6 +172,8 @@ func (s *Service) draft(ctx context.Context, c *fleet.Company, g ground, month u
 		return none, false, err
 	case counted.Content.running(month):
 		return none, false, fault.New(fault.Conflict, "%s is not over yet, everywhere in UTC and %s", month, counted.Content.Zone)
+	case g.last == (usage.Month{}) && counted.unheardOf(c, month):
+		return none, false, fault.New(fault.Conflict, "company %s was not there yet in %s, and nothing was read of it then", c.ID, month)
 	case g.kept == nil:
 		counted.Number, counted.State = 1, Draft
 		counted.note(s.Now(), actor, didDraft, "")
@@ -182,6 +187,12 @@ func (s *Service) draft(ctx context.Context, c *fleet.Company, g ground, month u
 	}
 	t.note(s.Now(), actor, didRedraft, "")
 	return t, true, nil
+}
+
+// unheardOf reports whether a month was over before the company was added, and nothing is known of it.
+func (t *Statement) unheardOf(c *fleet.Company, month usage.Month) bool {
+	read := slices.ContainsFunc(t.Content.Servers, func(s Server) bool { return s.AsOf != nil || s.Reading.Count > 0 })
+	return !read && !c.CreatedAt.IsZero() && c.CreatedAt.After(month.Last(time.UTC).Add(farthest))
 }
 
 func wayBack(state State) string {
@@ -225,27 +236,57 @@ func (s *Service) redraft(ctx context.Context, t, counted Statement) (Statement,
 	return t, err
 }
 
-// same reports whether the same was counted.
+// same reports whether the same was counted. What servers are called now is not counted: a rename alone makes no other
+// statement.
 func (c *Content) same(o *Content) bool {
-	a, errA := json.Marshal(c)
-	b, errB := json.Marshal(o)
+	a, errA := json.Marshal(c.nameless())
+	b, errB := json.Marshal(o.nameless())
 	return errA == nil && errB == nil && bytes.Equal(a, b)
 }
 
-// change reads a statement, changes it in one way, and keeps it.
-func (s *Service) change(ctx context.Context, company usage.CompanyID, month usage.Month, by func(t *Statement) error) (Statement, error) {
-	t, err := s.Store.Statement(ctx, company, month, 0)
+func (c *Content) nameless() *Content {
+	bare := *c
+	bare.Servers, bare.Issues = slices.Clone(c.Servers), slices.Clone(c.Issues)
+	for i := range bare.Servers {
+		bare.Servers[i].Name = ""
+	}
+	for i := range bare.Issues {
+		bare.Issues[i].Text = ""
+	}
+	return &bare
+}
+
+// change reads a company's statements, changes the month's latest in one way, and keeps it if all of them still stand so.
+func (s *Service) change(ctx context.Context, company usage.CompanyID, month usage.Month, by func(t *Statement, all []Statement) error) (Statement, error) {
+	t, all, err := s.latest(ctx, company, month)
 	if err != nil {
 		return t, err
 	}
-	if err := by(&t); err != nil {
+	if err := by(&t, all); err != nil {
 		return t, err
 	}
-	return s.save(ctx, t)
+	return s.save(ctx, t, seenOf(company, all))
 }
 
-func (s *Service) save(ctx context.Context, t Statement) (Statement, error) {
-	if err := s.Store.SaveStatements(ctx, []Statement{t}); err != nil {
+// latest gives a month's latest statement, and all of the company. NotFound.
+func (s *Service) latest(ctx context.Context, company usage.CompanyID, month usage.Month) (t Statement, all []Statement, err error) {
+	if all, err = s.Store.StatementsOf(ctx, company); err != nil {
+		return t, nil, err
+	}
+	for i := range all {
+		if all[i].Key().Month == month {
+			t = all[i]
+		}
+	}
+	if t.Revision == 0 {
+		return t, nil, fault.New(fault.NotFound, "company %s has no statement of %s", company, month)
+	}
+	t.Trail = slices.Clone(t.Trail)
+	return t, all, nil
+}
+
+func (s *Service) save(ctx context.Context, t Statement, seen ...Seen) (Statement, error) {
+	if err := s.Store.SaveStatements(ctx, []Statement{t}, seen...); err != nil {
 		return t, err
 	}
 	t.Revision++
@@ -290,11 +331,11 @@ func (s *Service) Approve(ctx context.Context, company usage.CompanyID, month us
 	if err := words(map[string]string{"actor": actor}); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement) error {
+	return s.change(ctx, company, month, func(t *Statement, all []Statement) error {
 		if err := t.need(Draft, "approved"); err != nil {
 			return err
 		}
-		if err := s.before(ctx, t, Approved, Final); err != nil {
+		if err := t.before(all, Approved, Final); err != nil {
 			return err
 		}
 		if err := t.give(reasons); err != nil {
@@ -337,11 +378,7 @@ func (t *Statement) give(reasons map[string]string) error {
 }
 
 // before refuses a step while the month before does not stand where it must (C40: in order of months).
-func (s *Service) before(ctx context.Context, t *Statement, states ...State) error {
-	all, err := s.Store.StatementsOf(ctx, t.Company)
-	if err != nil {
-		return err
-	}
+func (t *Statement) before(all []Statement, states ...State) error {
 	for i := range all {
 		o := &all[i]
 		if !o.Key().Month.Before(t.Key().Month) || o.State == states[0] || o.State == states[len(states)-1] {
@@ -358,16 +395,12 @@ func (s *Service) Reopen(ctx context.Context, company usage.CompanyID, month usa
 	if err := words(map[string]string{"actor": actor, "reason": reason}); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement) error {
+	return s.change(ctx, company, month, func(t *Statement, all []Statement) error {
 		if err := t.need(Approved, "reopened"); err != nil {
 			return err
 		}
-		all, err := s.Store.StatementsOf(ctx, company)
-		if err != nil {
-			return err
-		}
 		for i := range all {
-			if o := &all[i]; month.Before(o.Key().Month) && o.State != Draft {
+			if o := &all[i]; t.Supersedes == 0 && month.Before(o.Key().Month) && o.State != Draft {
 				return fault.New(fault.Conflict, "months go in their order: the statement of company %s for %s is %s already", company, o.Month, o.State)
 			}
 		}
@@ -383,11 +416,11 @@ func (s *Service) Finalise(ctx context.Context, company usage.CompanyID, month u
 	if err := words(map[string]string{"actor": actor}); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement) error {
+	return s.change(ctx, company, month, func(t *Statement, all []Statement) error {
 		if err := t.need(Approved, "finalised"); err != nil {
 			return err
 		}
-		if err := s.before(ctx, t, Final); err != nil {
+		if err := t.before(all, Final); err != nil {
 			return err
 		}
 		t.State = Final
@@ -402,7 +435,7 @@ func (s *Service) Supersede(ctx context.Context, company usage.CompanyID, month 
 	if err := words(map[string]string{"actor": actor, "reason": reason}); err != nil {
 		return Statement{}, err
 	}
-	old, err := s.Store.Statement(ctx, company, month, 0)
+	old, all, err := s.latest(ctx, company, month)
 	if err != nil {
 		return old, err
 	}
@@ -419,7 +452,7 @@ func (s *Service) Supersede(ctx context.Context, company usage.CompanyID, month 
 	t.Number, t.Supersedes, t.State = old.Number+1, old.Number, Draft
 	t.Differences = differences(&old, &t)
 	t.note(s.Now(), actor, didSupersede, reason)
-	return s.save(ctx, t)
+	return s.save(ctx, t, seenOf(company, all))
 }
 
 // Outdated reports whether what is known now makes another statement than the one that is kept: facts arrived since.

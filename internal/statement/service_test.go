@@ -281,3 +281,47 @@ func TestAdjustmentsThatDoNotFit(t *testing.T) {
 		t.Errorf("%v, %v", changed, err)
 	}
 }
+
+// A month that was over before a company was there is not drafted, lest its months begin there; what was read counts (C40).
+func TestMonthsBeforeACompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.now = at(2026, 11, 3)
+	c, read := w.company("Northwind"), w.company("Contoso")
+	v := w.server(fleet.NewServer{Name: "VBR01", Company: read})
+	w.read(v, usage.ProductVBR, func(s *usage.Snapshot) { s.TakenAt = at(2026, 9, 30); machines(s, "VBR_vSphere_VM", 1) })
+	_, _, err := w.Draft(t.Context(), c, september, "a")
+	w.refused(err, fault.Conflict)
+	w.must(statementOf(w.Draft(t.Context(), read, september, "a")))
+	outcomes, err := w.DraftAll(t.Context(), []usage.CompanyID{c, read}, october, "a", nil)
+	w.check(err)
+	if len(outcomes) != 1 || outcomes[0].Company != read || outcomes[0].Err != nil {
+		t.Errorf("%+v", outcomes)
+	}
+}
+
+// A server's new name makes no other statement; a superseding one can be opened again although later months are final.
+func TestRenamedAndSuperseded(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.company("Northwind")
+	v := w.server(fleet.NewServer{Name: "VBR01", Company: c})
+	w.now = at(2026, 9, 30)
+	w.read(v, usage.ProductVBR, func(s *usage.Snapshot) { machines(s, "VBR_vSphere_VM", 1) })
+	w.now = at(2026, 11, 1)
+	because := map[string]string{"*": "r"}
+	for _, month := range []usage.Month{september, october} {
+		w.must(statementOf(w.Draft(t.Context(), c, month, "a")))
+		w.must(w.Approve(t.Context(), c, month, "a", because, false))
+		w.must(w.Finalise(t.Context(), c, month, "a"))
+	}
+	name := "renamed"
+	_, err := w.fleet.EditServer(t.Context(), v, fleet.ServerEdit{Name: &name})
+	w.check(err)
+	_, err = w.Supersede(t.Context(), c, september, "a", "r")
+	w.refused(err, fault.Conflict)
+	w.read(v, usage.ProductVBR, func(s *usage.Snapshot) { s.TakenAt = at(2026, 9, 30).Add(time.Hour) })
+	w.must(w.Supersede(t.Context(), c, september, "a", "late"))
+	w.must(w.Approve(t.Context(), c, september, "a", because, false))
+	same(t, statement.Draft, w.must(w.Reopen(t.Context(), c, september, "a", "oops")).State)
+}

@@ -17,8 +17,33 @@ type Store interface {
 	// LatestMonths gives the last month of which each company has a statement: a reading across companies.
 	LatestMonths(ctx context.Context) (map[usage.CompanyID]usage.Month, error)
 	// SaveStatements keeps each of them as the next revision of the one that it was read as; a Revision of 0 is a new
-	// one. All or none; Conflict: one was changed since.
-	SaveStatements(ctx context.Context, statements []Statement) error
+	// one. All or none; Conflict: one was changed since, or what was seen of a company's others is not so any more.
+	SaveStatements(ctx context.Context, statements []Statement, seen ...Seen) error
+}
+
+// Seen is what a step with one of a company's statements rests on: how all of them stood.
+type Seen struct {
+	Company usage.CompanyID
+	Last    usage.Month // the last month that has one; zero: none has
+	Marks   []Mark      // of all, by month and number; nil: only Last matters
+}
+
+// Mark is how often a statement was kept.
+type Mark struct {
+	Month    usage.Month
+	Number   int
+	Revision int64
+}
+
+// seenOf gives what was seen of a company's statements, all of them.
+func seenOf(company usage.CompanyID, all []Statement) Seen {
+	seen := Seen{Company: company, Marks: []Mark{}}
+	for i := range all {
+		k := all[i].Key()
+		seen.Last = k.Month
+		seen.Marks = append(seen.Marks, Mark{k.Month, k.Number, all[i].Revision})
+	}
+	return seen
 }
 
 // Exported says which bundle a final statement has: there is only one.

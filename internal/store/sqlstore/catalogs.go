@@ -33,14 +33,27 @@ func summedCatalogs() summed {
 // CatalogRows gives the own rows that a catalogue version is made of.
 func (s *Store) CatalogRows(ctx context.Context, version string) (rows string, err error) {
 	err = s.read(ctx, func(tx *sql.Tx) error {
-		c, found, err := first(ctx, tx, proven(scanCatalog), catalogSQL, version)
-		if err == nil && !found {
-			err = fault.New(fault.NotFound, "no rows of a catalogue %q are kept", version)
-		}
-		rows = c.body
+		rows, err = catalogRows(ctx, tx, version)
 		return err
 	})
 	return rows, err
+}
+
+// CatalogRows gives them within a look.
+func (k *look) CatalogRows(ctx context.Context, version string) (rows string, err error) {
+	err = k.within(ctx, func() error {
+		rows, err = catalogRows(ctx, k.q.tx, version)
+		return err
+	})
+	return rows, err
+}
+
+func catalogRows(ctx context.Context, tx *sql.Tx, version string) (string, error) {
+	c, found, err := first(ctx, tx, proven(scanCatalog), catalogSQL, version)
+	if err == nil && !found {
+		err = fault.New(fault.NotFound, "no rows of a catalogue %q are kept", version)
+	}
+	return c.body, err
 }
 
 // RecordCatalog keeps the rows of a version and appends the fact that it counts from now on.

@@ -51,5 +51,6 @@ func Ordered() []Statement {
 		{"statements of a company", statementsOfSQL, 1, false},
 		{"bundle", bundleSQL, 3, false},
 		{"statements of a month", statementsInSQL, 1, false},
+		{"marks of statements", marksSQL, 1, false},
 	}
 }

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"slices"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -17,6 +18,7 @@ const (
 	statementsInSQL    = statementColumns + ` WHERE t.month = $1 AND NOT EXISTS (SELECT 1 FROM statements s
  WHERE s.month = t.month AND s.company = t.company AND s.number > t.number) ORDER BY t.company`
 	latestMonthsSQL    = `SELECT company, MAX(month) FROM statements GROUP BY company`
+	marksSQL           = `SELECT month, number, revision FROM statements WHERE company = $1 ORDER BY month, number`
 	allStatementsSQL   = statementColumns + ` ORDER BY t.company, t.month, t.number`
 	insertStatementSQL = `INSERT INTO statements (company, month, number, revision, body, checksum) VALUES ($1, $2, $3, $4, $5, $6)
  ON CONFLICT (company, month, number) DO NOTHING`
@@ -74,8 +76,13 @@ func (s *Store) statements(ctx context.Context, query string, args ...any) (list
 }
 
 // SaveStatements keeps each of them as the next revision of the one that it was read as: all or none.
-func (s *Store) SaveStatements(ctx context.Context, statements []statement.Statement) error {
+func (s *Store) SaveStatements(ctx context.Context, statements []statement.Statement, seen ...statement.Seen) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
+		for i := range seen {
+			if err := stillSo(ctx, tx, &seen[i]); err != nil {
+				return err
+			}
+		}
 		for i := range statements {
 			if err := saveStatement(ctx, tx, &statements[i]); err != nil {
 				return err
@@ -83,6 +90,29 @@ func (s *Store) SaveStatements(ctx context.Context, statements []statement.State
 		}
 		return bump(ctx, tx)
 	})
+}
+
+// stillSo refuses a step that rests on how a company's statements stood, where that is not so any more.
+func stillSo(ctx context.Context, tx *sql.Tx, seen *statement.Seen) error {
+	marks, err := collect(ctx, tx, func(row scanner) (m statement.Mark, err error) {
+		var month string
+		if err := row.Scan(&month, &m.Number, &m.Revision); err != nil {
+			return m, err
+		}
+		m.Month, err = usage.ParseMonth(month)
+		return m, err
+	}, marksSQL, int64(seen.Company))
+	if err != nil {
+		return err
+	}
+	var last usage.Month
+	if n := len(marks); n > 0 {
+		last = marks[n-1].Month
+	}
+	if last != seen.Last || seen.Marks != nil && !slices.Equal(marks, seen.Marks) {
+		return fault.New(fault.Conflict, "the statements of company %s were changed by somebody else meanwhile: look at them again", seen.Company)
+	}
+	return nil
 }
 
 func saveStatement(ctx context.Context, tx *sql.Tx, t *statement.Statement) error {

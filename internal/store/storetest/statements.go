@@ -92,6 +92,18 @@ var statementTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, []statement.Statement{now}, must1(s.StatementsOf(t.Context(), a))(t))
 		other.State = statement.Approved
 		wantEqual(t, []statement.Statement{other}, must1(s.StatementsOf(t.Context(), b))(t))
+		// What a step rests on must still be so: the last month, and, where they matter, all statements of the company.
+		for _, seen := range []statement.Seen{
+			{Company: a},
+			{Company: a, Last: october.Next()},
+			{Company: a, Last: october, Marks: []statement.Mark{}},
+			{Company: a, Last: october, Marks: []statement.Mark{{Month: october, Number: 1, Revision: 1}}},
+		} {
+			wantCode(t, s.SaveStatements(t.Context(), []statement.Statement{other}, seen), fault.Conflict, "company 2 were changed")
+		}
+		fits := statement.Seen{Company: a, Last: october, Marks: []statement.Mark{{Month: october, Number: 1, Revision: 2}}}
+		must(t, s.SaveStatements(t.Context(), []statement.Statement{statementOf(a, october.Next(), 1)}, fits, statement.Seen{Company: b, Last: october}))
+		wantCode(t, s.SaveStatements(t.Context(), []statement.Statement{statementOf(b, october.Next(), 1)}, fits), fault.Conflict)
 		gone := statementOf(a, october, 5)
 		gone.Revision = 3
 		wantCode(t, s.SaveStatements(t.Context(), []statement.Statement{gone}), fault.Conflict)
