@@ -74,6 +74,7 @@ func (h *hold) Release() {
 	if h.conn != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
+		_, _ = h.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`) // the server is in no hurry to see that a connection ended
 		_ = h.conn.Close(ctx)
 		h.conn = nil
 	}
