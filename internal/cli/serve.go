@@ -56,7 +56,7 @@ func (c *serveCmd) Run(e *env) error {
 		return fault.New(fault.NotFound, "there is no user yet, so nobody could log in. Add one, then start again:\n"+
 			"  tallystick user add%s --name admin --role portal-administrator --password-stdin", dataFlag(e.data)+databaseFlag(e.database))
 	}
-	if os.Getenv("GOGC") == "" {
+	if ownGC() {
 		debug.SetGCPercent(gcPercent)
 	}
 	return server.Run(e.ctx, func(address string) { e.say("Listening on https://%s (end with Ctrl-C).", openable(address)) })
@@ -65,6 +65,9 @@ func (c *serveCmd) Run(e *env) error {
 // gcPercent is by how much the memory in use may grow before what is not used is looked for. A console keeps what changes
 // little and answers fast: looking half as often leaves a tenth more of the processor for answers.
 const gcPercent = 200
+
+// ownGC reports whether the administrator leaves the collection of garbage to us.
+func ownGC() bool { return os.Getenv("GOGC") == "" }
 
 // openable gives an address that a browser on this machine can open.
 func openable(address string) string {

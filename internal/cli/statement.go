@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
-	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -92,7 +92,7 @@ func (c *statementDraft) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
+	if ownGC() {
 		debug.SetGCPercent(draftGCPercent)
 		debug.SetMemoryLimit(draftMemory)
 	}
@@ -309,26 +309,17 @@ func (e *env) printOutcomes(outcomes []statement.Outcome, one bool, done string,
 		list = append(list, out)
 	}
 	if e.json {
-		err = firstOf(err, e.printJSON(list))
+		err = cmp.Or(err, e.printJSON(list))
 	} else {
 		e.say("%d of %d statements %s; %d say the same already.", changed, len(outcomes), done, len(outcomes)-changed-len(refused))
 		if len(refused) > 0 {
-			err = firstOf(err, e.table("COMPANY|REFUSED", refused))
+			err = cmp.Or(err, e.table("COMPANY|REFUSED", refused))
 		}
 	}
 	if err == nil && len(refused) > 0 {
 		err = fault.New(fault.Conflict, "%d statements were refused", len(refused))
 	}
 	return err
-}
-
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 type statementList struct {

@@ -2,11 +2,7 @@ package ledger
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -56,23 +52,9 @@ func (l *Ledger) AppendGap(ctx context.Context, server usage.ServerID, g usage.G
 	return l.Store.AppendGap(ctx, server, g, l.Now())
 }
 
-// wordsMax bounds what people say of a correction, in bytes.
-const wordsMax = 1000
-
 // Correct revokes an entry, from now on (C44).
 func (l *Ledger) Correct(ctx context.Context, c Correction) (Receipt, error) {
-	var fields []fault.Field
-	for _, said := range []struct{ path, text string }{{"reason", c.Reason}, {"actor", c.Actor}} {
-		switch {
-		case strings.TrimSpace(said.text) == "":
-			fields = append(fields, fault.Field{Path: said.path, Text: "is required"})
-		case len(said.text) > wordsMax:
-			fields = append(fields, fault.Field{Path: said.path, Text: fmt.Sprintf("is longer than %d bytes", wordsMax)})
-		case !utf8.ValidString(said.text) || strings.ContainsFunc(said.text, unicode.IsControl):
-			fields = append(fields, fault.Field{Path: said.path, Text: "holds a control character or is not valid UTF-8"})
-		}
-	}
-	if err := fault.InvalidFields("the correction is refused", fields); err != nil {
+	if err := CheckSaid("the correction is refused", Said{"reason", c.Reason}, Said{"actor", c.Actor}); err != nil {
 		return Receipt{}, err
 	}
 	receipt, err := l.Store.AppendCorrection(ctx, c, l.Now())

@@ -21,7 +21,7 @@ type Less struct {
 // Adjust takes from what is billed of a row; what was counted stays. Invalid: it names what is not billed, or a number
 // where not all weigh the same; Conflict: the statement is no draft.
 func (s *Service) Adjust(ctx context.Context, company usage.CompanyID, month usage.Month, less Less) (Statement, error) {
-	if err := words(map[string]string{"actor": less.Actor, "reason": less.Reason}); err != nil {
+	if err := byWhy(less.Actor, less.Reason); err != nil {
 		return Statement{}, err
 	}
 	return s.change(ctx, company, month, func(t *Statement, _ []Statement) error {
@@ -47,7 +47,7 @@ func (s *Service) Adjust(ctx context.Context, company usage.CompanyID, month usa
 
 // Withdraw takes an adjustment of a draft back; they are numbered from 1.
 func (s *Service) Withdraw(ctx context.Context, company usage.CompanyID, month usage.Month, number int, actor, reason string) (Statement, error) {
-	if err := words(map[string]string{"actor": actor, "reason": reason}); err != nil {
+	if err := byWhy(actor, reason); err != nil {
 		return Statement{}, err
 	}
 	return s.change(ctx, company, month, func(t *Statement, _ []Statement) error {

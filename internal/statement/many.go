@@ -30,7 +30,7 @@ const batch = 200
 // and never had a statement is left out. What is refused is told with its company; any other error ends it: what was
 // drafted until then stays, and a repetition does the rest.
 func (s *Service) DraftAll(ctx context.Context, companies []usage.CompanyID, month usage.Month, actor string, progress func(done, of int)) ([]Outcome, error) {
-	if err := words(map[string]string{"actor": actor}); err != nil {
+	if err := by(actor); err != nil {
 		return nil, err
 	}
 	head, err := s.head(ctx)
@@ -46,7 +46,7 @@ func (s *Service) DraftAll(ctx context.Context, companies []usage.CompanyID, mon
 	kept <- nil
 	for part := range slices.Chunk(companies, batch) {
 		outcomes, err := d.part(ctx, part)
-		if err := firstError(<-kept, err); err != nil {
+		if err := cmp.Or(<-kept, err); err != nil {
 			return all, err
 		}
 		all, counted = append(all, counted...), outcomes
@@ -59,15 +59,6 @@ func (s *Service) DraftAll(ctx context.Context, companies []usage.CompanyID, mon
 		return all, err
 	}
 	return slices.DeleteFunc(append(all, counted...), func(o Outcome) bool { return o.Company == 0 }), nil
-}
-
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // drafting is one call of DraftAll.
@@ -136,7 +127,7 @@ func (d *drafting) one(ctx context.Context, company usage.CompanyID) (Outcome, e
 			return Outcome{}, err
 		}
 	}
-	t, changed, err := d.draft(ctx, &c, ground{kept: d.kept[company], last: d.last[company]}, d.month, d.actor, d.head)
+	t, changed, err := d.draft(ctx, &c, ground{d.kept[company], d.seen(company)}, d.month, d.actor, d.head)
 	switch {
 	case refused(err) && d.last[company] == (usage.Month{}) && c.CreatedAt.After(d.month.Last(time.UTC)):
 		return Outcome{}, nil // it was not there yet

@@ -6,14 +6,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
 )
 
 // Service makes statements and moves them through their states. Every step is one transaction: a crash leaves a
@@ -116,7 +114,7 @@ func (t *Statement) countedAt() (at time.Time) {
 // Where that is what it says already, nothing is written, and changed is false. Conflict: the month is not over, or not
 // the next one, its statement is approved or final, or an adjustment does not fit any more.
 func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usage.Month, actor string) (t Statement, changed bool, err error) {
-	if err := words(map[string]string{"actor": actor}); err != nil {
+	if err := by(actor); err != nil {
 		return t, false, err
 	}
 	head, err := s.head(ctx)
@@ -140,18 +138,19 @@ func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usag
 
 // ground is what is known of a company's statements before a draft.
 type ground struct {
-	kept *Statement  // the month's latest; nil: there is none
-	last usage.Month // the last month that has one; zero: none has
+	kept *Statement // the month's latest; nil: there is none
 	seen Seen
 }
+
+// first reports whether the company has no statement of any month.
+func (g *ground) first() bool { return g.seen.Last == usage.Month{} }
 
 // ground looks for one company.
 func (s *Service) ground(ctx context.Context, company usage.CompanyID, month usage.Month) (g ground, err error) {
 	all, err := s.Store.StatementsOf(ctx, company)
 	g.seen = seenOf(company, all)
 	for i := range all {
-		g.last = all[i].Key().Month
-		if g.last == month {
+		if all[i].Key().Month == month {
 			g.kept = &all[i]
 		}
 	}
@@ -163,8 +162,8 @@ func (s *Service) draft(ctx context.Context, c *fleet.Company, g ground, month u
 	switch {
 	case g.kept != nil && g.kept.State != Draft:
 		return *g.kept, false, fault.New(fault.Conflict, "the statement of company %s for %s is %s: %s", c.ID, month, g.kept.State, wayBack(g.kept.State))
-	case g.kept == nil && g.last != (usage.Month{}) && g.last.Next() != month:
-		return none, false, fault.New(fault.Conflict, "months go in their order: after %s, company %s has its next statement of %s, not of %s", g.last, c.ID, g.last.Next(), month)
+	case g.kept == nil && !g.first() && g.seen.Last.Next() != month:
+		return none, false, fault.New(fault.Conflict, "months go in their order: after %s, company %s has its next statement of %s, not of %s", g.seen.Last, c.ID, g.seen.Last.Next(), month)
 	}
 	counted, err := s.counted(ctx, c, month, head)
 	switch {
@@ -172,7 +171,7 @@ func (s *Service) draft(ctx context.Context, c *fleet.Company, g ground, month u
 		return none, false, err
 	case counted.Content.running(month):
 		return none, false, fault.New(fault.Conflict, "%s is not over yet, everywhere in UTC and %s", month, counted.Content.Zone)
-	case g.last == (usage.Month{}) && counted.unheardOf(c, month):
+	case g.first() && counted.unheardOf(c, month):
 		return none, false, fault.New(fault.Conflict, "company %s was not there yet in %s, and nothing was read of it then", c.ID, month)
 	case g.kept == nil:
 		counted.Number, counted.State = 1, Draft
@@ -281,7 +280,6 @@ func (s *Service) latest(ctx context.Context, company usage.CompanyID, month usa
 	if t.Revision == 0 {
 		return t, nil, fault.New(fault.NotFound, "company %s has no statement of %s", company, month)
 	}
-	t.Trail = slices.Clone(t.Trail)
 	return t, all, nil
 }
 
@@ -305,30 +303,21 @@ func (t *Statement) need(state State, step string) error {
 	return fault.New(fault.Conflict, "the statement of company %s for %s is %s: only one that is %s can be %s", t.Company, t.Month, t.State, state, step)
 }
 
-// wordsMax bounds what people say, in bytes.
-const wordsMax = 1000
+// by checks who does a step; byWhy also why.
+func by(actor string) error { return checkSaid(ledger.Said{Path: "actor", Text: actor}) }
 
-// words checks what people say; all that is wrong is told at once.
-func words(texts map[string]string) error {
-	var fields []fault.Field
-	for _, path := range []string{"actor", "reason"} {
-		switch text, given := texts[path]; {
-		case !given:
-		case strings.TrimSpace(text) == "":
-			fields = append(fields, fault.Field{Path: path, Text: "is required"})
-		case len(text) > wordsMax:
-			fields = append(fields, fault.Field{Path: path, Text: fmt.Sprintf("is longer than %d bytes", wordsMax)})
-		case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
-			fields = append(fields, fault.Field{Path: path, Text: "holds a control character or is not valid UTF-8"})
-		}
-	}
-	return fault.InvalidFields("the statement is left as it is", fields)
+func byWhy(actor, reason string) error {
+	return checkSaid(ledger.Said{Path: "actor", Text: actor}, ledger.Said{Path: "reason", Text: reason})
+}
+
+func checkSaid(said ...ledger.Said) error {
+	return ledger.CheckSaid("the statement is left as it is", said...)
 }
 
 // Approve freezes a draft. reasons say why, for each of its issues, by their keys; "*" for all others. Invalid: one is
 // missing, or is for no issue of it; Conflict: it is no draft, or the month before is one.
 func (s *Service) Approve(ctx context.Context, company usage.CompanyID, month usage.Month, actor string, reasons map[string]string, unreviewed bool) (Statement, error) {
-	if err := words(map[string]string{"actor": actor}); err != nil {
+	if err := by(actor); err != nil {
 		return Statement{}, err
 	}
 	return s.change(ctx, company, month, func(t *Statement, all []Statement) error {
@@ -351,7 +340,7 @@ func (s *Service) Approve(ctx context.Context, company usage.CompanyID, month us
 func (t *Statement) give(reasons map[string]string) error {
 	rest := make(map[string]string, len(reasons))
 	for key, text := range reasons {
-		if err := words(map[string]string{"reason": text}); err != nil {
+		if err := checkSaid(ledger.Said{Path: "reason", Text: text}); err != nil {
 			return fault.Wrap(err, fault.Invalid, "the reason for %s: %v", key, err)
 		}
 		rest[key] = text
@@ -381,10 +370,9 @@ func (t *Statement) give(reasons map[string]string) error {
 func (t *Statement) before(all []Statement, states ...State) error {
 	for i := range all {
 		o := &all[i]
-		if !o.Key().Month.Before(t.Key().Month) || o.State == states[0] || o.State == states[len(states)-1] {
-			continue
+		if o.Key().Month.Before(t.Key().Month) && !slices.Contains(states, o.State) {
+			return fault.New(fault.Conflict, "months go in their order: the statement of company %s for %s is still %s", o.Company, o.Month, o.State)
 		}
-		return fault.New(fault.Conflict, "months go in their order: the statement of company %s for %s is still %s", o.Company, o.Month, o.State)
 	}
 	return nil
 }
@@ -392,7 +380,7 @@ func (t *Statement) before(all []Statement, states ...State) error {
 // Reopen makes a draft of an approved statement again; its reasons must be given anew. Conflict: it is not approved, or
 // a later month is.
 func (s *Service) Reopen(ctx context.Context, company usage.CompanyID, month usage.Month, actor, reason string) (Statement, error) {
-	if err := words(map[string]string{"actor": actor, "reason": reason}); err != nil {
+	if err := byWhy(actor, reason); err != nil {
 		return Statement{}, err
 	}
 	return s.change(ctx, company, month, func(t *Statement, all []Statement) error {
@@ -413,7 +401,7 @@ func (s *Service) Reopen(ctx context.Context, company usage.CompanyID, month usa
 // Finalise makes an approved statement final: it never changes again. Conflict: it is not approved, or the month before
 // is not final.
 func (s *Service) Finalise(ctx context.Context, company usage.CompanyID, month usage.Month, actor string) (Statement, error) {
-	if err := words(map[string]string{"actor": actor}); err != nil {
+	if err := by(actor); err != nil {
 		return Statement{}, err
 	}
 	return s.change(ctx, company, month, func(t *Statement, all []Statement) error {
@@ -432,7 +420,7 @@ func (s *Service) Finalise(ctx context.Context, company usage.CompanyID, month u
 // Supersede makes a new draft in place of a final statement, which stays, and lists the differences. Conflict: it is not
 // final, or what is known now makes the same one.
 func (s *Service) Supersede(ctx context.Context, company usage.CompanyID, month usage.Month, actor, reason string) (Statement, error) {
-	if err := words(map[string]string{"actor": actor, "reason": reason}); err != nil {
+	if err := byWhy(actor, reason); err != nil {
 		return Statement{}, err
 	}
 	old, all, err := s.latest(ctx, company, month)
