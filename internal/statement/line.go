@@ -3,26 +3,27 @@ package statement
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"strconv"
 	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 // appendLine writes a workload as encoding/json does, which a test holds it to: a million of them are digested for a
 // month, and reflection takes five times as long.
 func (w *Workload) appendLine(b []byte) []byte {
-	b = appendText(append(b, `{"product":`...), string(w.Product))
+	b = usage.AppendText(append(b, `{"product":`...), string(w.Product))
 	b = w.appendRef(append(b, ','))
-	b = appendText(append(b, `,"name":`...), w.Name)
-	b = appendText(append(b, `,"type":`...), w.Type)
-	b = appendText(append(b, `,"statedType":`...), w.Stated)
-	b = appendText(append(b, `,"state":`...), string(w.State))
-	b = appendText(append(b, `,"rule":`...), w.Rule)
-	b = appendText(append(b, `,"unit":`...), string(w.Unit))
+	b = usage.AppendText(append(b, `,"name":`...), w.Name)
+	b = usage.AppendText(append(b, `,"type":`...), w.Type)
+	b = usage.AppendText(append(b, `,"statedType":`...), w.Stated)
+	b = usage.AppendText(append(b, `,"state":`...), string(w.State))
+	b = usage.AppendText(append(b, `,"rule":`...), w.Rule)
+	b = usage.AppendText(append(b, `,"unit":`...), string(w.Unit))
 	b = w.Units.Append(append(b, `,"units":`...))
 	b = strconv.AppendBool(append(b, `,"answers":`...), w.Answers)
 	b = appendInstant(append(b, `,"firstProtectedAt":`...), w.First)
-	b = appendText(append(b, `,"age":`...), w.Age)
+	b = usage.AppendText(append(b, `,"age":`...), w.Age)
 	b = appendInstant(append(b, `,"lastProtectedAt":`...), w.Last)
 	b = appendInstant(append(b, `,"listedAt":`...), w.ListedAt)
 	b = append(b, `,"chargedBy":`...)
@@ -32,7 +33,7 @@ func (w *Workload) appendLine(b []byte) []byte {
 		b = append(w.ChargedBy.appendRef(append(b, '{')), '}')
 	}
 	if w.AssumedUnits != "" {
-		b = appendText(append(b, `,"assumed":`...), w.AssumedUnits)
+		b = usage.AppendText(append(b, `,"assumed":`...), w.AssumedUnits)
 	}
 	return append(appendInstant(append(b, `,"peakAt":`...), w.PeakAt), '}')
 }
@@ -40,23 +41,9 @@ func (w *Workload) appendLine(b []byte) []byte {
 func (r *Ref) appendRef(b []byte) []byte {
 	b = strconv.AppendInt(append(b, `"server":`...), int64(r.Server), 10)
 	if r.Tenant != "" {
-		b = appendText(append(b, `,"tenant":`...), r.Tenant)
+		b = usage.AppendText(append(b, `,"tenant":`...), r.Tenant)
 	}
-	return appendText(append(b, `,"id":`...), r.ID)
-}
-
-// appendText writes a JSON string; what is not plain is left to encoding/json.
-func appendText(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			text, err := json.Marshal(s)
-			if err != nil {
-				panic(err) // a string can always be written
-			}
-			return append(b, text...)
-		}
-	}
-	return append(append(append(b, '"'), s...), '"')
+	return usage.AppendText(append(b, `,"id":`...), r.ID)
 }
 
 func appendInstant(b []byte, t *time.Time) []byte {

@@ -1,9 +1,7 @@
 package metering
 
 import (
-	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -103,7 +101,7 @@ func bySource(t *Tally) map[usage.ServerID]standing {
 		all[m.Server] = s
 	}
 	for _, s := range all { // a tally sorts by what the source calls the tenant, also where that is no part of the identity
-		slices.SortFunc(s.members, func(a, b *Member) int { return memberOrder([]*Member{a}, []*Member{b}) })
+		slices.SortFunc(s.members, func(a, b *Member) int { return a.Key.Compare(b.Key) })
 	}
 	return all
 }
@@ -215,8 +213,7 @@ func memberOrder(a, b []*Member) int {
 	case len(b) == 0:
 		return -1
 	}
-	x, y := a[0].Key, b[0].Key
-	return cmp.Or(strings.Compare(x.Tenant, y.Tenant), strings.Compare(x.ID, y.ID))
+	return a[0].Key.Compare(b[0].Key)
 }
 
 func (k *compared) member(before, after *Member) Change {

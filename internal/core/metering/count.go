@@ -1,6 +1,7 @@
 package metering
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ func counted(c *catalog.Catalog, f Facts) (*count, Tally, error) {
 		t.Servers[i].Rows = keep(t.Servers[i].Rows, t.Rows)
 	}
 	t.Flags = n.flags.sorted()
-	if err := firstError(n.sums.err, total.err); err != nil {
+	if err := cmp.Or(n.sums.err, total.err); err != nil {
 		return nil, Tally{}, err
 	}
 	return n, t, nil

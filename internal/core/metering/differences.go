@@ -259,7 +259,7 @@ func (p *parting) candidates(server usage.ServerID, listed []*Member) []Candidat
 		add(key, name, WhyWent)
 	}
 	slices.SortFunc(list, func(a, b Candidate) int {
-		return cmp.Or(strings.Compare(a.Member.Key.Tenant, b.Member.Key.Tenant), strings.Compare(a.Member.Key.ID, b.Member.Key.ID))
+		return a.Member.Key.Compare(b.Member.Key)
 	})
 	return list
 }

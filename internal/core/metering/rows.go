@@ -36,16 +36,7 @@ func errOverflow() error {
 	return fault.New(fault.Internal, "the units add up to more than can be counted: a server states absurd figures")
 }
 
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *sums) note(err error) { s.err = firstError(s.err, err) }
+func (s *sums) note(err error) { s.err = cmp.Or(s.err, err) }
 
 func (s *sums) at(k rowKey) *Row {
 	for i := range s.list {

@@ -211,7 +211,7 @@ func (w *objectWriter) text(name, value string) {
 	}
 }
 
-func (w *objectWriter) always(name, value string) { w.raw(name, quote(value)) }
+func (w *objectWriter) always(name, value string) { w.raw(name, AppendText(nil, value)) }
 
 func (w *objectWriter) flag(name string, value bool) {
 	if value {
@@ -233,20 +233,16 @@ func (w *objectWriter) units(name string, u *Units) {
 	}
 }
 
-// quote writes a JSON string; plain text, the usual case, takes no detour through encoding/json.
-func quote(s string) []byte {
-	plain := true
-	for i := 0; i < len(s) && plain; i++ {
-		c := s[i]
-		plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
+// AppendText appends a JSON string, as encoding/json writes it; plain text, the usual case, takes no detour through that.
+func AppendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			text, err := json.Marshal(s)
+			if err != nil { // cannot happen: a string always has a JSON form
+				panic(err)
+			}
+			return append(b, text...)
+		}
 	}
-	if plain {
-		b := make([]byte, 0, len(s)+2)
-		return append(append(append(b, '"'), s...), '"')
-	}
-	b, err := json.Marshal(s)
-	if err != nil { // cannot happen: a string always has a JSON form
-		panic(err)
-	}
-	return b
+	return append(append(append(b, '"'), s...), '"')
 }

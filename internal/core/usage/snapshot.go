@@ -1,7 +1,9 @@
 package usage
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -108,6 +110,11 @@ type Workload struct {
 type WorkloadKey struct {
 	Tenant string // empty unless the server is shared
 	ID     string
+}
+
+// Compare orders by tenant, then id.
+func (k WorkloadKey) Compare(o WorkloadKey) int {
+	return cmp.Or(strings.Compare(k.Tenant, o.Tenant), strings.Compare(k.ID, o.ID))
 }
 
 // Key gives the identity of w on a server; tenants count only where the server is shared.
