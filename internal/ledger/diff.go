@@ -19,18 +19,26 @@ type Span struct {
 	RecordedBefore time.Time
 }
 
+// normalize brings the instants into the form in which instants are kept. Invalid: From is not before To.
+func (q *Span) normalize() error {
+	q.From, q.To = usage.Truncate(q.From), usage.Truncate(q.To)
+	if q.From.Before(q.To) {
+		return nil
+	}
+	return fault.New(fault.Invalid, "%s is not before %s", q.From.Format(time.RFC3339), q.To.Format(time.RFC3339))
+}
+
 // Diff says how a figure became another, both counted from one state of the ledger. Invalid: From is not before To, or
 // the cutoff lies in the future.
 func (l *Ledger) Diff(ctx context.Context, q Span) (metering.Comparison, error) {
-	q.From, q.To = usage.Truncate(q.From), usage.Truncate(q.To)
-	if !q.From.Before(q.To) {
-		return metering.Comparison{}, fault.New(fault.Invalid, "%s is not before %s", q.From.Format(time.RFC3339), q.To.Format(time.RFC3339))
+	if err := q.normalize(); err != nil {
+		return metering.Comparison{}, err
 	}
 	before, err := l.cutoff(ctx, q.RecordedBefore, l.Now())
 	if err != nil {
 		return metering.Comparison{}, err
 	}
-	d := diff{Ledger: l, ctx: ctx, Span: q, before: before, seen: make(map[sight]map[metering.MemberRef]bool)}
+	d := diff{Ledger: l, ctx: ctx, Span: q, before: before, seen: make(map[sight]map[metering.MemberRef]bool), owners: make(map[place][]Ownership)}
 	return d.run()
 }
 
@@ -41,6 +49,13 @@ type diff struct {
 	Span   Span
 	before usage.Position
 	seen   map[sight]map[metering.MemberRef]bool // what the figures of other companies list
+	owners map[place][]Ownership
+}
+
+// place is what belongs to one owner: all that a server lists under a tenant.
+type place struct {
+	server usage.ServerID
+	tenant string
 }
 
 // sight is the figure of a company at an instant.
@@ -83,7 +98,7 @@ func (d *diff) move(c *metering.Change) error {
 	default:
 		return nil
 	}
-	owners, err := d.History.Owners(d.ctx, c.Server, c.Key.Tenant, d.before)
+	owners, err := d.ownersOf(place{c.Server, c.Key.Tenant})
 	if err != nil {
 		return err
 	}
@@ -96,6 +111,17 @@ func (d *diff) move(c *metering.Change) error {
 		c.Why, c.Company = []metering.Reason{moved}, owner.Company
 	}
 	return err
+}
+
+// ownersOf asks once for all workloads of a place.
+func (d *diff) ownersOf(p place) (owners []Ownership, err error) {
+	owners, known := d.owners[p]
+	if !known {
+		if owners, err = d.History.Owners(d.ctx, p.server, p.tenant, d.before); err == nil {
+			d.owners[p] = owners
+		}
+	}
+	return owners, err
 }
 
 // listed names what the figure of another company rests on: its workloads, and its servers as workloads without an id.

@@ -58,15 +58,20 @@ func (l *Ledger) Life(ctx context.Context, server usage.ServerID, product usage.
 // told when the answer could be another one.
 func (l *Ledger) walk(ctx context.Context, q Span, before usage.Position, count counter, visit func(t *metering.Tally, next time.Time) time.Time) error {
 	return l.History.Look(ctx, before, func(v View) error {
-		for at := usage.Truncate(q.From); !at.IsZero(); {
-			facts, tally, err := l.in(ctx, v, count, q.Company, q.Product, at)
-			if err != nil {
-				return err
-			}
-			at = usage.Truncate(visit(tally, tally.NextChange(facts)))
-		}
-		return nil
+		return l.steps(ctx, v, q, count, func(facts metering.Facts, t *metering.Tally) time.Time { return visit(t, t.NextChange(facts)) })
 	})
+}
+
+// steps counts what a view sees, at an instant and at the one that visit says is next; zero: none.
+func (l *Ledger) steps(ctx context.Context, v View, q Span, count counter, visit func(metering.Facts, *metering.Tally) time.Time) error {
+	for at := usage.Truncate(q.From); !at.IsZero(); {
+		facts, tally, err := l.in(ctx, v, count, q.Company, q.Product, at)
+		if err != nil {
+			return err
+		}
+		at = usage.Truncate(visit(facts, tally))
+	}
+	return nil
 }
 
 func (l *Ledger) in(ctx context.Context, v View, count counter, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, *metering.Tally, error) {
@@ -88,15 +93,16 @@ func (l *Ledger) In(ctx context.Context, v View, company usage.CompanyID, produc
 // Turns counts what a view sees, with the members, at an instant and then at every later one before another at which the
 // answer could be another one.
 func (l *Ledger) Turns(ctx context.Context, v View, q Span, visit func(metering.Facts, *metering.Tally)) error {
-	for at := usage.Truncate(q.From); at.Before(q.To); {
-		facts, tally, err := l.in(ctx, v, metering.Count, q.Company, q.Product, at)
-		if err != nil {
-			return err
-		}
-		visit(facts, tally)
-		at = tally.NextChange(facts)
+	if !q.From.Before(q.To) {
+		return nil
 	}
-	return nil
+	return l.steps(ctx, v, q, metering.Count, func(facts metering.Facts, t *metering.Tally) time.Time {
+		visit(facts, t)
+		if next := t.NextChange(facts); next.Before(q.To) {
+			return next
+		}
+		return time.Time{}
+	})
 }
 
 // ownerAt gives who owns something at an instant, and when the next one does; zero: never.

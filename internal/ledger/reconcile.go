@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -26,9 +25,8 @@ type Parting struct {
 // the span. Invalid: From is not before To, or the cutoff lies in the future.
 func (l *Ledger) Reconcile(ctx context.Context, q Span) ([]Parting, error) {
 	now := usage.Truncate(l.Now())
-	q.From, q.To = usage.Truncate(q.From), usage.Truncate(q.To)
-	if !q.From.Before(q.To) {
-		return nil, fault.New(fault.Invalid, "%s is not before %s", q.From.Format(time.RFC3339), q.To.Format(time.RFC3339))
+	if err := q.normalize(); err != nil {
+		return nil, err
 	}
 	if q.To.After(now) { // a projection is nothing that was reported
 		q.To = now

@@ -37,24 +37,27 @@ func (l *Ledger) Series(ctx context.Context, q Days) (days []Day, err error) {
 	if err != nil {
 		return nil, err
 	}
-	facts, err := l.Store.Facts(ctx, q.Company, q.Product, now, before)
-	if err != nil {
-		return nil, err
-	}
-	if days, err = q.calendar(now, facts.Zone); err != nil || len(days) == 0 {
-		return nil, err
-	}
-	filled := 0
-	span := Span{Company: q.Company, Product: q.Product, From: days[0].At}
-	err = l.walk(ctx, span, before, metering.Figure, func(t *metering.Tally, next time.Time) time.Time {
-		for ; filled < len(days); filled++ {
-			d := &days[filled]
-			if d.At.After(t.At) && !d.At.Before(next) {
-				return d.At
-			}
-			d.Tally = t
+	err = l.History.Look(ctx, before, func(v View) error {
+		facts, err := v.Facts(ctx, q.Company, q.Product, now)
+		if err != nil {
+			return err
 		}
-		return time.Time{}
+		if days, err = q.calendar(now, facts.Zone); err != nil || len(days) == 0 {
+			return err
+		}
+		filled := 0
+		span := Span{Company: q.Company, Product: q.Product, From: days[0].At}
+		return l.steps(ctx, v, span, metering.Figure, func(facts metering.Facts, t *metering.Tally) time.Time {
+			next := t.NextChange(facts)
+			for ; filled < len(days); filled++ {
+				d := &days[filled]
+				if d.At.After(t.At) && !d.At.Before(next) {
+					return d.At
+				}
+				d.Tally = t
+			}
+			return time.Time{}
+		})
 	})
 	return days, err
 }
