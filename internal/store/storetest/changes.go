@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -150,7 +149,7 @@ func (w *watched) compare() {
 	}
 	changes, err := w.s.Changes(w.t.Context(), w.since)
 	w.check(err)
-	same := cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })
+	same := zonesByName
 	for key, now := range w.ask() {
 		if d := cmp.Diff(w.answers[key], now, same); d != "" && !changes.All && !slices.Contains(changes.Companies, now.Company) {
 			w.r.Fatalf("the answer of %s changed, named are %v:\n%s", key, changes.Companies, d)

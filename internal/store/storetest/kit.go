@@ -89,6 +89,9 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 	}
 }
 
+// zonesByName takes two zones of one name for the same.
+var zonesByName = cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })
+
 // must fails the test on an error.
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -119,7 +122,7 @@ func wantCode(t testing.TB, err error, code fault.Code, words ...string) {
 
 func wantEqual(t testing.TB, want, got any) {
 	t.Helper()
-	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
+	if d := cmp.Diff(want, got, zonesByName); d != "" {
 		t.Fatalf("want (-), got (+):\n%s", d)
 	}
 }

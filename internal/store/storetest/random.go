@@ -171,7 +171,7 @@ func (m *random) ask() {
 	m.sameUntil(got.Next, company, product, at, before)
 	got.Next = time.Time{}
 	want := m.history.facts(company, product, at, before)
-	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
+	if d := cmp.Diff(want, got, zonesByName); d != "" {
 		m.r.Fatalf("company %d, %s, at %v before %d: want (-), got (+)\n%s", company, product, at, before, d)
 	}
 	m.owned(at, before)
@@ -190,7 +190,7 @@ func (m *random) looked(company usage.CompanyID, product usage.Product, at time.
 			if err != nil {
 				return err
 			}
-			if d := cmp.Diff(want, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
+			if d := cmp.Diff(want, got, zonesByName); d != "" {
 				m.r.Fatalf("company %d, %s, at %v before %d: answered (-), looked (+)\n%s", company, product, at, before, d)
 			}
 			at = m.instant("look at")
@@ -230,7 +230,7 @@ func (m *random) replays(got metering.Facts, company usage.CompanyID, product us
 	}
 	replayed, err := engine.Replay().Facts(m.t.Context(), company, product, at, before)
 	m.check(err)
-	if d := cmp.Diff(replayed, got, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
+	if d := cmp.Diff(replayed, got, zonesByName); d != "" {
 		m.r.Fatalf("company %d, %s, at %v before %d: replayed (-), answered (+)\n%s", company, product, at, before, d)
 	}
 }
@@ -246,7 +246,7 @@ func (m *random) sameUntil(next time.Time, company usage.CompanyID, product usag
 	}
 	now, then := m.history.facts(company, product, at, before), m.history.facts(company, product, later, before)
 	then.At = now.At
-	if d := cmp.Diff(now, then, cmp.Comparer(func(a, b *time.Location) bool { return a.String() == b.String() })); d != "" {
+	if d := cmp.Diff(now, then, zonesByName); d != "" {
 		m.r.Fatalf("company %d, %s, before %d: from %v to %v nothing should change, said to be next at %v:\n%s", company, product, before, at, later, next, d)
 	}
 }
