@@ -532,7 +532,7 @@ func (e *env) printStatement(t *statement.Statement, outdated, warn bool) error 
 	if err := e.table(billingHead, rows); err != nil {
 		return err
 	}
-	for _, part := range []func(*statement.Statement) error{e.printClasses, e.printReadings, e.printIssues(warn), e.printAdjustments, e.printDifferences, e.printTrail} {
+	for _, part := range []func(*statement.Statement) error{e.printClasses, e.printServers, e.printReadings, e.printIssues(warn), e.printAdjustments, e.printDifferences, e.printTrail} {
 		if err := part(t); err != nil {
 			return err
 		}
@@ -565,6 +565,27 @@ func (e *env) printClasses(t *statement.Statement) error {
 	return e.titled("By whose licenses:", "LICENSE|PRODUCT|TYPE|UNIT|USED|UNITS", rows)
 }
 
+// printServers says what each server adds, where several do.
+func (e *env) printServers(t *statement.Statement) error {
+	var rows [][]string
+	adding := 0
+	for i := range t.Content.Servers {
+		s := &t.Content.Servers[i]
+		adding += min(1, len(s.Rows))
+		for _, r := range s.Rows {
+			cells := []string{s.ID.String(), s.Name, string(s.Origin), r.Type, string(r.Unit)}
+			for _, a := range []statement.Amount{r.Used, r.New, r.Rental} {
+				cells = append(cells, strconv.FormatInt(a.Count, 10), a.Units.String())
+			}
+			rows = append(rows, cells)
+		}
+	}
+	if adding < 2 {
+		return nil
+	}
+	return e.titled("By server:", "SERVER|NAME|FIGURE|TYPE|UNIT|USED|UNITS|NEW|UNITS|RENTAL|UNITS", rows)
+}
+
 func (e *env) printReadings(t *statement.Statement) error {
 	var rows [][]string
 	for i := range t.Content.Servers {
@@ -573,7 +594,7 @@ func (e *env) printReadings(t *statement.Statement) error {
 		for _, n := range []struct {
 			on   bool
 			text string
-		}{{s.Unknown, "NOT COLLECTED"}, {s.Stale, "STALE"}, {s.Cloned, "cloned"}, {s.Zero, "zero"}, {s.License != nil && s.License.Class != statement.Provider, classText(s.License)}} {
+		}{{s.Unknown, "NOT COLLECTED"}, {s.Stale, "STALE"}, {s.Cloned, "cloned"}, {s.Zero, "zero"}, {s.Gone, "gone since the peak"}, {s.License != nil && s.License.Class != statement.Provider, classText(s.License)}} {
 			if n.on {
 				notes = append(notes, n.text)
 			}

@@ -126,23 +126,29 @@ func billedWorkloads(workloads []Workload, row *Row) []Workload {
 	})
 }
 
-// equalUnits gives what each object of a row weighs, if all weigh the same: those that are listed, and those that only
-// counters tell of, of whom only the sum is known.
+// equalUnits gives what each object of a row weighs, if all weigh the same: those that are listed, and those that only a
+// server's counters tell of, of which nothing but the sum over the server is known.
 func equalUnits(servers []Server, billed []Workload, row *Row) (each usage.Units, equal bool) {
 	if row.Used.Count == 0 {
 		return 0, false
 	}
 	each = row.Used.Units / usage.Units(row.Used.Count)
-	if sum, fits := each.Times(row.Used.Count); !fits || sum != row.Used.Units {
+	if slices.ContainsFunc(billed, func(w Workload) bool { return w.Units != each }) {
 		return 0, false
 	}
-	for i := range billed {
-		if billed[i].Units != each {
-			return 0, false
+	var of Amount // all servers
+	for i := range servers {
+		for _, r := range servers[i].Rows {
+			if r.RowKey != row.RowKey {
+				continue
+			}
+			if sum, fits := each.Times(r.Used.Count); !fits || sum != r.Used.Units {
+				return 0, false
+			}
+			of = Amount{of.Count + r.Used.Count, of.Units + r.Used.Units}
 		}
 	}
-	reported := slices.ContainsFunc(servers, func(s Server) bool { return s.Product == row.Product && s.Origin == metering.FromReport })
-	return each, int64(len(billed)) == row.Used.Count || reported
+	return each, of == row.Used
 }
 
 // differences lists the rows whose figures are others than those of the statement that is superseded.

@@ -54,6 +54,7 @@ type counting struct {
 
 // part is what a server adds to a row.
 type part struct {
+	server  usage.ServerID
 	class   LicenseClass
 	product usage.Product
 	row     metering.Row
@@ -65,6 +66,7 @@ type standing struct {
 	facts  *metering.Server
 	tally  *metering.Tally
 	source *metering.Source
+	gone   bool // it stands as of a peak
 }
 
 func (c *counting) run() error {
@@ -172,11 +174,15 @@ func (c *counting) at(product usage.Product, at time.Time) ([]standing, error) {
 		return nil, err
 	}
 	c.content.Catalog = tally.Catalog
+	return standingsIn(&facts, tally), nil
+}
+
+func standingsIn(facts *metering.Facts, tally *metering.Tally) []standing {
 	all := make([]standing, len(tally.Servers))
 	for i := range tally.Servers {
-		all[i] = standing{&facts.Servers[i], tally, &tally.Servers[i]}
+		all[i] = standing{facts: &facts.Servers[i], tally: tally, source: &tally.Servers[i]}
 	}
-	return all, nil
+	return all
 }
 
 // addPart adds a row of a server; where the peak counts, what is used at the end of the month is not it.
@@ -184,7 +190,7 @@ func (c *counting) addPart(product usage.Product, s *metering.Server, row meteri
 	if byPeak(product, row.Type) {
 		row.Used = metering.Amount{}
 	}
-	c.parts = append(c.parts, part{c.classOf(s), product, row})
+	c.parts = append(c.parts, part{s.ID, c.classOf(s), product, row})
 }
 
 // classOf says whose license a server has, as of its latest reading (C41).
@@ -200,20 +206,14 @@ func (c *counting) classOf(s *metering.Server) LicenseClass {
 	}
 }
 
-// total adds everything up: over all, and apart by class.
+// total adds everything up: over all, and apart by class and by server.
 func (c *counting) total() (err error) {
 	if c.content.Rows, err = c.rows(c.parts); err != nil {
 		return err
 	}
 	c.content.Classes = []Class{}
 	for _, class := range []LicenseClass{Provider, Foreign, Free} {
-		var of []part
-		for _, p := range c.parts {
-			if p.class == class {
-				of = append(of, p)
-			}
-		}
-		rows, err := c.rows(of)
+		rows, err := c.rowsOf(func(p *part) bool { return p.class == class })
 		if err != nil {
 			return err
 		}
@@ -221,9 +221,29 @@ func (c *counting) total() (err error) {
 			c.content.Classes = append(c.content.Classes, Class{class, rows})
 		}
 	}
+	slices.SortFunc(c.content.Servers, func(a, b Server) int {
+		return cmp.Or(cmp.Compare(a.Product.Index(), b.Product.Index()), cmp.Compare(a.ID, b.ID))
+	})
+	for i := range c.content.Servers {
+		s := &c.content.Servers[i]
+		if s.Rows, err = c.rowsOf(func(p *part) bool { return p.server == s.ID && p.product == s.Product }); err != nil {
+			return err
+		}
+		s.Zero = !s.Unknown && len(s.Rows) == 0
+	}
 	c.content.Workloads = len(c.workloads)
 	c.content.Digest = digestOf(c.workloads)
 	return nil
+}
+
+func (c *counting) rowsOf(which func(*part) bool) ([]Row, error) {
+	var of []part
+	for i := range c.parts {
+		if which(&c.parts[i]) {
+			of = append(of, c.parts[i])
+		}
+	}
+	return c.rows(of)
 }
 
 func (c *counting) rows(parts []part) ([]Row, error) {

@@ -1,12 +1,14 @@
 package statement_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -39,6 +41,7 @@ func TestPeaks(t *testing.T) {
 	}
 	draft, _, err := w.Draft(t.Context(), c, september, "a")
 	w.check(err)
+	addsUp(t, &draft)
 	same(t, []string{
 		// Nine at the first instant, read in August; four and three together later are fewer.
 		"VAC_Server_Agent Instances: used 9/2.97, new 0/0, rental 0/0, billed 9/2.97 at 2026-09-01T00:00:00Z",
@@ -83,6 +86,7 @@ func TestMonthEndsTwice(t *testing.T) {
 	w.now = at(2026, 10, 2)
 	draft, _, err := w.Draft(t.Context(), c, september, "a")
 	w.check(err)
+	addsUp(t, &draft)
 	same(t, []string{
 		"VBR_vSphere_VM Instances: used 2/2, new 0/0, rental 0/0, billed 2/2", "VBR_HyperV_VM Instances: used 1/1, new 0/0, rental 0/0, billed 1/1",
 	}, figures(&draft))
@@ -110,6 +114,7 @@ func TestLicensesApart(t *testing.T) {
 	w.now = at(2026, 10, 1)
 	draft, _, err := w.Draft(t.Context(), c, september, "a")
 	w.check(err)
+	addsUp(t, &draft)
 	got := map[statement.LicenseClass]int64{}
 	for _, class := range draft.Content.Classes {
 		got[class.Class] = class.Rows[0].Used.Count
@@ -210,6 +215,7 @@ func TestStatementIsTheFigure(t *testing.T) {
 		for _, product := range usage.Products() {
 			tally, err := w.ledger.Usage(t.Context(), ledger.Query{Company: c, Product: product, At: month.Last(time.UTC)})
 			w.check(err)
+			addsUp(t, &draft)
 			for _, r := range tally.Rows {
 				want = append(want, fmt.Sprintf("%s %s: used %d/%s, new %d/%s, rental %d/%s, billed %[3]d/%[4]s", r.Type, r.Unit, r.Used.Count, r.Used.Units,
 					r.New.Count, r.New.Units, r.Rental.Count, r.Rental.Units))
@@ -260,6 +266,7 @@ func TestOnePeakOverUnitKinds(t *testing.T) {
 	w.now = at(2026, 10, 1)
 	draft, _, err := w.Draft(t.Context(), c, september, "a")
 	w.check(err)
+	addsUp(t, &draft)
 	same(t, []string{"VAC_Server_Agent Instances: used 10/3.3, new 0/0, rental 0/0, billed 10/3.3 at 2026-09-05T02:00:00Z"}, figures(&draft))
 }
 
@@ -292,6 +299,7 @@ func TestMovedBetweenTheEnds(t *testing.T) {
 			for _, c := range []usage.CompanyID{a, b} {
 				draft, _, err := w.Draft(t.Context(), c, september, "x")
 				w.check(err)
+				addsUp(t, &draft)
 				all = append(all, figures(&draft)...)
 			}
 			slices.Sort(all)
@@ -299,5 +307,95 @@ func TestMovedBetweenTheEnds(t *testing.T) {
 				"VBR_HyperV_VM Instances: used 34/34, new 1/1, rental 0/0, billed 34/34", "VBR_vSphere_VM Instances: used 5/5, new 0/0, rental 0/0, billed 5/5",
 			}, all)
 		})
+	}
+}
+
+// addsUp fails unless what the servers of a statement add is what its rows say (C36, C37).
+func addsUp(t *testing.T, s *statement.Statement) {
+	t.Helper()
+	sums := map[statement.RowKey]statement.Row{}
+	for i := range s.Content.Servers {
+		for _, r := range s.Content.Servers[i].Rows {
+			sum := sums[r.RowKey]
+			for _, pair := range [][2]*statement.Amount{{&sum.Used, &r.Used}, {&sum.New, &r.New}, {&sum.Rental, &r.Rental}} {
+				pair[0].Count += pair[1].Count
+				pair[0].Units += pair[1].Units
+			}
+			sum.RowKey, sum.PeakAt = r.RowKey, cmp.Or(sum.PeakAt, r.PeakAt)
+			sums[r.RowKey] = sum
+		}
+	}
+	rows := map[statement.RowKey]statement.Row{}
+	for _, r := range s.Content.Rows {
+		rows[r.RowKey] = r
+	}
+	same(t, rows, sums)
+}
+
+// Who makes up a peak and is gone at the end of the month is in the statement, with how it was read; and what it rests on
+// that was not read, or long before, needs a reason (C37, C40, C41).
+func TestGoneSincePeak(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.company("Northwind")
+	stays := w.server(fleet.NewServer{Name: "STAYS", Company: c, Product: usage.ProductConsole})
+	goes := w.server(fleet.NewServer{Name: "GOES", Company: c, Product: usage.ProductConsole})
+	never := w.server(fleet.NewServer{Name: "NEVER", Company: c, Product: usage.ProductConsole})
+	agents := func(n int) func(*usage.Snapshot) {
+		return func(s *usage.Snapshot) { machines(s, "VAC_Server_Agent", upTo(n)...) }
+	}
+	w.now = at(2026, 9, 3)
+	w.read(goes, usage.ProductConsole, agents(9))
+	w.now = at(2026, 9, 10) // the other one is stale here, and the third was never read
+	w.read(stays, usage.ProductConsole, agents(2))
+	w.now = at(2026, 9, 12)
+	for _, server := range []usage.ServerID{goes, never} {
+		w.check(w.fleet.RemoveServer(t.Context(), server, time.Time{}))
+	}
+	w.now = at(2026, 9, 30)
+	w.read(stays, usage.ProductConsole, agents(1))
+	w.now = at(2026, 10, 1)
+	draft, _, err := w.Draft(t.Context(), c, september, "a")
+	w.check(err)
+	same(t, []string{"VAC_Server_Agent Instances: used 11/3.63, new 0/0, rental 0/0, billed 11/3.63 at 2026-09-10T02:00:00Z"}, figures(&draft))
+	addsUp(t, &draft)
+	var gone []string
+	for _, s := range draft.Content.Servers {
+		gone = append(gone, fmt.Sprint(s.Name, " gone ", s.Gone, ", read ", s.Reading.Count, ", used ", s.Rows[0].Used.Count))
+	}
+	same(t, []string{"STAYS gone false, read 2, used 2", "GOES gone true, read 1, used 9"}, gone)
+	var issues []string
+	for _, i := range draft.Content.Issues {
+		issues = append(issues, i.Key)
+	}
+	same(t, []string{fmt.Sprintf("stale/%d/VAC_Server_Agent", goes), fmt.Sprintf("unknown/%d/VAC_Server_Agent", never)}, issues)
+	_, err = w.Approve(t.Context(), c, september, "a", nil, false)
+	w.refused(err, fault.Invalid)
+	w.must(w.Approve(t.Context(), c, september, "a", map[string]string{"*": "it was taken out of service"}, false))
+}
+
+// Taking a number from a row needs all of it to weigh the same, and of counters nothing but each server's sum is known (C39).
+func TestReportedOfSeveralWeights(t *testing.T) {
+	t.Parallel()
+	for _, weights := range [][2]int64{{1, 1}, {1, 2}} {
+		w := newWorld(t)
+		c := w.company("Northwind")
+		w.now = at(2026, 9, 30)
+		for i, weight := range weights {
+			w.read(w.server(fleet.NewServer{Name: fmt.Sprint("VBR", i), Company: c}), usage.ProductVBR, func(s *usage.Snapshot) {
+				units := usage.Units(2*weight) * usage.One
+				s.Counters = []usage.Counter{{Type: "VBR_HyperV_VM", Used: 2, UsedUnits: &units}}
+			})
+		}
+		w.now = at(2026, 10, 1)
+		draft, _, err := w.Draft(t.Context(), c, september, "a")
+		w.check(err)
+		addsUp(t, &draft)
+		_, err = w.Adjust(t.Context(), c, september, statement.Less{Row: draft.Content.Rows[0].RowKey, Count: 1, Reason: "r", Actor: "a"})
+		if weights[0] == weights[1] {
+			w.check(err)
+		} else {
+			w.refused(err, fault.Invalid)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package statement
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +26,7 @@ type peakKey struct {
 type peak struct {
 	at        time.Time
 	used      metering.Amount
+	standings []standing // of all servers that were there then
 	parts     []part
 	workloads []Workload
 }
@@ -49,17 +52,46 @@ func (c *counting) findPeaks(product usage.Product) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range c.peaks {
+	for _, key := range slices.SortedFunc(maps.Keys(c.peaks), func(a, b peakKey) int { return strings.Compare(a.typ, b.typ) }) {
+		p := c.peaks[key]
 		c.parts = append(c.parts, p.parts...)
 		c.workloads = append(c.workloads, p.workloads...)
+		for i := range p.standings {
+			if err := c.addAtPeak(key, &p, &p.standings[i]); err != nil {
+				return err
+			}
+		}
 	}
 	slices.SortFunc(c.workloads, compareWorkloads)
 	return nil
 }
 
+// addAtPeak takes a server of a peak: also where it is gone since, what it adds is its own; and what would need a reason
+// at the end of the month needs one here, too (C40).
+func (c *counting) addAtPeak(key peakKey, p *peak, s *standing) error {
+	src := s.source
+	adds := slices.ContainsFunc(p.parts, func(p part) bool { return p.server == src.Server })
+	switch at := p.at.Format(time.RFC3339); {
+	case src.Unknown:
+		c.addIssue(fmt.Sprintf("%s was not read before the peak of %s at %s: nothing of it is in that", src.Name, key.typ, at), "unknown/%d/%s", src.Server, key.typ)
+	case src.Stale && adds:
+		c.addIssue(fmt.Sprintf("%s was last read %s before the peak of %s at %s", src.Name, src.TakenAt.UTC().Format(time.RFC3339), key.typ, at), "stale/%d/%s", src.Server, key.typ)
+	}
+	c.addFlags(s, func(typ string) bool { return typ == key.typ })
+	if adds && c.company == usage.Unassigned {
+		c.addIssue(src.Name+" listed workloads that belong to no company", "unassigned/%d", src.Server)
+	}
+	known := slices.ContainsFunc(c.content.Servers, func(o Server) bool { return o.ID == src.Server && o.Product == key.product })
+	if known || !adds {
+		return nil
+	}
+	s.gone = true
+	return c.addServer(key.product, s)
+}
+
 // consider looks at a type at an instant, whatever its unit kinds: one machine has one of them at a time.
 func (c *counting) consider(product usage.Product, facts *metering.Facts, t *metering.Tally, typ string) {
-	p := peak{at: t.At.UTC()}
+	p := peak{at: t.At.UTC(), standings: standingsIn(facts, t)}
 	for i := range t.Rows {
 		if r := &t.Rows[i]; r.Type == typ {
 			p.used.Count += r.Used.Count
@@ -73,7 +105,7 @@ func (c *counting) consider(product usage.Product, facts *metering.Facts, t *met
 	for i := range t.Servers {
 		for _, r := range t.Servers[i].Rows {
 			if r.Type == typ && r.Used.Count > 0 {
-				p.parts = append(p.parts, part{c.classOf(&facts.Servers[i]), product, metering.Row{Type: r.Type, Unit: r.Unit, Used: r.Used}})
+				p.parts = append(p.parts, part{t.Servers[i].Server, c.classOf(&facts.Servers[i]), product, metering.Row{Type: r.Type, Unit: r.Unit, Used: r.Used}})
 			}
 		}
 	}

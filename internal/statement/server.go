@@ -2,6 +2,7 @@ package statement
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,8 @@ type Server struct {
 	Stale   bool            `json:"stale"`
 	Cloned  bool            `json:"cloned"`
 	Zero    bool            `json:"zero"` // it was read, and adds to no row
+	Gone    bool            `json:"gone"` // it was not the company's any more at the end of the month: all this is as of a peak to which it adds (C37)
+	Rows    []Row           `json:"rows"` // what it adds to the rows
 	Reading Reading         `json:"readings"`
 	Gaps    []Gaps          `json:"gaps"` // by reason, in the order in which they first occurred
 }
@@ -56,7 +59,7 @@ func (c *counting) addServer(product usage.Product, s *standing) error {
 	src := s.source
 	out := Server{
 		ID: src.Server, Name: src.Name, Product: product, Shared: s.facts.Shared, Origin: src.Origin, AsOf: src.TakenAt, Unknown: src.Unknown,
-		Stale: src.Stale, Cloned: src.Cloned, Zero: !src.Unknown && len(src.Rows) == 0, Gaps: []Gaps{},
+		Stale: src.Stale, Cloned: src.Cloned, Gone: s.gone, Gaps: []Gaps{},
 	}
 	if snapshot := s.facts.Snapshot; snapshot != nil {
 		l := &snapshot.License
@@ -146,27 +149,37 @@ func (s *Server) addGap(g usage.Gap) {
 // addIssues names what approving needs a reason for (C40).
 func (c *counting) addIssues(s *standing) {
 	src := s.source
-	add := func(text, format string, args ...any) {
-		c.content.Issues = append(c.content.Issues, Issue{fmt.Sprintf(format, args...), text})
-	}
 	switch {
 	case src.Unknown:
-		add(src.Name+" was not read: nothing of it is in the figures", "unknown/%d", src.Server)
+		c.addIssue(src.Name+" was not read: nothing of it is in the figures", "unknown/%d", src.Server)
 	case src.Stale:
-		add(src.Name+" was last read "+src.TakenAt.UTC().Format(time.RFC3339), "stale/%d", src.Server)
+		c.addIssue(src.Name+" was last read "+src.TakenAt.UTC().Format(time.RFC3339), "stale/%d", src.Server)
 	}
-	for _, f := range s.tally.Flags {
-		if f.Server == src.Server && (f.Kind == metering.UnknownType || f.Kind == metering.AssumedWeight) {
-			add(f.Text, "%s/%d/%s", f.Kind, f.Server, f.Type)
-		}
-	}
+	c.addFlags(s, func(string) bool { return true })
 	if c.company != usage.Unassigned {
 		return
 	}
 	for i := range s.tally.Members {
 		if s.tally.Members[i].Server == src.Server {
-			add(src.Name+" lists workloads that belong to no company", "unassigned/%d", src.Server)
+			c.addIssue(src.Name+" lists workloads that belong to no company", "unassigned/%d", src.Server)
 			return
 		}
+	}
+}
+
+// addFlags adds what counting says of a server and some types.
+func (c *counting) addFlags(s *standing, which func(typ string) bool) {
+	for _, f := range s.tally.Flags {
+		if f.Server == s.source.Server && (f.Kind == metering.UnknownType || f.Kind == metering.AssumedWeight) && which(f.Type) {
+			c.addIssue(f.Text, "%s/%d/%s", f.Kind, f.Server, f.Type)
+		}
+	}
+}
+
+// addIssue adds an issue, unless there is one with its key.
+func (c *counting) addIssue(text, format string, args ...any) {
+	key := fmt.Sprintf(format, args...)
+	if !slices.ContainsFunc(c.content.Issues, func(i Issue) bool { return i.Key == key }) {
+		c.content.Issues = append(c.content.Issues, Issue{key, text})
 	}
 }
