@@ -69,12 +69,31 @@ func (a *App) Usage(ctx context.Context, q UsageQuery) (UsageAnswer, error) {
 }
 
 func figureOf(company usage.CompanyID, resource Resource, at time.Time, tally *metering.Tally) usageJSON {
-	return usageJSON{
+	out := usageJSON{
 		Company: company, Resource: resource, At: at.UTC(), AsOf: tally.AsOf, Complete: tally.Complete,
 		Unknown: names(tally, func(s *metering.Source) bool { return s.Unknown }),
 		Stale:   names(tally, func(s *metering.Source) bool { return s.Stale }),
 		Rows:    v2.AppendUsageRows(nil, tally, v2.Profile30),
+		Servers: make([]sourceJSON, len(tally.Servers)),
 	}
+	if percent, ok := tally.Coverage(at); ok {
+		out.Coverage = &percent
+	}
+	for i := range tally.Servers {
+		out.Servers[i] = sourceOf(&tally.Servers[i], at)
+	}
+	return out
+}
+
+func sourceOf(s *metering.Source, at time.Time) sourceJSON {
+	out := sourceJSON{Server: s.Server, Name: s.Name, TakenAt: s.TakenAt, Unknown: s.Unknown, Stale: s.Stale, Gaps: []gapsJSON{}}
+	if c := s.Cover; c != nil {
+		out.Readings, out.Coverage = c.Readings, c.Percent(at)
+		for _, g := range c.Gaps {
+			out.Gaps = append(out.Gaps, gapsJSON(g))
+		}
+	}
+	return out
 }
 
 // SeriesQuery asks for figures by day; the last day may lie ahead.
@@ -122,7 +141,29 @@ type usageJSON struct {
 	Unknown  []string        `json:"unknown"`
 	Stale    []string        `json:"stale"`
 	Rows     json.RawMessage `json:"rows"`
+	Coverage *usage.Units    `json:"coverage"` // percent of the month so far, of the server that was read least; null: no server
+	Servers  []sourceJSON    `json:"servers"`
 	*explanationJSON
+}
+
+// sourceJSON is how a server stands behind a figure; readings, coverage and gaps are of the month so far (C32).
+type sourceJSON struct {
+	Server   usage.ServerID `json:"server"`
+	Name     string         `json:"name"`
+	TakenAt  *time.Time     `json:"takenAt"` // null: never
+	Unknown  bool           `json:"unknown"`
+	Stale    bool           `json:"stale"`
+	Readings int            `json:"readings"`
+	Coverage usage.Units    `json:"coverage"` // percent
+	Gaps     []gapsJSON     `json:"gaps"`
+}
+
+type gapsJSON struct {
+	Reason usage.GapReason `json:"reason"`
+	Count  int             `json:"count"`
+	First  time.Time       `json:"first"`
+	Last   time.Time       `json:"last"`
+	Text   string          `json:"text"`
 }
 
 func names(t *metering.Tally, which func(*metering.Source) bool) []string {

@@ -76,6 +76,9 @@ func (e *env) printDiff(company string, d *metering.Comparison) error {
 		if missing := standing(side); missing != "" {
 			e.say("Note: at %s %s.", timeText(&side.At), missing)
 		}
+		if percent, ok := side.Coverage(side.At); ok {
+			e.say("At %s %s of the month were covered; gaps: %s.", timeText(&side.At), percentText(percent), gapsCell(side.Gaps()))
+		}
 	}
 	if err := e.printChanges("What it is made of:", d.Changes); err != nil {
 		return err
@@ -165,9 +168,18 @@ type diffJSON struct {
 }
 
 type sideJSON struct {
-	At       time.Time  `json:"at"`
-	AsOf     *time.Time `json:"asOf"`
-	Complete bool       `json:"complete"`
+	At       time.Time    `json:"at"`
+	AsOf     *time.Time   `json:"asOf"`
+	Complete bool         `json:"complete"`
+	Coverage *usage.Units `json:"coverage"` // percent of the month until then, of the server that was read least
+}
+
+func sideOf(t *metering.Tally) sideJSON {
+	out := sideJSON{At: t.At, AsOf: t.AsOf, Complete: t.Complete}
+	if percent, ok := t.Coverage(t.At); ok {
+		out.Coverage = &percent
+	}
+	return out
 }
 
 type amountsJSON struct {
@@ -209,7 +221,7 @@ type rowAmountsJSON struct {
 
 func toDiffJSON(company usage.CompanyID, resource string, d *metering.Comparison) diffJSON {
 	out := diffJSON{
-		Company: company, Resource: resource, From: sideJSON{d.From.At, d.From.AsOf, d.From.Complete}, To: sideJSON{d.To.At, d.To.AsOf, d.To.Complete},
+		Company: company, Resource: resource, From: sideOf(d.From), To: sideOf(d.To),
 		Rows: []rowDiffJSON{}, Changes: toChangesJSON(d.Changes), Beside: toChangesJSON(d.Beside),
 	}
 	for i := range d.Rows {

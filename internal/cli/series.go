@@ -56,14 +56,19 @@ func (c *usageSeries) Run(e *env) error {
 	for i := range answer.Days {
 		d := &answer.Days[i]
 		day, state := d.Date.String(), standing(d.Tally)
+		covered := ""
+		if percent, ok := d.Tally.Coverage(d.At); ok {
+			covered = percentText(percent)
+		}
+		gaps := gapsCell(d.Tally.Gaps())
 		if len(d.Tally.Rows) == 0 {
-			rows = append(rows, []string{day, "(nothing)", "", "", "", "", "", "", "", state})
+			rows = append(rows, []string{day, "(nothing)", "", "", "", "", "", "", "", covered, gaps, state})
 		}
 		for j := range d.Tally.Rows {
-			rows = append(rows, append(append([]string{day}, rowCells(&d.Tally.Rows[j])...), state))
+			rows = append(rows, append(append([]string{day}, rowCells(&d.Tally.Rows[j])...), covered, gaps, state))
 		}
 	}
-	return e.table("DAY|"+rowHead+"|", rows)
+	return e.table("DAY|"+rowHead+"|COVERED|GAPS|", rows) // of the month until that day's end
 }
 
 // date reads a day given on the command line.

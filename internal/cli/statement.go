@@ -464,6 +464,9 @@ func (e *env) printConsolidated(c *statement.Consolidated) error {
 	if err := e.print("%s over %d companies: %d draft, %d approved, %d final\n\n", c.Month, len(c.Statements), states[statement.Draft], states[statement.Approved], states[statement.Final]); err != nil {
 		return err
 	}
+	if s := &c.Standing; s.Coverage != nil {
+		e.say("Servers: %d read, %d stale, %d unknown; the one that was read least was covered for %s of the month; gaps: %d.", s.Read, s.Stale, s.Unknown, percentText(*s.Coverage), s.Gaps)
+	}
 	var rows [][]string
 	for i := range c.Rows {
 		r := &c.Rows[i]
@@ -487,7 +490,15 @@ func (e *env) printConsolidatedJSON(c *statement.Consolidated) error {
 		Companies int                     `json:"companies"`
 		States    map[statement.State]int `json:"states"`
 		Rows      []rowJSON               `json:"rows"`
-	}{c.Month.String(), len(c.Statements), map[statement.State]int{}, []rowJSON{}}
+		Read      int                     `json:"serversRead"`
+		Stale     int                     `json:"serversStale"`
+		Unknown   int                     `json:"serversUnknown"`
+		Coverage  *usage.Units            `json:"coverage"` // percent of the month, of the server that was read least
+		Gaps      int                     `json:"gaps"`
+	}{
+		c.Month.String(), len(c.Statements), map[statement.State]int{}, []rowJSON{},
+		c.Standing.Read, c.Standing.Stale, c.Standing.Unknown, c.Standing.Coverage, c.Standing.Gaps,
+	}
 	for i := range c.Statements {
 		out.States[c.Statements[i].State]++
 	}

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 type usageCmd struct {
@@ -108,7 +111,8 @@ func (e *env) printSources(t *metering.Tally) error {
 		case s.Stale:
 			state = "STALE: read " + ago(t.At.Sub(*s.TakenAt)) + " before"
 		}
-		rows = append(rows, []string{s.Server.String(), s.Name, timeText(s.TakenAt), string(s.Origin), state})
+		readings, covered, gaps := coverCells(s.Cover, t.At)
+		rows = append(rows, []string{s.Server.String(), s.Name, timeText(s.TakenAt), string(s.Origin), readings, covered, gaps, state})
 	}
 	if len(rows) == 0 {
 		return nil
@@ -117,10 +121,30 @@ func (e *env) printSources(t *metering.Tally) error {
 	if !t.Complete {
 		complete = "INCOMPLETE"
 	}
-	if err := e.print("\n%s; oldest reading in it: %s\n", complete, timeText(t.AsOf)); err != nil {
+	read, stale, unknown := t.Standing()
+	if err := e.print("\n%s: %d read, %d stale, %d unknown; oldest reading in it: %s; this month so far:\n", complete, read, stale, unknown, timeText(t.AsOf)); err != nil {
 		return err
 	}
-	return e.table("SERVER|NAME|READ|FIGURE|STATE", rows)
+	return e.table("SERVER|NAME|READ|FIGURE|READINGS|COVERED|GAPS|STATE", rows)
+}
+
+// coverCells says how a server was read in the month so far.
+func coverCells(c *metering.Cover, at time.Time) (readings, covered, gaps string) {
+	if c == nil {
+		return "", "", ""
+	}
+	return strconv.Itoa(c.Readings), percentText(c.Percent(at)), gapsCell(c.Gaps)
+}
+
+func percentText(percent usage.Units) string { return percent.String() + " %" }
+
+// gapsCell says which readings did not come about, and why.
+func gapsCell(gaps []metering.Gaps) string {
+	var parts []string
+	for _, g := range gaps {
+		parts = append(parts, fmt.Sprintf("%d %s", g.Count, g.Reason))
+	}
+	return cmp.Or(strings.Join(parts, ", "), "none")
 }
 
 func ago(d time.Duration) string {

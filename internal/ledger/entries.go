@@ -42,8 +42,10 @@ type History interface {
 
 // View is one state of the ledger, as of a cutoff. It is for one goroutine.
 type View interface {
-	// Facts gives what Store.Facts gives.
+	// Facts gives what Store.Facts gives, but not how the servers were read.
 	Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, error)
+	// CoveredFacts gives all of it.
+	CoveredFacts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, error)
 	// Period gives what a server's readings and gaps in force say of a stretch of time. NotFound: there is no such server.
 	Period(ctx context.Context, server usage.ServerID, from, until time.Time) (Period, error)
 	// CatalogRows gives what a catalogue version has of the provider's own: a question of its own would wait for a

@@ -49,7 +49,11 @@ func (l *Ledger) AppendSnapshot(ctx context.Context, server usage.ServerID, shar
 // AppendGap appends a reading that did not come about.
 func (l *Ledger) AppendGap(ctx context.Context, server usage.ServerID, g usage.Gap) (Receipt, error) {
 	g.At = usage.Truncate(g.At)
-	return l.Store.AppendGap(ctx, server, g, l.Now())
+	receipt, err := l.Store.AppendGap(ctx, server, g, l.Now())
+	if err == nil {
+		l.projection.refresh(ctx, l.Store, receipt)
+	}
+	return receipt, err
 }
 
 // Correct revokes an entry, from now on (C44).

@@ -47,7 +47,7 @@ func (l *Ledger) Series(ctx context.Context, q Days) (days []Day, err error) {
 		}
 		filled := 0
 		span := Span{Company: q.Company, Product: q.Product, From: days[0].At}
-		return l.steps(ctx, v, span, metering.Figure, func(facts metering.Facts, t *metering.Tally) time.Time {
+		return l.steps(ctx, covering{v}, span, metering.Figure, func(facts metering.Facts, t *metering.Tally) time.Time {
 			next := t.NextChange(facts)
 			for ; filled < len(days); filled++ {
 				d := &days[filled]
@@ -60,6 +60,14 @@ func (l *Ledger) Series(ctx context.Context, q Days) (days []Day, err error) {
 		})
 	})
 	return days, err
+}
+
+// covering is a view whose facts say how the servers were read.
+type covering struct{ View }
+
+// Facts gives CoveredFacts.
+func (v covering) Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, error) {
+	return v.CoveredFacts(ctx, company, product, at)
 }
 
 // calendar gives the days that have begun, and the instants of their figures.

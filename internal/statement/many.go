@@ -206,6 +206,32 @@ type Consolidated struct {
 	Month      usage.Month
 	Rows       []TotalRow
 	Statements []Statement // each company's latest, by company
+	// Standing is how the servers of all stand in them.
+	Standing Standing
+}
+
+// Standing is how servers stand in statements, each once for each statement that it is in.
+type Standing struct {
+	Read, Stale, Unknown int
+	Coverage             *usage.Units // percent of the month, of the server that was read least; nil: there is none
+	Gaps                 int
+}
+
+func (s *Standing) add(v *Server) {
+	switch {
+	case v.Unknown:
+		s.Unknown++
+	case v.Stale:
+		s.Stale++
+	default:
+		s.Read++
+	}
+	if s.Coverage == nil || v.Reading.Coverage < *s.Coverage {
+		s.Coverage = &v.Reading.Coverage
+	}
+	for _, g := range v.Gaps {
+		s.Gaps += g.Count
+	}
 }
 
 // TotalRow is a row over all companies. Peaks are each company's own, and were not at one instant (C37).
@@ -224,6 +250,9 @@ func (s *Service) Consolidate(ctx context.Context, month usage.Month) (Consolida
 	out := Consolidated{Month: month, Statements: all}
 	sums := make(map[RowKey]*TotalRow)
 	for i := range all {
+		for j := range all[i].Content.Servers {
+			out.Standing.add(&all[i].Content.Servers[j])
+		}
 		for _, r := range all[i].Content.Rows {
 			sum := sums[r.RowKey]
 			if sum == nil {

@@ -78,9 +78,10 @@ func (c *counting) addServer(product usage.Product, s *standing) error {
 	if period.Before != nil {
 		taken = append([]time.Time{*period.Before}, taken...)
 	}
-	out.Reading.Coverage = coverage(taken, 3*s.facts.Interval, from, until)
-	for _, g := range period.Gaps {
-		out.addGap(g)
+	cover := metering.NewCover(from, taken, metering.StaleAfter(s.facts.Interval), period.Gaps)
+	out.Reading.Coverage = cover.Percent(until)
+	for _, g := range cover.Gaps {
+		out.Gaps = append(out.Gaps, Gaps(g))
 	}
 	c.content.Servers = append(c.content.Servers, out)
 	return nil
@@ -108,42 +109,6 @@ func clockHours(taken []time.Time, zone *time.Location) (hours int) {
 		}
 	}
 	return hours
-}
-
-// coverage gives in how many percent of a time the latest reading was not older than an age, cut to two places.
-func coverage(taken []time.Time, age time.Duration, from, until time.Time) usage.Units {
-	covered, at := time.Duration(0), from
-	for i, t := range taken {
-		end := until
-		if i+1 < len(taken) {
-			end = taken[i+1]
-		}
-		if stale := t.Add(age); stale.Before(end) {
-			end = stale
-		}
-		if t.Before(at) {
-			t = at
-		}
-		if t.Before(end) {
-			covered += end.Sub(t)
-		}
-	}
-	all := until.Sub(from)
-	if all <= 0 {
-		return 0
-	}
-	hundredths := int64(covered/time.Second) * 100_00 / max(1, int64(all/time.Second))
-	return usage.Units(hundredths) * usage.One / 100
-}
-
-func (s *Server) addGap(g usage.Gap) {
-	for i := range s.Gaps {
-		if known := &s.Gaps[i]; known.Reason == g.Reason {
-			known.Count, known.Last, known.Text = known.Count+1, g.At, g.Text
-			return
-		}
-	}
-	s.Gaps = append(s.Gaps, Gaps{g.Reason, 1, g.At, g.At, g.Text})
 }
 
 // addIssues names what approving needs a reason for (C40).

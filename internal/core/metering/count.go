@@ -164,7 +164,7 @@ func inOrder(list []usage.Workload) []int {
 // source makes a server's contribution (C21, C24, C27).
 func (n *count) source(i int) Source {
 	s := &n.facts.Servers[i]
-	out := Source{Server: s.ID, Name: s.Name, Cloned: s.Cloned, Origin: FromNone}
+	out := Source{Server: s.ID, Name: s.Name, Cloned: s.Cloned, Cover: s.Cover, Origin: FromNone}
 	if s.Snapshot == nil {
 		out.Unknown = true
 		return out
@@ -192,8 +192,11 @@ func (n *count) source(i int) Source {
 	return out
 }
 
-// staleAfter is how old a reading may be (C32).
-func staleAfter(s *Server) time.Duration { return 3 * s.Interval }
+// staleAfter is how old a reading may be.
+func staleAfter(s *Server) time.Duration { return StaleAfter(s.Interval) }
+
+// StaleAfter gives how old a reading may be of a server that is read in an interval (C32).
+func StaleAfter(interval time.Duration) time.Duration { return 3 * interval }
 
 // answersReported decides whose figure answers (C21, C24).
 func (n *count) answersReported(i int) bool {

@@ -37,6 +37,7 @@ type Server struct {
 	Authority Authority     // C21
 	Interval  time.Duration // between readings (C32)
 	Cloned    bool          // another server not removed at T has the same installation id (C34)
+	Cover     *Cover        // how it was read this month; nil: nobody asked
 
 	// Tenants maps, where a shared server is looked at as a whole, its tenants to companies; the others are unassigned. nil:
 	// the list is one company's.

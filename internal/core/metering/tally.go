@@ -56,6 +56,7 @@ type Source struct {
 	Unknown  bool
 	Stale    bool
 	Cloned   bool
+	Cover    *Cover // how it was read this month; nil: nobody asked
 	Origin   Origin
 	Rows     []Row     // what it contributes
 	Reported []Row     // C21-C23; nil without counters

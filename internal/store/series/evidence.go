@@ -87,6 +87,14 @@ func (p *Part) Taken() ([]int64, error) {
 	return taken, err
 }
 
+// Since gives the takenAt of the readings in force from an instant on, in their order, and before them that of the last one
+// that is earlier.
+func (p *Part) Since(from int64) ([]int64, error) {
+	taken, err := p.Taken()
+	first := sort.Search(len(taken), func(i int) bool { return taken[i] >= from })
+	return taken[max(0, first-1):], err
+}
+
 // Next gives the takenAt of the first reading behind the part; zero: none.
 func (p *Part) Next() (time.Time, error) {
 	_, next, err := p.inForce()

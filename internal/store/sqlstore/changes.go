@@ -41,8 +41,7 @@ func (s *Store) concernedSince(ctx context.Context, tx *sql.Tx, h head, since le
 	servers := make(map[usage.ServerID]bool)
 	err := entriesAfter(ctx, tx, since.Position, func(e series.Entry) error {
 		switch e.Kind {
-		case series.KindGap: // moves no figure
-		case series.KindSnapshot, series.KindCorrection:
+		case series.KindSnapshot, series.KindCorrection, series.KindGap: // a gap moves no figure, but what stands beside it
 			servers[e.Server] = true
 		default: // a dated fact decides whose a workload is, or when a month ends
 			changes.All = true

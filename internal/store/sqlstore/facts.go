@@ -15,7 +15,7 @@ import (
 
 // Facts gives what the company's tally of product at an instant rests on, among the entries before the cutoff.
 func (s *Store) Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (metering.Facts, error) {
-	return s.facts(ctx, question{company: company, product: product, at: usage.Truncate(at), before: before, read: series.Read})
+	return s.facts(ctx, question{company: company, product: product, at: usage.Truncate(at), before: before, read: series.Read, cover: true})
 }
 
 func (s *Store) facts(ctx context.Context, q question) (facts metering.Facts, err error) {
@@ -44,6 +44,7 @@ type question struct {
 	before  usage.Position
 	read    func(chain []series.Part, shared bool) (*series.Reading, error) // how histories are read
 	kept    histories                                                       // nil: each is read for this question alone
+	cover   bool                                                            // how the servers were read is asked for, too
 }
 
 // part is what the dated facts say about one server that concerns the company.
@@ -64,7 +65,7 @@ func (q question) answer(ctx context.Context) (metering.Facts, error) {
 		return facts, err
 	}
 	for i := range parts {
-		if err := q.fill(ctx, &parts[i], &facts.Next); err != nil {
+		if err := q.fill(ctx, &parts[i], facts.Zone, &facts.Next); err != nil {
 			return facts, err
 		}
 		facts.Servers = append(facts.Servers, parts[i].server)
@@ -207,11 +208,16 @@ func (p *part) isOurs(tenant string, company usage.CompanyID) bool {
 	return ours || !mapped && company == usage.Unassigned
 }
 
-// fill adds S, its list with the evidence, and the clones.
-func (q question) fill(ctx context.Context, p *part, next *time.Time) error {
+// fill adds S, its list with the evidence, the clones, and how the server was read.
+func (q question) fill(ctx context.Context, p *part, zone *time.Location, next *time.Time) error {
 	chain, err := q.chain(ctx, p)
 	if err != nil {
 		return err
+	}
+	if q.cover {
+		if err := q.addCover(ctx, &p.server, &chain[len(chain)-1], zone, next); err != nil {
+			return err
+		}
 	}
 	r, err := q.read(chain, p.server.Shared)
 	for i := range chain {

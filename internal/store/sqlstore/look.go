@@ -41,8 +41,17 @@ func (k *look) within(ctx context.Context, step func() error) error {
 
 // Facts gives what the company's tally of a product at an instant rests on.
 func (k *look) Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (facts metering.Facts, err error) {
+	return k.ask(ctx, company, product, at, false)
+}
+
+// CoveredFacts is Facts with how each server was read.
+func (k *look) CoveredFacts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (facts metering.Facts, err error) {
+	return k.ask(ctx, company, product, at, true)
+}
+
+func (k *look) ask(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, cover bool) (facts metering.Facts, err error) {
 	q := k.q
-	q.company, q.product, q.at = company, product, usage.Truncate(at)
+	q.company, q.product, q.at, q.cover = company, product, usage.Truncate(at), cover
 	err = k.within(ctx, func() error {
 		facts, err = q.answer(ctx)
 		return err

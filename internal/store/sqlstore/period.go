@@ -31,7 +31,12 @@ func (k *look) Period(ctx context.Context, server usage.ServerID, from, until ti
 				p.Taken = append(p.Taken, t)
 			}
 		}
-		p.Gaps, err = collect(ctx, k.q.tx, proven(scanGap), gapsWithinSQL, int64(server), microsUp(from), microsUp(until), int64(k.q.before))
+		gaps, err := collect(ctx, k.q.tx, proven(scanPlacedGap), gapsWithinSQL, int64(server), microsUp(from), microsUp(until), int64(k.q.before))
+		for _, g := range gaps {
+			if !part.Revoked[g.position] {
+				p.Gaps = append(p.Gaps, g.Gap)
+			}
+		}
 		return err
 	})
 	return p, err

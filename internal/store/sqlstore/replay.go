@@ -17,5 +17,5 @@ func (s *Store) Replay() ledger.Store { return replaying{s} }
 type replaying struct{ *Store }
 
 func (r replaying) Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (metering.Facts, error) {
-	return r.facts(ctx, question{company: company, product: product, at: usage.Truncate(at), before: before, read: series.Replay})
+	return r.facts(ctx, question{company: company, product: product, at: usage.Truncate(at), before: before, read: series.Replay, cover: true})
 }

@@ -47,7 +47,7 @@ var changeTests = map[string]func(*testing.T, store.Store){
 			appendAll(t, s, other, snapshotOf(day(2, 0), "j", "w"))
 			appendAll(t, s, of, snapshotOf(day(3, 0), "i", "w"))
 		})
-		concerns(t, s, "a gap", nobody, func() {
+		concerns(t, s, "a gap", only(a), func() {
 			must1(s.AppendGap(t.Context(), of, usage.Gap{At: day(4, 0), Reason: usage.GapTLS}, Now()))(t)
 		})
 		concerns(t, s, "a correction", only(a), func() {

@@ -47,12 +47,19 @@ var factsTests = map[string]func(*testing.T, store.Store){
 		twin := newServer(t, s, "twin", newCompany(t, s, "b").ID)
 		appendAll(t, s, v.ID, snapshotOf(day(2, 0), "i", "w"))
 		appendAll(t, s, twin.ID, snapshotOf(day(2, 0), "i"))
+		for _, g := range []usage.Gap{{At: day(2, 3), Reason: usage.GapTLS, Text: "first"}, {At: day(2, 6), Reason: usage.GapTLS, Text: "last"}, {At: day(4, 0), Reason: usage.GapTLS}} {
+			must1(s.AppendGap(t.Context(), v.ID, g, Now()))(t)
+		}
 		got := factsAt(t, s, c, day(3, 0), everything).Servers[0]
-		nonZero(t, got, "Server.Shared", "Server.Tenants", "Server.Snapshot", "Server.List")
+		nonZero(t, got, "Server.Cover.Covered", "Server.Shared", "Server.Tenants", "Server.Snapshot", "Server.List")
 		head := snapshotOf(day(2, 0), "i")
 		head.Workloads = nil
 		wantEqual(t, metering.Server{
 			ID: v.ID, Name: "VBR-Ä01", Domain: "em.example", Authority: metering.Computed, Interval: 90 * time.Minute, Cloned: true, Snapshot: head,
+			Cover: &metering.Cover{
+				From: day(1, 0).Truncate(time.Hour), Readings: 1, Last: day(2, 0), StaleAfter: 270 * time.Minute,
+				Gaps: []metering.Gaps{{Reason: usage.GapTLS, Count: 2, First: day(2, 3), Last: day(2, 6), Text: "last"}},
+			},
 			List: &metering.List{
 				TakenAt: day(2, 0), Workloads: snapshotOf(day(2, 0), "i", "w").Workloads,
 				Evidence: []metering.Evidence{{FirstListed: day(2, 0), FirstListsNew: true}},

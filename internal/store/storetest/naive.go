@@ -19,12 +19,13 @@ type history struct {
 	servers []fleet.Server
 }
 
-// entry is one entry; exactly one of fact, snapshot and revokes is set.
+// entry is one entry; exactly one of fact, snapshot, gap and revokes is set.
 type entry struct {
 	position usage.Position
 	fact     *usage.Fact
 	server   usage.ServerID
 	snapshot *usage.Snapshot
+	gap      *usage.Gap
 	revokes  usage.Position
 }
 
@@ -71,6 +72,8 @@ func (h *history) facts(company usage.CompanyID, product usage.Product, at time.
 		owner := v.owner(s.ID)
 		if owner == company || owner == 0 && (company == usage.Unassigned || company == usage.Provider || v.anyTenant(s.ID, company)) {
 			f.Servers = append(f.Servers, v.server(h, s, owner, company))
+			out := &f.Servers[len(f.Servers)-1]
+			out.Cover = v.cover(out, f.Zone)
 		}
 	}
 	return f
@@ -138,6 +141,27 @@ func (v asOf) tenants(server usage.ServerID) map[string]usage.CompanyID {
 		}
 	}
 	return companies
+}
+
+// cover says how a server was read in the month of the instant.
+func (v asOf) cover(s *metering.Server, zone *time.Location) *metering.Cover {
+	from := time.Date(v.at.In(zone).Year(), v.at.In(zone).Month(), 1, 0, 0, 0, 0, zone).UTC()
+	var taken []time.Time
+	for _, snapshot := range v.snapshots(s.ID) {
+		if len(taken) == 1 && taken[0].Before(from) {
+			taken = nil
+		}
+		taken = append(taken, snapshot.TakenAt)
+	}
+	var gaps []usage.Gap
+	for _, e := range v.entries {
+		revoked := slices.ContainsFunc(v.entries, func(c entry) bool { return c.revokes == e.position })
+		if e.gap != nil && e.server == s.ID && !revoked && !e.gap.At.Before(from) && !e.gap.At.After(v.at) {
+			gaps = append(gaps, *e.gap)
+		}
+	}
+	slices.SortStableFunc(gaps, func(a, b usage.Gap) int { return a.At.Compare(b.At) })
+	return metering.NewCover(from, taken, 3*s.Interval, gaps)
 }
 
 // snapshots gives a server's snapshots in force up to the instant, by takenAt.

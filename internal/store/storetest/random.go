@@ -1,12 +1,14 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -136,6 +138,20 @@ func (m *random) snapshot() {
 	m.next++
 }
 
+func (m *random) gap() {
+	id, ok := m.server()
+	if !ok {
+		return
+	}
+	g := usage.Gap{At: m.instant("gap"), Reason: draw(m, "reason", usage.GapTLS, usage.GapTimeout), Text: fmt.Sprint("text ", m.next)}
+	receipt, err := m.s.AppendGap(m.t.Context(), id, g, Now())
+	if m.check(err); receipt.Duplicate {
+		return
+	}
+	m.history.entries = append(m.history.entries, entry{position: m.next, server: id, gap: &g})
+	m.next++
+}
+
 func (m *random) correction() {
 	if len(m.history.entries) == 0 {
 		return
@@ -143,7 +159,7 @@ func (m *random) correction() {
 	e := rapid.SampledFrom(m.history.entries).Draw(m.r, "revoked")
 	receipt, err := m.s.AppendCorrection(m.t.Context(), ledger.Correction{Entry: e.position, Reason: "r", Actor: "a"}, Now())
 	again := slices.ContainsFunc(m.history.entries, func(c entry) bool { return c.revokes == e.position })
-	if e.snapshot == nil || again {
+	if e.snapshot == nil && e.gap == nil || again {
 		if !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Conflict) {
 			m.r.Fatalf("revoking entry %d: %v", e.position, err)
 		}
@@ -186,12 +202,15 @@ func (m *random) looked(company usage.CompanyID, product usage.Product, at time.
 			if err != nil {
 				return err
 			}
-			got, err := look.Facts(m.t.Context(), company, product, at)
-			if err != nil {
-				return err
-			}
-			if d := cmp.Diff(want, got, zonesByName); d != "" {
-				m.r.Fatalf("company %d, %s, at %v before %d: answered (-), looked (+)\n%s", company, product, at, before, d)
+			for _, ask := range []func(context.Context, usage.CompanyID, usage.Product, time.Time) (metering.Facts, error){look.CoveredFacts, look.Facts} {
+				got, err := ask(m.t.Context(), company, product, at)
+				if err != nil {
+					return err
+				}
+				if d := cmp.Diff(want, got, zonesByName, cmpopts.IgnoreFields(metering.Facts{}, "Next")); d != "" {
+					m.r.Fatalf("company %d, %s, at %v before %d: answered (-), looked (+)\n%s", company, product, at, before, d)
+				}
+				uncover(&want)
 			}
 			at = m.instant("look at")
 		}
@@ -246,8 +265,20 @@ func (m *random) sameUntil(next time.Time, company usage.CompanyID, product usag
 	}
 	now, then := m.history.facts(company, product, at, before), m.history.facts(company, product, later, before)
 	then.At = now.At
+	if usage.MonthOf(at, now.Zone) != usage.MonthOf(later, now.Zone) { // what was read is said of another month
+		uncover(&now)
+		uncover(&then)
+	}
 	if d := cmp.Diff(now, then, zonesByName); d != "" {
 		m.r.Fatalf("company %d, %s, before %d: from %v to %v nothing should change, said to be next at %v:\n%s", company, product, before, at, later, next, d)
+	}
+}
+
+// uncover leaves out how servers were read.
+func uncover(f *metering.Facts) {
+	f.Servers = slices.Clone(f.Servers)
+	for i := range f.Servers {
+		f.Servers[i].Cover = nil
 	}
 }
 
@@ -272,6 +303,7 @@ func (k *kit) random(t *testing.T) {
 			"snapshot":   m.step(m.snapshot),
 			"snapshot2":  m.step(m.snapshot),
 			"snapshot3":  m.step(m.snapshot),
+			"gap":        m.step(m.gap),
 			"correction": m.step(m.correction),
 			"":           m.step(m.ask),
 		})

@@ -30,7 +30,7 @@ func statementOf(company usage.CompanyID, month usage.Month, number int) stateme
 			Servers: []statement.Server{{
 				ID: 7, Name: "VBR", Product: usage.ProductVBR, Shared: true, Origin: metering.FromReport,
 				License: &statement.License{Type: usage.LicenseRental, Edition: "e", LicensedTo: "l", Class: statement.Free},
-				AsOf:    ref(day(4, 0)), Unknown: true, Stale: true, Cloned: true, Zero: true,
+				AsOf:    ref(day(4, 0)), Unknown: true, Stale: true, Cloned: true, Zero: true, Gone: true, Rows: []statement.Row{row},
 				Reading: statement.Reading{Count: 1, First: ref(day(5, 0)), Last: ref(day(6, 0)), HoursWithout: 2, Coverage: usage.One / 100},
 				Gaps:    []statement.Gaps{{Reason: usage.GapTLS, Count: 2, First: day(7, 0), Last: day(8, 0), Text: "t"}},
 			}},

@@ -1,11 +1,13 @@
 package v2
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -18,9 +20,26 @@ import (
 // renderedUsage is the answer for *now* in its bytes: right for as long as the
 // ledger gives the same tally, and then the company is still there, too.
 type renderedUsage struct {
-	tally  *metering.Tally
-	body   []byte
-	fields []api.Field // without X-Usage-At
+	tally   *metering.Tally
+	body    []byte
+	covered atomic.Pointer[coveredFields]
+}
+
+// coveredFields are the headers, but X-Usage-At, while so much of the month is covered: that moves with time alone.
+type coveredFields struct {
+	percent usage.Units
+	fields  []api.Field
+}
+
+// fieldsAt gives the headers of an answer at an instant.
+func (e *renderedUsage) fieldsAt(at time.Time) []api.Field {
+	percent, _ := e.tally.Coverage(at)
+	kept := e.covered.Load()
+	if kept == nil || kept.percent != percent {
+		kept = &coveredFields{percent, usageFields(e.tally, at)}
+		e.covered.Store(kept)
+	}
+	return kept.fields
 }
 
 // usageOf is the endpoint of a usage resource (rest-v2.md §3.2).
@@ -47,7 +66,7 @@ func (s *Surface) usageOf(product usage.Product) api.Endpoint {
 		}
 		shape, rows := wireRows(tally, s.Profile)
 		raw := jsonRaw(q.answer(shape, rows))
-		raw.Fields, raw.Own = usageFields(tally), atField(at)
+		raw.Fields, raw.Own = usageFields(tally, at), atField(at)
 		return raw, nil
 	}
 }
@@ -74,7 +93,7 @@ func (s *Surface) usageNow(r *http.Request, product usage.Product) (any, error) 
 		return nil, err
 	}
 	at := e.instant(asked)
-	return api.Raw{ContentType: contentType, Body: e.body, Fields: e.fields, Own: atField(at)}, nil
+	return api.Raw{ContentType: contentType, Body: e.body, Fields: e.fieldsAt(at), Own: atField(at)}, nil
 }
 
 func (s *Surface) renderedNow(r *http.Request, product usage.Product) (*renderedUsage, error) {
@@ -112,7 +131,7 @@ func (s *Surface) render(r *http.Request, tally *metering.Tally) (*renderedUsage
 	if _, err := s.company(r); err != nil {
 		return nil, err
 	}
-	entry := &renderedUsage{tally, slices.Clone(AppendUsageRows(nil, tally, s.Profile)), usageFields(tally)}
+	entry := &renderedUsage{tally: tally, body: slices.Clone(AppendUsageRows(nil, tally, s.Profile))}
 	s.rendered.Make(tally.Company)[tally.Product.Index()].Store(entry)
 	return entry, nil
 }
@@ -132,6 +151,9 @@ const (
 	headerComplete = "X-Usage-Complete"
 	headerMissing  = "X-Usage-Missing"
 	headerUnits    = "X-Usage-Units"
+	headerServers  = "X-Usage-Servers"
+	headerCoverage = "X-Usage-Coverage"
+	headerGaps     = "X-Usage-Gaps"
 )
 
 // instantText writes an instant in UTC with as many places as it needs, six at most.
@@ -142,8 +164,8 @@ func atField(at time.Time) api.Field {
 	return api.Field{Name: headerAt, Values: []string{instantText(at)}}
 }
 
-func usageFields(t *metering.Tally) []api.Field {
-	fields := make([]api.Field, 0, 4)
+func usageFields(t *metering.Tally, at time.Time) []api.Field {
+	fields := make([]api.Field, 0, 7)
 	add := func(name, value string) {
 		if value != "" {
 			fields = append(fields, api.Field{Name: name, Values: []string{value}})
@@ -155,7 +177,27 @@ func usageFields(t *metering.Tally) []api.Field {
 	}
 	add(headerMissing, missing(t))
 	add(headerUnits, unitKinds(t))
-	return fields
+	add(headerServers, serversText(t))
+	if percent, ok := t.Coverage(at); ok {
+		add(headerCoverage, percent.String())
+	}
+	add(headerGaps, gapsText(t))
+	return slices.Clip(fields)
+}
+
+// serversText counts the servers that the answer rests on: those whose reading is fresh, stale, and not there (C32).
+func serversText(t *metering.Tally) string {
+	read, stale, unknown := t.Standing()
+	return fmt.Sprintf("read=%d, stale=%d, unknown=%d", read, stale, unknown)
+}
+
+// gapsText counts the readings of the month that did not come about, by reason in the order of their names.
+func gapsText(t *metering.Tally) string {
+	var parts []string
+	for _, g := range t.Gaps() {
+		parts = append(parts, fmt.Sprintf("%s=%d", g.Reason, g.Count))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // missingMax is how many names X-Usage-Missing holds before it ends with "…".
