@@ -49,8 +49,8 @@ bench: bin/tallystick ## what is promised of speed and size, beside ceilings of 
 microbench: need-go ## Go's benchmarks of single functions, with the machine that they ran on (BENCH=regexp)
 	@scripts/microbench '$(BENCH)'
 
-fuzz: need-go ## every fuzz target for FUZZTIME (30s) each
-	@scripts/fuzz '$(FUZZTIME)'
+fuzz: need-go ## every fuzz target for FUZZTIME (30s) each, or those that match FUZZ
+	@scripts/fuzz '$(FUZZTIME)' '$(FUZZ)'
 
 need-go:
 	@scripts/need-go
