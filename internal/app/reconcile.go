@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
@@ -55,16 +56,20 @@ func (a *App) Reconcile(ctx context.Context, q ReconcileQuery) ([]Reconciled, er
 	return list, nil
 }
 
-// period gives the first and the last instant of a month in the governing zone (C8); nil: from the last month on.
+// period gives the first and the last instant of a month in the governing zone (C8); nil: from the last month on. Invalid:
+// it has not begun.
 func (a *App) period(ctx context.Context, month *usage.Month) (from, to time.Time, err error) {
 	zone, err := a.Fleet.Zone(ctx)
 	if err != nil {
 		return from, to, err
 	}
-	if month != nil {
+	now := a.Now()
+	switch {
+	case month != nil && now.Before(month.Start(zone)):
+		return from, to, fault.New(fault.Invalid, "%s has not begun yet", month)
+	case month != nil:
 		return month.Start(zone), month.Last(zone), nil
 	}
-	now := a.Now()
 	begin := usage.MonthOf(now, zone).Start(zone)
 	return usage.MonthOf(begin.Add(-time.Microsecond), zone).Start(zone), now, nil
 }
