@@ -2,7 +2,6 @@ package v2
 
 import (
 	"math"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +65,12 @@ var functions = []function{
 	onTime("hour", time.Time.Hour),
 	onTime("minute", time.Time.Minute),
 	onTime("second", time.Time.Second),
+	{name: "fractionalseconds", arguments: []kind{kindTime}, result: kindNumber, apply: func(a []value) value {
+		return numberValue(float64(a[0].time.Nanosecond()) / float64(time.Second))
+	}},
+	{name: "date", arguments: []kind{kindTime}, result: kindTime, apply: func(a []value) value {
+		return value{kind: kindTime, time: a[0].time.Truncate(24 * time.Hour)}
+	}},
 	onNumber("round", math.Round),
 	onNumber("floor", math.Floor),
 	onNumber("ceiling", math.Ceil),
@@ -113,6 +118,9 @@ func functionNames() string {
 
 // call parses the arguments of a function, from its "(" on.
 func (p *parser) call(name token) (expression, error) {
+	if list, all, is := lambdaOf(name); is {
+		return p.lambda(name, list, all)
+	}
 	i := slices.IndexFunc(functions, func(f function) bool { return strings.EqualFold(f.name, name.text) })
 	if i < 0 {
 		return expression{}, p.wrong(name.at, "there is no function %q; known are %s", name.text, functionNames())
@@ -122,7 +130,7 @@ func (p *parser) call(name token) (expression, error) {
 	if err != nil {
 		return expression{}, err
 	}
-	return expression{kind: f.result, at: name.at, eval: func(v reflect.Value) value {
+	return expression{kind: f.result, at: name.at, eval: func(v *scope) value {
 		values := make([]value, len(arguments))
 		for i := range arguments {
 			if values[i] = arguments[i].eval(v); values[i].null() {

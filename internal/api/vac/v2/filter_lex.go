@@ -21,6 +21,7 @@ const (
 	tokenClose
 	tokenComma
 	tokenMinus
+	tokenColon
 )
 
 type token struct {
@@ -60,7 +61,7 @@ func (l *lexer) next() (token, error) {
 	if rest == "" {
 		return token{kind: tokenEnd, at: start}, nil
 	}
-	single := map[byte]tokenKind{'(': tokenOpen, ')': tokenClose, ',': tokenComma, '-': tokenMinus}
+	single := map[byte]tokenKind{'(': tokenOpen, ')': tokenClose, ',': tokenComma, '-': tokenMinus, ':': tokenColon}
 	if k, ok := single[rest[0]]; ok {
 		l.at++
 		return token{kind: k, text: rest[:1], at: start}, nil

@@ -13,7 +13,7 @@ type expression struct {
 	at    int
 	text  string // of a literal, for coercion
 	fixed bool   // a literal
-	eval  func(reflect.Value) value
+	eval  func(*scope) value
 }
 
 // parser is a recursive-descent parser of the filter language:
@@ -24,13 +24,15 @@ type expression struct {
 //	compare = sum [ ("eq"|"ne"|"gt"|"ge"|"lt"|"le") sum | "in" "(" sum { "," sum } ")" ]
 //	sum     = product { ("add"|"sub") product }
 //	product = primary { ("mul"|"div"|"mod") primary }
-//	primary = literal | path | function "(" [ or { "," or } ] ")" | "(" or ")" | "-" primary
+//	primary = literal | path | function "(" [ or { "," or } ] ")" | lambda | "(" or ")" | "-" primary
+//	lambda  = path "/any" "(" ")" | path ( "/any" | "/all" ) "(" word ":" or ")"
 type parser struct {
 	lexer
 	shape *shape
 	token token
 	depth int
-	late  bool // a property is named that is filled late
+	late  bool      // a property is named that is filled late
+	bound []element // what the variables of the lambdas around here stand for, the innermost last
 }
 
 // depthMax bounds nesting, so that a hostile filter cannot exhaust the stack.
@@ -38,7 +40,7 @@ const depthMax = 64
 
 // parseFilter compiles a $filter, and says whether it names a property that is filled late. Invalid: position and what
 // was expected.
-func parseFilter(text string, s *shape) (keep func(reflect.Value) bool, late bool, err error) {
+func parseFilter(text string, s *shape) (condition *expression, late bool, err error) {
 	p := &parser{lexer: lexer{option: "$filter", text: text}, shape: s}
 	if err := p.advance(); err != nil {
 		return nil, false, err
@@ -53,7 +55,7 @@ func parseFilter(text string, s *shape) (keep func(reflect.Value) bool, late boo
 	if e.kind != kindBool {
 		return nil, false, p.wrong(e.at, "a condition is expected, such as name eq 'x'; this is %s", e.kind)
 	}
-	return func(v reflect.Value) bool { return e.eval(v).truth }, p.late, nil
+	return &e, p.late, nil
 }
 
 func (p *parser) advance() (err error) {
@@ -138,7 +140,7 @@ func (p *parser) logical(at int, a, b expression, or bool) (expression, error) {
 		}
 	}
 	left, right := a.eval, b.eval
-	return expression{kind: kindBool, at: at, eval: func(v reflect.Value) value {
+	return expression{kind: kindBool, at: at, eval: func(v *scope) value {
 		x := left(v)
 		if !x.null() && x.truth == or {
 			return x
@@ -172,7 +174,7 @@ func (p *parser) not() (expression, error) {
 		return expression{}, p.wrong(e.at, "not needs a condition; this is %s", e.kind)
 	}
 	inner := e.eval
-	return expression{kind: kindBool, at: at, eval: func(v reflect.Value) value {
+	return expression{kind: kindBool, at: at, eval: func(v *scope) value {
 		x := inner(v)
 		if !x.null() {
 			x.truth = !x.truth
@@ -222,7 +224,7 @@ func (p *parser) comparison(at int, word string, a, b expression) (expression, e
 	}
 	left, right, holds := a.eval, b.eval, comparisons[word]
 	equality := word == "eq" || word == "ne"
-	return expression{kind: kindBool, at: a.at, eval: func(v reflect.Value) value {
+	return expression{kind: kindBool, at: a.at, eval: func(v *scope) value {
 		x, y := left(v), right(v)
 		if !equality && (x.null() || y.null()) {
 			return truthValue(false)
@@ -250,7 +252,7 @@ func coerce(e, other expression) expression {
 }
 
 func fixedExpression(v value, text string, at int) expression {
-	return expression{kind: v.kind, at: at, text: text, fixed: true, eval: func(reflect.Value) value { return v }}
+	return expression{kind: v.kind, at: at, text: text, fixed: true, eval: func(*scope) value { return v }}
 }
 
 func comparable2(a, b kind) bool {
@@ -298,7 +300,7 @@ func (p *parser) arithmetic(at int, word string, a, b expression) (expression, e
 		}
 	}
 	left, right := a.eval, b.eval
-	return expression{kind: kindNumber, at: at, eval: func(v reflect.Value) value {
+	return expression{kind: kindNumber, at: at, eval: func(v *scope) value {
 		x, y := left(v), right(v)
 		if x.null() || y.null() {
 			return value{}
@@ -386,12 +388,39 @@ func (p *parser) negative() (expression, error) {
 	return p.arithmetic(at, "sub", fixedExpression(numberValue(0), "", at), e)
 }
 
-// path resolves a/b/c; each member but the last must be an object.
-func (p *parser) path(t token) (expression, error) {
-	current := p.shape
+// reference is where a property lies: in the record, or in what a variable stands for.
+type reference struct {
+	*field
+	variable int // its number from 0; -1: none
+	indices  []int
+}
+
+// of gives the property.
+func (r *reference) of(s *scope) reflect.Value {
+	v := s.record
+	if r.variable >= 0 {
+		v = s.bound[r.variable]
+	}
+	for _, i := range r.indices {
+		v = v.Field(i)
+	}
+	return v
+}
+
+// resolve finds a/b/c; each member but the last must be an object, and the first may be a variable.
+func (p *parser) resolve(t token) (reference, error) {
+	current, variable := p.shape, -1
 	var indices []int
-	at := t.at
-	for part := range strings.SplitSeq(t.text, "/") {
+	at, text := t.at, t.text
+	if first, rest, deeper := strings.Cut(t.text, "/"); p.variable(first) >= 0 {
+		variable = p.variable(first)
+		e := &p.bound[variable]
+		if !deeper {
+			return reference{&field{name: first, kind: e.kind, nested: e.nested}, variable, nil}, nil
+		}
+		current, text, at = e.nested, rest, at+len(first)+1
+	}
+	for part := range strings.SplitSeq(text, "/") {
 		f := (*field)(nil)
 		if current != nil {
 			f = current.find(part)
@@ -401,7 +430,7 @@ func (p *parser) path(t token) (expression, error) {
 			if current != nil {
 				known = "known here: " + current.names()
 			}
-			return expression{}, p.wrong(at, "there is no property %q; %s", part, known)
+			return reference{}, p.wrong(at, "there is no property %q; %s", part, known)
 		}
 		p.late = p.late || f.late
 		indices = append(indices, f.index)
@@ -411,20 +440,22 @@ func (p *parser) path(t token) (expression, error) {
 		}
 		at += len(part) + 1
 		if at > t.at+len(t.text) {
-			return p.property(t, f, indices)
+			return reference{f, variable, indices}, nil
 		}
 	}
-	return expression{}, p.wrong(t.at, "a property is expected")
+	return reference{}, p.wrong(t.at, "a property is expected")
 }
 
-func (p *parser) property(t token, f *field, indices []int) (expression, error) {
-	if f.kind == kindObject || f.kind == kindList {
-		return expression{}, p.wrong(t.at, "%s is %s: only its members, if any, can be compared", t.text, f.kind)
+// path is the value of a property.
+func (p *parser) path(t token) (expression, error) {
+	r, err := p.resolve(t)
+	switch {
+	case err != nil:
+		return expression{}, err
+	case r.kind == kindList:
+		return expression{}, p.wrong(t.at, "%s is a list: %s/any(x: …) and %s/all(x: …) ask about its elements", t.text, t.text, t.text)
+	case r.kind == kindObject:
+		return expression{}, p.wrong(t.at, "%s is an object: only its members, if any, can be compared", t.text)
 	}
-	return expression{kind: f.kind, at: t.at, eval: func(v reflect.Value) value {
-		for _, i := range indices {
-			v = v.Field(i)
-		}
-		return valueOf(v)
-	}}, nil
+	return expression{kind: r.kind, at: t.at, eval: func(s *scope) value { return valueOf(r.of(s)) }}, nil
 }

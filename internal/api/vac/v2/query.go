@@ -1,6 +1,7 @@
 package v2
 
 import (
+	"context"
 	"fmt"
 	"net/url"
 	"reflect"
@@ -14,9 +15,12 @@ import (
 // knownOptions are the query options, for the message about an unknown one (rest-v2.md §8).
 const knownOptions = "$filter, $orderby, $top, $skip, $select, $format, $count, $inlinecount, setLinks"
 
+// optionMax bounds an option's text, in bytes: so it bounds the work that each record takes.
+const optionMax = 8192
+
 // query is a parsed query string over records of one shape.
 type query struct {
-	filter  func(reflect.Value) bool // nil: all
+	filter  *expression // a condition; nil: all
 	order   []ordering
 	top     int // -1: all
 	skip    int
@@ -28,7 +32,7 @@ type query struct {
 }
 
 type ordering struct {
-	eval       func(reflect.Value) value
+	eval       func(*scope) value
 	descending bool
 }
 
@@ -82,6 +86,10 @@ func (r *optionReader) read(pair string) {
 		return
 	}
 	r.seen[name] = true
+	if len(text) > optionMax {
+		r.wrong(name, "is longer than %d bytes", optionMax)
+		return
+	}
 	if err := r.option(name, strings.TrimSpace(text)); err != nil {
 		r.add(name, err)
 	}
@@ -237,21 +245,23 @@ func (c *selection) add(path string, s *shape, l *lexer, at int) error {
 }
 
 // answer writes a list that is complete.
-func (q *query) answer(s *shape, list reflect.Value) []byte {
-	body, _ := q.filled(s, list, func([]reflect.Value) error { return nil }) // only filling fails
-	return body
+func (q *query) answer(ctx context.Context, s *shape, list reflect.Value) ([]byte, error) {
+	return q.filled(ctx, s, list, func([]reflect.Value) error { return nil })
 }
 
 // filled writes a list after filter, orderby, skip and top, in that order (rest-v2.md §2.4). fill completes what is
 // asked about, or shown, and no more.
-func (q *query) filled(s *shape, list reflect.Value, fill func([]reflect.Value) error) ([]byte, error) {
+func (q *query) filled(ctx context.Context, s *shape, list reflect.Value, fill func([]reflect.Value) error) ([]byte, error) {
 	if q.late {
 		if err := fill(elements(list)); err != nil {
 			return nil, err
 		}
 	}
 	var b []byte
-	kept := q.kept(list)
+	kept, err := q.kept(ctx, list)
+	if err != nil {
+		return nil, err
+	}
 	count := len(kept)
 	kept = kept[min(q.skip, len(kept)):]
 	if q.top >= 0 {
@@ -288,28 +298,57 @@ func elements(list reflect.Value) []reflect.Value {
 	return all
 }
 
-func (q *query) kept(list reflect.Value) []reflect.Value {
+// kept gives what is asked for, in its order; the context bounds the time that it takes.
+func (q *query) kept(ctx context.Context, list reflect.Value) ([]reflect.Value, error) {
+	at := &scope{ctx: ctx}
 	kept := make([]reflect.Value, 0, list.Len())
 	for i := range list.Len() {
-		if v := list.Index(i); q.filter == nil || q.filter(v) {
-			kept = append(kept, v)
+		if at.record = list.Index(i); q.filter == nil || q.filter.eval(at).truth {
+			kept = append(kept, at.record)
+		}
+		if !at.goOn() {
+			return nil, at.err
 		}
 	}
-	if len(q.order) > 0 {
-		slices.SortStableFunc(kept, q.compare)
+	if len(q.order) == 0 {
+		return kept, nil
 	}
-	return kept
+	return q.sorted(at, kept)
 }
 
-func (q *query) compare(a, b reflect.Value) int {
-	for _, o := range q.order {
-		c := compareValues(o.eval(a), o.eval(b))
-		if o.descending {
-			c = -c
+// keyed is a record with what it is ordered by.
+type keyed struct {
+	record reflect.Value
+	keys   []value
+}
+
+// sorted works each key out once.
+func (q *query) sorted(at *scope, records []reflect.Value) ([]reflect.Value, error) {
+	all := make([]keyed, len(records))
+	for i := range records {
+		at.record = records[i]
+		all[i] = keyed{records[i], make([]value, len(q.order))}
+		for k := range q.order {
+			all[i].keys[k] = q.order[k].eval(at)
 		}
-		if c != 0 {
-			return c
+		if !at.goOn() {
+			return nil, at.err
 		}
 	}
-	return 0
+	slices.SortStableFunc(all, func(a, b keyed) int {
+		for k := range q.order {
+			c := compareValues(a.keys[k], b.keys[k])
+			if q.order[k].descending {
+				c = -c
+			}
+			if c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+	for i := range all {
+		records[i] = all[i].record
+	}
+	return records, nil
 }

@@ -2,6 +2,7 @@ package v2
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -36,7 +37,7 @@ func TestQueryOptions(t *testing.T) {
 			t.Errorf("%s: %v", c.raw, err)
 			continue
 		}
-		if got := string(q.answer(shapeOfEvent, reflect.ValueOf(sampleEvents()))); got != c.want {
+		if got, err := q.answer(t.Context(), shapeOfEvent, reflect.ValueOf(sampleEvents())); err != nil || string(got) != c.want {
 			t.Errorf("%s: %s, want %s", c.raw, got, c.want)
 		}
 	}
@@ -90,7 +91,10 @@ func TestQueryDoesWhatASlowOneWould(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []backupServer
-		body := q.answer(shapeOfServer, reflect.ValueOf(servers))
+		body, err := q.answer(context.Background(), shapeOfServer, reflect.ValueOf(servers))
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := json.Unmarshal(body, &got); err != nil {
 			t.Fatalf("%v: %s", err, body)
 		}

@@ -20,11 +20,12 @@ type shape struct {
 }
 
 type field struct {
-	name   string
-	index  int
-	kind   kind
-	nested *shape // with kindObject, and with kindList where the elements are objects
-	late   bool   // it costs more than the others, and is filled only where it is asked for or shown
+	name    string
+	index   int
+	kind    kind
+	nested  *shape // with kindObject, and with kindList where the elements are objects
+	element kind   // with kindList: of its elements
+	late    bool   // it costs more than the others, and is filled only where it is asked for or shown
 }
 
 // linksName is the property that setLinks=false leaves out (rest-v2.md §2.4).
@@ -44,6 +45,9 @@ func newShape(t reflect.Type) *shape {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		f := field{name: name, index: i, late: t.Field(i).Tag.Get("fill") == "late"}
 		f.kind, f.nested = kindOfType(t.Field(i).Type)
+		if f.kind == kindList {
+			f.element, _ = kindOfType(t.Field(i).Type.Elem())
+		}
 		s.fields = append(s.fields, f)
 	}
 	return s

@@ -109,9 +109,10 @@ func (s *Surface) Encode(r *http.Request, v any) (api.Raw, error) {
 	}
 	if collection {
 		if a.fill == nil {
-			return jsonRaw(q.answer(a.shape, value)), nil
+			body, err := q.answer(r.Context(), a.shape, value)
+			return jsonRaw(body), err
 		}
-		body, err := q.filled(a.shape, value, a.fill)
+		body, err := q.filled(r.Context(), a.shape, value, a.fill)
 		return jsonRaw(body), err
 	}
 	return jsonRaw(a.shape.appendObject(nil, value, q.view)), nil

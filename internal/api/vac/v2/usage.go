@@ -65,7 +65,11 @@ func (s *Surface) usageOf(product usage.Product) api.Endpoint {
 			at = s.Now()
 		}
 		shape, rows := wireRows(tally, s.Profile)
-		raw := jsonRaw(q.answer(shape, rows))
+		body, err := q.answer(r.Context(), shape, rows)
+		if err != nil {
+			return nil, err
+		}
+		raw := jsonRaw(body)
 		raw.Fields, raw.Own = usageFields(tally, at), atField(at)
 		return raw, nil
 	}
