@@ -88,13 +88,13 @@ func (c *step) ready(e *env) (a *app.App, ids []usage.CompanyID, month usage.Mon
 type statementDraft struct{ step }
 
 func (c *statementDraft) Run(e *env) error {
-	a, ids, month, actor, err := c.ready(e)
-	if err != nil {
-		return err
-	}
 	if ownGC() {
 		debug.SetGCPercent(draftGCPercent)
 		debug.SetMemoryLimit(draftMemory)
+	}
+	a, ids, month, actor, err := c.ready(e)
+	if err != nil {
+		return err
 	}
 	p := e.progress()
 	defer p.clear()

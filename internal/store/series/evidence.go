@@ -77,6 +77,17 @@ func (p *Part) Latest() (taken int64, installation string, ok bool, err error) {
 	return r.taken, p.History.tip.installations[r.installation], true, nil
 }
 
+// Listed gives the number of the last reading in force whose list was read; -1: there is none.
+func (p *Part) Listed() (int, error) {
+	numbers, _, err := p.inForce()
+	for _, n := range slices.Backward(numbers) {
+		if p.History.index[n].listed {
+			return int(n), err
+		}
+	}
+	return -1, err
+}
+
 // Taken gives the takenAt of all readings in force, in their order.
 func (p *Part) Taken() ([]int64, error) {
 	numbers, _, err := p.inForce()

@@ -43,7 +43,7 @@ type question struct {
 	at      time.Time
 	before  usage.Position
 	read    func(chain []series.Part, shared bool) (*series.Reading, error) // how histories are read
-	kept    histories                                                       // nil: each is read for this question alone
+	kept    *histories                                                      // nil: each is read for this question alone
 }
 
 // part is what the dated facts say about one server that concerns the company.

@@ -371,3 +371,11 @@ func (p *projection) firstRead(id usage.ServerID) (first, known usage.Position) 
 	defer p.mu.RUnlock()
 	return p.readFrom[id], p.position
 }
+
+// registered reports whether a server has a row in a state of the fleet; false also where that is not the known one.
+func (p *projection) registered(id usage.ServerID, fleet int64) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	_, there := p.registry[id]
+	return there && p.fleet == fleet
+}
