@@ -88,13 +88,13 @@ func (c *step) ready(e *env) (a *app.App, ids []usage.CompanyID, month usage.Mon
 type statementDraft struct{ step }
 
 func (c *statementDraft) Run(e *env) error {
-	a, ids, month, actor, err := c.ready(e)
-	if err != nil {
-		return err
-	}
 	if ownGC() {
 		debug.SetGCPercent(draftGCPercent)
 		debug.SetMemoryLimit(draftMemory)
+	}
+	a, ids, month, actor, err := c.ready(e)
+	if err != nil {
+		return err
 	}
 	p := e.progress()
 	defer p.clear()
@@ -105,7 +105,7 @@ func (c *statementDraft) Run(e *env) error {
 
 // draftGCPercent is by how much memory may grow while months are drafted before what is not used is looked for: what is
 // kept is little, and what passes through is much.
-const draftGCPercent = 400
+const draftGCPercent = 800
 
 // draftMemory is from where on it is looked for all the same, in bytes.
 const draftMemory = 600 << 20

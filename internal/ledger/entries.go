@@ -38,6 +38,18 @@ type History interface {
 	// Look lets visit ask any number of questions about one state of the ledger, among the entries before a cutoff; each
 	// history is read once for all of them. The view ends with visit, whose error is given.
 	Look(ctx context.Context, before usage.Position, visit func(View) error) error
+	// LookEach lets visit ask about one company after the other, all about one state of the ledger; a view ends with its
+	// visit, and the first error ends it all. What is said to be asked for is read for many companies at once; everything
+	// else can be asked for, too, and comes out the same.
+	LookEach(ctx context.Context, ahead Ahead, visit func(usage.CompanyID, View) error) error
+}
+
+// Ahead says what will be asked for: about which companies, among the entries before a cutoff, and in which stretch of
+// time.
+type Ahead struct {
+	Companies   []usage.CompanyID
+	Before      usage.Position
+	From, Until time.Time
 }
 
 // View is one state of the ledger, as of a cutoff. It is for one goroutine.

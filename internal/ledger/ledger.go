@@ -106,9 +106,12 @@ func (l *Ledger) Usage(ctx context.Context, q Query) (*metering.Tally, error) {
 	if at.IsZero() {
 		at = now
 	}
-	before, err := l.cutoff(ctx, q.RecordedBefore, now)
-	if err != nil {
-		return nil, err
+	before := endOfLedger
+	if !q.RecordedBefore.IsZero() {
+		var err error
+		if before, err = l.cutoff(ctx, q.RecordedBefore, now); err != nil {
+			return nil, err
+		}
 	}
 	_, tally, err := l.count(ctx, q.counter(), q.Company, q.Product, at, before)
 	return tally, err
@@ -116,12 +119,11 @@ func (l *Ledger) Usage(ctx context.Context, q Query) (*metering.Tally, error) {
 
 // Facts gives what a tally at T rests on, with all that is known now.
 func (l *Ledger) Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, error) {
-	head, err := l.Store.Head(ctx)
-	if err != nil {
-		return metering.Facts{}, err
-	}
-	return l.Store.Facts(ctx, company, product, usage.Truncate(at), head.Position+1)
+	return l.Store.Facts(ctx, company, product, usage.Truncate(at), endOfLedger)
 }
+
+// endOfLedger is a cutoff behind every entry: who asks one question alone need not ask where the last one lies.
+const endOfLedger usage.Position = 1 << 62
 
 func (l *Ledger) cutoff(ctx context.Context, recordedBefore, now time.Time) (usage.Position, error) {
 	if recordedBefore.IsZero() {

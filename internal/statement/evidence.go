@@ -41,6 +41,15 @@ func (k Counter) From(ctx context.Context, company usage.CompanyID, before usage
 	})
 }
 
+// FromEach is From for one company after the other. What counting the month will need is read for many at once; the view
+// of a month lies in the time in which it is that month somewhere.
+func (k Counter) FromEach(ctx context.Context, companies []usage.CompanyID, month usage.Month, before usage.Position, visit func(usage.CompanyID, Evidence) error) error {
+	ahead := ledger.Ahead{Companies: companies, Before: before, From: month.Start(time.UTC).Add(-farthest), Until: month.End(time.UTC).Add(farthest)}
+	return k.Ledger.History.LookEach(ctx, ahead, func(company usage.CompanyID, v ledger.View) error {
+		return visit(company, &known{ledger: k.Ledger, view: v, company: company})
+	})
+}
+
 // known is the evidence of the ledger.
 type known struct {
 	ledger  *ledger.Ledger

@@ -25,21 +25,38 @@ func TestLinesAreJSON(t *testing.T) {
 		ref := func(label string) Ref {
 			return Ref{usage.ServerID(rapid.Int64().Draw(r, label)), text(label + " tenant"), text(label + " id")}
 		}
-		w := Workload{
-			Product: usage.Product(text("product")), Ref: ref("ref"), Name: text("name"), Type: text("type"), Stated: text("stated"),
-			State: metering.State(text("state")), Rule: text("rule"), Unit: usage.UnitKind(text("unit")), Units: usage.Units(rapid.Int64().Draw(r, "units")),
-			Answers: rapid.Bool().Draw(r, "answers"), First: instant("first"), Age: text("age"), Last: instant("last"), ListedAt: instant("listed"),
-			AssumedUnits: text("assumed"), PeakAt: instant("peak"),
+		workload := func(of *Workload) {
+			*of = Workload{
+				Product: usage.Product(text("product")), Ref: ref("ref"), Name: text("name"), Type: text("type"), Stated: text("stated"),
+				State: metering.State(text("state")), Rule: text("rule"), Unit: usage.UnitKind(text("unit")), Units: usage.Units(rapid.Int64().Draw(r, "units")),
+				Answers: rapid.Bool().Draw(r, "answers"), First: instant("first"), Age: text("age"), Last: instant("last"), ListedAt: instant("listed"),
+				AssumedUnits: text("assumed"), PeakAt: instant("peak"),
+			}
+			if rapid.Bool().Draw(r, "charged by another") {
+				by := ref("by")
+				of.ChargedBy = &by
+			}
 		}
-		if rapid.Bool().Draw(r, "charged by another") {
-			by := ref("by")
-			w.ChargedBy = &by
+		var all []Workload
+		var want []byte
+		for range rapid.IntRange(1, 6).Draw(r, "workloads") {
+			var w Workload
+			if len(all) > 0 { // as the one before, but for something
+				w = all[len(all)-1]
+			}
+			change := rapid.SampledFrom([]func(){
+				func() { workload(&w) }, func() {}, func() { w.Type = text("type") }, func() { w.Stated = text("stated") },
+				func() { w.State = metering.State(text("state")) }, func() { w.Rule = text("rule") }, func() { w.Unit = usage.UnitKind(text("unit")) },
+				func() { w.Units++ }, func() { w.Answers = !w.Answers }, func() { w.Age = text("age") }, func() { w.ListedAt = instant("listed") },
+			})
+			change.Draw(r, "change")()
+			line, err := json.Marshal(&w)
+			if err != nil {
+				r.Fatal(err)
+			}
+			all, want = append(all, w), append(append(want, line...), '\n')
 		}
-		want, err := json.Marshal(&w)
-		if err != nil {
-			r.Fatal(err)
-		}
-		if got := w.appendLine(nil); !bytes.Equal(got, want) {
+		if got := Lines(all); !bytes.Equal(got, want) {
 			r.Fatalf("want %s\ngot  %s", want, got)
 		}
 	})

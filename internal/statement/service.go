@@ -76,12 +76,20 @@ func (s *Service) fresh(ctx context.Context, company usage.CompanyID, month usag
 	return s.counted(ctx, &c, month, head)
 }
 
-func (s *Service) counted(ctx context.Context, c *fleet.Company, month usage.Month, upTo cutoff) (Statement, error) {
+func (s *Service) counted(ctx context.Context, c *fleet.Company, month usage.Month, upTo cutoff) (t Statement, err error) {
+	err = s.From(ctx, c.ID, upTo.before, func(evidence Evidence) error {
+		t, err = s.countedFrom(ctx, evidence, c, month, upTo)
+		return err
+	})
+	return t, err
+}
+
+func (s *Service) countedFrom(ctx context.Context, evidence Evidence, c *fleet.Company, month usage.Month, upTo cutoff) (Statement, error) {
 	now := usage.Truncate(s.Now())
 	if now.Before(month.Start(time.UTC).Add(-farthest)) {
 		return Statement{}, fault.New(fault.Invalid, "%s has not begun yet", month)
 	}
-	content, _, err := s.Count(ctx, c.ID, month, upTo.before, now)
+	content, _, err := CountFrom(ctx, evidence, c.ID, month, now)
 	return Statement{
 		Schema: Schema, Company: c.ID, CompanyUID: c.UID, CompanyName: c.Name, Month: month.String(), State: Open, Cutoff: upTo.before, CutoffAt: upTo.at,
 		Content: content, Adjustments: []Adjustment{}, Reasons: []Reason{}, Differences: []Difference{}, Trail: []Step{},
@@ -129,7 +137,14 @@ func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usag
 	if err != nil {
 		return t, false, err
 	}
-	t, changed, err = s.draft(ctx, &c, g, month, actor, head)
+	if t, err = g.refuses(month); err != nil {
+		return t, false, err
+	}
+	counted, err := s.counted(ctx, &c, month, head)
+	if err != nil {
+		return g.none(month), false, err
+	}
+	t, changed, err = s.draft(ctx, &c, g, counted, actor)
 	if err == nil && changed {
 		t, err = s.save(ctx, t, g.seen)
 	}
@@ -157,22 +172,31 @@ func (s *Service) ground(ctx context.Context, company usage.CompanyID, month usa
 	return g, err
 }
 
-func (s *Service) draft(ctx context.Context, c *fleet.Company, g ground, month usage.Month, actor string, head cutoff) (Statement, bool, error) {
-	none := Statement{Company: c.ID, Month: month.String()}
+// none is the statement of a company that has none.
+func (g *ground) none(month usage.Month) Statement {
+	return Statement{Company: g.seen.Company, Month: month.String()}
+}
+
+// refuses says, as an error beside the statement that it is about, why a month cannot be drafted whatever is counted.
+func (g *ground) refuses(month usage.Month) (Statement, error) {
+	company := g.seen.Company
 	switch {
 	case g.kept != nil && g.kept.State != Draft:
-		return *g.kept, false, fault.New(fault.Conflict, "the statement of company %s for %s is %s: %s", c.ID, month, g.kept.State, wayBack(g.kept.State))
+		return *g.kept, fault.New(fault.Conflict, "the statement of company %s for %s is %s: %s", company, month, g.kept.State, wayBack(g.kept.State))
 	case g.kept == nil && !g.first() && g.seen.Last.Next() != month:
-		return none, false, fault.New(fault.Conflict, "months go in their order: after %s, company %s has its next statement of %s, not of %s", g.seen.Last, c.ID, g.seen.Last.Next(), month)
+		return g.none(month), fault.New(fault.Conflict, "months go in their order: after %s, company %s has its next statement of %s, not of %s", g.seen.Last, company, g.seen.Last.Next(), month)
 	}
-	counted, err := s.counted(ctx, c, month, head)
+	return Statement{}, nil
+}
+
+// draft makes a draft of what was counted, or takes it into the one that there is.
+func (s *Service) draft(ctx context.Context, c *fleet.Company, g ground, counted Statement, actor string) (Statement, bool, error) {
+	month := counted.Key().Month
 	switch {
-	case err != nil:
-		return none, false, err
 	case counted.Content.running(month):
-		return none, false, fault.New(fault.Conflict, "%s is not over yet, everywhere in UTC and %s", month, counted.Content.Zone)
+		return g.none(month), false, fault.New(fault.Conflict, "%s is not over yet, everywhere in UTC and %s", month, counted.Content.Zone)
 	case g.first() && counted.unheardOf(c, month):
-		return none, false, fault.New(fault.Conflict, "company %s was not there yet in %s, and nothing was read of it then", c.ID, month)
+		return g.none(month), false, fault.New(fault.Conflict, "company %s was not there yet in %s, and nothing was read of it then", c.ID, month)
 	case g.kept == nil:
 		counted.Number, counted.State = 1, Draft
 		counted.note(s.Now(), actor, didDraft, "")

@@ -33,6 +33,9 @@ type Workload struct {
 }
 
 func (c *counting) addMembers(product usage.Product, s *standing) {
+	if c.workloads == nil {
+		c.workloads = make([]Workload, 0, len(s.tally.Members)) // most often all that there are
+	}
 	for i := range s.tally.Members {
 		if m := &s.tally.Members[i]; m.Server == s.source.Server {
 			c.workloads = append(c.workloads, toWorkload(product, m, s.source))

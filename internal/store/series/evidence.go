@@ -77,6 +77,17 @@ func (p *Part) Latest() (taken int64, installation string, ok bool, err error) {
 	return r.taken, p.History.tip.installations[r.installation], true, nil
 }
 
+// Listed gives the number of the last reading in force whose list was read; -1: there is none.
+func (p *Part) Listed() (int, error) {
+	numbers, _, err := p.inForce()
+	for _, n := range slices.Backward(numbers) {
+		if p.History.index[n].listed {
+			return int(n), err
+		}
+	}
+	return -1, err
+}
+
 // Taken gives the takenAt of all readings in force, in their order.
 func (p *Part) Taken() ([]int64, error) {
 	numbers, _, err := p.inForce()
@@ -140,6 +151,8 @@ func Read(parts []Part, shared bool) (*Reading, error) {
 	if q.listed.part != own {
 		return out, nil
 	}
+	q.work, _ = works.Get().(*work)
+	defer q.work.done()
 	out.List, err = q.list()
 	return out, err
 }
@@ -155,6 +168,7 @@ type query struct {
 	next   int64
 
 	spans []spans // by part
+	work  *work
 }
 
 // order goes over the readings in force, by takenAt.
@@ -258,7 +272,7 @@ func (q *query) measure() error {
 		if err := q.parts[i].History.load(furthest); err != nil {
 			return err
 		}
-		q.spans[i] = spansOf(&q.parts[i].History.changes, furthest)
+		q.spans[i] = spansOf(&q.parts[i].History.changes, furthest, q.work)
 		q.rank(i)
 	}
 	return q.state()
@@ -285,15 +299,15 @@ func (s *spans) listsNew(number int) bool {
 	return i > 0 && s.heads[i-1].listsNew
 }
 
-func spansOf(c *changes, furthest int) spans {
+func spansOf(c *changes, furthest int, w *work) spans {
 	n := len(c.versions)
-	s := spans{changes: c, begin: make([]int32, n), all: make([][]int32, n), ranks: make([]int32, n), stated: make([]int64, n)}
-	room := make([]int32, 2*n) // most have one stretch
+	s := spans{changes: c, begin: w.numbers.take(n), all: w.stretches.take(n), ranks: w.numbers.take(n), stated: w.instants.take(n)}
+	room := w.numbers.take(2 * n) // most have one stretch
 	for v := range n {
 		s.begin[v], s.ranks[v], s.stated[v] = -1, -1, none
 		s.all[v] = room[2*v : 2*v : 2*v+2]
 	}
-	there := make([]bool, n)
+	there := w.flags.take(n)
 	for i := range c.list {
 		change := &c.list[i]
 		if change.reading > furthest {
@@ -337,7 +351,7 @@ func (s *spans) take(c *change, there []bool) {
 // rank finds the first reading of the epoch that lists each version of a part.
 func (q *query) rank(part int) {
 	s, last := &q.spans[part], -1
-	rankOf := make([]int32, len(q.parts[part].History.index)) // of a reading: its rank in the epoch; -1: not in it
+	rankOf := q.work.numbers.take(len(q.parts[part].History.index)) // of a reading: its rank in the epoch; -1: not in it
 	for i := range rankOf {
 		rankOf[i] = -1
 	}
@@ -349,7 +363,7 @@ func (q *query) rank(part int) {
 			rankOf[p.number] = int32(rank)
 		}
 	}
-	first := firstFrom(rankOf)
+	first := firstFrom(rankOf, q.work)
 	for v := range s.all {
 		if inOrder {
 			s.ranks[v] = firstIn(s.all[v], first, rankOf)
@@ -360,8 +374,8 @@ func (q *query) rank(part int) {
 }
 
 // firstFrom gives for each reading the first one from it on that has a rank; behind all of them: the end.
-func firstFrom(rankOf []int32) []int32 {
-	first := make([]int32, len(rankOf)+1)
+func firstFrom(rankOf []int32, w *work) []int32 {
+	first := w.numbers.take(len(rankOf) + 1)
 	next := int32(len(rankOf)) //nolint:gosec // the number of readings
 	first[len(rankOf)] = next
 	for i, rank := range slices.Backward(rankOf) {
@@ -430,7 +444,7 @@ func (q *query) state() error {
 
 // inEpoch says of each reading of a part whether it is in the epoch.
 func (q *query) inEpoch(part int) []bool {
-	is := make([]bool, len(q.parts[part].History.index))
+	is := q.work.flags.take(len(q.parts[part].History.index))
 	for _, p := range q.epoch {
 		if p.part == part {
 			is[p.number] = true
@@ -485,10 +499,10 @@ func earlier(a, b int64) int64 {
 // groups gives for each of the listed versions what is known of all versions of its identity.
 func (q *query) groups(listed []int32) []seen {
 	own := &q.spans[q.listed.part]
-	out := make([]seen, len(listed))
+	out := q.work.seen.take(len(listed))
 	if q.simple() {
-		known := make([]seen, len(own.ranks))
-		root := make([]int32, len(own.ranks))
+		known := q.work.seen.take(len(own.ranks))
+		root := q.work.numbers.take(len(own.ranks))
 		for v := range own.ranks {
 			root[v] = int32(v)
 			if previous := own.changes.versions[v].previous; previous >= 0 {

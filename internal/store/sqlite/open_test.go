@@ -73,6 +73,9 @@ func TestOrderedStatementsUseIndexes(t *testing.T) {
 			sorts := strings.Contains(detail, "TEMP B-TREE")
 			// In the order of its own key, a table is its index; where not all of it is asked for, that is no excuse.
 			scans := strings.HasPrefix(detail, "SCAN") && !strings.Contains(detail, "USING") && !statement.Whole
+			if strings.HasSuffix(detail, " CONSTANT ROWS") || detail == "SCAN asked" { // what stands in the statement itself
+				scans = false
+			}
 			if sorts || scans {
 				t.Errorf("%s: %s", statement.Name, detail)
 			}

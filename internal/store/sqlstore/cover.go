@@ -13,17 +13,6 @@ import (
 const gapsAroundSQL = gapColumns + ` WHERE g.server = CAST($1 AS BIGINT) AND g.at >= $2 AND g.position < $4
  AND g.at <= COALESCE((SELECT MIN(n.at) FROM gaps n WHERE n.server = CAST($1 AS BIGINT) AND n.at > $3 AND n.position < $4), $3) ORDER BY g.at, g.position`
 
-// placedGap is a gap with its position.
-type placedGap struct {
-	usage.Gap
-	position usage.Position
-}
-
-func scanPlacedGap(row scanner) (placedGap, proof, error) {
-	g, p, err := scanGap(row)
-	return placedGap{g, usage.Position(p.of)}, p, err
-}
-
 // addCover says how a server was read in the month of the question's instant; next moves to the first gap behind that.
 func (q question) addCover(ctx context.Context, s *metering.Server, own *series.Part, zone *time.Location, next *time.Time) error {
 	from := usage.MonthOf(q.at, zone).Start(zone)
@@ -31,19 +20,14 @@ func (q question) addCover(ctx context.Context, s *metering.Server, own *series.
 	if err != nil {
 		return atServer(err, s.ID)
 	}
-	found, err := collect(ctx, q.tx, proven(scanPlacedGap), gapsAroundSQL, int64(s.ID), microsUp(from), micros(q.at), int64(q.before))
+	found, err := collect(ctx, q.tx, proven(scanGapOf), gapsAroundSQL, int64(s.ID), microsUp(from), micros(q.at), int64(q.before))
 	if err != nil {
 		return err
 	}
-	var gaps []usage.Gap
-	for _, g := range found {
-		switch {
-		case own.Revoked[g.position]:
-		case g.At.After(q.at):
-			sooner(next, g.At)
-		default:
-			gaps = append(gaps, g.Gap)
-		}
+	gaps := inForce(found, own.Revoked)
+	for n := len(gaps); n > 0 && gaps[n-1].At.After(q.at); n-- {
+		sooner(next, gaps[n-1].At)
+		gaps = gaps[:n-1]
 	}
 	readings := make([]time.Time, len(taken))
 	for i, at := range taken {

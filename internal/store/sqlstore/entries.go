@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"hash/crc32"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -217,12 +218,19 @@ func insertFact(ctx context.Context, tx *sql.Tx, f usage.Fact) error {
 
 // checksum is kept beside what a row says: a figure must not rest on bits that flipped.
 func checksum(parts ...string) int64 {
-	room := make([]byte, 0, 512) // on the stack, for most rows
+	room, _ := sumRooms.Get().(*[]byte)
+	text := (*room)[:0]
 	for _, part := range parts {
-		room = append(append(strconv.AppendInt(room, int64(len(part)), 10), ':'), part...)
+		text = append(append(strconv.AppendInt(text, int64(len(part)), 10), ':'), part...)
 	}
-	return int64(crc32.Checksum(room, crc32.MakeTable(crc32.Castagnoli)))
+	sum := crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli))
+	*room = text
+	sumRooms.Put(room)
+	return int64(sum)
 }
+
+// sumRooms is where the text of a row is put together: there are many, and none lasts.
+var sumRooms = sync.Pool{New: func() any { return new([]byte) }}
 
 func number(n int64) string { return strconv.FormatInt(n, 10) }
 

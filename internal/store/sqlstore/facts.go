@@ -43,7 +43,7 @@ type question struct {
 	at      time.Time
 	before  usage.Position
 	read    func(chain []series.Part, shared bool) (*series.Reading, error) // how histories are read
-	kept    histories                                                       // nil: each is read for this question alone
+	kept    *histories                                                      // nil: each is read for this question alone
 	cover   bool                                                            // how the servers were read is asked for, too
 }
 
@@ -109,13 +109,13 @@ func (v view) concerning(company usage.CompanyID, product usage.Product) []usage
 	var ids []usage.ServerID
 	if company != usage.Provider {
 		for _, id := range v.p.serversOf[company] {
-			if owner, _ := v.owner(id); owner == company && v.counts(id, product) {
+			if v.isOf(id, product, company) {
 				ids = append(ids, id)
 			}
 		}
 	}
 	for _, id := range v.p.serversOf[0] {
-		if owner, ok := v.owner(id); ok && owner == 0 && v.counts(id, product) && v.mayName(id, company) {
+		if v.isOf(id, product, 0) && v.mayName(id, company) {
 			ids = append(ids, id)
 		}
 	}
@@ -123,8 +123,13 @@ func (v view) concerning(company usage.CompanyID, product usage.Product) []usage
 	return ids
 }
 
-func (v view) counts(id usage.ServerID, product usage.Product) bool {
-	return v.p.registry[id].product == product && v.present(id)
+// isOf reports whether a server is of a product, an owner's, and there.
+func (v view) isOf(id usage.ServerID, product usage.Product, owner usage.CompanyID) bool {
+	if v.p.registry[id].product != product {
+		return false
+	}
+	is, ok := v.owner(id)
+	return ok && is == owner && !v.removed(usage.ServerSubject(id))
 }
 
 // mayName reports whether a shared server can list workloads of the company: it has a mapping that applies there.

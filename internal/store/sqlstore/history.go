@@ -42,11 +42,16 @@ func (s *source) Based(to int) ([]series.Chunk, error) {
 	return collect(s.ctx, s.tx, proven(scanChunk), basedSQL, int64(s.server), int64(series.Columns), int64(to))
 }
 
-func scanChunk(row scanner) (c series.Chunk, p proof, err error) {
-	var server usage.ServerID
-	err = row.Scan(&server, &c.Stream, &c.First, &c.Base, &c.Body, &p.kept)
-	p.what, p.of, p.want = "a chunk of server", int64(server), chunkSum(server, &c)
-	return c, p, err
+func scanChunk(row scanner) (series.Chunk, proof, error) {
+	c, p, err := scanChunkOf(row)
+	return c.b, p, err
+}
+
+func scanChunkOf(row scanner) (of pair[usage.ServerID, series.Chunk], p proof, err error) {
+	server, c := &of.a, &of.b
+	err = row.Scan(server, &c.Stream, &c.First, &c.Base, &c.Body, &p.kept)
+	p.what, p.of, p.want = "a chunk of server", int64(*server), chunkSum(*server, c)
+	return of, p, err
 }
 
 // chunkSum is over the place: the body is sealed.
@@ -55,11 +60,15 @@ func chunkSum(server usage.ServerID, c *series.Chunk) int64 {
 }
 
 func scanTip(row scanner) (body []byte, p proof, err error) {
-	var server usage.ServerID
+	of, p, err := scanTipOf(row)
+	return of.b, p, err
+}
+
+func scanTipOf(row scanner) (of pair[usage.ServerID, []byte], p proof, err error) {
 	var installation string
 	var kept int64
-	err = row.Scan(&server, &installation, &body, &kept)
-	return body, tipProof(server, installation, kept), err
+	err = row.Scan(&of.a, &installation, &of.b, &kept)
+	return of, tipProof(of.a, installation, kept), err
 }
 
 // tipProof is over the place, and over what the tip says of the latest reading beside its sealed body.

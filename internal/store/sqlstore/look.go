@@ -14,6 +14,31 @@ import (
 
 // Look lets visit ask about one state, in one transaction.
 func (s *Store) Look(ctx context.Context, before usage.Position, visit func(ledger.View) error) error {
+	return s.look(ctx, before, func(k *look) error { return visit(k) })
+}
+
+// LookEach is Look for one company after the other: what their servers' histories are read from is read for many at once.
+func (s *Store) LookEach(ctx context.Context, ahead ledger.Ahead, visit func(usage.CompanyID, ledger.View) error) error {
+	return s.look(ctx, ahead.Before, func(k *look) error {
+		for rest := ahead.Companies; len(rest) > 0; {
+			some, err := k.readAhead(ctx, rest, &ahead)
+			if err != nil {
+				return err
+			}
+			for _, company := range rest[:some] {
+				err := visit(company, k)
+				k.q.kept.done()
+				if err != nil {
+					return err
+				}
+			}
+			rest = rest[some:]
+		}
+		return nil
+	})
+}
+
+func (s *Store) look(ctx context.Context, before usage.Position, visit func(*look) error) error {
 	return s.read(ctx, func(tx *sql.Tx) error {
 		h, err := readHead(ctx, tx)
 		if err != nil {
@@ -25,13 +50,13 @@ func (s *Store) Look(ctx context.Context, before usage.Position, visit func(ledg
 			return err
 		}
 		v.release()
-		k := &look{question{store: s, tx: tx, head: h, before: before, read: series.Read, kept: make(histories)}}
+		k := &look{question{store: s, tx: tx, head: h, before: before, read: series.Read, kept: &histories{known: make(map[usage.ServerID]*series.History)}}}
 		defer k.q.kept.done()
 		return visit(k)
 	})
 }
 
-// look is one call of Look; its question is about no company and instant yet.
+// look is one call of Look or LookEach; its question is about no company and instant yet.
 type look struct{ q question }
 
 // within gives faults for what goes wrong.
@@ -74,33 +99,38 @@ func (k *look) Policy(ctx context.Context, attribute usage.Attribute) (facts []u
 }
 
 // histories are kept from one question to the next of a transaction; nil: nothing is.
-type histories map[usage.ServerID]*series.History
+type histories struct {
+	known map[usage.ServerID]*series.History
+	ahead ahead
+}
 
-func (k histories) open(ctx context.Context, tx *sql.Tx, server usage.ServerID) (*series.History, error) {
+func (k *histories) open(ctx context.Context, tx *sql.Tx, server usage.ServerID) (*series.History, error) {
 	if k == nil {
 		return openHistory(ctx, tx, server)
 	}
-	h := k[server]
+	h := k.known[server]
 	if h == nil {
 		var err error
-		if h, err = openHistory(ctx, tx, server); err != nil {
+		if h, err = k.ahead.open(ctx, tx, server); err != nil {
 			return nil, err
 		}
-		k[server] = h
+		k.known[server] = h
 	}
 	err := h.Keep()
 	return h, err
 }
 
 // read is told of a history that was read, and need not be again where nothing is kept.
-func (k histories) read(h *series.History) {
+func (k *histories) read(h *series.History) {
 	if k == nil {
 		h.Done()
 	}
 }
 
-func (k histories) done() {
-	for _, h := range k {
+// done gives back what was read of histories; what they were read from stays.
+func (k *histories) done() {
+	for _, h := range k.known {
 		h.Done()
 	}
+	clear(k.known)
 }

@@ -13,7 +13,7 @@ const gapsWithinSQL = gapColumns + ` WHERE g.server = $1 AND g.at >= $2 AND g.at
 // Period gives how a server was read in a stretch of time.
 func (k *look) Period(ctx context.Context, server usage.ServerID, from, until time.Time) (p ledger.Period, err error) {
 	err = k.within(ctx, func() error {
-		if err := needServer(ctx, k.q.tx, server); err != nil {
+		if err := k.needServer(ctx, server); err != nil {
 			return err
 		}
 		part, err := k.q.part(ctx, server, microsUp(until)-1)
@@ -31,13 +31,34 @@ func (k *look) Period(ctx context.Context, server usage.ServerID, from, until ti
 				p.Taken = append(p.Taken, t)
 			}
 		}
-		gaps, err := collect(ctx, k.q.tx, proven(scanPlacedGap), gapsWithinSQL, int64(server), microsUp(from), microsUp(until), int64(k.q.before))
-		for _, g := range gaps {
-			if !part.Revoked[g.position] {
-				p.Gaps = append(p.Gaps, g.Gap)
-			}
-		}
+		gaps, err := k.gaps(ctx, server, microsUp(from), microsUp(until))
+		p.Gaps = inForce(gaps, part.Revoked)
 		return err
 	})
 	return p, err
+}
+
+// needServer asks the registry in memory, where that is of the state that the look sees.
+func (k *look) needServer(ctx context.Context, server usage.ServerID) error {
+	if k.q.store.projection.registered(server, k.q.head.fleet) {
+		return nil
+	}
+	return needServer(ctx, k.q.tx, server)
+}
+
+func (k *look) gaps(ctx context.Context, server usage.ServerID, from, until int64) ([]gapRow, error) {
+	if gaps, ok := k.q.kept.ahead[server].within(from, until); ok {
+		return gaps, nil
+	}
+	return collect(ctx, k.q.tx, proven(scanGapOf), gapsWithinSQL, int64(server), from, until, int64(k.q.before))
+}
+
+// inForce gives the gaps that are not revoked.
+func inForce(rows []gapRow, revoked map[usage.Position]bool) (gaps []usage.Gap) {
+	for i := range rows {
+		if !revoked[rows[i].position] {
+			gaps = append(gaps, rows[i].Gap)
+		}
+	}
+	return gaps
 }

@@ -122,7 +122,7 @@ func (p *projection) advance(ctx context.Context, tx *sql.Tx, h head) error {
 	if err != nil {
 		return err
 	}
-	p.init()
+	p.init(len(facts))
 	for _, f := range facts {
 		p.addFact(f)
 	}
@@ -153,11 +153,11 @@ func (p *projection) owned(facts []usage.Fact) error {
 	return nil
 }
 
-func (p *projection) init() {
+func (p *projection) init(facts int) {
 	if p.facts != nil {
 		return
 	}
-	p.facts = make(map[factKey][]usage.Fact)
+	p.facts = make(map[factKey][]usage.Fact, facts)
 	p.serversOf = make(map[usage.CompanyID][]usage.ServerID)
 	p.tenantsOf = make(map[usage.CompanyID][]usage.Subject)
 	p.corrected = make(map[usage.ServerID][]revocation)
@@ -370,4 +370,12 @@ func (p *projection) firstRead(id usage.ServerID) (first, known usage.Position) 
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.readFrom[id], p.position
+}
+
+// registered reports whether a server has a row in a state of the fleet; false also where that is not the known one.
+func (p *projection) registered(id usage.ServerID, fleet int64) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	_, there := p.registry[id]
+	return there && p.fleet == fleet
 }

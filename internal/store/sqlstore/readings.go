@@ -95,14 +95,24 @@ func addGaps(ctx context.Context, tx *sql.Tx, r *ledger.ServerReadings) error {
 	return nil
 }
 
-func scanGap(row scanner) (g usage.Gap, p proof, err error) {
-	var position usage.Position
-	var server usage.ServerID
+func scanGap(row scanner) (usage.Gap, proof, error) {
+	r, p, err := scanGapOf(row)
+	return r.Gap, p, err
+}
+
+// gapRow is a row of gaps.
+type gapRow struct {
+	usage.Gap
+	position usage.Position
+	server   usage.ServerID
+}
+
+func scanGapOf(row scanner) (r gapRow, p proof, err error) {
 	var at int64
-	err = row.Scan(&position, &server, &at, &g.Reason, &g.Text, &p.kept)
-	g.At = fromMicros(at)
-	p.what, p.of, p.want = "the gap at entry", int64(position), gapSum(position, server, &g)
-	return g, p, err
+	err = row.Scan(&r.position, &r.server, &at, &r.Reason, &r.Text, &p.kept)
+	r.At = fromMicros(at)
+	p.what, p.of, p.want = "the gap at entry", int64(r.position), gapSum(r.position, r.server, &r.Gap)
+	return r, p, err
 }
 
 func gapSum(position usage.Position, server usage.ServerID, g *usage.Gap) int64 {

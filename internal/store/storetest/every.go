@@ -103,6 +103,8 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		exportOf(ours, october, 1),
 		[]statement.Statement{statementOf(ours, october.Next(), 1)},
 		func(ledger.View) error { return nil },
+		ledger.Ahead{Companies: []usage.CompanyID{ours}, Before: everything, From: day(1, 0), Until: Now()},
+		func(usage.CompanyID, ledger.View) error { return nil },
 	} {
 		if v := reflect.ValueOf(value); v.Type() == t {
 			return v

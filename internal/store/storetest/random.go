@@ -192,6 +192,7 @@ func (m *random) ask() {
 	}
 	m.owned(at, before)
 	m.looked(company, product, at, before)
+	m.lookedEach(product, at, before)
 }
 
 // looked holds what a look gives for instant after instant, also back in time, to what is answered for each alone.
