@@ -86,15 +86,11 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		return nil, err
 	}
 	missing, err := where.missing(ctx)
-	switch {
-	case err != nil:
+	if err == nil && missing {
+		err = o.mayBegin(where)
+	}
+	if err != nil {
 		return nil, err
-	case missing && !o.Create:
-		return nil, fault.New(fault.NotFound, "there is no ledger in %s: begin one with company add or serve, or name its place with --data or --database", o.place(where))
-	case missing:
-		if err := o.begun(where); err != nil {
-			return nil, err
-		}
 	}
 	if err := o.whole(where); err != nil {
 		return nil, err
