@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 	_ "time/tzdata" // months turn in configured zones, also on machines without a zone database
@@ -181,16 +182,18 @@ func (a *App) secrets(ctx context.Context) (*secret.Box, error) {
 	if a.box != nil {
 		return a.box, nil
 	}
-	servers, err := a.Store.Servers(ctx)
+	sealed, err := a.sealed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sealed := false
-	for i := range servers {
-		sealed = sealed || servers[i].Connection != nil
-	}
-	a.box, err = secret.OpenOrCreate(filepath.Join(a.dir, keyFile), !sealed)
+	a.box, err = secret.OpenOrCreate(filepath.Join(a.dir, keyFile), len(sealed) == 0)
 	return a.box, err
+}
+
+// sealed gives the servers that have a sealed password.
+func (a *App) sealed(ctx context.Context) ([]fleet.Server, error) {
+	servers, err := a.Store.Servers(ctx)
+	return slices.DeleteFunc(servers, func(s fleet.Server) bool { return s.Connection == nil }), err
 }
 
 // NewKey makes a new key file where the old one is lost: passwords that were sealed

@@ -59,11 +59,14 @@ func Backup(ctx context.Context, o Options, file string, work Work) (r BackupRes
 	}
 	defer draft.Discard()
 	mark, err := draft.Backup(ctx, a.engine.base, o.Now(), Version(), work.at("copying"))
-	if err != nil {
-		return r, about("the backup", err)
+	if err == nil {
+		err = draft.Sound(ctx)
 	}
-	if err := draft.Sound(ctx); err != nil {
+	switch {
+	case fault.Is(err, fault.Internal): // it is not the draft, which is new
 		return r, fault.Wrap(err, fault.Internal, "%s is damaged, so no backup of it is kept: take care of the older ones. All that is wrong: tallystick doctor", a.where)
+	case err != nil:
+		return r, about("the backup", err)
 	}
 	if err := draft.Keep(); err != nil {
 		return r, err
