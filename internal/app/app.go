@@ -32,7 +32,7 @@ const (
 	databaseFile = "tallystick.db"
 	keyFile      = "secret.key"
 	tlsDir       = "tls"
-	lockFile     = "serve.lock" // held by a running console
+	lockFile     = "serve.lock" // held by a console, a restore or a move
 )
 
 // Options say where the data lies.

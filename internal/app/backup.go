@@ -95,27 +95,36 @@ func Restore(ctx context.Context, o Options, file string, work Work) (r RestoreR
 	if err != nil {
 		return r, err
 	}
-	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
-		return r, fault.Wrap(err, fault.Unavailable, "the data directory cannot be made: %v", err)
+	undo, err := makeDir(o.DataDir)
+	if err != nil {
+		return r, err
 	}
 	r.Into = where.String()
 	if where.url != "" {
 		err = o.restoreInto(ctx, where, file, work, &r)
-		return r, err
+	} else {
+		err = o.restoreFile(ctx, where, file, work, &r)
 	}
-	unlock, err := lockServe(filepath.Join(where.dir(o.DataDir), lockFile))
 	if err != nil {
-		return r, err
+		undo()
 	}
-	defer unlock()
+	return r, err
+}
+
+func (o Options) restoreFile(ctx context.Context, where database, file string, work Work, r *RestoreResult) (err error) {
+	release, err := claim(where.dir(o.DataDir), aRestore)
+	if err != nil {
+		return err
+	}
+	defer func() { release(err == nil) }()
 	if err := sqlite.NoRemains(where.path); err != nil {
-		return r, err
+		return err
 	}
-	draft, err := o.checked(ctx, where.path, file, work, &r)
+	draft, err := o.checked(ctx, where.path, file, work, r)
 	if err != nil {
-		return r, err
+		return err
 	}
-	return r, draft.Keep()
+	return draft.Keep()
 }
 
 // checked gives a draft for a path, made of a backup that is whole, with the newest schema.

@@ -95,7 +95,7 @@ func (o Options) whole(d database) error {
 	if d.path == "" || !sqlite.JournalMissing(d.path) {
 		return nil
 	}
-	unlock, err := lockServe(filepath.Join(d.dir(o.DataDir), lockFile))
+	unlock, err := lockDir(filepath.Join(d.dir(o.DataDir), lockFile), aLook)
 	if err == nil {
 		unlock() // nobody has it open: its last program was killed
 	}
