@@ -68,7 +68,7 @@ type serverReadings struct {
 const readingsBack = 31 * 24 * time.Hour
 
 func (c *serverReadings) Run(e *env) error {
-	a, server, err := c.find(e)
+	a, server, err := c.findEver(e)
 	if err != nil {
 		return err
 	}

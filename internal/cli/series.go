@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/app"
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -70,7 +69,7 @@ func (c *usageSeries) Run(e *env) error {
 func date(flag, text string) (usage.Date, error) {
 	d, err := usage.ParseDate(strings.TrimSpace(text))
 	if err != nil {
-		err = fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: flag, Text: err.Error()}})
+		err = mistake(flag, "%v", err)
 	}
 	return d, err
 }
