@@ -74,6 +74,7 @@ func figureOf(company usage.CompanyID, resource Resource, at time.Time, tally *m
 		Unknown: names(tally, func(s *metering.Source) bool { return s.Unknown }),
 		Stale:   names(tally, func(s *metering.Source) bool { return s.Stale }),
 		Rows:    v2.AppendUsageRows(nil, tally, v2.Profile30),
+		Bare:    len(tally.Servers) == 0,
 	}
 }
 
@@ -122,6 +123,7 @@ type usageJSON struct {
 	Unknown  []string        `json:"unknown"`
 	Stale    []string        `json:"stale"`
 	Rows     json.RawMessage `json:"rows"`
+	Bare     bool            `json:"noServer,omitempty"` // as far as was known, the company had no server of the product (C32)
 	*explanationJSON
 }
 

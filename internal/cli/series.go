@@ -74,9 +74,14 @@ func date(flag, text string) (usage.Date, error) {
 	return d, err
 }
 
-// standing says what an answer lacks (C32).
+// standing says what an answer lacks; one without a server behind it, which is complete, is not one that was counted (C32).
 func standing(t *metering.Tally) string {
-	if t.Complete {
+	switch {
+	case t.NoSource:
+		return "no source: as far as was known, there was no server of this product"
+	case len(t.Servers) == 0:
+		return "no source: as far as was known, the company had no server of this product"
+	case t.Complete:
 		return ""
 	}
 	var missing []string

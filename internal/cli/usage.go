@@ -69,11 +69,11 @@ func (e *env) printTally(company string, t *metering.Tally) error {
 		return err
 	}
 	if len(rows) == 0 {
-		text := "(nothing)"
-		if t.NoSource {
-			text = "(no source: there is no server of this product)"
+		text := "nothing"
+		if len(t.Servers) == 0 {
+			text = standing(t)
 		}
-		if err := e.print("%s\n", text); err != nil {
+		if err := e.print("(%s)\n", text); err != nil {
 			return err
 		}
 	}
