@@ -44,6 +44,8 @@ func TestExitCodes(t *testing.T) {
 		"serve --listen foo":                                     exitUsage,
 		"serve --zone Mars/Phobos":                               exitUsage,
 		"usage show 2 --recorded-before 2199-01-01":              exitUsage,
+		"reconcile 2 --recorded-before 2199-01-01":               exitUsage,
+		"correct 1 --reason=":                                    exitUsage,
 		"usage diff 2 --from 2026-10-02 --to 2026-10-01":         exitUsage,
 		"usage series 2 --from 2026-10-02 --to 2026-10-01":       exitUsage,
 		"usage series 2 --from 2001-10-02 --to 2026-10-01":       exitUsage,

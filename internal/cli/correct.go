@@ -44,7 +44,7 @@ func (c *correctCmd) Run(e *env) error {
 	}
 	receipt, err := a.Ledger.Correct(e.ctx, ledger.Correction{Entry: usage.Position(c.Entry), Reason: c.Reason, Actor: actor})
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	if e.json {
 		return e.printJSON(struct {

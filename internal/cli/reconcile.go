@@ -35,7 +35,7 @@ func (c *reconcileCmd) Run(e *env) error {
 	}
 	list, err := a.Reconcile(e.ctx, q)
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	if e.json {
 		return e.printJSON(toReconciledJSON(list))

@@ -42,7 +42,7 @@ func (c *usageSeries) Run(e *env) error {
 	}
 	answer, err := a.UsageSeries(e.ctx, app.SeriesQuery{Company: company.ID, Resource: app.Resource(c.Resource), First: first, Last: last, RecordedBefore: before})
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	if e.json {
 		return e.print("%s\n", answer.JSON)

@@ -43,7 +43,7 @@ func (c *usageShow) Run(e *env) error {
 	}
 	answer, err := a.Usage(e.ctx, app.UsageQuery{Company: company.ID, Resource: app.Resource(c.Resource), At: at, RecordedBefore: before, Explain: c.Explain})
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	if answer.Tally.At.After(a.Now()) {
 		e.say("Note: %s lies in the future; this is a projection from what is known now.", timeText(&answer.Tally.At))

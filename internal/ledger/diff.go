@@ -24,7 +24,7 @@ func (q *Span) normalize() error {
 	if q.From.Before(q.To) {
 		return nil
 	}
-	return wrong("--from", "%s is not before %s", q.From.Format(time.RFC3339), q.To.Format(time.RFC3339))
+	return wrong("from", "%s is not before %s", q.From.Format(time.RFC3339), q.To.Format(time.RFC3339))
 }
 
 // Diff says how a figure became another, both counted from one state of the ledger. Invalid: From is not before To, or

@@ -55,7 +55,7 @@ func (l *Ledger) AppendGap(ctx context.Context, server usage.ServerID, g usage.G
 
 // Correct revokes an entry, from now on (C44).
 func (l *Ledger) Correct(ctx context.Context, c Correction) (Receipt, error) {
-	if err := CheckSaid("the correction is refused", Said{"--reason", c.Reason}, Said{"--actor", c.Actor}); err != nil {
+	if err := CheckSaid("the correction is refused", Said{"reason", c.Reason}, Said{"actor", c.Actor}); err != nil {
 		return Receipt{}, err
 	}
 	receipt, err := l.Store.AppendCorrection(ctx, c, l.Now())
@@ -126,7 +126,7 @@ func (l *Ledger) cutoff(ctx context.Context, recordedBefore, now time.Time) (usa
 		return head.Position + 1, err
 	}
 	if recordedBefore.After(now) {
-		return 0, wrong("--recorded-before", "what will be known at %s is not known yet: a cutoff may not lie in the future",
+		return 0, wrong("recorded-before", "what will be known at %s is not known yet: a cutoff may not lie in the future",
 			recordedBefore.UTC().Format(time.RFC3339))
 	}
 	return l.Store.PositionAt(ctx, usage.Truncate(recordedBefore))
@@ -134,7 +134,7 @@ func (l *Ledger) cutoff(ctx context.Context, recordedBefore, now time.Time) (usa
 
 // wrong refuses what cannot be asked.
 func wrong(path, format string, args ...any) error {
-	return fault.InvalidFields("nothing can answer that", []fault.Field{{Path: path, Text: fmt.Sprintf(format, args...)}})
+	return fault.InvalidFields("that cannot be answered", []fault.Field{{Path: path, Text: fmt.Sprintf(format, args...)}})
 }
 
 func (q *Query) counter() counter {

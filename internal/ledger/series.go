@@ -65,9 +65,9 @@ func (l *Ledger) Series(ctx context.Context, q Days) (days []Day, err error) {
 func (q *Days) calendar(now time.Time, zone *time.Location) (days []Day, err error) {
 	switch {
 	case q.Last.Before(q.First):
-		return nil, wrong("--from", "the first day, %s, lies after the last one, %s", q.First, q.Last)
+		return nil, wrong("from", "the first day, %s, lies after the last one, %s", q.First, q.Last)
 	case q.First.Add(daysMax).Before(q.Last):
-		return nil, wrong("--from", "from %s to %s are more than %d days", q.First, q.Last, daysMax)
+		return nil, wrong("from", "from %s to %s are more than %d days", q.First, q.Last, daysMax)
 	}
 	for date := q.First; !q.Last.Before(date); date = date.Next() {
 		begin, end := date.Start(zone), date.Next().Start(zone)
