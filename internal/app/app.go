@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 	_ "time/tzdata" // months turn in configured zones, also on machines without a zone database
@@ -31,7 +32,7 @@ const (
 	databaseFile = "tallystick.db"
 	keyFile      = "secret.key"
 	tlsDir       = "tls"
-	lockFile     = "serve.lock" // held by a running console
+	lockFile     = "serve.lock" // held by a console, a restore or a move
 )
 
 // Options say where the data lies.
@@ -86,15 +87,11 @@ func Open(ctx context.Context, o Options) (*App, error) {
 		return nil, err
 	}
 	missing, err := where.missing(ctx)
-	switch {
-	case err != nil:
+	if err == nil && missing {
+		err = o.mayBegin(where)
+	}
+	if err != nil {
 		return nil, err
-	case missing && !o.Create:
-		return nil, fault.New(fault.NotFound, "there is no ledger in %s: begin one with company add or serve, or name its place with --data or --database", o.place(where))
-	case missing:
-		if err := o.begun(where); err != nil {
-			return nil, err
-		}
 	}
 	if err := o.whole(where); err != nil {
 		return nil, err
@@ -185,16 +182,18 @@ func (a *App) secrets(ctx context.Context) (*secret.Box, error) {
 	if a.box != nil {
 		return a.box, nil
 	}
-	servers, err := a.Store.Servers(ctx)
+	sealed, err := a.sealed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sealed := false
-	for i := range servers {
-		sealed = sealed || servers[i].Connection != nil
-	}
-	a.box, err = secret.OpenOrCreate(filepath.Join(a.dir, keyFile), !sealed)
+	a.box, err = secret.OpenOrCreate(filepath.Join(a.dir, keyFile), len(sealed) == 0)
 	return a.box, err
+}
+
+// sealed gives the servers that have a sealed password.
+func (a *App) sealed(ctx context.Context) ([]fleet.Server, error) {
+	servers, err := a.Store.Servers(ctx)
+	return slices.DeleteFunc(servers, func(s fleet.Server) bool { return s.Connection == nil }), err
 }
 
 // NewKey makes a new key file where the old one is lost: passwords that were sealed

@@ -59,11 +59,14 @@ func Backup(ctx context.Context, o Options, file string, work Work) (r BackupRes
 	}
 	defer draft.Discard()
 	mark, err := draft.Backup(ctx, a.engine.base, o.Now(), Version(), work.at("copying"))
-	if err != nil {
-		return r, about("the backup", err)
+	if err == nil {
+		err = draft.Sound(ctx)
 	}
-	if err := draft.Sound(ctx); err != nil {
+	switch {
+	case fault.Is(err, fault.Internal): // it is not the draft, which is new
 		return r, fault.Wrap(err, fault.Internal, "%s is damaged, so no backup of it is kept: take care of the older ones. All that is wrong: tallystick doctor", a.where)
+	case err != nil:
+		return r, about("the backup", err)
 	}
 	if err := draft.Keep(); err != nil {
 		return r, err
@@ -92,27 +95,36 @@ func Restore(ctx context.Context, o Options, file string, work Work) (r RestoreR
 	if err != nil {
 		return r, err
 	}
-	if err := os.MkdirAll(o.DataDir, 0o700); err != nil {
-		return r, fault.Wrap(err, fault.Unavailable, "the data directory cannot be made: %v", err)
+	undo, err := makeDir(o.DataDir)
+	if err != nil {
+		return r, err
 	}
 	r.Into = where.String()
 	if where.url != "" {
 		err = o.restoreInto(ctx, where, file, work, &r)
-		return r, err
+	} else {
+		err = o.restoreFile(ctx, where, file, work, &r)
 	}
-	unlock, err := lockServe(filepath.Join(where.dir(o.DataDir), lockFile))
 	if err != nil {
-		return r, err
+		undo()
 	}
-	defer unlock()
+	return r, err
+}
+
+func (o Options) restoreFile(ctx context.Context, where database, file string, work Work, r *RestoreResult) (err error) {
+	release, err := claim(where.dir(o.DataDir), aRestore)
+	if err != nil {
+		return err
+	}
+	defer func() { release(err == nil) }()
 	if err := sqlite.NoRemains(where.path); err != nil {
-		return r, err
+		return err
 	}
-	draft, err := o.checked(ctx, where.path, file, work, &r)
+	draft, err := o.checked(ctx, where.path, file, work, r)
 	if err != nil {
-		return r, err
+		return err
 	}
-	return r, draft.Keep()
+	return draft.Keep()
 }
 
 // checked gives a draft for a path, made of a backup that is whole, with the newest schema.

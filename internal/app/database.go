@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/secret"
 	"github.com/tallystick/tallystick/internal/store"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 	"github.com/tallystick/tallystick/internal/store/sqlstore"
@@ -94,7 +95,7 @@ func (o Options) whole(d database) error {
 	if d.path == "" || !sqlite.JournalMissing(d.path) {
 		return nil
 	}
-	unlock, err := lockServe(filepath.Join(d.dir(o.DataDir), lockFile))
+	unlock, err := lockDir(filepath.Join(d.dir(o.DataDir), lockFile), aLook)
 	if err == nil {
 		unlock() // nobody has it open: its last program was killed
 	}
@@ -104,12 +105,18 @@ func (o Options) whole(d database) error {
 	return fault.New(fault.Unavailable, "the journal %s-wal was deleted while a console runs: end the console, which puts what was in it into the database, and try again", d.path)
 }
 
-// begun refuses to begin a new ledger where one must have been: its key is there.
-func (o Options) begun(d database) error {
-	key := filepath.Join(o.DataDir, keyFile)
-	if _, err := os.Stat(key); d.path == "" || err != nil {
-		return nil //nolint:nilerr // no key, or none that can be seen
+// mayBegin refuses to begin a ledger where one must have been, because a key of it is there (Conflict), and where none is
+// to be created (NotFound).
+func (o Options) mayBegin(d database) error {
+	for _, name := range []string{keyFile, secret.SigningFile} {
+		key := filepath.Join(o.DataDir, name)
+		if _, err := os.Stat(key); err == nil && d.path != "" {
+			return fault.New(fault.Conflict, "there is a key file in %s, but the database %s is missing: it was deleted, or it lies elsewhere (--database). "+
+				"Put it back, or restore a backup with: tallystick restore FILE; to begin anew, move %s away first", o.DataDir, d.path, key)
+		}
 	}
-	return fault.New(fault.Conflict, "there is a key file in %s, but no ledger %s: it was deleted, or it lies elsewhere (--database). "+
-		"Restore a backup with: tallystick restore FILE; to begin anew, move %s away first", o.DataDir, d.path, key)
+	if o.Create {
+		return nil
+	}
+	return fault.New(fault.NotFound, "there is no ledger in %s: begin one with company add or serve, or name its place with --data or --database", o.place(d))
 }

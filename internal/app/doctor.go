@@ -12,7 +12,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
-	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/secret"
 	"github.com/tallystick/tallystick/internal/store"
 )
@@ -79,8 +79,8 @@ func words(err error) string {
 	if !errors.As(err, &f) {
 		return err.Error()
 	}
-	if f.Code == fault.Internal && f.Unwrap() != nil {
-		return f.Message + " (" + f.Unwrap().Error() + ")"
+	if cause := f.Cause(); cause != "" {
+		return f.Message + " (" + cause + ")"
 	}
 	return f.Message
 }
@@ -120,16 +120,14 @@ func (d *doctor) engine(ctx context.Context, a *App) {
 	if !ok {
 		return
 	}
-	findings, err := checker.Check(ctx)
-	if err != nil {
+	found, err := checker.Check(ctx)
+	switch {
+	case err != nil:
 		d.failed("engine", err)
-	}
-	for _, f := range findings {
-		if f.Problem != "" {
-			d.bad(f.Name, "%s", f.Problem)
-			continue
-		}
-		d.good(f.Name, "%s", f.Text)
+	case found.Problem != "":
+		d.bad("engine", "%s", found.Problem)
+	default:
+		d.good("engine", "%s", found.Text)
 	}
 }
 
@@ -181,45 +179,47 @@ func (d *doctor) clock(ctx context.Context, a *App) {
 // key opens every sealed password.
 func (d *doctor) key(ctx context.Context, a *App) {
 	path := filepath.Join(d.options.DataDir, keyFile)
-	box, err := secret.Open(path)
-	sealed, err2 := d.sealed(ctx, a)
+	if a == nil {
+		if _, err := secret.Open(path); err != nil {
+			d.failed("key", err)
+			return
+		}
+		d.good("key", "%s can be read; what it opens was not looked at, because the store does not open", path)
+		return
+	}
+	servers, err := a.sealed(ctx)
+	if err != nil {
+		d.bad("key", "what it opens cannot be looked at: %s", words(err))
+		return
+	}
+	box, err := secret.OpenOrCreate(path, false)
 	switch {
-	case err2 != nil:
-		d.failed("key", err2)
-	case fault.Is(err, fault.NotFound) && len(sealed) == 0 && a != nil:
+	case fault.Is(err, fault.NotFound) && len(servers) == 0:
 		d.good("key", "there is none yet, and nothing is sealed")
 	case err != nil:
 		d.failed("key", err)
 	default:
-		var problems []string
-		for server, text := range sealed {
-			if _, err := box.Unseal(server, text); err != nil {
-				problems = append(problems, words(err))
-			}
-		}
-		if len(problems) > 0 {
-			d.bad("key", "%s", strings.Join(problems, "; "))
-			return
-		}
-		d.good("key", "%s opens %d sealed passwords", path, len(sealed))
+		d.unseal(box, path, servers)
 	}
 }
 
-func (d *doctor) sealed(ctx context.Context, a *App) (map[usage.ServerID][]byte, error) {
-	sealed := make(map[usage.ServerID][]byte)
-	if a == nil {
-		return sealed, nil
-	}
-	servers, err := a.Store.Servers(ctx)
-	if err != nil {
-		return nil, err
-	}
+func (d *doctor) unseal(box *secret.Box, path string, servers []fleet.Server) {
+	var first error
+	opened := 0
 	for i := range servers {
-		if c := servers[i].Connection; c != nil {
-			sealed[servers[i].ID] = c.Sealed
+		_, err := box.Unseal(servers[i].ID, servers[i].Connection.Sealed)
+		switch {
+		case err == nil:
+			opened++
+		case first == nil:
+			first = err
 		}
 	}
-	return sealed, nil
+	if first != nil {
+		d.bad("key", "%s opens %d of %d sealed passwords; the first that it does not: %s", path, opened, len(servers), words(first))
+		return
+	}
+	d.good("key", "%s opens %d sealed passwords", path, opened)
 }
 
 // certificateWarning is how long before its end a certificate is told.

@@ -18,6 +18,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/secret"
 )
 
 // A figure that is kept and is not what the readings give is told by the recount, in figures.
@@ -124,5 +125,27 @@ func refusesDamage(t *testing.T, what string, err error, file string) {
 	}
 	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s left %s: %v", what, file, err)
+	}
+}
+
+// Where the store does not open, doctor does not say that the key opens what it could not look at.
+func TestDoctorSaysWhatItCouldNotLookAt(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := secret.OpenOrCreate(filepath.Join(dir, keyFile), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, databaseFile), []byte(strings.Repeat("no database", 100)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checks := map[string]Check{}
+	if err := Doctor(t.Context(), Options{DataDir: dir}, false, nil, func(c Check) { checks[c.Name] = c }); err != nil {
+		t.Fatal(err)
+	}
+	if key := checks["key"]; !strings.Contains(key.Text, "what it opens was not looked at") {
+		t.Errorf("%+v", key)
+	}
+	if store := checks["store"]; store.OK || strings.Count(store.Text, "not a database") != 2 { // ours, and SQLite's word
+		t.Errorf("%+v", store)
 	}
 }

@@ -129,7 +129,7 @@ func TestJourneyOfDamagedPages(t *testing.T) {
 		t.Errorf("%d answers, and none was refused", asked)
 	}
 	t.Logf("%d of %d answers were refused", refused, asked)
-	if wrong := w.doctor(); !strings.Contains(wrong["store"]+wrong["file"], "damaged") {
+	if wrong := w.doctor(); !strings.Contains(wrong["store"]+wrong["engine"], "damaged") {
 		t.Errorf("doctor does not name it: %v", wrong)
 	}
 }

@@ -2,6 +2,6 @@
 
 package app
 
-// lockServe does nothing where the system has no advisory locks of this kind: two
+// lockDir does nothing where the system has no advisory locks of this kind: two
 // consoles on one data directory read every server twice, and lose nothing.
-func lockServe(string) (unlock func(), err error) { return func() {}, nil }
+func lockDir(_, _ string) (unlock func(), err error) { return func() {}, nil }

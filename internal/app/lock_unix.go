@@ -4,25 +4,55 @@ package app
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
-// lockServe takes the data directory for one console: two would read every server
-// twice. The lock goes with the process, however it ends.
-func lockServe(path string) (unlock func(), err error) {
+// lockDir takes a data directory, by its lock file, for one process: two consoles would read every server twice. The file
+// says who has it, to tell who comes second. The lock goes with the process, however it ends.
+func lockDir(path, who string) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // in the administrator's directory
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %v", path, err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		holder := holderOf(f)
 		closing := f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fault.New(fault.Conflict, "another console runs on this data directory: end it first, or give another one with --data")
+			return nil, fault.New(fault.Conflict, "%s runs on this data directory: end it first, or give another one with --data", holder)
 		}
 		return nil, errors.Join(fault.Wrap(err, fault.Unavailable, "%s cannot be locked: %v", path, err), closing)
 	}
+	if !lies(f, path) { // who had it took it away just now
+		_ = f.Close()
+		return lockDir(path, who)
+	}
+	if err := f.Truncate(0); err == nil { // on a full disk nobody is named
+		_, _ = fmt.Fprintf(f, "%s (process %d)\n", who, os.Getpid())
+	}
 	return func() { _ = f.Close() }, nil // closing gives the lock back; there is nothing to lose in the file
+}
+
+// lies reports whether an open file is the one that has the name.
+func lies(f *os.File, path string) bool {
+	opened, err := f.Stat()
+	named, err2 := os.Stat(path)
+	return err == nil && err2 == nil && os.SameFile(opened, named)
+}
+
+// holderMax bounds what is read of a lock file.
+const holderMax = 100
+
+// holderOf names who has a lock, as far as its file says.
+func holderOf(f io.Reader) string {
+	text, err := io.ReadAll(io.LimitReader(f, holderMax))
+	if holder := strings.TrimSpace(string(text)); err == nil && holder != "" {
+		return holder
+	}
+	return "a console, a restore or a move"
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -73,7 +72,7 @@ func Move(ctx context.Context, o Options, to string, work Work) (r MoveResult, e
 		return r, err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	_, unlock, err := source.lock(ctx) // a console would go on writing here
+	_, unlock, err := source.lock(ctx, aMove) // a console would go on writing here
 	if err != nil {
 		return r, err
 	}
@@ -366,7 +365,7 @@ func (o Options) canReceive(ctx context.Context, target database) (err error) {
 	schema, err := inspect(ctx, target)
 	switch {
 	case target.path != "" && fault.Is(err, fault.NotFound):
-		return canCreate(target.path)
+		return canCreate(ctx, target.path)
 	case err != nil:
 		return err
 	case target.path != "":
@@ -392,13 +391,13 @@ func newerProgram(where database, schema store.Schema) error {
 }
 
 // canCreate tries it, and takes the try away again.
-func canCreate(path string) error {
+func canCreate(ctx context.Context, path string) error {
 	if err := sqlite.NoRemains(path); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".tallystick-*")
-	if err != nil {
-		return fault.Wrap(err, fault.Unavailable, "%s cannot be written: %v", path, err)
+	draft, err := sqlite.NewDraft(ctx, path)
+	if err == nil {
+		draft.Discard()
 	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
+	return err
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -48,9 +47,9 @@ type Server struct {
 }
 
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
-// Conflict: another console runs on this data directory.
+// Conflict: another process has this data directory, or the database.
 func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
-	hold, unlock, err := a.lock(ctx)
+	hold, unlock, err := a.lock(ctx, aConsole)
 	if err != nil {
 		return nil, err
 	}
@@ -64,20 +63,16 @@ func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
 
 // lock takes the ledger for this process alone: the directory of the file, or, with a database that several machines
 // can reach, the data directory and the database.
-func (a *App) lock(ctx context.Context) (hold store.Hold, unlock func(), err error) {
-	dir := a.where.dir(a.dir)
-	if err := os.MkdirAll(dir, 0o700); err != nil { // with a database elsewhere, nothing else has made it
-		return nil, nil, fault.Wrap(err, fault.Unavailable, "the data directory cannot be made: %v", err)
-	}
-	release, err := lockServe(filepath.Join(dir, lockFile))
+func (a *App) lock(ctx context.Context, who string) (hold store.Hold, unlock func(), err error) {
+	release, err := claim(a.where.dir(a.dir), who) // with a database elsewhere, nothing else has made it
 	if err != nil {
 		return nil, nil, err
 	}
 	if hold, err = a.engine.exclusive(ctx); err != nil {
-		release()
+		release(false)
 		return nil, nil, err
 	}
-	return hold, func() { hold.Release(); release() }, nil
+	return hold, func() { hold.Release(); release(true) }, nil
 }
 
 // keepEvery is how often a console looks whether it still has the database alone.

@@ -75,6 +75,7 @@ func figureOf(company usage.CompanyID, resource Resource, at time.Time, tally *m
 		Stale:   names(tally, func(s *metering.Source) bool { return s.Stale }),
 		Rows:    v2.AppendUsageRows(nil, tally, v2.Profile30),
 		Servers: make([]sourceJSON, len(tally.Servers)),
+		Bare:    len(tally.Servers) == 0,
 	}
 	if percent, ok := tally.Coverage(at); ok {
 		out.Coverage = &percent
@@ -143,6 +144,7 @@ type usageJSON struct {
 	Rows     json.RawMessage `json:"rows"`
 	Coverage *usage.Units    `json:"coverage"` // percent of the month so far, of the server that was read least; null: no server
 	Servers  []sourceJSON    `json:"servers"`
+	Bare     bool            `json:"noServer,omitempty"` // as far as was known, the company had no server of the product (C32)
 	*explanationJSON
 }
 

@@ -5,10 +5,14 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
@@ -59,6 +63,23 @@ func appendFound(found []FoundWorkload, company usage.CompanyID, t *metering.Tal
 		found = append(found, FoundWorkload{company, serverName(t, m.Server), *m})
 	}
 	return found
+}
+
+// Life gives a workload's life (ledger.Life), and whether its server lists it at any time of that. Where it does not, a UUID
+// is looked for in the other letter case, since people copy it from where it is written otherwise; any other id is another
+// workload then (C12).
+func (a *App) Life(ctx context.Context, server *fleet.Server, key usage.WorkloadKey, from, until time.Time) (life []ledger.Stretch, listed bool, err error) {
+	ids := []string{key.ID}
+	if uuid.Validate(key.ID) == nil {
+		ids = append(ids, strings.ToLower(key.ID), strings.ToUpper(key.ID))
+	}
+	for _, key.ID = range ids {
+		life, err = a.Ledger.Life(ctx, server.ID, server.Product, key, from, until)
+		if listed = slices.ContainsFunc(life, func(s ledger.Stretch) bool { return s.Member != nil }); err != nil || listed {
+			break
+		}
+	}
+	return life, listed, err
 }
 
 func serverName(t *metering.Tally, id usage.ServerID) string {

@@ -38,7 +38,7 @@ func (c *catalogueShow) Run(e *env) error {
 	if c.Month != nil {
 		m, err := usage.ParseMonth(*c.Month)
 		if err != nil {
-			return fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--month", Text: err.Error()}})
+			return mistake("--month", "%v", err)
 		}
 		month = &m
 	}

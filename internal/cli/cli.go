@@ -178,8 +178,8 @@ func (e *env) complain(err error) {
 	if errors.As(err, &u) {
 		e.say("Try: tallystick --help, or --help behind a command.")
 	}
-	if f != nil && f.Code == fault.Internal && f.Unwrap() != nil {
-		e.say("  cause: %v", f.Unwrap()) // an administrator at the machine may see it
+	if f != nil && f.Cause() != "" {
+		e.say("  cause: %s", f.Cause())
 	}
 }
 

@@ -10,6 +10,12 @@ import (
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
+	for _, line := range []string{"company add --name First", "server add --company 2 --name VBR01 --installation-id i"} {
+		var out, said bytes.Buffer
+		if got := Main(t.Context(), append(strings.Fields(line), "--data", data), strings.NewReader(""), &out, &said); got != exitDone {
+			t.Fatalf("%q ends with %d:\n%s", line, got, said.String())
+		}
+	}
 	for line, want := range map[string]int{
 		"version":                         exitDone,
 		"--help":                          exitDone,
@@ -32,7 +38,18 @@ func TestExitCodes(t *testing.T) {
 		"--data= company list":            exitUsage,
 		"user add --name x --role king":   exitUsage,
 		"user add --name x --role portal-readonly --password-stdin": exitUsage, // the password is too short
-		"demo --months 0": exitUsage,
+		"demo --months 0":   exitUsage,
+		"demo --listen foo": exitUsage,
+		"sim --scenario first-light --listen 127.0.0.1:99999": exitUsage,
+		"serve --listen foo":                                     exitUsage,
+		"serve --zone Mars/Phobos":                               exitUsage,
+		"usage show 2 --recorded-before 2199-01-01":              exitUsage,
+		"reconcile 2 --recorded-before 2199-01-01":               exitUsage,
+		"correct 1 --reason=":                                    exitUsage,
+		"usage diff 2 --from 2026-10-02 --to 2026-10-01":         exitUsage,
+		"usage series 2 --from 2026-10-02 --to 2026-10-01":       exitUsage,
+		"usage series 2 --from 2001-10-02 --to 2026-10-01":       exitUsage,
+		"server readings 1 --from 2026-10-02 --until 2026-10-01": exitUsage,
 	} {
 		args := strings.Fields(line)
 		if !strings.HasPrefix(line, "--data=") {

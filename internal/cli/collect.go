@@ -131,11 +131,13 @@ func (c *importCmd) Run(e *env) error {
 	}
 	result, err := a.Import(e.ctx, options)
 	progress.clear()
-	if e.json {
+	switch {
+	case err != nil && result == app.ImportResult{}: // nothing was done
+	case e.json:
 		if printing := e.printJSON(result); printing != nil {
 			return printing
 		}
-	} else {
+	default:
 		e.say("%d readings appended (%d workload rows), %d were there already, %d refused.",
 			result.Appended, result.Rows, result.Duplicates, result.Refused)
 	}

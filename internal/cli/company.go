@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/app"
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
@@ -90,9 +89,7 @@ func (e *env) tenants(a *app.App, anyServer, onServer []string) ([]fleet.Tenant,
 	for _, text := range onServer {
 		ref, name, ok := strings.Cut(text, "=")
 		if !ok {
-			return nil, fault.InvalidFields("the command line has a mistake", []fault.Field{{
-				Path: "--cloud-tenant-on", Text: "is written as SERVER=NAME, for example name:CC01=Northwind",
-			}})
+			return nil, mistake("--cloud-tenant-on", "is written as SERVER=NAME, for example name:CC01=Northwind")
 		}
 		server, err := a.Fleet.FindServer(e.ctx, ref)
 		if err != nil {

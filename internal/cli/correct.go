@@ -44,7 +44,7 @@ func (c *correctCmd) Run(e *env) error {
 	}
 	receipt, err := a.Ledger.Correct(e.ctx, ledger.Correction{Entry: usage.Position(c.Entry), Reason: c.Reason, Actor: actor})
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	if e.json {
 		return e.printJSON(struct {
@@ -68,7 +68,7 @@ type serverReadings struct {
 const readingsBack = 31 * 24 * time.Hour
 
 func (c *serverReadings) Run(e *env) error {
-	a, server, err := c.find(e)
+	a, server, err := c.findEver(e)
 	if err != nil {
 		return err
 	}

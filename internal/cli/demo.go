@@ -28,6 +28,9 @@ func (c *demoCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if err := e.canListen(c.Listen); err != nil {
+		return err
+	}
 	dir := e.data
 	if dir == config.DataDir() {
 		dir = ""
@@ -45,6 +48,9 @@ type simCmd struct {
 }
 
 func (c *simCmd) Run(e *env) error {
+	if err := e.canListen(c.Listen); err != nil {
+		return err
+	}
 	text, err := c.text()
 	if err != nil {
 		return &usageError{err}

@@ -43,7 +43,7 @@ func (c *usageDiff) Run(e *env) error {
 	}
 	d, err := a.Ledger.Diff(e.ctx, ledger.Span{Company: company.ID, Product: product, From: from, To: to, RecordedBefore: before})
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	if e.json {
 		return e.printJSON(toDiffJSON(company.ID, c.Resource, &d))

@@ -66,7 +66,7 @@ func (c *statementExport) companies(e *env, a *app.App, month usage.Month) (ids 
 		return []usage.CompanyID{company}, err
 	}
 	if c.Number != 0 {
-		return nil, fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--number", Text: "needs a company"}})
+		return nil, mistake("--number", "needs a company")
 	}
 	all, err := a.Store.StatementsIn(e.ctx, month)
 	for i := range all {

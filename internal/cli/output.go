@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -67,9 +68,12 @@ func instant(flag string, given *string) (time.Time, error) {
 			return t.UTC(), nil
 		}
 	}
-	return time.Time{}, fault.InvalidFields("the command line has a mistake", []fault.Field{{
-		Path: flag, Text: "\"" + text + "\" is not a time: write it as 2026-10-14T02:00:00Z, or 2026-10-14 for the start of that day (UTC)",
-	}})
+	return time.Time{}, mistake(flag, "%q is not a time: write it as 2026-10-14T02:00:00Z, or 2026-10-14 for the start of that day (UTC)", text)
+}
+
+// mistake says what is wrong with a flag of the command line.
+func mistake(flag, format string, args ...any) error {
+	return fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: flag, Text: fmt.Sprintf(format, args...)}})
 }
 
 func timeText(t *time.Time) string {

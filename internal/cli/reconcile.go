@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/app"
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -36,7 +35,7 @@ func (c *reconcileCmd) Run(e *env) error {
 	}
 	list, err := a.Reconcile(e.ctx, q)
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	if e.json {
 		return e.printJSON(toReconciledJSON(list))
@@ -80,7 +79,7 @@ func month(flag string, given *string) (*usage.Month, error) {
 	}
 	m, err := usage.ParseMonth(strings.TrimSpace(*given))
 	if err != nil {
-		return nil, fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: flag, Text: err.Error()}})
+		return nil, mistake(flag, "%v", err)
 	}
 	return &m, nil
 }

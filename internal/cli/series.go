@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/app"
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -43,7 +42,7 @@ func (c *usageSeries) Run(e *env) error {
 	}
 	answer, err := a.UsageSeries(e.ctx, app.SeriesQuery{Company: company.ID, Resource: app.Resource(c.Resource), First: first, Last: last, RecordedBefore: before})
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	if e.json {
 		return e.print("%s\n", answer.JSON)
@@ -75,14 +74,19 @@ func (c *usageSeries) Run(e *env) error {
 func date(flag, text string) (usage.Date, error) {
 	d, err := usage.ParseDate(strings.TrimSpace(text))
 	if err != nil {
-		err = fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: flag, Text: err.Error()}})
+		err = mistake(flag, "%v", err)
 	}
 	return d, err
 }
 
-// standing says what an answer lacks (C32).
+// standing says what an answer lacks; one without a server behind it, which is complete, is not one that was counted (C32).
 func standing(t *metering.Tally) string {
-	if t.Complete {
+	switch {
+	case t.NoSource:
+		return "no source: as far as was known, there was no server of this product"
+	case len(t.Servers) == 0:
+		return "no source: as far as was known, the company had no server of this product"
+	case t.Complete:
 		return ""
 	}
 	var missing []string

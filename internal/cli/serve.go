@@ -30,7 +30,10 @@ type serveCmd struct {
 
 func (c *serveCmd) Run(e *env) error {
 	if c.Approve < 0 || c.Approve > statement.DueDayMax {
-		return fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--auto-approve-day", Text: "is a day from 1 to 28"}})
+		return mistake("--auto-approve-day", "is a day from 1 to 28")
+	}
+	if err := e.canListen(c.Listen); err != nil { // before anything is made
+		return err
 	}
 	a, err := app.Open(e.ctx, e.options(true, levelOf(!c.Quiet)))
 	if err != nil {
@@ -68,6 +71,18 @@ const gcPercent = 200
 
 // ownGC reports whether the administrator leaves the collection of garbage to us.
 func ownGC() bool { return os.Getenv("GOGC") == "" }
+
+// canListen refuses what is no address to listen on.
+func (e *env) canListen(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.DefaultResolver.LookupPort(e.ctx, "tcp", port)
+	}
+	if err != nil {
+		return mistake("--listen", "%q is not an address: write it as 127.0.0.1:1281, or :1281 for all of this machine", address)
+	}
+	return nil
+}
 
 // openable gives an address that a browser on this machine can open.
 func openable(address string) string {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/collect"
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -85,7 +84,7 @@ func (t *tlsFlags) read() (fleet.TLS, error) {
 	if t.CA != "" {
 		pem, err := os.ReadFile(t.CA)
 		if err != nil {
-			return trust, fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--ca", Text: err.Error()}})
+			return trust, mistake("--ca", "%v", err)
 		}
 		trust.CA = string(pem)
 	}
@@ -184,15 +183,17 @@ func (*serverList) Run(e *env) error {
 		if s.Company != nil {
 			owner = s.Company.String()
 		}
-		source, state := "import", "not read yet"
+		source, state := "import", "no reading in force"
 		if s.URL != nil {
 			source = *s.URL
 		}
-		if s.LastReading != nil {
+		switch {
+		case s.LastReading != nil && s.Gap != "":
+			state = "read " + timeText(s.LastReading) + "; since then: " + s.Gap
+		case s.LastReading != nil:
 			state = "read " + timeText(s.LastReading)
-		}
-		if s.Gap != "" {
-			state += "; since then: " + s.Gap
+		case s.Gap != "":
+			state += "; last attempt: " + s.Gap
 		}
 		rows[i] = []string{s.ID.String(), s.Name, string(s.Product), owner, s.Every, source, state}
 	}
@@ -210,6 +211,16 @@ func (c *serverRef) find(e *env) (*app.App, fleet.Server, error) {
 		return nil, fleet.Server{}, err
 	}
 	server, err := a.Fleet.FindServer(e.ctx, c.Server)
+	return a, server, err
+}
+
+// findEver is find for what is asked of the past: the server may have been removed.
+func (c *serverRef) findEver(e *env) (*app.App, fleet.Server, error) {
+	a, err := e.app(false)
+	if err != nil {
+		return nil, fleet.Server{}, err
+	}
+	server, err := a.Fleet.FindServerEver(e.ctx, c.Server)
 	return a, server, err
 }
 

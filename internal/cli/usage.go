@@ -46,7 +46,7 @@ func (c *usageShow) Run(e *env) error {
 	}
 	answer, err := a.Usage(e.ctx, app.UsageQuery{Company: company.ID, Resource: app.Resource(c.Resource), At: at, RecordedBefore: before, Explain: c.Explain})
 	if err != nil {
-		return err
+		return asFlags(err)
 	}
 	if answer.Tally.At.After(a.Now()) {
 		e.say("Note: %s lies in the future; this is a projection from what is known now.", timeText(&answer.Tally.At))
@@ -72,11 +72,11 @@ func (e *env) printTally(company string, t *metering.Tally) error {
 		return err
 	}
 	if len(rows) == 0 {
-		text := "(nothing)"
-		if t.NoSource {
-			text = "(no source: there is no server of this product)"
+		text := "nothing"
+		if len(t.Servers) == 0 {
+			text = standing(t)
 		}
-		if err := e.print("%s\n", text); err != nil {
+		if err := e.print("(%s)\n", text); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ type verifyJSON struct {
 func (c *verifyCmd) Run(e *env) error {
 	fingerprint := strings.ToLower(strings.NewReplacer(":", "", " ", "").Replace(c.Key))
 	if len(fingerprint) != 64 || strings.Trim(fingerprint, "0123456789abcdef") != "" {
-		return fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--key", Text: "is not a fingerprint: 64 hex digits, as statement key show prints them"}})
+		return mistake("--key", "is not a fingerprint: 64 hex digits, as statement key show prints them")
 	}
 	data, err := readBundle(c.File)
 	if err != nil {

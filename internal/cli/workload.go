@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -25,6 +24,9 @@ func (c *workloadFind) Run(e *env) error {
 		return err
 	}
 	found, err := a.FindWorkloads(e.ctx, c.Text)
+	if fault.Is(err, fault.Invalid) {
+		return &usageError{err}
+	}
 	if err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ type workloadShow struct {
 const lifeBack = 13
 
 func (c *workloadShow) Run(e *env) error {
-	a, server, err := c.find(e)
+	a, server, err := c.findEver(e)
 	if err != nil {
 		return err
 	}
@@ -90,11 +92,11 @@ func (c *workloadShow) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	life, err := a.Ledger.Life(e.ctx, server.ID, server.Product, usage.WorkloadKey{Tenant: c.Tenant, ID: c.ID}, from, until)
+	life, listed, err := a.Life(e.ctx, &server, usage.WorkloadKey{Tenant: c.Tenant, ID: c.ID}, from, until)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(life, func(s ledger.Stretch) bool { return s.Member != nil }) {
+	if !listed {
 		if server.Shared && c.Tenant == "" {
 			return fault.New(fault.NotFound, "%s is shared: say with --tenant whose workload %q is; workload find %s names the tenant", server.Name, c.ID, c.ID)
 		}
@@ -125,7 +127,7 @@ func period(from, until *string, end time.Time, begin func(time.Time) time.Time)
 		first = begin(last)
 	}
 	if !first.Before(last) {
-		err = fault.New(fault.Invalid, "--from %s is not before --until %s", timeText(&first), timeText(&last))
+		err = mistake("--from", "%s is not before --until %s", timeText(&first), timeText(&last))
 	}
 	return first, last, err
 }

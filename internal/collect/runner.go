@@ -268,8 +268,7 @@ func (r *Runner) target(s *fleet.Server) (Collector, Target, *Failure) {
 	}
 	password, err := r.Open(s.ID, s.Connection.Sealed)
 	if err != nil {
-		return nil, Target{}, Failed(usage.GapCredential, err,
-			"its sealed password cannot be opened (%s): enter it again with server edit %d --password-stdin", fault.Text(err), s.ID)
+		return nil, Target{}, Failed(usage.GapCredential, err, "its sealed password cannot be opened: %s", fault.Text(err)) // which says what helps
 	}
 	return r.Collectors[i], Target{Server: *s, Password: password}, nil
 }

@@ -102,8 +102,8 @@ func TestRunnerCredential(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, start().Now)
 	s := w.addServer("vbr01", 0)
-	w.openError = fault.New(fault.Invalid, "the key file is another one")
-	if o := w.readOne(s.ID); o.Gap == nil || o.Gap.Reason != usage.GapCredential || !strings.Contains(o.Text(), "server edit") {
+	w.openError = fault.New(fault.Invalid, "the key file is another one: put it back")
+	if o := w.readOne(s.ID); o.Gap == nil || o.Gap.Reason != usage.GapCredential || !strings.HasSuffix(o.Text(), "cannot be opened: the key file is another one: put it back") {
 		t.Errorf("%s", o.Text())
 	}
 }

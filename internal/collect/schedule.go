@@ -354,7 +354,7 @@ func lastText(r *ledger.ServerReadings) string {
 	case r.Last != nil:
 		return "read, no list of workloads"
 	default:
-		return ""
+		return "no reading in force"
 	}
 }
 

@@ -254,7 +254,7 @@ func TestScheduleStatusAndRestart(t *testing.T) {
 			}
 			return list[0]
 		}
-		if st := looking(); st.LastAt != nil || st.Next.After(s.now()) || st.Last != "" {
+		if st := looking(); st.LastAt != nil || st.Next.After(s.now()) || st.Last != "no reading in force" {
 			t.Errorf("before the first: %+v", st)
 		}
 		s.run()

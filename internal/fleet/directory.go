@@ -163,13 +163,8 @@ func (d *Directory) present(ctx context.Context, id usage.CompanyID) (Company, e
 
 func checkName(fields *[]fault.Field, path, name string) string {
 	name = strings.TrimSpace(name)
-	switch {
-	case name == "":
-		*fields = append(*fields, fault.Field{Path: path, Text: "is required"})
-	case len(name) > nameLengthMax:
-		*fields = append(*fields, fault.Field{Path: path, Text: "is longer than 200 bytes"})
-	case strings.ContainsFunc(name, func(r rune) bool { return r < 0x20 || r == 0x7f || r == 0xfffd }):
-		*fields = append(*fields, fault.Field{Path: path, Text: "holds a control character or is not valid UTF-8"})
+	if problem := usage.LineProblem(name, nameLengthMax); problem != "" {
+		*fields = append(*fields, fault.Field{Path: path, Text: problem})
 	}
 	return name
 }

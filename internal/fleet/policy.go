@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ func (d *Directory) setPolicy(ctx context.Context, attribute usage.Attribute, va
 func loadZone(name string) (*time.Location, error) {
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
-		return nil, fault.Wrap(err, fault.Invalid, "%q is not a time zone: write it as UTC or Europe/Berlin", name)
+		return nil, fault.InvalidFields("the zone stays as it is", []fault.Field{{Path: "--zone", Text: fmt.Sprintf("%q is not a time zone: write it as UTC or Europe/Berlin", name)}})
 	}
 	return zone, nil
 }
@@ -62,7 +63,7 @@ func (d *Directory) SetLicensees(ctx context.Context, names []string) error {
 	var fields []fault.Field
 	checked := make([]string, 0, len(names))
 	for _, name := range names {
-		checked = append(checked, checkName(&fields, "licensee", name))
+		checked = append(checked, checkName(&fields, "--licensee", name))
 	}
 	if err := fault.InvalidFields("the names of the provider are refused", fields); err != nil {
 		return err

@@ -317,15 +317,52 @@ func (d *Directory) FindServer(ctx context.Context, ref string) (Server, error) 
 	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {
 		return d.presentServer(ctx, usage.ServerID(id))
 	}
-	name, byName := cutFold(ref, "name:")
-	found, err := d.matching(ctx, func(s *Server) bool {
-		return byName && strings.EqualFold(s.Name, name) || !byName && strings.EqualFold(s.InstallationID, ref)
-	})
-	switch {
-	case err != nil:
+	found, err := d.matching(ctx, named(ref))
+	if err != nil {
 		return Server{}, err
+	}
+	return onlyOne(found, ref)
+}
+
+// FindServerEver is FindServer for what is asked of the past: where no server that is there fits, one that was removed does.
+func (d *Directory) FindServerEver(ctx context.Context, ref string) (Server, error) {
+	found, err := d.FindServer(ctx, ref)
+	if !fault.Is(err, fault.NotFound) {
+		return found, err
+	}
+	ref = strings.TrimSpace(ref)
+	if id, bad := strconv.ParseInt(ref, 10, 64); bad == nil {
+		return d.Servers.Server(ctx, usage.ServerID(id))
+	}
+	var gone []Server
+	for id := usage.ServerID(1); ; id++ { // numbers are given without a hole
+		s, err := d.Servers.Server(ctx, id)
+		switch {
+		case fault.Is(err, fault.NotFound):
+			return onlyOne(gone, ref)
+		case err != nil:
+			return Server{}, err
+		case s.RemovedAt != nil && named(ref)(&s):
+			gone = append(gone, s)
+		}
+	}
+}
+
+// named tells the servers that a name or an installation id fits.
+func named(ref string) func(*Server) bool {
+	name, byName := cutFold(ref, "name:")
+	return func(s *Server) bool {
+		return byName && strings.EqualFold(s.Name, name) || !byName && strings.EqualFold(s.InstallationID, ref)
+	}
+}
+
+func onlyOne(found []Server, ref string) (Server, error) {
+	name, byName := cutFold(ref, "name:")
+	switch {
 	case len(found) == 1:
 		return found[0], nil
+	case len(found) > 1 && byName:
+		return Server{}, fault.New(fault.Conflict, "%d servers were named %q (%s): give a number", len(found), name, serverNames(found))
 	case len(found) > 1:
 		return Server{}, fault.New(fault.Conflict, "%d servers have the installation id %s (%s): give a number or name:…", len(found), ref, serverNames(found))
 	case byName:

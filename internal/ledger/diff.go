@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -25,7 +24,7 @@ func (q *Span) normalize() error {
 	if q.From.Before(q.To) {
 		return nil
 	}
-	return fault.New(fault.Invalid, "%s is not before %s", q.From.Format(time.RFC3339), q.To.Format(time.RFC3339))
+	return wrong("from", "%s is not before %s", q.From.Format(time.RFC3339), q.To.Format(time.RFC3339))
 }
 
 // Diff says how a figure became another, both counted from one state of the ledger. Invalid: From is not before To, or

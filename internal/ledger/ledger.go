@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/catalog"
@@ -131,10 +132,15 @@ func (l *Ledger) cutoff(ctx context.Context, recordedBefore, now time.Time) (usa
 		return head.Position + 1, err
 	}
 	if recordedBefore.After(now) {
-		return 0, fault.New(fault.Invalid, "what will be known at %s is not known yet: a cutoff may not lie in the future",
+		return 0, wrong("recorded-before", "what will be known at %s is not known yet: a cutoff may not lie in the future",
 			recordedBefore.UTC().Format(time.RFC3339))
 	}
 	return l.Store.PositionAt(ctx, usage.Truncate(recordedBefore))
+}
+
+// wrong refuses what cannot be asked.
+func wrong(path, format string, args ...any) error {
+	return fault.InvalidFields("that cannot be answered", []fault.Field{{Path: path, Text: fmt.Sprintf(format, args...)}})
 }
 
 func (q *Query) counter() counter {

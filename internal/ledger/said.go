@@ -1,12 +1,8 @@
 package ledger
 
 import (
-	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 // Said is what a person says of a step, which is kept with it: a reason, or a name.
@@ -19,13 +15,8 @@ const saidMax = 1000
 func CheckSaid(refusal string, all ...Said) error {
 	var fields []fault.Field
 	for _, said := range all {
-		switch {
-		case strings.TrimSpace(said.Text) == "":
-			fields = append(fields, fault.Field{Path: said.Path, Text: "is required"})
-		case len(said.Text) > saidMax:
-			fields = append(fields, fault.Field{Path: said.Path, Text: fmt.Sprintf("is longer than %d bytes", saidMax)})
-		case !utf8.ValidString(said.Text) || strings.ContainsFunc(said.Text, unicode.IsControl):
-			fields = append(fields, fault.Field{Path: said.Path, Text: "holds a control character or is not valid UTF-8"})
+		if problem := usage.LineProblem(said.Text, saidMax); problem != "" {
+			fields = append(fields, fault.Field{Path: said.Path, Text: problem})
 		}
 	}
 	return fault.InvalidFields(refusal, fields)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -74,9 +73,9 @@ func (v covering) Facts(ctx context.Context, company usage.CompanyID, product us
 func (q *Days) calendar(now time.Time, zone *time.Location) (days []Day, err error) {
 	switch {
 	case q.Last.Before(q.First):
-		return nil, fault.New(fault.Invalid, "the first day, %s, lies after the last one, %s", q.First, q.Last)
+		return nil, wrong("from", "the first day, %s, lies after the last one, %s", q.First, q.Last)
 	case q.First.Add(daysMax).Before(q.Last):
-		return nil, fault.New(fault.Invalid, "from %s to %s are more than %d days", q.First, q.Last, daysMax)
+		return nil, wrong("from", "from %s to %s are more than %d days", q.First, q.Last, daysMax)
 	}
 	for date := q.First; !q.Last.Before(date); date = date.Next() {
 		begin, end := date.Start(zone), date.Next().Start(zone)

@@ -57,7 +57,7 @@ func (b *Box) Unseal(server usage.ServerID, sealed []byte) (string, error) {
 	case len(sealed) < headSize+overheadGCM, sealed[0] != version:
 		return "", damaged(server, nil)
 	case !bytes.Equal(sealed[:headSize], b.head[:]):
-		return "", fault.New(fault.Conflict, "the key file %s is not the one that sealed the password of server %s: put the right key file back, or give the password again with\n  tallystick server edit %s --password-stdin", b.path, server, server)
+		return "", fault.New(fault.Conflict, "the key file %s is not the one that sealed the password of server %s: put the right key file back, or give the password again with: tallystick server edit %s --password-stdin", b.path, server, server)
 	}
 	password, err := b.aead.Open(nil, nil, sealed[headSize:], b.bound(server))
 	if err != nil {
@@ -72,7 +72,7 @@ func (b *Box) bound(server usage.ServerID) []byte {
 }
 
 func damaged(server usage.ServerID, cause error) error {
-	return fault.Wrap(cause, fault.Invalid, "the sealed password of server %s is damaged, or was copied from another server: give it again with\n  tallystick server edit %s --password-stdin", server, server)
+	return fault.Wrap(cause, fault.Invalid, "the sealed password of server %s is damaged, or was copied from another server: give it again with: tallystick server edit %s --password-stdin", server, server)
 }
 
 func newKey() []byte {

@@ -18,6 +18,12 @@ const (
 	keyFileLimit = 4096 // bytes read at most; a key file is far smaller
 )
 
+// What helps where the key that sealed the passwords is lost. A key file that is there is never replaced.
+const (
+	sealAnew = "give the passwords of all servers again, each with: tallystick server edit SERVER --password-stdin --new-key"
+	putBack  = "Put it back from your backup. Without one, move it away and " + sealAnew
+)
+
 // Open reads a key file. NotFound: there is none. Invalid: it is not a key file. Denied: others may read it, or we may not.
 func Open(path string) (*Box, error) {
 	text, err := readFile(path)
@@ -53,7 +59,7 @@ func OpenOrCreate(path string, mayCreate bool) (*Box, error) {
 	box, err := Open(path)
 	if fault.Is(err, fault.NotFound) {
 		if !mayCreate {
-			return nil, fault.Wrap(err, fault.NotFound, "the key file %s is missing, and passwords of servers were sealed with it: put it back from your backup. Without it, give the passwords again, each with: server edit SERVER --password-stdin --new-key", path)
+			return nil, fault.Wrap(err, fault.NotFound, "the key file %s is missing, and passwords of servers were sealed with it: put it back from your backup. Without one, %s", path, sealAnew)
 		}
 		if err := create(path, newKeyText()); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fault.Wrap(err, fault.Unavailable, "the key file %s cannot be made: %v", path, err)
@@ -81,7 +87,7 @@ func checkFile(path string) error {
 	case !info.Mode().IsRegular():
 		return fault.New(fault.Invalid, "the key file %s is not a regular file", path)
 	case runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0: // Windows keeps no such bits
-		return fault.New(fault.Denied, "the key file %s may be read by others (mode %04o). Change that with\n  chmod 600 %s", path, info.Mode().Perm(), shellQuote(path))
+		return fault.New(fault.Denied, "the key file %s may be read by others (mode %04o). Change that with: chmod 600 %s", path, info.Mode().Perm(), shellQuote(path))
 	}
 	return nil
 }
@@ -98,12 +104,12 @@ func unreadable(path string, err error) error {
 func parseKey(path, text string) ([]byte, error) {
 	encoded, marked := strings.CutPrefix(text, keyMark)
 	if !marked {
-		return nil, fault.New(fault.Invalid, "%s is not a key file of Tallystick: it begins with something else than %q", path, strings.TrimSpace(keyMark))
+		return nil, fault.New(fault.Invalid, "%s is not a key file of Tallystick: it begins with something else than %q. %s", path, strings.TrimSpace(keyMark), putBack)
 	}
 	encoded = strings.TrimRight(encoded, "\r\n")
 	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
 	if err != nil || len(key) != keySize || strings.ContainsAny(encoded, "\r\n") {
-		return nil, fault.New(fault.Invalid, "the key file %s is damaged: its key is not %d bytes in base64 (%d characters, here %d). Put it back from your backup", path, keySize, base64.StdEncoding.EncodedLen(keySize), len(encoded))
+		return nil, fault.New(fault.Invalid, "the key file %s is damaged: its key is not %d bytes in base64 (%d characters, here %d). %s", path, keySize, base64.StdEncoding.EncodedLen(keySize), len(encoded), putBack)
 	}
 	return key, nil
 }

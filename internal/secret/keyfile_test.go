@@ -115,7 +115,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"33 bytes", keyMark + base64.StdEncoding.EncodeToString(make([]byte, 33)), 0o600, fault.Invalid, "not 32 bytes"},
 		{"text behind", good + good, 0o600, fault.Invalid, "damaged"},
 		{"very long", keyMark + strings.Repeat("A", 2*keyFileLimit), 0o600, fault.Invalid, "damaged"},
-		{"group may read", good, 0o640, fault.Denied, "(mode 0640). Change that with\n  chmod 600 '"},
+		{"group may read", good, 0o640, fault.Denied, "(mode 0640). Change that with: chmod 600 '"},
 		{"others may read", good, 0o604, fault.Denied, "chmod 600"},
 		{"good", good, 0o400, "", ""},
 		{"good with CRLF", strings.TrimSuffix(good, "\n") + "\r\n", 0o600, "", ""},

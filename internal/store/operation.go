@@ -25,9 +25,8 @@ type Hold interface {
 	Release()
 }
 
-// Finding is one thing that an engine checked in itself; an empty Problem is none.
+// Finding is what an engine found in itself; an empty Problem is none.
 type Finding struct {
-	Name    string // what was checked
 	Text    string // what was found, in words
 	Problem string // what is wrong, in words
 }
@@ -35,5 +34,5 @@ type Finding struct {
 // Checker is for engines that can look into themselves.
 type Checker interface {
 	// Check reads everything that the engine can check; an error means that it could not be asked.
-	Check(ctx context.Context) ([]Finding, error)
+	Check(ctx context.Context) (Finding, error)
 }

@@ -71,6 +71,20 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.cause }
 
+// Cause gives what an administrator at the machine may see besides: the cause of an Internal fault, as far as the message
+// does not say it already; else nothing.
+func (e *Error) Cause() string {
+	if e.Code != Internal {
+		return ""
+	}
+	for cause := e.cause; cause != nil; cause = errors.Unwrap(cause) {
+		if text := cause.Error(); !strings.Contains(e.Message, text) {
+			return text
+		}
+	}
+	return ""
+}
+
 // CodeOf gives the code of err: Internal for what is not a fault, "" for nil.
 func CodeOf(err error) Code {
 	if err == nil {

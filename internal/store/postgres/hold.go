@@ -105,7 +105,7 @@ func (h *hold) lock(ctx context.Context) error {
 			return err
 		}
 		if all > lost {
-			return fault.New(fault.Conflict, "another console runs on %s, here or on another machine: end it first", place(h.config))
+			return fault.New(fault.Conflict, "another console, or a restore or a move, runs on %s, here or on another machine: end it first", place(h.config))
 		}
 	}
 	// Where the network was cut, the server may believe in a connection for hours, and takes a moment to end it.

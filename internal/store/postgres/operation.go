@@ -53,14 +53,13 @@ func Inspect(ctx context.Context, url string) (schema store.Schema, err error) {
 }
 
 // Check looks into the tables and indexes with amcheck, where an administrator has put it.
-func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
-	found := store.Finding{Name: "server"}
+func (s *Store) Check(ctx context.Context) (found store.Finding, err error) {
 	var version string
 	var amcheck bool
-	err := s.reader.QueryRowContext(ctx, `SELECT current_setting('server_version'), EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'amcheck')`).
+	err = s.reader.QueryRowContext(ctx, `SELECT current_setting('server_version'), EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'amcheck')`).
 		Scan(&version, &amcheck)
 	if err != nil {
-		return nil, toFault(err)
+		return found, toFault(err)
 	}
 	found.Text = "PostgreSQL " + version + "; every row is read below. CREATE EXTENSION amcheck lets the indexes be checked too"
 	if amcheck {
@@ -70,7 +69,7 @@ func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
 			found.Text, err = "PostgreSQL "+version+"; every row is read below. amcheck is there, but this user may not run it", nil
 		}
 	}
-	return []store.Finding{found}, err
+	return found, err
 }
 
 const amcheckSQL = `SELECT c.relname, bt_index_check(c.oid::regclass, true)::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/store/sqlstore"
@@ -78,6 +80,9 @@ func (d *Draft) Verify(ctx context.Context, progress sqlstore.Progress) (m Mark,
 		return m, err
 	}
 	m, err = d.verify(ctx, progress)
+	if code := resultCode(err); code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB {
+		return m, fault.Wrap(driverError(err), fault.Internal, "it is damaged, and SQLite cannot read it: take another backup")
+	}
 	return m, failed(ctx, err)
 }
 
@@ -111,12 +116,12 @@ func (d *Draft) verify(ctx context.Context, progress sqlstore.Progress) (m Mark,
 	if schema.Newer() {
 		return m, newerProgram(schema)
 	}
-	problems, err := integrity(ctx, d.db)
+	problem, err := integrity(ctx, d.db)
 	if err != nil {
 		return m, err
 	}
-	if len(problems) > 0 {
-		return m, problemsOf(problems)
+	if problem != "" {
+		return m, fault.New(fault.Internal, "it is damaged (%s): take another backup", problem)
 	}
 	digest, err := d.Digest(ctx, progress)
 	if err != nil {

@@ -242,14 +242,12 @@ func wantWhole(t testing.TB, s *Store) {
 // problems is what the store's own checks find.
 func problems(t testing.TB, s *Store) (found []string) {
 	t.Helper()
-	findings, err := s.Check(t.Context())
+	finding, err := s.Check(t.Context())
 	if err != nil {
 		found = append(found, err.Error())
 	}
-	for _, f := range findings {
-		if f.Problem != "" {
-			found = append(found, f.Problem)
-		}
+	if finding.Problem != "" {
+		found = append(found, finding.Problem)
 	}
 	if err := s.Verify(t.Context(), func(problem string) { found = append(found, problem) }); err != nil {
 		found = append(found, err.Error())

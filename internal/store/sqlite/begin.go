@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -128,6 +129,7 @@ func same(path, otherwise string) (func() error, error) {
 		if err == nil && os.SameFile(opened, now) {
 			return nil
 		}
-		return fault.Wrap(err, fault.Unavailable, otherwise, path)
+		// Clients of the API see the message, and the log the place.
+		return fault.Wrap(fmt.Errorf("%s is not the file that was opened", path), fault.Unavailable, otherwise, filepath.Base(path))
 	}, nil
 }

@@ -21,34 +21,40 @@ import (
 var _ store.Checker = (*Store)(nil)
 
 // Check runs SQLite's own checks of the file: pages, indexes, constraints, references.
-func (s *Store) Check(ctx context.Context) ([]store.Finding, error) {
-	problems, err := integrity(ctx, s.reader)
-	if err != nil {
-		return nil, failed(ctx, err)
-	}
-	return []store.Finding{{Name: "file", Text: "every page, index and reference is sound", Problem: strings.Join(problems, "; ")}}, nil
+func (s *Store) Check(ctx context.Context) (found store.Finding, err error) {
+	found.Text = "every page, index and reference is sound"
+	found.Problem, err = integrity(ctx, s.reader)
+	return found, failed(ctx, err)
 }
 
 const (
-	integritySQL   = `PRAGMA integrity_check(20)`
-	foreignKeysSQL = `SELECT DISTINCT "table" || ' refers to ' || parent || ' where nothing is' FROM pragma_foreign_key_check LIMIT 20`
+	integritySQL   = `PRAGMA integrity_check(1000)`
+	foreignKeysSQL = `SELECT DISTINCT "table" || ' refers to ' || parent || ' where nothing is' FROM pragma_foreign_key_check LIMIT 1000`
 )
 
-// integrity gives what is wrong with a file; none: it is whole, as far as SQLite can tell.
-func integrity(ctx context.Context, db *sql.DB) ([]string, error) {
-	var problems []string
+// integrity says what is wrong with a file, as far as SQLite can tell, in one line: one damaged page is named by each row
+// and index entry that it held, so only the first is told, and how many there are.
+func integrity(ctx context.Context, db *sql.DB) (problem string, err error) {
+	more := 0
 	for _, query := range []string{integritySQL, foreignKeysSQL} {
-		lines, err := texts(ctx, db, query)
+		found, err := texts(ctx, db, query)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
-		for _, line := range lines {
-			if line != "ok" {
-				problems = append(problems, line)
+		for _, line := range strings.Split(strings.Join(found, "\n"), "\n") {
+			switch {
+			case line == "", line == "ok", strings.HasPrefix(line, "***"): // the name of the database
+			case problem == "":
+				problem = line
+			default:
+				more++
 			}
 		}
 	}
-	return problems, nil
+	if more > 0 {
+		problem = fmt.Sprintf("%s; and %d more", problem, more)
+	}
+	return problem, nil
 }
 
 func texts(ctx context.Context, db *sql.DB, query string, args ...any) (list []string, err error) {
@@ -130,8 +136,4 @@ func inspect(ctx context.Context, db *sql.DB) (schema store.Schema, err error) {
 
 func newerProgram(schema store.Schema) error {
 	return fault.New(fault.Unsupported, "a newer version of this program wrote it (schema %d; this one knows %d)", schema.Current, schema.Newest)
-}
-
-func problemsOf(problems []string) error {
-	return fault.New(fault.Internal, "it is damaged: %s", fmt.Sprint(strings.Join(problems, "; ")))
 }

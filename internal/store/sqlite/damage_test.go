@@ -91,8 +91,8 @@ func TestDamageIsNoticed(t *testing.T) {
 		switch found, digest := examined(t, copyOf(t, content)); {
 		case len(found) > 0:
 			noticed++
-			if strings.TrimSpace(found[0]) == "" {
-				t.Errorf("damage at %d is not named", at)
+			if strings.TrimSpace(found[0]) == "" || strings.Contains(found[0], "\n") {
+				t.Errorf("damage at %d is named in other than one line: %q", at, found[0])
 			}
 		case digest == want:
 			harmless++

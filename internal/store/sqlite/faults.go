@@ -83,11 +83,16 @@ func faultsAt(path string) func(error) error {
 
 // extendedCode gives SQLite's result code with its detail; 0 where err is none of SQLite's.
 func extendedCode(err error) int {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
+	if e := driverError(err); e != nil {
 		return e.Code()
 	}
 	return 0
+}
+
+// driverError gives SQLite's own error, also below a fault; nil where err is none of SQLite's.
+func driverError(err error) (e *sqlite.Error) {
+	_ = errors.As(err, &e)
+	return e
 }
 
 // resultCode gives SQLite's primary result code; 0 where err is none of SQLite's.

@@ -39,7 +39,7 @@ func TestTamperingIsTold(t *testing.T) {
 		`UPDATE facts SET value = '3' WHERE attribute = 'company'`:             "checksum",
 		`UPDATE meta SET position = position - 1`:                              "the head has a wrong checksum",
 		`DELETE FROM log`:                                     "the log goes from entry 0",
-		`UPDATE chunks SET body = X'00'`:                      "server 1",
+		`UPDATE chunks SET body = X'00'`:                      "the readings of server 1, of which 4 cannot be read",
 		`UPDATE companies SET name = 'other' WHERE id = 2`:    "company 2",
 		`UPDATE companies SET removed_at = NULL WHERE id = 3`: "company 3",
 		`UPDATE servers SET product = 'console' WHERE id = 1`: "server 1",
@@ -63,8 +63,12 @@ func TestTamperingIsTold(t *testing.T) {
 			if _, err := s.writer.ExecContext(t.Context(), statement); err != nil {
 				t.Fatal(err)
 			}
-			if found := strings.Join(problems(t, s), "\n"); !strings.Contains(found, word) {
+			found := strings.Join(problems(t, s), "\n")
+			if !strings.Contains(found, word) {
 				t.Errorf("told is %q, which does not name %q", found, word)
+			}
+			if strings.Contains(found, "cannot be read") && strings.Contains(found, "a snapshot, is not there") {
+				t.Errorf("a reading behind the damage is told again: %q", found)
 			}
 		})
 	}

@@ -281,7 +281,7 @@ func revocable(ctx context.Context, tx *sql.Tx, entry usage.Position) (series.En
 	case !found:
 		return e, fault.New(fault.NotFound, "there is no entry %d", entry)
 	case e.Kind != series.KindSnapshot && e.Kind != series.KindGap:
-		return e, fault.New(fault.Invalid, "entry %d is a %s: only a snapshot or a gap can be revoked", entry, e.Kind)
+		return e, fault.New(fault.Invalid, "entry %d is a %s: only a reading or a gap can be revoked", entry, e.Kind)
 	}
 	by, revoked, err := first(ctx, tx, scanInt, revokedBySQL, int64(entry))
 	if err == nil && revoked {

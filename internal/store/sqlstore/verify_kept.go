@@ -1,8 +1,11 @@
 package sqlstore
 
 import (
+	"fmt"
+	"maps"
 	"reflect"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/store/series"
 )
@@ -42,12 +45,30 @@ func (v *verifier) histories() error {
 		return err
 	}
 	for _, tip := range tips {
-		err := v.history(tip.a, tip.b)
-		if err := v.damaged(err, "the readings of server "+tip.a.String()); err != nil {
+		if err := v.unreadable(tip.a, v.history(tip.a, tip.b)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// unreadable is damaged for a server's readings: those behind the damage, and what only they say, are told once, by their number.
+func (v *verifier) unreadable(server usage.ServerID, err error) error {
+	where := "the readings of server " + server.String()
+	if fault.Is(err, fault.Internal) {
+		hidden := 0
+		for i := range v.entries {
+			if l := &v.entries[i]; l.server == server && l.kind == series.KindSnapshot && !l.found {
+				l.found = true
+				hidden++
+			}
+		}
+		maps.DeleteFunc(v.installed, func(of said, _ usage.Position) bool { return of.server == server })
+		if hidden > 0 {
+			where += fmt.Sprintf(", of which %d cannot be read", hidden)
+		}
+	}
+	return v.damaged(err, where)
 }
 
 func (v *verifier) history(server usage.ServerID, installation string) error {

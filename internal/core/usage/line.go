@@ -1,0 +1,22 @@
+package usage
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// LineProblem says what is wrong with a text of a person that is to stand in a line, a name or a reason, of so many bytes
+// at most; empty: nothing.
+func LineProblem(text string, maxBytes int) string {
+	switch {
+	case strings.TrimSpace(text) == "":
+		return "is required"
+	case len(text) > maxBytes:
+		return fmt.Sprintf("is longer than %d bytes", maxBytes)
+	case !utf8.ValidString(text), strings.ContainsFunc(text, unicode.IsControl):
+		return "holds a control character or is not valid UTF-8"
+	}
+	return ""
+}
