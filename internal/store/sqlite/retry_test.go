@@ -69,7 +69,7 @@ func fillLog(t *testing.T, s *Store) {
 		if tries > 200 {
 			t.Fatalf("%d bytes: the log does not fill", size)
 		}
-		facts := make([]usage.Fact, 5)
+		facts := make([]usage.Fact, 20)
 		for i := range facts {
 			facts[i] = usage.Fact{Subject: usage.ServerSubject(2), Attribute: usage.AttrInterval, Value: "3600", ValidFrom: killStart}
 		}
@@ -90,7 +90,7 @@ func appendNumber(t *testing.T, s *Store, n int) (ledger.Receipt, error) {
 		return s.AppendGap(t.Context(), 1, usage.Gap{At: at, Reason: usage.GapTimeout}, at)
 	}
 	reading := benchSnapshot(3+n%4, n)
-	reading.TakenAt, reading.Server.InstallationID = at, fmt.Sprint("installation ", n/20)
+	reading.TakenAt, reading.Server.InstallationID = at, fmt.Sprint("installation ", n/4)
 	return s.AppendSnapshot(t.Context(), usage.ServerID(1+n%2), reading, at)
 }
 
