@@ -190,7 +190,7 @@ func zipped(t *testing.T, archive []byte, name string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // only read
 	body, err := io.ReadAll(f)
 	if err != nil {
 		t.Fatal(err)

@@ -32,7 +32,7 @@ func TestMissedMonthEdgeIsShown(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := newScheduled(t)
-				s.offset.Store(int64(c.stopped.Add(-12 * time.Hour).Sub(time.Now())))
+				s.offset.Store(int64(time.Until(c.stopped.Add(-12 * time.Hour))))
 				server := s.addServer("vbr01", 4*time.Hour)
 				s.run()
 				pass(12 * time.Hour)
@@ -52,7 +52,7 @@ func TestMissedMonthEdgeIsShown(t *testing.T) {
 					after = s.collector.times(server.ID)
 				}
 				s.stop()
-				s.offset.Store(int64(time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC).Sub(time.Now())))
+				s.offset.Store(int64(time.Until(time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC))))
 				months := &statement.Service{
 					Counter:   statement.Counter{Ledger: &ledger.Ledger{Store: s.store, History: s.store, Now: s.now}, Policy: s.store},
 					Companies: s.store, Store: s.store, Now: s.now,

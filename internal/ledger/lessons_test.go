@@ -20,8 +20,8 @@ import (
 // What other counting systems got wrong (docs/lessons.md), as properties of the ledger.
 
 // vm is a workload that two servers may list alike.
-func vm(tenant, id string) usage.Workload {
-	return usage.Workload{ID: id, Name: "web01", Type: "VBR_vSphere_VM", MachineID: "machine " + id, Tenant: tenant}
+func vm(id string) usage.Workload {
+	return usage.Workload{ID: id, Name: "web01", Type: "VBR_vSphere_VM", MachineID: "machine " + id}
 }
 
 // Vault #18809: usage went to what had the same name in another namespace. Here two companies have everything alike that
@@ -47,7 +47,7 @@ func TestSameNamesOfTwoCompaniesNeverMix(t *testing.T) {
 		now = now.Add(time.Hour)
 		var list []usage.Workload
 		for n := range machines {
-			w := vm("", fmt.Sprint(n))
+			w := vm(fmt.Sprint(n))
 			if ofAll {
 				w.Tenant = "acme"
 			}
@@ -99,9 +99,9 @@ func TestMachineOfTwoSourcesCountsOnce(t *testing.T) {
 	for i := range servers {
 		n := fleet.NewServer{Name: fmt.Sprint("VBR", i), Company: company, InstallationID: fmt.Sprint("i", i), Domain: "em"}
 		servers[i] = must[fleet.Server](t)(p.AddServer(t.Context(), n)).ID
-		moved := vm("", "moved")
+		moved := vm("moved")
 		moved.ID += fmt.Sprint(i) // the same machine under an id of its own on each
-		reading := listed(now, n.InstallationID, vm("", "same"), moved, vm("", fmt.Sprint("only on ", i)))
+		reading := listed(now, n.InstallationID, vm("same"), moved, vm(fmt.Sprint("only on ", i)))
 		must[ledger.Receipt](t)(p.AppendSnapshot(t.Context(), servers[i], false, reading))
 		if again := must[ledger.Receipt](t)(p.AppendSnapshot(t.Context(), servers[i], false, reading)); !again.Duplicate {
 			t.Error("the same reading once more is another entry")
@@ -171,7 +171,7 @@ func TestClockGoingBackNeverUncounts(t *testing.T) {
 		n := 1 + random.IntN(5)
 		var list []usage.Workload
 		for id := range n {
-			list = append(list, vm("", fmt.Sprint(id)))
+			list = append(list, vm(fmt.Sprint(id)))
 		}
 		r := must[ledger.Receipt](t)(processes[i].AppendSnapshot(t.Context(), server, false, listed(taken, "i", list...)))
 		if r.Position <= last.Position || !r.RecordedAt.After(last.RecordedAt) {

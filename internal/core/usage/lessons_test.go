@@ -96,7 +96,7 @@ func zoneNames(t *testing.T) (names []string) {
 	if err != nil {
 		t.Skipf("Go came without zones: %v", err)
 	}
-	defer zones.Close()
+	defer zones.Close() //nolint:errcheck // only read
 	for _, f := range zones.File {
 		if !f.FileInfo().IsDir() && f.Name != "Factory" {
 			names = append(names, f.Name)
