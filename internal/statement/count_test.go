@@ -16,8 +16,9 @@ import (
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
+// GitLab #7008: a maximum was shown without its date, and nobody could say what had made it. Here a peak names both.
 // Agents of the console are billed by the largest number that was used at one reading of the month, not by the last (C37).
-func TestPeaks(t *testing.T) {
+func TestPeakNamesItsInstantAndMembers(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	c := w.company("Northwind")

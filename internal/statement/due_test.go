@@ -37,8 +37,9 @@ func TestDue(t *testing.T) {
 	}
 }
 
+// The vendor console's guide: a report that nobody approves in time counts as approved, like any other.
 // On the day the clock approves what is in order, says that nobody looked, and leaves what needs a reason (C40).
-func TestApproveDue(t *testing.T) {
+func TestApprovalByTheClockIsMarked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	companies := w.crowd(4)
@@ -62,7 +63,9 @@ func TestApproveDue(t *testing.T) {
 	same(t, []string{statement.Clock, statement.Clock}, []string{third.Trail[0].Actor, third.Trail[1].Actor})
 	same(t, statement.Draft, w.must(w.Show(t.Context(), companies[3], september, 0)).State)
 	// What somebody opened again waits for somebody.
-	w.must(w.Reopen(t.Context(), companies[2], september, "joe", "must be looked at"))
+	reopened := w.must(w.Reopen(t.Context(), companies[2], september, "joe", "must be looked at"))
+	same(t, []string{statement.Clock, statement.Clock, "joe"}, []string{reopened.Trail[0].Actor, reopened.Trail[1].Actor, reopened.Trail[2].Actor})
+	same(t, []any{statement.Draft, false, "must be looked at"}, []any{reopened.State, reopened.Unreviewed, reopened.Trail[2].Text})
 	w.must(w.Finalise(t.Context(), companies[1], september, "jane"))
 	w.read(2, usage.ProductVBR, func(s *usage.Snapshot) { s.TakenAt = at(2026, 9, 30).Add(time.Hour) })
 	w.must(w.Supersede(t.Context(), companies[1], september, "jane", "late"))

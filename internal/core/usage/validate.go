@@ -108,6 +108,8 @@ func (c *checker) license(l *License) {
 	for i := range l.Sections {
 		path := fmt.Sprintf("license.sections[%d]", i)
 		c.required(path+".kind", l.Sections[i].Kind)
+		c.units(path+".licensed", &l.Sections[i].Licensed)
+		c.units(path+".used", &l.Sections[i].Used)
 		l.Sections[i].ExpiresAt = c.optionalTime(path+".expiresAt", l.Sections[i].ExpiresAt)
 	}
 }
