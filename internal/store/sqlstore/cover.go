@@ -24,15 +24,14 @@ func (q question) addCover(ctx context.Context, s *metering.Server, own *series.
 	if err != nil {
 		return err
 	}
-	gaps := inForce(found, own.Revoked)
-	for n := len(gaps); n > 0 && gaps[n-1].At.After(q.at); n-- {
-		sooner(next, gaps[n-1].At)
-		gaps = gaps[:n-1]
+	for n := len(found); n > 0 && found[n-1].At.After(q.at); n-- { // what is behind a revoked one was not looked for
+		sooner(next, found[n-1].At)
+		found = found[:n-1]
 	}
 	readings := make([]time.Time, len(taken))
 	for i, at := range taken {
 		readings[i] = fromMicros(at)
 	}
-	s.Cover = metering.NewCover(from, readings, metering.StaleAfter(s.Interval), gaps)
+	s.Cover = metering.NewCover(from, readings, metering.StaleAfter(s.Interval), inForce(found, own.Revoked))
 	return nil
 }
