@@ -10,8 +10,8 @@ import (
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
-// wholeEvery is how often CheckChanged goes over every server all the same: a gap that another process recorded before
-// it ended, or a dated fact that came into force, is in no list of changes.
+// wholeEvery is how often CheckChanged goes over every server all the same: a dated fact that comes into force is in no
+// list of changes.
 const wholeEvery = 10 * time.Minute
 
 // round is up to where CheckChanged came.
