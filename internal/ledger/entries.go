@@ -38,6 +38,24 @@ type History interface {
 	// Look lets visit ask any number of questions about one state of the ledger, among the entries before a cutoff; each
 	// history is read once for all of them. The view ends with visit, whose error is given.
 	Look(ctx context.Context, before usage.Position, visit func(View) error) error
+	// Arrived gives, by their positions, those of the entries behind a position on which answers at an instant that is not
+	// after another may rest: it may name too many, and of very many it gives one that stands for all. Cheap where what
+	// arrived tells of later.
+	Arrived(ctx context.Context, after usage.Position, until time.Time) (Arrived, error)
+}
+
+// Arrived is what entries tell of the past.
+type Arrived struct {
+	To      usage.Position // the last entry that was looked at
+	Entries []Arrival
+}
+
+// Arrival is an entry, and what it tells about: a reading of takenAt, a correction of what it revokes, a dated fact of
+// all instants from its validFrom on (C38).
+type Arrival struct {
+	Position  usage.Position
+	From      time.Time         // before it, no answer rests on the entry; zero: the beginning of time
+	Companies []usage.CompanyID // whose answers may; nil: everybody's
 }
 
 // View is one state of the ledger, as of a cutoff. It is for one goroutine.

@@ -59,6 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"edges", edgeTests},
 		{"together", togetherTests},
 		{"entries", entriesTests},
+		{"arrived", arrivedTests},
 		{"statements", statementTests},
 		{"bundles", bundleTests},
 	}
