@@ -15,8 +15,9 @@ import (
 
 // The mark is one row. Its checksum is the sum of its numbers, as the head's is: a migration can give it.
 const (
-	markSQL    = `SELECT position, revision, again, checksum FROM mark`
-	setMarkSQL = `UPDATE mark SET position = $1, revision = $2, again = $3,
+	markThereSQL = `SELECT 1 FROM mark`
+	markSQL      = `SELECT position, revision, again, checksum FROM mark`
+	setMarkSQL   = `UPDATE mark SET position = $1, revision = $2, again = $3,
  checksum = checksum + ($1 - position) + ($2 - revision) + ($3 - again) WHERE revision = $2 - 1`
 )
 
