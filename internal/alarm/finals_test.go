@@ -88,7 +88,8 @@ func newFinder(t *testing.T) (*finder, fleet.Server) {
 	t.Helper()
 	f := &finder{bench: newBench(t)}
 	f.alarms.FindFinals = f.find
-	return f, f.add(fleet.NewServer{Name: "a", InstallationID: "i"})
+	s := f.add(fleet.NewServer{Name: "a", InstallationID: "i"})
+	return f, s
 }
 
 // restart begins anew, as another process would.
@@ -98,8 +99,8 @@ func (f *finder) restart() {
 
 func after(p usage.Position) alarm.FinalsQuery { return alarm.FinalsQuery{After: p} }
 
-func late(month, message string) alarm.Condition {
-	return alarm.Condition{Template: alarm.FinalOutdated, Subject: month, Status: alarm.StatusWarning, Message: message}
+func late(message string) alarm.Condition {
+	return alarm.Condition{Template: alarm.FinalOutdated, Subject: "2026-09", Status: alarm.StatusWarning, Message: message}
 }
 
 // While there is nothing to look at, nothing is written but now and then; a restart looks again only at what came since.
@@ -129,7 +130,7 @@ func TestAlarmsOfFinalStatements(t *testing.T) {
 	f, s := newFinder(t)
 	c := f.company.ID
 	begin := f.end()
-	f.holds = map[usage.CompanyID][]alarm.Condition{c: {late("2026-09", "m")}, usage.Unassigned: {}}
+	f.holds = map[usage.CompanyID][]alarm.Condition{c: {late("m")}, usage.Unassigned: {}}
 	f.looks(after(0))
 	f.marked(alarm.Mark{Position: begin, Revision: 1})
 	version := func() int64 {
@@ -147,7 +148,7 @@ func TestAlarmsOfFinalStatements(t *testing.T) {
 	f.marked(alarm.Mark{Position: begin, Revision: 1})
 
 	before := version()
-	f.holds = map[usage.CompanyID][]alarm.Condition{c: {late("2026-09", "m")}}
+	f.holds = map[usage.CompanyID][]alarm.Condition{c: {late("m")}}
 	two := f.head(s)
 	f.looks(alarm.FinalsQuery{After: one, Standing: standing})
 	f.marked(alarm.Mark{Position: two, Revision: 2})
@@ -168,7 +169,7 @@ func TestAlarmsOfFinalStatements(t *testing.T) {
 	f.looks() // the mark alone is no change
 	four := f.head(s)
 	f.looks(after(three))
-	f.holds = map[usage.CompanyID][]alarm.Condition{c: {late("2026-09", "again")}}
+	f.holds = map[usage.CompanyID][]alarm.Condition{c: {late("again")}}
 	f.head(s)
 	f.looks(after(four))
 	if events, err = f.store.Events(t.Context(), alarm.FinalOutdated); err != nil || len(events) != 1 || events[0].RepeatCount != 2 {
@@ -184,10 +185,10 @@ func TestTwoLookForLateFacts(t *testing.T) {
 	f.looks(after(0))
 	old := f.end()
 	f.holds = map[usage.CompanyID][]alarm.Condition{c: nil} // as of now: it fits
-	f.also = func() {                                         // and meanwhile it does not any more, and somebody else found that
+	f.also = func() {                                       // and meanwhile it does not any more, and somebody else found that
 		f.also = nil
 		f.head(s)
-		other := alarm.Finals{Seen: f.mark(), To: f.end(), Holds: map[usage.CompanyID][]alarm.Condition{c: {late("2026-09", "m")}}}
+		other := alarm.Finals{Seen: f.mark(), To: f.end(), Holds: map[usage.CompanyID][]alarm.Condition{c: {late("m")}}}
 		if err := f.store.SettleFinals(t.Context(), other, f.at); err != nil {
 			t.Fatal(err)
 		}

@@ -92,9 +92,9 @@ func (w *lateWorld) finalise(month usage.Month, c usage.CompanyID) {
 }
 
 // readAt appends a reading of a server with so many machines.
-func (w *lateWorld) readAt(taken time.Time, server usage.ServerID, product usage.Product, n int) {
+func (w *lateWorld) readAt(taken time.Time, server usage.ServerID, n int) {
 	w.t.Helper()
-	w.read(server, product, func(s *usage.Snapshot) {
+	w.read(server, usage.ProductVBR, func(s *usage.Snapshot) {
 		s.TakenAt = taken
 		machines(s, "VBR_vSphere_VM", upTo(n)...)
 	})
@@ -108,8 +108,8 @@ func TestLateFacts(t *testing.T) {
 	of, other := w.server(fleet.NewServer{Name: "VBR01", Company: a}), w.server(fleet.NewServer{Name: "VBR02", Company: b})
 	for _, month := range []time.Month{9, 10} {
 		w.now = at(2026, month, 29)
-		w.readAt(w.now, of, usage.ProductVBR, 7)
-		w.readAt(w.now, other, usage.ProductVBR, 3)
+		w.readAt(w.now, of, 7)
+		w.readAt(w.now, other, 3)
 	}
 	w.look(said{}, 0) // there are no statements
 
@@ -119,8 +119,8 @@ func TestLateFacts(t *testing.T) {
 	w.look(said{}, 0)
 
 	// Of now, or of nothing that counts in a month that is over.
-	w.readAt(w.now, of, usage.ProductVBR, 9)
-	w.readAt(at(2026, 11, 1), other, usage.ProductVBR, 9)
+	w.readAt(w.now, of, 9)
+	w.readAt(at(2026, 11, 1), other, 9)
 	_, err := w.fleet.EditServer(t.Context(), of, fleet.ServerEdit{Domain: new("em")})
 	w.check(err)
 	_, err = w.ledger.AppendGap(t.Context(), of, usage.Gap{At: w.now, Reason: usage.GapTLS})
@@ -128,13 +128,13 @@ func TestLateFacts(t *testing.T) {
 	w.look(said{}, 0)
 
 	// A late reading is its company's, and of the months from its own on: the figures are others.
-	w.readAt(at(2026, 10, 30), of, usage.ProductVBR, 8)
+	w.readAt(at(2026, 10, 30), of, 8)
 	changed := "Northwind, 2026-10: what arrived after the final statement no. 1 was counted changes its figures: VBR_vSphere_VM in Instances used 7 → 8 (7 → 8 units)"
 	w.look(said{a: {changed}}, 2)
 	w.look(said{}, 0)
 
 	// Another of the same company: that of October, which was known, is looked at with it. This one changes no figure.
-	w.readAt(at(2026, 9, 3), of, usage.ProductVBR, 7)
+	w.readAt(at(2026, 9, 3), of, 7)
 	rests := "Northwind, 2026-09: what arrived after the final statement no. 1 was counted leaves its figures as they are, and changes what they rest on"
 	w.lookAgain(map[usage.CompanyID][]usage.Month{a: {october}, b: {october}}, false, said{a: {rests, changed}}, 4)
 	both := map[usage.CompanyID][]usage.Month{a: {september, october}}
@@ -157,7 +157,7 @@ func TestLateFacts(t *testing.T) {
 
 	// The clock has no say in it.
 	w.now = at(2026, 10, 3)
-	w.readAt(at(2026, 9, 5), other, usage.ProductVBR, 3)
+	w.readAt(at(2026, 9, 5), other, 3)
 	got, _ := w.lookFor(nil, false)
 	same(t, 2, len(got[b]))
 }
@@ -170,15 +170,15 @@ func TestLateServers(t *testing.T) {
 	a := w.company("Northwind")
 	of, never := w.server(fleet.NewServer{Name: "VBR01", Company: a}), w.server(fleet.NewServer{Name: "never", Company: a})
 	w.now = at(2026, 10, 29)
-	w.readAt(w.now, of, usage.ProductVBR, 7)
+	w.readAt(w.now, of, 7)
 	w.now = at(2026, 11, 1)
 	w.final(october, a, usage.Unassigned)
 
 	added := w.server(fleet.NewServer{Name: "VBR02", Company: a})
 	w.company("Contoso")
-	w.readAt(w.now, added, usage.ProductVBR, 5)
+	w.readAt(w.now, added, 5)
 	w.look(said{}, 0)
-	w.readAt(at(2026, 10, 29).Add(time.Hour), of, usage.ProductVBR, 7) // something else makes it be counted, and the added one is not told of
+	w.readAt(at(2026, 10, 29).Add(time.Hour), of, 7) // something else makes it be counted, and the added one is not told of
 	entries, err := w.store.Entries(t.Context(), of, at(2026, 10, 29).Add(time.Hour), w.now)
 	w.check(err)
 	_, err = w.ledger.Correct(t.Context(), ledger.Correction{Entry: entries[0].Position, Reason: "r", Actor: "jane"})
@@ -190,7 +190,7 @@ func TestLateServers(t *testing.T) {
 	w.check(w.fleet.RemoveServer(t.Context(), of, time.Time{})) // from now on: October is as it was
 	w.look(said{}, 0)
 
-	w.readAt(at(2026, 10, 30), added, usage.ProductVBR, 2)
+	w.readAt(at(2026, 10, 30), added, 2)
 	w.look(said{a: {"Northwind, 2026-10: what arrived after the final statement no. 1 was counted changes its figures: VBR_vSphere_VM in Instances used 7 → 9 (7 → 9 units)"}}, 2)
 }
 
@@ -238,17 +238,17 @@ func TestLateSuperseded(t *testing.T) {
 	a := w.company("Northwind")
 	of := w.server(fleet.NewServer{Name: "VBR01", Company: a})
 	w.now = at(2026, 10, 29)
-	w.readAt(w.now, of, usage.ProductVBR, 7)
+	w.readAt(w.now, of, 7)
 	w.now = at(2026, 11, 1)
 	w.final(october, a)
 	standing := map[usage.CompanyID][]usage.Month{a: {october}}
 
-	w.readAt(at(2026, 10, 30), of, usage.ProductVBR, 8)
+	w.readAt(at(2026, 10, 30), of, 8)
 	_, err := w.Supersede(t.Context(), a, october, "jane", "a late reading")
 	w.check(err)
 	first := "Northwind, 2026-10: what arrived after the final statement no. 1 was counted changes its figures: VBR_vSphere_VM in Instances used 7 → 8 (7 → 8 units)"
 	w.look(said{a: {first}}, 2) // the new one is a draft: the old one stands
-	w.readAt(at(2026, 10, 31), of, usage.ProductVBR, 9)
+	w.readAt(at(2026, 10, 31), of, 9)
 	w.finalise(october, a)
 	second := "Northwind, 2026-10: what arrived after the final statement no. 2 was counted changes its figures: VBR_vSphere_VM in Instances used 8 → 9 (8 → 9 units)"
 	w.lookAgain(standing, false, said{a: {second}}, 2)

@@ -92,18 +92,18 @@ func (s *Store) SettleFinals(ctx context.Context, f alarm.Finals, at time.Time) 
 // markFinal moves the mark back to the cutoff of each statement that becomes final: nobody looked yet at what arrived
 // between that and the mark.
 func markFinal(ctx context.Context, tx *sql.Tx, statements []statement.Statement) error {
-	back, final := usage.Position(0), false
+	var cutoff usage.Position // 0: none is final
 	for i := range statements {
-		if t := &statements[i]; t.State == statement.Final && (!final || t.Cutoff-1 < back) {
-			back, final = t.Cutoff-1, true
+		if t := &statements[i]; t.State == statement.Final && (cutoff == 0 || t.Cutoff < cutoff) {
+			cutoff = t.Cutoff
 		}
 	}
-	if !final {
+	if cutoff == 0 {
 		return nil
 	}
 	m, err := readMark(ctx, tx)
 	if err != nil {
 		return err
 	}
-	return moveMark(ctx, tx, alarm.Mark{Position: min(m.Position, back), Revision: m.Revision + 1, Again: true})
+	return moveMark(ctx, tx, alarm.Mark{Position: min(m.Position, cutoff-1), Revision: m.Revision + 1, Again: true})
 }
