@@ -24,6 +24,7 @@ const (
 	ClonedInstallation     TemplateID = 1007 // C34
 	ClockOffset            TemplateID = 1008 // the server's clock is more than 5 minutes off
 	ReportedDiffers        TemplateID = 1009 // C25: one per server and type
+	FinalOutdated          TemplateID = 1010 // C40: one per company and month
 )
 
 // Template describes one kind of alarm.
@@ -47,10 +48,10 @@ const (
 	StatusResolved Status = "Resolved"
 )
 
-// Condition is something that holds now, about a server.
+// Condition is something that holds now, about a server or a company.
 type Condition struct {
 	Template TemplateID
-	Subject  string // distinguishes several of one template on one server: a type, a tenant; may be empty
+	Subject  string // distinguishes several of one template on one server or company: a type, a tenant, a month; may be empty
 	Status   Status // StatusError or StatusWarning
 	Message  string // safe to show
 }
@@ -59,7 +60,7 @@ type Condition struct {
 type Event struct {
 	ID          int64
 	Template    TemplateID
-	Server      usage.ServerID
+	Server      usage.ServerID // 0: it is about the company
 	ServerName  string
 	Company     usage.CompanyID // of the server now; Unassigned for a shared one
 	Subject     string
@@ -76,6 +77,11 @@ type Store interface {
 	// raise an event, vanished ones resolve theirs, those that hold still change nothing. One transaction;
 	// nothing is written when nothing changes.
 	Settle(ctx context.Context, server usage.ServerID, templates []TemplateID, holds []Condition, at time.Time) error
+	// Mark gives up to where late facts were looked for.
+	Mark(ctx context.Context) (Mark, error)
+	// SettleFinals does for companies what Settle does for a server, and takes over a message that changed; and it moves
+	// the mark, which alone changes no Head.Version. Conflict: the mark was moved by somebody else meanwhile.
+	SettleFinals(ctx context.Context, f Finals, at time.Time) error
 	// Events lists events by ID; template 0 lists all.
 	Events(ctx context.Context, template TemplateID) ([]Event, error)
 	// Event gives one; NotFound otherwise.

@@ -7,6 +7,6 @@
 //	                            │   └──┘                       │
 //	                            └──── holds again: repeatCount + 1
 //
-// One event stands for one (template, server, subject); its activations are
-// kept as history.
+// One event stands for one (template, server or company, subject); its
+// activations are kept as history.
 package alarm

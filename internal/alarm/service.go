@@ -22,9 +22,12 @@ type Service struct {
 	Ledger    *ledger.Ledger
 	Servers   fleet.ServerStore
 	Companies fleet.CompanyStore
-	Now       func() time.Time
+	// FindFinals is what CheckFinals needs.
+	FindFinals FindFinals
+	Now        func() time.Time
 
-	round round
+	round  round
+	finals finals
 }
 
 // Check settles all conditions of one server: what holds is raised, what no

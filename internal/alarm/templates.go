@@ -71,4 +71,9 @@ var templates = []Template{
 		"The vendor counts machines that we do not, or the other way round: lapsed, revoked, covered or new ones, or ones that came or went.",
 		"Run reconcile: it names the machines that may be why. The figure is the reported one, unless the server's authority says otherwise.",
 	}},
+	{FinalOutdated, "Final statement outdated", "Statement", Knowledge{
+		"Facts that arrived after a company's statement of a month became final make another one.",
+		"A reading of that month came late or was corrected, or something was recorded that holds for that month, too: a tenant mapped for the first time, or a change with --from.",
+		"The final statement never changes. Make a new one with statement supersede; the alarm ends when that is final. If what arrived is wrong, correct it: then it ends as well.",
+	}},
 }

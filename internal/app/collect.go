@@ -22,13 +22,17 @@ type Outcome struct {
 // Collect reads the named servers now (none named: all that we read), and says
 // of each, as it ends, what became of it.
 func (a *App) Collect(ctx context.Context, ids []usage.ServerID, each func(Outcome)) error {
-	return a.runner.ReadNow(ctx, ids, func(o *collect.Outcome) {
+	err := a.runner.ReadNow(ctx, ids, func(o *collect.Outcome) {
 		out := Outcome{Server: o.Server, Name: o.Name, OK: o.OK(), Text: o.Text(), Gap: o.Gap}
 		if o.Receipt != nil {
 			out.Position = o.Receipt.Position
 		}
 		each(out)
 	})
+	if err != nil {
+		return err
+	}
+	return a.Alarms.CheckFinals(ctx)
 }
 
 // Test logs in to a server and says what is there. It changes nothing, here or there.

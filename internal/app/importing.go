@@ -80,14 +80,14 @@ type importer struct {
 	touched  map[usage.ServerID]bool
 }
 
-// settle checks the alarms of every server that got a reading.
+// settle checks the alarms of every server that got a reading, and whether one came too late.
 func (im *importer) settle(ctx context.Context) error {
 	for id := range im.touched {
 		if err := im.app.Alarms.Check(ctx, id); err != nil {
 			return err
 		}
 	}
-	return nil
+	return im.app.Alarms.CheckFinals(ctx)
 }
 
 func (im *importer) file(ctx context.Context, name string) error {

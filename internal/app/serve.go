@@ -220,7 +220,7 @@ const alarmsEveryDefault = 30 * time.Second
 func (a *App) checkAlarms(ctx context.Context, changed <-chan struct{}) {
 	failing := false
 	for {
-		err := a.Alarms.CheckChanged(ctx)
+		err := errors.Join(a.Alarms.CheckChanged(ctx), a.Alarms.CheckFinals(ctx))
 		if ctx.Err() != nil {
 			return
 		}

@@ -23,9 +23,10 @@ func (c *alarmsCmd) Run(e *env) error {
 	type eventJSON struct {
 		ID       int64           `json:"id"`
 		Template int             `json:"template"`
-		Server   usage.ServerID  `json:"server"`
+		Server   *usage.ServerID `json:"server"` // null: it is about the company
 		Name     string          `json:"serverName"`
 		Company  usage.CompanyID `json:"company"`
+		Subject  string          `json:"subject"`
 		Status   string          `json:"status"`
 		Since    time.Time       `json:"since"`
 		Repeats  int             `json:"repeatCount"`
@@ -37,10 +38,14 @@ func (c *alarmsCmd) Run(e *env) error {
 		if v.Status == "Resolved" && !c.All {
 			continue
 		}
+		server, about := &v.Server, v.ServerName
+		if v.Server == 0 {
+			server, about = nil, "company "+v.Company.String()
+		}
 		list = append(list, eventJSON{
-			v.ID, int(v.Template), v.Server, v.ServerName, v.Company, string(v.Status), v.At, v.RepeatCount, v.Message,
+			v.ID, int(v.Template), server, v.ServerName, v.Company, v.Subject, string(v.Status), v.At, v.RepeatCount, v.Message,
 		})
-		rows = append(rows, []string{strconv.FormatInt(v.ID, 10), string(v.Status), timeText(&v.At), v.ServerName, v.Message})
+		rows = append(rows, []string{strconv.FormatInt(v.ID, 10), string(v.Status), timeText(&v.At), about, v.Message})
 	}
 	if e.json {
 		return e.printJSON(list)
@@ -49,5 +54,5 @@ func (c *alarmsCmd) Run(e *env) error {
 		e.say("Nothing is wrong.")
 		return nil
 	}
-	return e.table("ID|STATUS|SINCE|SERVER|WHAT", rows)
+	return e.table("ID|STATUS|SINCE|ABOUT|WHAT", rows)
 }

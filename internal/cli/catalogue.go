@@ -109,8 +109,8 @@ func (c *catalogueSet) Run(e *env) error {
 		return err
 	}
 	done, err := a.SetCatalogue(e.ctx, c.Rows, c.DryRun)
-	if err == nil && !c.DryRun && done.Version != done.Was { // a type that nobody knew raised an alarm
-		err = a.Alarms.CheckAll(e.ctx)
+	if !c.DryRun && done.Version != done.Was { // a type that nobody knew raised an alarm
+		err = e.afterFleetChange(a, err)
 	}
 	if err != nil {
 		return err

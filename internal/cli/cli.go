@@ -211,12 +211,15 @@ func (e *env) options(create bool, level slog.Level) app.Options {
 	}
 }
 
-// afterFleetChange checks all alarms: who owns what decides some of them (C30, C31, C34).
+// afterFleetChange checks all alarms: who owns what decides some of them (C30, C31, C34, C40).
 func (e *env) afterFleetChange(a *app.App, err error) error {
+	if err == nil {
+		err = a.Alarms.CheckAll(e.ctx)
+	}
 	if err != nil {
 		return err
 	}
-	return a.Alarms.CheckAll(e.ctx)
+	return a.Alarms.CheckFinals(e.ctx)
 }
 
 func (e *env) close() error {

@@ -46,6 +46,13 @@ func (c *correctCmd) Run(e *env) error {
 	if err != nil {
 		return asFlags(err)
 	}
+	if err := c.print(e, actor, receipt); err != nil {
+		return err
+	}
+	return a.Alarms.CheckFinals(e.ctx)
+}
+
+func (c *correctCmd) print(e *env, actor string, receipt ledger.Receipt) error {
 	if e.json {
 		return e.printJSON(struct {
 			Entry      usage.Position `json:"entry"`

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -132,9 +133,13 @@ func (c *statementApprove) Run(e *env) error {
 type statementFinalise struct{ step }
 
 func (c *statementFinalise) Run(e *env) error {
-	return c.each(e, "finalised", func(a *app.App, id usage.CompanyID, month usage.Month, actor string) (statement.Statement, error) {
+	err := c.each(e, "finalised", func(a *app.App, id usage.CompanyID, month usage.Month, actor string) (statement.Statement, error) {
 		return a.Months.Finalise(e.ctx, id, month, actor)
 	})
+	if err != nil {
+		return err
+	}
+	return e.opened.Alarms.CheckFinals(e.ctx) // it may resolve what the one before it was an alarm for
 }
 
 // each does a step for one company, or for all that have a statement.
@@ -288,6 +293,8 @@ type outcomeJSON struct {
 	Changed bool            `json:"changed"`
 	Issues  int             `json:"issues"`
 	Error   string          `json:"error,omitempty"`
+	// Outdated: facts arrived too late for it; statement list says so.
+	Outdated bool `json:"outdated,omitempty"`
 }
 
 // printOutcomes says what was done; refusals are an error, said of one company as it is and of several in a table.
@@ -298,7 +305,9 @@ func (e *env) printOutcomes(outcomes []statement.Outcome, one bool, done string,
 	list, changed, refused := []outcomeJSON{}, 0, [][]string{}
 	for i := range outcomes {
 		o := &outcomes[i]
-		out := outcomeJSON{o.Company, o.Statement.Month, o.Statement.Number, o.Statement.State, o.Changed, len(o.Statement.Missing()), ""}
+		out := outcomeJSON{
+			Company: o.Company, Month: o.Statement.Month, Number: o.Statement.Number, State: o.Statement.State, Changed: o.Changed, Issues: len(o.Statement.Missing()),
+		}
 		switch {
 		case o.Err != nil:
 			out.Error, out.Changed = o.Err.Error(), false
@@ -354,18 +363,36 @@ func (c *statementList) Run(e *env) error {
 			return err
 		}
 	}
-	return e.printList(all)
+	outdated, err := e.outdated(a)
+	if err != nil {
+		return err
+	}
+	return e.printList(all, outdated)
 }
 
-func (e *env) printList(all []statement.Statement) error {
+// outdated tells which final statements facts arrived too late for, by what alarms say of their months.
+func (e *env) outdated(a *app.App) (func(*statement.Statement) bool, error) {
+	events, err := a.Store.Events(e.ctx, alarm.FinalOutdated)
+	return func(t *statement.Statement) bool {
+		return t.State == statement.Final && slices.ContainsFunc(events, func(v alarm.Event) bool {
+			return v.Company == t.Company && v.Subject == t.Month && v.Status != alarm.StatusResolved
+		})
+	}, err
+}
+
+func (e *env) printList(all []statement.Statement, outdated func(*statement.Statement) bool) error {
 	list, rows := []outcomeJSON{}, [][]string{}
 	for i := range all {
 		t := &all[i]
-		list = append(list, outcomeJSON{t.Company, t.Month, t.Number, t.State, false, len(t.Missing()), ""})
+		late := outdated(t)
+		list = append(list, outcomeJSON{Company: t.Company, Month: t.Month, Number: t.Number, State: t.State, Issues: len(t.Missing()), Outdated: late})
 		last := t.Trail[len(t.Trail)-1]
 		state := string(t.State)
 		if t.Unreviewed {
 			state += ", unreviewed"
+		}
+		if late {
+			state += ", outdated"
 		}
 		rows = append(rows, []string{
 			t.Company.String(), t.CompanyName, t.Month, strconv.Itoa(t.Number), state, strconv.Itoa(len(t.Missing())),

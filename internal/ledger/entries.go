@@ -42,6 +42,10 @@ type History interface {
 	// visit, and the first error ends it all. What is said to be asked for is read for many companies at once; everything
 	// else can be asked for, too, and comes out the same.
 	LookEach(ctx context.Context, ahead Ahead, visit func(usage.CompanyID, View) error) error
+	// Arrived gives, by their positions, those of the entries behind a position on which answers at an instant that is not
+	// after another may rest: it may name too many, and of very many it gives one that stands for all. Cheap where what
+	// arrived tells of later.
+	Arrived(ctx context.Context, after usage.Position, until time.Time) (Arrived, error)
 }
 
 // Ahead says what will be asked for: about which companies, among the entries before a cutoff, and in which stretch of
@@ -50,6 +54,20 @@ type Ahead struct {
 	Companies   []usage.CompanyID
 	Before      usage.Position
 	From, Until time.Time
+}
+
+// Arrived is what entries tell of the past.
+type Arrived struct {
+	To      usage.Position // the last entry that was looked at
+	Entries []Arrival
+}
+
+// Arrival is an entry, and what it tells about: a reading of takenAt, a correction of what it revokes, a dated fact of
+// all instants from its validFrom on (C38).
+type Arrival struct {
+	Position  usage.Position
+	From      time.Time         // before it, no answer rests on the entry; zero: the beginning of time
+	Companies []usage.CompanyID // whose answers may; nil: everybody's
 }
 
 // View is one state of the ledger, as of a cutoff. It is for one goroutine.

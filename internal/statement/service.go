@@ -469,6 +469,14 @@ func (s *Service) Supersede(ctx context.Context, company usage.CompanyID, month 
 
 // Outdated reports whether what is known now makes another statement than the one that is kept: facts arrived since.
 func (s *Service) Outdated(ctx context.Context, t *Statement) (bool, error) {
+	if t.State == Final {
+		head, err := s.head(ctx)
+		if err != nil {
+			return false, err
+		}
+		_, late, err := s.outdated(ctx, t, head.before)
+		return late, err
+	}
 	now, err := s.fresh(ctx, t.Company, t.Key().Month)
 	return err == nil && !now.Content.same(&t.Content), err
 }

@@ -143,7 +143,7 @@ func TestDamagedBackup(t *testing.T) {
 		check(content)
 	}
 	t.Logf("%d of %d refused; the others were changed where nothing is kept", refused, rounds)
-	if refused < rounds/4 {
+	if refused < rounds/8 { // rows fill a quarter of the file: it is small, and each table and index has a page of its own
 		t.Error("too few are refused")
 	}
 	refused = 0

@@ -57,6 +57,7 @@ func asked(ctx context.Context, path string) told {
 	ask(o, "users", func() (any, error) { return s.Users(ctx) })
 	ask(o, "session", func() (any, error) { return s.SessionByAccess(ctx, storetest.SeedAccess()) })
 	ask(o, "events", func() (any, error) { return s.Events(ctx, 0) })
+	ask(o, "mark", func() (any, error) { return s.Mark(ctx) })
 	ask(o, "zone", func() (any, error) { return s.SubjectFacts(ctx, usage.PolicySubject, usage.AttrZone) })
 	ask(o, "catalogue", func() (any, error) { return s.CatalogRows(ctx, storetest.SeedCatalogName) })
 	ask(o, "position", func() (any, error) { return s.PositionAt(ctx, storetest.Now()) })
@@ -90,7 +91,7 @@ func TestFlippedBits(t *testing.T) {
 	}
 	put(whole)
 	want, size := asked(t.Context(), path), 4096
-	if len(want) != 29 {
+	if len(want) != 30 {
 		t.Fatalf("%d answers", len(want))
 	}
 	random := rand.New(rand.NewPCG(5, 6))

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -12,31 +13,33 @@ import (
 )
 
 const (
-	eventColumns      = `SELECT e.id, e.template, e.server, e.subject, e.repeat_count, e.status, e.message, e.at, e.first_at, e.checksum FROM events e`
-	eventSQL          = eventColumns + ` WHERE e.id = $1`
-	eventsSQL         = eventColumns + ` ORDER BY e.id`
-	eventsOfSQL       = eventColumns + ` WHERE e.template = $1 ORDER BY e.id`
-	serverEventsSQL   = eventColumns + ` WHERE e.server = $1 ORDER BY e.id`
-	nextEventSQL      = `SELECT COALESCE(MAX(id), 0) + 1 FROM events`
-	insertEventSQL    = `INSERT INTO events (id, template, server, subject, repeat_count, status, message, at, first_at, checksum) VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $7, $8)`
-	updateEventSQL    = `UPDATE events SET repeat_count = $2, status = $3, message = $4, at = $5, checksum = $6 WHERE id = $1`
-	insertHistorySQL  = `INSERT INTO activations (event, number, status, message, raised_at, checksum) VALUES ($1, $2, $3, $4, $5, $6)`
-	endHistorySQL     = `UPDATE activations SET resolved_at = $3, checksum = $4 WHERE event = $1 AND number = $2`
-	activationColumns = `SELECT event, number, status, message, raised_at, resolved_at, checksum FROM activations`
-	activationsSQL    = activationColumns + ` ORDER BY event, number`
-	activationSQL     = activationColumns + ` WHERE event = $1 AND number = $2`
+	eventColumns = `SELECT e.id, e.template, e.server, e.company, e.subject, e.repeat_count, e.status, e.message, e.at, e.first_at, e.checksum FROM events e`
+	// The same of the schema that gave rows their checksums: there every event is about a server.
+	serverEventsOnlySQL = `SELECT e.id, e.template, e.server, NULL, e.subject, e.repeat_count, e.status, e.message, e.at, e.first_at, e.checksum FROM events e ORDER BY e.id`
+	eventSQL            = eventColumns + ` WHERE e.id = $1`
+	eventsSQL           = eventColumns + ` ORDER BY e.id`
+	eventsOfSQL         = eventColumns + ` WHERE e.template = $1 ORDER BY e.id`
+	serverEventsSQL     = eventColumns + ` WHERE e.server = $1 ORDER BY e.id`
+	companyEventsSQL    = eventColumns + ` WHERE e.company = $1 ORDER BY e.id`
+	nextEventSQL        = `SELECT COALESCE(MAX(id), 0) + 1 FROM events`
+	insertEventSQL      = `INSERT INTO events (id, template, server, company, subject, repeat_count, status, message, at, first_at, checksum) VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $8, $9)`
+	updateEventSQL      = `UPDATE events SET repeat_count = $2, status = $3, message = $4, at = $5, checksum = $6 WHERE id = $1`
+	insertHistorySQL    = `INSERT INTO activations (event, number, status, message, raised_at, checksum) VALUES ($1, $2, $3, $4, $5, $6)`
+	endHistorySQL       = `UPDATE activations SET resolved_at = $3, checksum = $4 WHERE event = $1 AND number = $2`
+	activationColumns   = `SELECT event, number, status, message, raised_at, resolved_at, checksum FROM activations`
+	activationsSQL      = activationColumns + ` ORDER BY event, number`
+	activationSQL       = activationColumns + ` WHERE event = $1 AND number = $2`
 )
 
 // Settle makes the conditions of one server, among the given templates, the ones that hold.
 func (s *Store) Settle(ctx context.Context, server usage.ServerID, templates []alarm.TemplateID, holds []alarm.Condition, at time.Time) error {
-	for _, c := range holds {
-		if !slices.Contains(templates, c.Template) {
-			return fault.New(fault.Invalid, "a condition of template %d holds, which is not among those to settle", c.Template)
-		}
+	if err := among(templates, holds); err != nil {
+		return err
 	}
+	of := about{server: server}
 	unsettled := false // a reading transaction first: what holds still must not wait for, or take, the writer
 	err := s.read(ctx, func(tx *sql.Tx) error {
-		changes, err := pendingChanges(ctx, tx, server, templates, holds)
+		changes, err := pendingChanges(ctx, tx, of, templates, holds)
 		unsettled = len(changes) > 0
 		return err
 	})
@@ -44,17 +47,61 @@ func (s *Store) Settle(ctx context.Context, server usage.ServerID, templates []a
 		return err
 	}
 	return s.write(ctx, func(tx *sql.Tx) error {
-		changes, err := pendingChanges(ctx, tx, server, templates, holds)
-		if err != nil || len(changes) == 0 {
+		changed, err := settle(ctx, tx, of, templates, holds, at)
+		if err != nil || !changed {
 			return err
-		}
-		for _, c := range changes {
-			if err := c.apply(ctx, tx, server, usage.Truncate(at)); err != nil {
-				return err
-			}
 		}
 		return bump(ctx, tx)
 	})
+}
+
+// among refuses conditions that are not to be settled.
+func among(templates []alarm.TemplateID, holds []alarm.Condition) error {
+	for _, c := range holds {
+		if !slices.Contains(templates, c.Template) {
+			return fault.New(fault.Invalid, "a condition of template %d holds, which is not among those to settle", c.Template)
+		}
+	}
+	return nil
+}
+
+// about is what events are about: a server, or a company.
+type about struct {
+	server  usage.ServerID
+	company usage.CompanyID
+}
+
+func (a about) events(ctx context.Context, tx *sql.Tx) ([]alarm.Event, error) {
+	if a.server == 0 {
+		if there, err := exists(ctx, tx, companyExistsSQL, int64(a.company)); err != nil || !there {
+			return nil, cmp.Or(err, noCompany(a.company))
+		}
+		return collect(ctx, tx, proven(scanEvent), companyEventsSQL, int64(a.company))
+	}
+	if err := needServer(ctx, tx, a.server); err != nil {
+		return nil, err
+	}
+	return collect(ctx, tx, proven(scanEvent), serverEventsSQL, int64(a.server))
+}
+
+// says reports whether an event says already what holds. What is said of a server may be otherwise each time it is looked
+// at, and is told when its status changes.
+func (a about) says(e *alarm.Event, c *alarm.Condition) bool {
+	return e.Status == c.Status && (a.server != 0 || e.Message == c.Message)
+}
+
+// settle reports whether it changed anything.
+func settle(ctx context.Context, tx *sql.Tx, of about, templates []alarm.TemplateID, holds []alarm.Condition, at time.Time) (bool, error) {
+	changes, err := pendingChanges(ctx, tx, of, templates, holds)
+	if err != nil {
+		return false, err
+	}
+	for _, c := range changes {
+		if err := c.apply(ctx, tx, of, usage.Truncate(at)); err != nil {
+			return false, err
+		}
+	}
+	return len(changes) > 0, nil
 }
 
 // change is one event's change of status; ID 0 raises a new event.
@@ -64,11 +111,8 @@ type change struct {
 	holds  alarm.Condition
 }
 
-func pendingChanges(ctx context.Context, tx *sql.Tx, server usage.ServerID, templates []alarm.TemplateID, holds []alarm.Condition) ([]change, error) {
-	if err := needServer(ctx, tx, server); err != nil {
-		return nil, err
-	}
-	events, err := collect(ctx, tx, proven(scanEvent), serverEventsSQL, int64(server))
+func pendingChanges(ctx context.Context, tx *sql.Tx, of about, templates []alarm.TemplateID, holds []alarm.Condition) ([]change, error) {
+	events, err := of.events(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +132,7 @@ func pendingChanges(ctx context.Context, tx *sql.Tx, server usage.ServerID, temp
 			continue
 		}
 		holding[k] = true
-		if e := known[k]; e.Status != c.Status {
+		if e := known[k]; !of.says(&e, &c) {
 			changes = append(changes, change{event: e, status: c.Status, holds: c})
 		}
 	}
@@ -100,7 +144,7 @@ func pendingChanges(ctx context.Context, tx *sql.Tx, server usage.ServerID, temp
 	return changes, nil
 }
 
-func (c change) apply(ctx context.Context, tx *sql.Tx, server usage.ServerID, at time.Time) error {
+func (c change) apply(ctx context.Context, tx *sql.Tx, of about, at time.Time) error {
 	e := c.event
 	switch {
 	case c.status == alarm.StatusResolved:
@@ -115,17 +159,20 @@ func (c change) apply(ctx context.Context, tx *sql.Tx, server usage.ServerID, at
 			return err
 		}
 		e = alarm.Event{
-			ID: id, Template: c.holds.Template, Server: server, Subject: c.holds.Subject, RepeatCount: 1, Status: c.status,
-			Message: c.holds.Message, At: at, FirstAt: at,
+			ID: id, Template: c.holds.Template, Server: of.server, Company: of.company, Subject: c.holds.Subject, RepeatCount: 1,
+			Status: c.status, Message: c.holds.Message, At: at, FirstAt: at,
 		}
-		if _, err := tx.ExecContext(ctx, insertEventSQL, id, int64(e.Template), int64(server), e.Subject, string(e.Status), e.Message,
-			micros(at), eventSum(&e)); err != nil {
+		if _, err := tx.ExecContext(ctx, insertEventSQL, id, int64(e.Template), idOrNull(of.server), idOrNull(of.company), e.Subject,
+			string(e.Status), e.Message, micros(at), eventSum(&e)); err != nil {
 			return err
 		}
 		return activate(ctx, tx, &e)
 	}
 	again := e.Status == alarm.StatusResolved // else it got worse or better without ending: the same activation
-	e.Status, e.Message, e.At = c.status, c.holds.Message, at
+	if e.Status != c.status {
+		e.Status, e.At = c.status, at
+	}
+	e.Message = c.holds.Message
 	if !again {
 		return updateEvent(ctx, tx, &e)
 	}
@@ -208,6 +255,9 @@ func (s *Store) events(ctx context.Context, query string, args ...any) (events [
 		}
 		defer v.release()
 		for i := range events {
+			if events[i].Server == 0 {
+				continue
+			}
 			events[i].ServerName = v.p.registry[events[i].Server].name
 			events[i].Company = usage.Unassigned
 			if owner, _ := v.owner(events[i].Server); owner != 0 {
@@ -220,14 +270,23 @@ func (s *Store) events(ctx context.Context, query string, args ...any) (events [
 }
 
 func scanEvent(row scanner) (e alarm.Event, p proof, err error) {
+	var server, company sql.NullInt64
 	var at, firstAt int64
-	err = row.Scan(&e.ID, &e.Template, &e.Server, &e.Subject, &e.RepeatCount, &e.Status, &e.Message, &at, &firstAt, &p.kept)
+	err = row.Scan(&e.ID, &e.Template, &server, &company, &e.Subject, &e.RepeatCount, &e.Status, &e.Message, &at, &firstAt, &p.kept)
+	e.Server, e.Company = usage.ServerID(server.Int64), usage.CompanyID(company.Int64)
 	e.At, e.FirstAt = fromMicros(at), fromMicros(firstAt)
 	p.what, p.of, p.want = "event", e.ID, eventSum(&e)
 	return e, p, err
 }
 
+// eventSum is over the company only where the event is about one: events of servers had their checksums before.
 func eventSum(e *alarm.Event) int64 {
-	return checksum(number(e.ID), number(int64(e.Template)), number(int64(e.Server)), e.Subject, number(int64(e.RepeatCount)), string(e.Status), e.Message,
-		number(micros(e.At)), number(micros(e.FirstAt)))
+	parts := []string{
+		number(e.ID), number(int64(e.Template)), number(int64(e.Server)), e.Subject, number(int64(e.RepeatCount)), string(e.Status), e.Message,
+		number(micros(e.At)), number(micros(e.FirstAt)),
+	}
+	if e.Server == 0 {
+		parts = append(parts, number(int64(e.Company)))
+	}
+	return checksum(parts...)
 }

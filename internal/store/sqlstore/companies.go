@@ -20,6 +20,7 @@ const (
 	insertCompanySQL = `INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	updateCompanySQL = `UPDATE companies SET name = $2, name_key = $3, enabled = $4, removed_at = $5, checksum = $6 WHERE id = $1`
 	companyNamedSQL  = `SELECT id FROM companies WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
+	companyExistsSQL = `SELECT 1 FROM companies WHERE id = $1`
 	companyHereSQL   = `SELECT 1 FROM companies WHERE id = $1 AND removed_at IS NULL`
 )
 

@@ -65,6 +65,9 @@ func microsOrNull(t *time.Time) sql.NullInt64 {
 	return sql.NullInt64{Int64: micros(*t), Valid: true}
 }
 
+// idOrNull is how a reference is kept that there may not be.
+func idOrNull[T ~int64](id T) sql.NullInt64 { return sql.NullInt64{Int64: int64(id), Valid: id != 0} }
+
 func fromMicros(n int64) time.Time { return time.UnixMicro(n).UTC() }
 
 func fromMicrosOrNull(n sql.NullInt64) *time.Time {

@@ -88,6 +88,9 @@ func (s *Store) SaveStatements(ctx context.Context, statements []statement.State
 				return err
 			}
 		}
+		if err := markFinal(ctx, tx, statements); err != nil {
+			return err
+		}
 		return bump(ctx, tx)
 	})
 }

@@ -85,7 +85,7 @@ func byNumber[T any](scan func(scanner) (T, proof, error)) func(scanner) (keyed,
 
 // summedTables lists them all; dated facts and corrections have had theirs since they are streams.
 func summedTables() []summed {
-	return append(summedLater(), summedStatements(), summedCatalogs(), summedBundles())
+	return append(summedLater(), summedStatements(), summedCatalogs(), summedBundles(), summedMark())
 }
 
 // summedLater lists those that were there before there were checksums.
@@ -168,7 +168,11 @@ func (c Checksums) addTo(ctx context.Context, tx *sql.Tx, t summed, have map[str
 	if _, err := tx.ExecContext(ctx, c.alter(t.table)); err != nil {
 		return err
 	}
-	proofs, err := collect(ctx, tx, t.scan, t.all)
+	all := t.all
+	if t.table == "events" {
+		all = serverEventsOnlySQL
+	}
+	proofs, err := collect(ctx, tx, t.scan, all)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ const (
 func (s *Store) Verify(ctx context.Context, report func(problem string)) error {
 	return s.read(ctx, func(tx *sql.Tx) error {
 		v := verifier{ctx: ctx, tx: tx, say: func(format string, args ...any) { report(fmt.Sprintf(format, args...)) }}
-		for _, check := range []func() error{v.rows, v.log, v.installations, v.histories, v.derived, v.gaps, v.corrections, v.facts, v.lost} {
+		for _, check := range []func() error{v.rows, v.log, v.installations, v.histories, v.derived, v.gaps, v.corrections, v.facts, v.mark, v.lost} {
 			if err := check(); err != nil {
 				return err
 			}

@@ -28,6 +28,15 @@ func (v *verifier) rows() error {
 	return nil
 }
 
+// mark: it is there; its checksum was looked at before.
+func (v *verifier) mark() error {
+	there, err := exists(v.ctx, v.tx, markThereSQL)
+	if err == nil && !there {
+		v.say("it is not there up to where late facts were looked for")
+	}
+	return err
+}
+
 // installations are read before the readings that they come from.
 func (v *verifier) installations() error {
 	rows, err := collect(v.ctx, v.tx, unproven(scanInstallation), allInstalledSQL)

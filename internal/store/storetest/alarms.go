@@ -7,6 +7,7 @@ import (
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store"
 )
 
@@ -82,5 +83,107 @@ var alarmTests = map[string]func(*testing.T, store.Store){
 		_, err := s.Event(t.Context(), 1)
 		wantCode(t, err, fault.NotFound, "1")
 		wantCode(t, s.Settle(t.Context(), 9, connection, unreachable("m"), Now()), fault.NotFound, "9")
+		wantCode(t, s.SettleFinals(t.Context(), late(9, "m").finals(alarm.Mark{}, 0), Now()), fault.NotFound, "9")
+		wantEqual(t, alarm.Mark{}, must1(s.Mark(t.Context()))(t)) // nor is the mark moved
 	},
+	"the life of a company's events": func(t *testing.T, s store.Store) {
+		a, b := newCompany(t, s, "a").ID, newCompany(t, s, "b").ID
+		must(t, s.Settle(t.Context(), newServer(t, s, "x", a).ID, connection, unreachable("of a server"), day(1, 0)))
+		of := must1(s.Event(t.Context(), 1))(t)
+		list := func() []alarm.Event { return must1(s.Events(t.Context(), 0))(t) }
+
+		settleFinals(t, s, 2, lateIn{a, []alarm.Condition{outdated("2026-08", "m1"), outdated("2026-09", "m2")}}, late(b, "m3"))
+		event := func(id int64, c usage.CompanyID, month, message string) alarm.Event {
+			return alarm.Event{
+				ID: id, Template: alarm.FinalOutdated, Company: c, Subject: month, RepeatCount: 1, Status: alarm.StatusWarning, Message: message,
+				At: day(2, 0), FirstAt: day(2, 0),
+			}
+		}
+		first, second, other := event(2, a, "2026-08", "m1"), event(3, a, "2026-09", "m2"), event(4, b, "2026-09", "m3")
+		nonZero(t, first, "Event.Server", "Event.ServerName")
+		wantEqual(t, []alarm.Event{of, first, second, other}, list())
+		wantEqual(t, []alarm.Event{first, second, other}, must1(s.Events(t.Context(), alarm.FinalOutdated))(t))
+
+		head := must1(s.Head(t.Context()))(t)
+		settleFinals(t, s, 3, late(b, "m3"))
+		settleFinals(t, s, 4)
+		wantEqual(t, head, must1(s.Head(t.Context()))(t)) // the mark was moved, and no answer rests on it
+
+		settleFinals(t, s, 5, late(a, "m4"), late(b, "m3")) // 2026-08 ends; what is said of 2026-09 is otherwise by now
+		first.Status, first.At, second.Message = alarm.StatusResolved, day(5, 0), "m4"
+		wantEqual(t, []alarm.Event{of, first, second, other}, list())
+		settleFinals(t, s, 6, lateIn{a, nil})
+		second.Status, second.At = alarm.StatusResolved, day(6, 0)
+		settleFinals(t, s, 7, late(a, "m5"))
+		second.Status, second.At, second.Message, second.RepeatCount = alarm.StatusWarning, day(7, 0), "m5", 2
+		wantEqual(t, []alarm.Event{of, first, second, other}, list())
+		wrong := alarm.Finals{Seen: must1(s.Mark(t.Context()))(t), To: 9, Holds: map[usage.CompanyID][]alarm.Condition{a: unreachable("m")}}
+		wantCode(t, s.SettleFinals(t.Context(), wrong, day(8, 0)), fault.Invalid, "15")
+		wantEqual(t, []alarm.Event{of, first, second, other}, list())
+	},
+	"a mark that was moved meanwhile settles nothing": func(t *testing.T, s store.Store) {
+		a := newCompany(t, s, "a").ID
+		seen := must1(s.Mark(t.Context()))(t)
+		wantEqual(t, alarm.Mark{}, seen)
+		must(t, s.SettleFinals(t.Context(), late(a, "m").finals(seen, 7), day(2, 0)))
+		wantEqual(t, alarm.Mark{Position: 7, Revision: 1}, must1(s.Mark(t.Context()))(t))
+		wantCode(t, s.SettleFinals(t.Context(), lateIn{a, nil}.finals(seen, 9), day(3, 0)), fault.Conflict, "meanwhile")
+		wantEqual(t, alarm.Mark{Position: 7, Revision: 1}, must1(s.Mark(t.Context()))(t))
+		wantEqual(t, alarm.StatusWarning, must1(s.Event(t.Context(), 1))(t).Status)
+	},
+	"a statement that becomes final moves the mark back to its cutoff": func(t *testing.T, s store.Store) {
+		a, b := newCompany(t, s, "a").ID, newCompany(t, s, "b").ID
+		move := func(to usage.Position) {
+			t.Helper()
+			must(t, s.SettleFinals(t.Context(), alarm.Finals{Seen: must1(s.Mark(t.Context()))(t), To: to}, Now()))
+		}
+		final := func(c usage.CompanyID, cutoff usage.Position) statement.Statement {
+			one := statementOf(c, october, 1)
+			one.State, one.Cutoff = statement.Final, cutoff
+			return one
+		}
+		move(100)
+		saved(t, s, statementOf(a, october.Next(), 1)) // approved: nobody asks yet
+		wantEqual(t, alarm.Mark{Position: 100, Revision: 1}, must1(s.Mark(t.Context()))(t))
+		must(t, s.SaveStatements(t.Context(), []statement.Statement{final(a, 60), statementOf(a, october.Next().Next(), 1), final(b, 50)}))
+		wantEqual(t, alarm.Mark{Position: 49, Revision: 2, Again: true}, must1(s.Mark(t.Context()))(t))
+		later := final(a, 200) // nobody was beyond the mark, but for who remembers it
+		later.Number = 2
+		saved(t, s, later)
+		wantEqual(t, alarm.Mark{Position: 49, Revision: 3, Again: true}, must1(s.Mark(t.Context()))(t))
+		move(300)
+		wantEqual(t, alarm.Mark{Position: 300, Revision: 4}, must1(s.Mark(t.Context()))(t))
+		wantCode(t, s.SaveStatements(t.Context(), []statement.Statement{final(a, 10)}), fault.Conflict)
+		wantEqual(t, alarm.Mark{Position: 300, Revision: 4}, must1(s.Mark(t.Context()))(t))
+	},
+}
+
+// lateIn is what holds of a company's final statements.
+type lateIn struct {
+	company usage.CompanyID
+	holds   []alarm.Condition
+}
+
+func outdated(month, message string) alarm.Condition {
+	return alarm.Condition{Template: alarm.FinalOutdated, Subject: month, Status: alarm.StatusWarning, Message: message}
+}
+
+// late is one final statement, of September, that facts arrived too late for.
+func late(company usage.CompanyID, message string) lateIn {
+	return lateIn{company, []alarm.Condition{outdated("2026-09", message)}}
+}
+
+func (l lateIn) finals(seen alarm.Mark, to usage.Position) alarm.Finals {
+	return alarm.Finals{Seen: seen, To: to, Holds: map[usage.CompanyID][]alarm.Condition{l.company: l.holds}}
+}
+
+// settleFinals settles companies on a day, and leaves the mark's position as it is.
+func settleFinals(t testing.TB, s store.Store, on int, companies ...lateIn) {
+	t.Helper()
+	f := alarm.Finals{Seen: must1(s.Mark(t.Context()))(t), Holds: make(map[usage.CompanyID][]alarm.Condition)}
+	f.To = f.Seen.Position
+	for _, l := range companies {
+		f.Holds[l.company] = l.holds
+	}
+	must(t, s.SettleFinals(t.Context(), f, day(on, 0)))
 }

@@ -163,6 +163,7 @@ func (w *watched) compare() {
 			w.r.Fatalf("company %d is named", company)
 		}
 	}
+	w.arrived(w.since.Position)
 	w.note()
 }
 

@@ -21,6 +21,7 @@ import (
 // neighbours are two companies with a server, a user, a log-in and an alarm each.
 type neighbours struct {
 	reading usage.Position // of the first one's server
+	mark    alarm.Mark
 }
 
 // The numbers of the first, for whom every method is called, and of the second, who must not notice.
@@ -50,6 +51,8 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 			n.reading = at
 		}
 	}
+	settleFinals(t, s, 3, late(ours, "m"), late(theirs, "m"))
+	n.mark = must1(s.Mark(t.Context()))(t)
 	must(t, s.AddSession(t.Context(), pairOf("spare", ourUser, spareSession), Now()))
 	must(t, s.RecordCatalog(t.Context(), catalogName, catalogName, 0, Now()))
 	return n
@@ -105,6 +108,7 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		func(ledger.View) error { return nil },
 		ledger.Ahead{Companies: []usage.CompanyID{ours}, Before: everything, From: day(1, 0), Until: Now()},
 		func(usage.CompanyID, ledger.View) error { return nil },
+		alarm.Finals{Seen: n.mark, To: 4, Holds: map[usage.CompanyID][]alarm.Condition{ours: {outdated("2026-09", "other")}}},
 	} {
 		if v := reflect.ValueOf(value); v.Type() == t {
 			return v
@@ -117,7 +121,9 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 func (n neighbours) of(t *testing.T, s store.Store, c usage.CompanyID, v usage.ServerID, u access.UserID, session byte) []any {
 	t.Helper()
 	user := must1(s.User(t.Context(), u))(t)
-	events := slices.DeleteFunc(must1(s.Events(t.Context(), 0))(t), func(e alarm.Event) bool { return e.Server != v })
+	events := slices.DeleteFunc(must1(s.Events(t.Context(), 0))(t), func(e alarm.Event) bool {
+		return e.Server != v && (e.Server != 0 || e.Company != c)
+	})
 	return []any{
 		must1(s.Company(t.Context(), c))(t), must1(s.Server(t.Context(), v))(t), user, must1(s.UserByName(t.Context(), user.Name))(t),
 		must1(s.SessionByAccess(t.Context(), pairOf("", 0, session).Access))(t), must1(s.Readings(t.Context(), v))(t), events,

@@ -60,6 +60,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"together", togetherTests},
 		{"entries", entriesTests},
 		{"each", eachTests},
+		{"arrived", arrivedTests},
 		{"statements", statementTests},
 		{"bundles", bundleTests},
 	}

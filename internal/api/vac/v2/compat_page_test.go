@@ -50,6 +50,6 @@ used only to describe compatibility.
 | tenant | what we have no source for has the value of none; ` + "`title`" + ` is ` + "`Unknown`" + `; ` + "`siteName`" + ` and ` + "`cloudConnectAgentUid`" + ` name the Cloud Connect server on which the company is a tenant; ` + "`actions`" + ` is empty, as none is served; counts come from the usage rows |
 | backup server | ` + "`serverUid`" + ` is the installation id, all zeros before the first reading; ` + "`agentUid`" + ` repeats it, as no agent of ours runs there; consoles are not listed |
 | license | a server that was never read has none; ` + "`usedVMs`, `newVMs`, `usedInstances`" + ` are the server's part in the usage rows, instances rounded up to whole ones; ` + "`licensedVMs`" + ` is 0; an unknown date is ` + "`0001-01-01T00:00:00`" + `; ` + "`Empty`, `Evaluation`, `Free`" + ` are written ` + "`NotInstalled`, `Trial`, `Community`" + `; ` + "`Invalid`, `Expired`" + ` are ` + "`Error`" + ` |
-| alarms | templates 15 and 42 are the vendor's, from 1001 on our own; ` + "`locationId`" + ` repeats ` + "`companyId`" + `; events of shared servers have company 1 |
+| alarms | templates 15 and 42 are the vendor's, from 1001 on our own; ` + "`locationId`" + ` repeats ` + "`companyId`" + `; events of shared servers have company 1; one about a company's statement has no ` + "`computerName`" + `, and the month as ` + "`objectName`" + ` |
 | errors | ` + "`{\"Message\":…}`, with `ModelState`" + ` on a 400; the reference is silent |
 `

@@ -73,6 +73,7 @@ func TestGoldenBodies(t *testing.T) {
 			"template-events":   "/v2/notifications/alarmTemplates/15/events",
 			"events-none":       "/v2/notifications/alarmTemplates/42/events",
 			"event":             "/v2/notifications/events/1",
+			"event-company":     "/v2/notifications/alarmTemplates/1010/events",
 			"query-select":      "/v2/tenants?$select=name,id&$orderby=name%20desc&setLinks=false",
 			"query-count":       "/v2/tenants?$inlinecount=allpages&$top=1&$skip=1&$select=id",
 			"query-nested":      "/v2/notifications/events?$select=lastActivation/status,computerName&%24filter=lastActivation%2Fstatus%20eq%20'Error'",

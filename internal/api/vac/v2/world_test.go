@@ -150,6 +150,10 @@ func (w *world) populate() {
 	if err := alarms.CheckAll(ctx); err != nil {
 		t.Fatal(err)
 	}
+	late := alarm.Condition{Template: alarm.FinalOutdated, Subject: "2026-09", Status: alarm.StatusWarning, Message: "Northwind, 2026-09: ..."}
+	if err := w.store.SettleFinals(ctx, alarm.Finals{Holds: map[usage.CompanyID][]alarm.Condition{northwind.ID: {late}}}, october); err != nil {
+		t.Fatal(err)
+	}
 	for name, role := range map[string]access.Role{userName: access.PortalAdministrator, "reader": access.PortalReadonly} {
 		must[access.User](t)(w.access.AddUser(ctx, access.NewUser{Name: name, Role: role, Password: password}))
 	}
