@@ -182,7 +182,7 @@ func (s *Store) companies(ctx context.Context, query string, args ...any) (compa
 func scanCompany(row scanner) (c fleet.Company, p proof, err error) {
 	var created int64
 	var removed sql.NullInt64
-	err = row.Scan(&c.ID, &c.UID, &c.Name, &c.Enabled, &created, &removed, &p.kept)
+	err = row.Scan((*int64)(&c.ID), &c.UID, &c.Name, &c.Enabled, &created, &removed, &p.kept)
 	c.CreatedAt, c.RemovedAt = fromMicros(created), fromMicrosOrNull(removed)
 	p.what, p.of, p.want = "company", int64(c.ID), companySum(&c)
 	return c, p, err

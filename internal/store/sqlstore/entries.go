@@ -242,10 +242,11 @@ func errChecksum(table string, position usage.Position) error {
 	return fault.New(fault.Internal, "the database is damaged: entry %d (%s) has a wrong checksum; restore it from a backup", position, table)
 }
 
+// scanFact takes values as what they are kept as: database/sql converts others by reflection, and there are many facts.
 func scanFact(row scanner) (usage.Fact, error) {
 	var from, sum int64
 	var f usage.Fact
-	if err := row.Scan(&f.Position, &f.Subject, &f.Attribute, &f.Value, &from, &sum); err != nil {
+	if err := row.Scan((*int64)(&f.Position), (*string)(&f.Subject), (*string)(&f.Attribute), &f.Value, &from, &sum); err != nil {
 		return f, err
 	}
 	f.ValidFrom = fromMicros(from)

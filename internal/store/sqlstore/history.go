@@ -49,7 +49,9 @@ func scanChunk(row scanner) (series.Chunk, proof, error) {
 
 func scanChunkOf(row scanner) (of pair[usage.ServerID, series.Chunk], p proof, err error) {
 	server, c := &of.a, &of.b
-	err = row.Scan(server, &c.Stream, &c.First, &c.Base, &c.Body, &p.kept)
+	var begin, base int64
+	err = row.Scan((*int64)(server), (*int64)(&c.Stream), &begin, &base, &c.Body, &p.kept) // as in scanFact
+	c.First, c.Base = int(begin), int(base)
 	p.what, p.of, p.want = "a chunk of server", int64(*server), chunkSum(*server, c)
 	return of, p, err
 }
@@ -67,7 +69,7 @@ func scanTip(row scanner) (body []byte, p proof, err error) {
 func scanTipOf(row scanner) (of pair[usage.ServerID, []byte], p proof, err error) {
 	var installation string
 	var kept int64
-	err = row.Scan(&of.a, &installation, &of.b, &kept)
+	err = row.Scan((*int64)(&of.a), &installation, &of.b, &kept)
 	return of, tipProof(of.a, installation, kept), err
 }
 

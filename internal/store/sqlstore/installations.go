@@ -38,7 +38,7 @@ func insertInstallation(ctx context.Context, tx *sql.Tx, id string, server usage
 }
 
 func scanInstallation(row scanner) (i installation, p proof, err error) {
-	err = row.Scan(&i.id, &i.server, &i.position, &p.kept)
+	err = row.Scan(&i.id, (*int64)(&i.server), (*int64)(&i.position), &p.kept)
 	p.what, p.of, p.want = "an installation id of server", int64(i.server), i.sum()
 	return i, p, err
 }

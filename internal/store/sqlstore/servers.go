@@ -234,7 +234,7 @@ func scanServer(row scanner) (s serverRow, p proof, err error) {
 		removed, readSum sql.NullInt64
 		read, url        sql.NullString
 	)
-	err = row.Scan(&s.ID, &s.Name, &s.Product, &created, &removed, &s.InstallationID,
+	err = row.Scan((*int64)(&s.ID), &s.Name, (*string)(&s.Product), &created, &removed, &s.InstallationID,
 		&url, &c.Username, &c.Sealed, &c.TLS.CA, &c.TLS.Fingerprint, &c.TLS.Insecure, &c.Revision, &p.kept, &read, &readSum)
 	s.CreatedAt, s.RemovedAt, s.read = fromMicros(created), fromMicrosOrNull(removed), read.String
 	if url.Valid {
