@@ -163,6 +163,9 @@ func (v view) part(id usage.ServerID, company usage.CompanyID) part {
 			}
 		}
 	}
+	// Who said an installation id first depends on the order of arrival; of several that end at one instant, the one that
+	// was added first is continued (C42).
+	slices.Sort(p.ancestors)
 	switch {
 	case p.server.Shared && company == usage.Provider:
 		p.server.Tenants = v.tenantsOn(id)

@@ -111,6 +111,17 @@ var factsTests = map[string]func(*testing.T, store.Store){
 		factsAt(t, s, 2, Now(), everything)
 		wantEqual(t, []string{"a", "b"}, listed(first)[server])
 	},
+	"of two that end at one instant, the one that was added first is continued, whichever was read first (C10, C42)": func(t *testing.T, s store.Store) {
+		c := newCompany(t, s, "a").ID
+		first, second := newServer(t, s, "first", c).ID, newServer(t, s, "second", c).ID
+		appendAll(t, s, second, snapshotOf(day(3, 0), "i", "b"))
+		appendAll(t, s, first, snapshotOf(day(3, 0), "i", "a"))
+		removeServer(t, s, first, day(4, 0))
+		removeServer(t, s, second, day(4, 0))
+		third := newServer(t, s, "third", c).ID
+		appendAll(t, s, third, snapshotOf(day(5, 0), "i", "a"))
+		wantEqual(t, day(3, 0), evidenceOf(t, factsAt(t, s, c, Now(), everything), third, "a").FirstListed)
+	},
 	"a server that was removed and added again continues (C10)": func(t *testing.T, s store.Store) {
 		c, other := newCompany(t, s, "a").ID, newCompany(t, s, "b").ID
 		old := newServer(t, s, "old", c).ID
