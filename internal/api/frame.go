@@ -236,7 +236,9 @@ func send(w http.ResponseWriter, r *http.Request, answer Raw, err error) {
 	// What concerns companies' figures and tokens is not to be kept by caches on the way.
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
-	h["X-Request-Id"] = []string{RequestID(r.Context())}
+	if answer.Own.Name == "" { // see Raw.Own: what is answered from memory has no use for it
+		h["X-Request-Id"] = []string{RequestID(r.Context())}
+	}
 	if answer.ContentType != "" {
 		h["Content-Type"] = []string{answer.ContentType}
 	}

@@ -38,8 +38,10 @@ type Raw struct {
 	ContentType string // empty: the body is sent without one
 	Header      http.Header
 	Fields      []Field // more headers: what is kept for long takes less memory so
-	Own         Field   // one more, where it is the only one that is not shared; without a name: none
-	Body        []byte
+	// Own is one more header, where it is the only one that is not shared; without a name: none. Such an answer has no
+	// X-Request-Id: up to eight headers lie in one piece of memory, and a ninth costs a sixth of the whole request.
+	Own  Field
+	Body []byte
 }
 
 // Field is a header by its canonical name.

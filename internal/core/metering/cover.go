@@ -70,8 +70,10 @@ func (c *Cover) coveredUntil(at time.Time) time.Duration {
 }
 
 // Percent gives in how many percent of the time from the beginning of the month until an instant, which is not before the
-// latest reading, that was not stale; cut to two places. Where no time has passed, it is all or nothing.
+// latest reading, that was not stale; cut to two places. It is the same for all of a second. Where none has passed, it is
+// all or nothing.
 func (c *Cover) Percent(until time.Time) usage.Units {
+	until = until.Truncate(time.Second)
 	all := until.Sub(c.From)
 	if all < time.Second {
 		if c.Last.IsZero() || until.Sub(c.Last) > c.StaleAfter {

@@ -25,21 +25,29 @@ type renderedUsage struct {
 	covered atomic.Pointer[coveredFields]
 }
 
-// coveredFields are the headers, but X-Usage-At, while so much of the month is covered: that moves with time alone.
+// coveredFields are the headers, but X-Usage-At, while so much of the month is covered: that moves with time alone, from
+// one second to the next.
 type coveredFields struct {
+	second  int64
 	percent usage.Units
 	fields  []api.Field
 }
 
 // fieldsAt gives the headers of an answer at an instant.
 func (e *renderedUsage) fieldsAt(at time.Time) []api.Field {
-	percent, _ := e.tally.Coverage(at)
-	kept := e.covered.Load()
-	if kept == nil || kept.percent != percent {
-		kept = &coveredFields{percent, usageFields(e.tally, at)}
-		e.covered.Store(kept)
+	second, kept := at.Unix(), e.covered.Load()
+	if kept != nil && kept.second == second {
+		return kept.fields
 	}
-	return kept.fields
+	now := &coveredFields{second: second}
+	now.percent, _ = e.tally.Coverage(at)
+	if kept != nil && kept.percent == now.percent {
+		now.fields = kept.fields
+	} else {
+		now.fields = usageFields(e.tally, at)
+	}
+	e.covered.Store(now)
+	return now.fields
 }
 
 // usageOf is the endpoint of a usage resource (rest-v2.md §3.2).
@@ -155,9 +163,7 @@ const (
 	headerComplete = "X-Usage-Complete"
 	headerMissing  = "X-Usage-Missing"
 	headerUnits    = "X-Usage-Units"
-	headerServers  = "X-Usage-Servers"
 	headerCoverage = "X-Usage-Coverage"
-	headerGaps     = "X-Usage-Gaps"
 )
 
 // instantText writes an instant in UTC with as many places as it needs, six at most.
@@ -169,7 +175,7 @@ func atField(at time.Time) api.Field {
 }
 
 func usageFields(t *metering.Tally, at time.Time) []api.Field {
-	fields := make([]api.Field, 0, 7)
+	fields := make([]api.Field, 0, 5)
 	add := func(name, value string) {
 		if value != "" {
 			fields = append(fields, api.Field{Name: name, Values: []string{value}})
@@ -181,27 +187,24 @@ func usageFields(t *metering.Tally, at time.Time) []api.Field {
 	}
 	add(headerMissing, missing(t))
 	add(headerUnits, unitKinds(t))
-	add(headerServers, serversText(t))
-	if percent, ok := t.Coverage(at); ok {
-		add(headerCoverage, percent.String())
-	}
-	add(headerGaps, gapsText(t))
+	add(headerCoverage, coverageText(t, at))
 	return slices.Clip(fields)
 }
 
-// serversText counts the servers that the answer rests on: those whose reading is fresh, stale, and not there (C32).
-func serversText(t *metering.Tally) string {
-	read, stale, unknown := t.Standing()
-	return fmt.Sprintf("read=%d, stale=%d, unknown=%d", read, stale, unknown)
-}
-
-// gapsText counts the readings of the month that did not come about, by reason in the order of their names.
-func gapsText(t *metering.Tally) string {
-	var parts []string
-	for _, g := range t.Gaps() {
-		parts = append(parts, fmt.Sprintf("%s=%d", g.Reason, g.Count))
+// coverageText says how the month so far was read: the percentage of it of the server that was read least, how many servers
+// are read, stale and unknown, and the readings that did not come about, by reason (C32). Nothing where there is no server.
+// One header, not three: see api.Field.
+func coverageText(t *metering.Tally, at time.Time) string {
+	percent, ok := t.Coverage(at)
+	if !ok {
+		return ""
 	}
-	return strings.Join(parts, ", ")
+	read, stale, unknown := t.Standing()
+	b := fmt.Appendf(nil, "%s; read=%d; stale=%d; unknown=%d", percent, read, stale, unknown)
+	for _, g := range t.Gaps() {
+		b = fmt.Appendf(b, "; %s=%d", g.Reason, g.Count)
+	}
+	return string(b)
 }
 
 // missingMax is how many names X-Usage-Missing holds before it ends with "…".
