@@ -1,6 +1,7 @@
 package metering
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -69,20 +70,60 @@ func (c *Cover) coveredUntil(at time.Time) time.Duration {
 	return c.Covered + max(0, end.Sub(begin))
 }
 
+// seconds gives the whole seconds from the beginning of the month until an instant, and those that are covered.
+func (c *Cover) seconds(until time.Time) (covered, all int64) {
+	return int64(c.coveredUntil(until) / time.Second), int64(until.Sub(c.From) / time.Second)
+}
+
+// hundredths is a percentage to two places; the whole is 100 %.
+const hundredths = 100_00
+
 // Percent gives in how many percent of the time from the beginning of the month until an instant, which is not before the
 // latest reading, that was not stale; cut to two places. It is the same for all of a second. Where none has passed, it is
 // all or nothing.
 func (c *Cover) Percent(until time.Time) usage.Units {
 	until = until.Truncate(time.Second)
-	all := until.Sub(c.From)
-	if all < time.Second {
+	covered, all := c.seconds(until)
+	if all < 1 {
 		if c.Last.IsZero() || until.Sub(c.Last) > c.StaleAfter {
 			return 0
 		}
 		return 100 * usage.One
 	}
-	hundredths := int64(c.coveredUntil(until)/time.Second) * 100_00 / int64(all/time.Second)
-	return usage.Units(hundredths) * usage.One / 100
+	return usage.Units(covered*hundredths/all) * usage.One / 100
+}
+
+// holds gives for how many seconds, at least one, Percent gives the same from an instant on: while it is read anew, and
+// does not turn stale.
+func (c *Cover) holds(from time.Time) int64 {
+	from = from.Truncate(time.Second)
+	covered, all := c.seconds(from)
+	if all < 1 || c.Last.After(from) {
+		return 1
+	}
+	share := covered * hundredths / all
+	switch {
+	case c.Last.IsZero() || from.Sub(c.Last) > c.StaleAfter: // the whole grows, and what is covered does not
+		if share == 0 {
+			return math.MaxInt32
+		}
+		return covered*hundredths/share - all + 1
+	case share+1 >= hundredths:
+		return max(1, int64(c.Last.Add(c.StaleAfter).Sub(from)/time.Second))
+	}
+	needs := (share+1)*all - covered*hundredths // until both have grown by as much as the next share needs
+	return min((needs+hundredths-share-2)/(hundredths-share-1), max(1, int64(c.Last.Add(c.StaleAfter).Sub(from)/time.Second)))
+}
+
+// CoverageHolds gives for how many seconds, at least one, Coverage gives the same from an instant on.
+func (t *Tally) CoverageHolds(from time.Time) int64 {
+	holds := int64(math.MaxInt32)
+	for i := range t.Servers {
+		if c := t.Servers[i].Cover; c != nil {
+			holds = min(holds, c.holds(from))
+		}
+	}
+	return holds
 }
 
 // Coverage gives the percentage of the month until an instant for which the server that was read least was read; ok is

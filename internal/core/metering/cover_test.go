@@ -46,10 +46,48 @@ func TestCoverIsTheMinutesThatAreNotStale(t *testing.T) {
 		if got := cover.Percent(until); got != want {
 			t.Fatalf("readings %v, stale after %v, until %v: %s %%, want %s", taken, age, until, got, want)
 		}
+		tally := metering.Tally{Servers: []metering.Source{{Cover: cover}}}
+		for n, holds := int64(0), tally.CoverageHolds(until); n < min(holds, 20_000); n++ {
+			if got := cover.Percent(until.Add(time.Duration(n) * time.Second)); got != want {
+				t.Fatalf("readings %v, stale after %v: %s %% at %v, held to be the same for %d s, is %s %% after %d s", taken, age, want, until, holds, got, n)
+			}
+		}
 		within := len(slices.DeleteFunc(slices.Clone(taken), func(at time.Time) bool { return at.Before(from) }))
 		if cover.Readings != within {
 			t.Fatalf("%d readings, want %d", cover.Readings, within)
 		}
+	}
+}
+
+// What is held to be the same for some seconds is, whatever parts of a second readings were taken at.
+func TestCoverageHolds(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(5, 6))
+	from := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
+	longest := int64(0)
+	for range 2000 {
+		age := time.Duration(1 + random.Int64N(int64(4*time.Hour)))
+		var taken []time.Time
+		for n := random.IntN(4); n > 0; n-- {
+			taken = append(taken, from.Add(time.Duration(random.Int64N(int64(10*time.Hour))-int64(time.Hour))))
+		}
+		slices.SortFunc(taken, time.Time.Compare)
+		at := from.Add(time.Duration(random.Int64N(int64(20 * time.Hour))))
+		if n := len(taken); n > 0 && at.Before(taken[n-1]) {
+			at = taken[n-1]
+		}
+		tally := metering.Tally{Servers: []metering.Source{{Cover: metering.NewCover(from, taken, age, nil)}}}
+		want, _ := tally.Coverage(at)
+		holds := tally.CoverageHolds(at)
+		longest = max(longest, holds)
+		for n := range min(holds, 5000) {
+			if got, _ := tally.Coverage(at.Add(time.Duration(n) * time.Second)); got != want {
+				t.Fatalf("readings %v, stale after %v: %s %% at %v is %s %% after %d of %d s", taken, age, want, at, got, n, holds)
+			}
+		}
+	}
+	if longest < 100 {
+		t.Errorf("nothing is held for longer than %d s", longest)
 	}
 }
 

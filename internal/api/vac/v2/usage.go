@@ -25,21 +25,20 @@ type renderedUsage struct {
 	covered atomic.Pointer[coveredFields]
 }
 
-// coveredFields are the headers, but X-Usage-At, while so much of the month is covered: that moves with time alone, from
-// one second to the next.
+// coveredFields are the headers, but X-Usage-At, while so much of the month is covered: that moves with time alone.
 type coveredFields struct {
-	second  int64
-	percent usage.Units
-	fields  []api.Field
+	from, until int64 // seconds since 1970
+	percent     usage.Units
+	fields      []api.Field
 }
 
 // fieldsAt gives the headers of an answer at an instant.
 func (e *renderedUsage) fieldsAt(at time.Time) []api.Field {
 	second, kept := at.Unix(), e.covered.Load()
-	if kept != nil && kept.second == second {
+	if kept != nil && second >= kept.from && second < kept.until {
 		return kept.fields
 	}
-	now := &coveredFields{second: second}
+	now := &coveredFields{from: second, until: second + e.tally.CoverageHolds(at)}
 	now.percent, _ = e.tally.Coverage(at)
 	if kept != nil && kept.percent == now.percent {
 		now.fields = kept.fields
