@@ -523,7 +523,9 @@ func (e *env) printConsolidatedJSON(c *statement.Consolidated) error {
 		Coverage  *usage.Units            `json:"coverage"` // percent of the month, of the server that was read least
 		Gaps      int                     `json:"gaps"`
 	}{
-		c.Month.String(), len(c.Statements), map[statement.State]int{}, []rowJSON{},
+		c.Month.String(), len(c.Statements),
+		map[statement.State]int{},
+		[]rowJSON{},
 		c.Standing.Read, c.Standing.Stale, c.Standing.Unknown, c.Standing.Coverage, c.Standing.Gaps,
 	}
 	for i := range c.Statements {
