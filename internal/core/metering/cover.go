@@ -72,7 +72,8 @@ func (c *Cover) coveredUntil(at time.Time) time.Duration {
 
 // seconds gives the whole seconds from the beginning of the month until an instant, and those that are covered.
 func (c *Cover) seconds(until time.Time) (covered, all int64) {
-	return int64(c.coveredUntil(until) / time.Second), int64(until.Sub(c.From) / time.Second)
+	all = int64(until.Sub(c.From) / time.Second)
+	return min(int64(c.coveredUntil(until)/time.Second), all), all
 }
 
 // hundredths is a percentage to two places; the whole is 100 %.

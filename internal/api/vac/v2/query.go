@@ -166,9 +166,15 @@ func checkFormat(text string) error {
 	return fault.New(fault.Invalid, "%q is not offered; application/json is", text)
 }
 
+// orderMax bounds the keys of $orderby: each takes memory for every record.
+const orderMax = 16
+
 func parseOrder(text string, s *shape) (list []ordering, late bool, err error) {
 	p := &parser{lexer: lexer{option: "$orderby", text: text}, shape: s}
 	for first := true; first || p.token.kind == tokenComma; first = false {
+		if len(list) == orderMax {
+			return nil, false, p.wrong(p.token.at, "more than %d keys", orderMax)
+		}
 		if err := p.advance(); err != nil {
 			return nil, false, err
 		}

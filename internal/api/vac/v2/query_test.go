@@ -60,6 +60,7 @@ func TestQueryErrorsAreAllReported(t *testing.T) {
 		{"$inlinecount=true", []string{`$inlinecount: "true" is neither allpages nor none`}},
 		{"setlinks=1", []string{"setlinks: "}},
 		{"$filter=%zz", []string{"$filter: \"%zz\" is not percent-encoded correctly"}},
+		{"$orderby=" + strings.Repeat("id,", 16) + "id", []string{"$orderby: position 48: more than 16 keys"}},
 		{"$orderby=", []string{"$orderby: position 1: expected a property"}},
 	} {
 		_, err := parseQuery(c.raw, shapeOfEvent, true)

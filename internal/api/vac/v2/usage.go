@@ -64,12 +64,13 @@ func (s *Surface) usageOf(product usage.Product) api.Endpoint {
 		if err != nil {
 			return nil, err
 		}
+		asked := s.Now()
 		tally, err := s.Ledger.Usage(r.Context(), ledger.Query{Company: company.ID, Product: product, At: at})
 		if err != nil {
 			return nil, err
 		}
 		if at.IsZero() {
-			at = s.Now()
+			at = instant(tally, asked)
 		}
 		shape, rows := wireRows(tally, s.Profile)
 		body, err := q.answer(r.Context(), shape, rows)
@@ -103,7 +104,7 @@ func (s *Surface) usageNow(r *http.Request, product usage.Product) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	at := e.instant(asked)
+	at := instant(e.tally, asked)
 	return api.Raw{ContentType: contentType, Body: e.body, Fields: e.fieldsAt(at), Own: atField(at)}, nil
 }
 
@@ -129,9 +130,9 @@ func (s *Surface) renderedNow(r *http.Request, product usage.Product) (*rendered
 
 // instant gives the T of an answer for now: when it was asked, or later when it was counted after that. Both have
 // the same answer, also at a month's edge.
-func (e *renderedUsage) instant(asked time.Time) time.Time {
-	if e.tally.At.After(asked) {
-		return e.tally.At
+func instant(t *metering.Tally, asked time.Time) time.Time {
+	if t.At.After(asked) {
+		return t.At
 	}
 	return asked
 }
