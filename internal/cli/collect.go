@@ -100,7 +100,7 @@ func (e *env) collectStatus(a *app.App) error {
 }
 
 type importCmd struct {
-	File            []string `arg:"" help:"Files, plain or gzip; '-' is standard input."`
+	File            []string `arg:"" help:"Files, plain or gzip; '-' is standard input. docs/snapshot.md says how a reading is written."`
 	Server          string   `help:"The server that the readings belong to; default: found by installation id." placeholder:"SERVER"`
 	NewInstallation bool     `help:"With --server: it was reinstalled, and the readings state its new installation id."`
 	TakenAt         *string  `help:"When the reading was taken, where the file does not say." placeholder:"TIME"`
