@@ -37,6 +37,8 @@ type FinalsQuery struct {
 type FinalsFound struct {
 	To    usage.Position // up to where entries were looked at
 	Holds map[usage.CompanyID][]Condition
+	// Failed says of which companies it could not be found out; what was found of the others is settled all the same.
+	Failed error
 }
 
 // FindFinals looks at final statements.
@@ -112,7 +114,7 @@ func (s *Service) lookAtFinals(ctx context.Context, mark Mark, from usage.Positi
 		return 0, 0, err
 	}
 	if len(found.Holds) == 0 && !mark.Again && found.To-mark.Position < markEvery {
-		return mark.Revision, found.To, nil
+		return mark.Revision, found.To, found.Failed
 	}
 	settle := Finals{Seen: mark, To: found.To, Holds: make(map[usage.CompanyID][]Condition)}
 	for company, holds := range found.Holds {
@@ -120,7 +122,10 @@ func (s *Service) lookAtFinals(ctx context.Context, mark Mark, from usage.Positi
 			settle.Holds[company] = holds
 		}
 	}
-	return mark.Revision + 1, found.To, s.Store.SettleFinals(ctx, settle, usage.Truncate(s.Now()))
+	if err := s.Store.SettleFinals(ctx, settle, usage.Truncate(s.Now())); err != nil {
+		return 0, 0, err
+	}
+	return mark.Revision + 1, found.To, found.Failed
 }
 
 // saySo reports whether the events that stand for a company say already what holds.

@@ -22,7 +22,7 @@ func lateFor(months *statement.Service) alarm.FindFinals {
 			}
 		}
 		late, err := months.Late(ctx, statement.LateQuery{After: q.After, Standing: standing, Again: q.Again})
-		found := alarm.FinalsFound{To: late.To, Holds: make(map[usage.CompanyID][]alarm.Condition, len(late.Companies))}
+		found := alarm.FinalsFound{To: late.To, Failed: late.Failed, Holds: make(map[usage.CompanyID][]alarm.Condition, len(late.Companies))}
 		for company, outdated := range late.Companies {
 			holds := []alarm.Condition{}
 			for i := range outdated {

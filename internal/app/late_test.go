@@ -137,12 +137,15 @@ func TestFinalStatementsAreLookedAtFromTheirCutoff(t *testing.T) {
 	o.read(lateTaken, 8)
 	_, err := o.Months.Supersede(t.Context(), o.server.Company, octoberMonth, "jane", "a late reading")
 	o.check(err)
-	cutoff := o.read(lateTaken.Add(time.Hour), 9) // of which the draft knows nothing
+	_, err = o.Months.Approve(t.Context(), o.server.Company, octoberMonth, "jane", map[string]string{"*": "so be it"}, false)
+	o.check(err)
+	cutoff := o.read(lateTaken.Add(time.Hour), 9) // of which what is approved knows nothing
 	o.standing("2026-10")
 	if m := o.mark(); m.Position != cutoff || m.Again {
 		t.Errorf("%+v", m)
 	}
-	o.finalise()
+	_, err = o.Months.Finalise(t.Context(), o.server.Company, octoberMonth, "jane")
+	o.check(err)
 	if m := o.mark(); m.Position != cutoff-1 || !m.Again {
 		t.Errorf("%+v", m)
 	}

@@ -2,12 +2,14 @@ package statement
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
@@ -27,6 +29,8 @@ type Late struct {
 	// Companies names each company of which something was counted again, with all of its statements that facts arrived too
 	// late for, by month: those that were not looked at are known to fit.
 	Companies map[usage.CompanyID][]Outdated
+	// Failed says of which companies that could not be found out; the others are not kept from it.
+	Failed error
 }
 
 // Outdated is a final statement that what is known by now does not make again.
@@ -47,7 +51,11 @@ func (s *Service) Late(ctx context.Context, q LateQuery) (Late, error) {
 		head, err := s.Ledger.Store.Head(ctx)
 		return Late{To: head.Position}, err
 	}
-	arrived, err := s.Ledger.History.Arrived(ctx, q.After, endOf(slices.Collect(maps.Values(last))...))
+	zones, err := s.zones(ctx)
+	if err != nil {
+		return Late{}, err
+	}
+	arrived, err := s.Ledger.History.Arrived(ctx, q.After, endOf(zones, slices.Collect(maps.Values(last))...))
 	if err != nil {
 		return Late{}, err
 	}
@@ -56,28 +64,46 @@ func (s *Service) Late(ctx context.Context, q LateQuery) (Late, error) {
 	for _, company := range slices.Sorted(maps.Keys(last)) {
 		l := looking{company: company, standing: q.Standing[company], before: arrived.To + 1}
 		for _, e := range slices.Concat(told[company], told[everybody]) {
-			if !e.From.After(endOf(last[company])) {
+			if !e.From.After(endOf(zones, last[company])) {
 				l.told = append(l.told, e)
 			}
 		}
 		if len(l.told) == 0 && !(q.Again && len(l.standing) > 0) {
 			continue
 		}
-		if err := s.look(ctx, &l); err != nil {
-			return Late{}, err
-		}
-		if l.looked {
+		switch err := s.look(ctx, &l); {
+		case ctx.Err() != nil:
+			return Late{}, ctx.Err()
+		case err != nil:
+			late.Failed = errors.Join(late.Failed, fmt.Errorf("company %s: %w", company, err))
+		case l.looked:
 			late.Companies[company] = l.outdated
 		}
 	}
 	return late, nil
 }
 
-// endOf gives an instant that lies behind the end of months, wherever they are over last.
-func endOf(months ...usage.Month) (end time.Time) {
+// zones gives UTC, and all zones that ever governed months.
+func (s *Service) zones(ctx context.Context) ([]*time.Location, error) {
+	zones := []*time.Location{time.UTC}
+	facts, err := s.Policy.SubjectFacts(ctx, usage.PolicySubject, usage.AttrZone)
+	for i := range facts {
+		zone, err := time.LoadLocation(facts[i].Value)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Internal, "this machine does not know the time zone %q", facts[i].Value)
+		}
+		zones = append(zones, zone)
+	}
+	return zones, err
+}
+
+// endOf gives the instant at which months are over in all of some zones: readings of the hours behind it are many.
+func endOf(zones []*time.Location, months ...usage.Month) (end time.Time) {
 	for _, m := range months {
-		if e := m.End(time.UTC).Add(farthest); e.After(end) {
-			end = e
+		for _, zone := range zones {
+			if e := m.End(zone); e.After(end) {
+				end = e
+			}
 		}
 	}
 	return end
@@ -187,7 +213,9 @@ func (c *Content) without(o *Content) *Content {
 			rest.Servers = append(rest.Servers, *s)
 			continue
 		}
-		rest.Issues = slices.DeleteFunc(rest.Issues, func(i Issue) bool { return i.Key == fmt.Sprintf("unknown/%d", s.ID) })
+		rest.Issues = slices.DeleteFunc(rest.Issues, func(i Issue) bool {
+			return i.Key == fmt.Sprintf("unknown/%d", s.ID) || strings.HasPrefix(i.Key, fmt.Sprintf("unknown/%d/", s.ID))
+		})
 	}
 	return &rest
 }

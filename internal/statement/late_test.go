@@ -2,9 +2,11 @@ package statement_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
@@ -194,6 +196,67 @@ func TestLateServers(t *testing.T) {
 	w.look(said{a: {"Northwind, 2026-10: what arrived after the final statement no. 1 was counted changes its figures: VBR_vSphere_VM in Instances used 7 → 9 (7 → 9 units)"}}, 2)
 }
 
+// A company whose month cannot be counted keeps nobody else's from being looked at.
+func TestLateFactsBesideDamage(t *testing.T) {
+	t.Parallel()
+	w := late(t)
+	a, b := w.company("Northwind"), w.company("Contoso")
+	one, two := w.server(fleet.NewServer{Name: "VBR01", Company: a}), w.server(fleet.NewServer{Name: "VBR02", Company: b})
+	w.now = at(2026, 10, 29)
+	w.readAt(w.now, one, 7)
+	w.readAt(w.now, two, 7)
+	w.now = at(2026, 11, 1)
+	w.final(october, a, b)
+	w.readAt(at(2026, 10, 30), one, 8)
+	w.readAt(at(2026, 10, 30), two, 8)
+	w.ledger.History = &broken{History: w.store, left: 1} // the first look is at Northwind
+	found, err := w.Late(t.Context(), statement.LateQuery{After: w.after})
+	w.check(err)
+	if found.Failed == nil || !strings.Contains(found.Failed.Error(), "company 2: it is damaged") || len(found.Companies[b]) != 1 || found.To == w.after {
+		t.Errorf("%+v", found)
+	}
+}
+
+// broken is a history of which the first looks fail.
+type broken struct {
+	ledger.History
+	left int
+}
+
+func (b *broken) Look(ctx context.Context, before usage.Position, visit func(ledger.View) error) error {
+	if b.left--; b.left >= 0 {
+		return fault.New(fault.Internal, "it is damaged")
+	}
+	return b.History.Look(ctx, before, visit)
+}
+
+// A console server that was added since says nothing of a month that has peaks, either (C37).
+func TestLateConsoleServers(t *testing.T) {
+	t.Parallel()
+	w := late(t)
+	a := w.company("Northwind")
+	of := w.server(fleet.NewServer{Name: "VAC01", Company: a, Product: usage.ProductConsole})
+	read := func(taken time.Time, n int) {
+		w.read(of, usage.ProductConsole, func(s *usage.Snapshot) {
+			s.TakenAt = taken
+			machines(s, "VAC_Server_Agent", upTo(n)...)
+		})
+	}
+	w.now = at(2026, 10, 29)
+	read(w.now, 7)
+	w.now = at(2026, 10, 31)
+	read(w.now, 7)
+	w.now = at(2026, 11, 1)
+	w.final(october, a)
+	w.server(fleet.NewServer{Name: "VAC02", Company: a, Product: usage.ProductConsole})
+	read(at(2026, 10, 30), 6)
+	entries, err := w.store.Entries(t.Context(), of, at(2026, 10, 30), at(2026, 10, 30).Add(time.Second))
+	w.check(err)
+	_, err = w.ledger.Correct(t.Context(), ledger.Correction{Entry: entries[0].Position, Reason: "r", Actor: "jane"})
+	w.check(err)
+	w.look(said{a: {}}, 1)
+}
+
 // A tenant that is mapped for the first time leaves what is nobody's in all months; one that is mapped to another company
 // does not touch the past (C38).
 func TestLateTenants(t *testing.T) {
@@ -248,8 +311,9 @@ func TestLateSuperseded(t *testing.T) {
 	w.check(err)
 	first := "Northwind, 2026-10: what arrived after the final statement no. 1 was counted changes its figures: VBR_vSphere_VM in Instances used 7 → 8 (7 → 8 units)"
 	w.look(said{a: {first}}, 2) // the new one is a draft: the old one stands
+	w.must(w.Approve(w.t.Context(), a, october, "jane", map[string]string{"*": "so be it"}, false))
 	w.readAt(at(2026, 10, 31), of, 9)
-	w.finalise(october, a)
+	w.must(w.Finalise(w.t.Context(), a, october, "jane"))
 	second := "Northwind, 2026-10: what arrived after the final statement no. 2 was counted changes its figures: VBR_vSphere_VM in Instances used 8 → 9 (8 → 9 units)"
 	w.lookAgain(standing, false, said{a: {second}}, 2)
 	_, err = w.Supersede(t.Context(), a, october, "jane", "another one")
