@@ -184,14 +184,21 @@ func (c *statementReopen) Run(e *env) error {
 	return e.printOutcomes([]statement.Outcome{{Company: id, Statement: t, Changed: true, Err: err}}, true, "reopened", nil)
 }
 
-type statementSupersede struct{ oneStep }
+type statementSupersede struct {
+	oneStep
+	ToAdjust bool `help:"Also where nothing else is known by now: to adjust it otherwise."`
+}
 
 func (c *statementSupersede) Run(e *env) error {
 	a, id, month, actor, err := c.ready(e)
 	if err != nil {
 		return err
 	}
-	t, err := a.Months.Supersede(e.ctx, id, month, actor, c.Reason)
+	supersede := a.Months.Supersede
+	if c.ToAdjust {
+		supersede = a.Months.SupersedeToAdjust
+	}
+	t, err := supersede(e.ctx, id, month, actor, c.Reason)
 	return e.printOutcomes([]statement.Outcome{{Company: id, Statement: t, Changed: true, Err: err}}, true, "superseded by a new draft", nil)
 }
 
@@ -211,7 +218,9 @@ func (c *statementAdjust) Run(e *env) error {
 		return err
 	}
 	var t statement.Statement
+	done := "adjusted"
 	if c.Withdraw != 0 {
+		done = "relieved of adjustment " + strconv.Itoa(c.Withdraw)
 		t, err = a.Months.Withdraw(e.ctx, id, month, c.Withdraw, actor, c.Reason)
 	} else {
 		less := statement.Less{Count: c.By, Reason: c.Reason, Actor: actor}
@@ -223,7 +232,7 @@ func (c *statementAdjust) Run(e *env) error {
 		}
 		t, err = a.Months.Adjust(e.ctx, id, month, less)
 	}
-	return e.printOutcomes([]statement.Outcome{{Company: id, Statement: t, Changed: true, Err: err}}, true, "adjusted", nil)
+	return e.printOutcomes([]statement.Outcome{{Company: id, Statement: t, Changed: true, Err: err}}, true, done, nil)
 }
 
 // row finds the row that is meant: the unit kind need not be named where there is one.
@@ -295,6 +304,8 @@ type outcomeJSON struct {
 	Error   string          `json:"error,omitempty"`
 	// Outdated: facts arrived too late for it; statement list says so.
 	Outdated bool `json:"outdated,omitempty"`
+	// Superseded: another final one stands in its place.
+	Superseded bool `json:"superseded,omitempty"`
 }
 
 // printOutcomes says what was done; refusals are an error, said of one company as it is and of several in a table.
@@ -384,14 +395,20 @@ func (e *env) printList(all []statement.Statement, outdated func(*statement.Stat
 	list, rows := []outcomeJSON{}, [][]string{}
 	for i := range all {
 		t := &all[i]
-		late := outdated(t)
-		list = append(list, outcomeJSON{Company: t.Company, Month: t.Month, Number: t.Number, State: t.State, Issues: len(t.Missing()), Outdated: late})
+		replaced := t.State == statement.Final && slices.ContainsFunc(all[i+1:], func(o statement.Statement) bool {
+			return o.Company == t.Company && o.Month == t.Month && o.State == statement.Final
+		})
+		late := !replaced && outdated(t)
+		list = append(list, outcomeJSON{Company: t.Company, Month: t.Month, Number: t.Number, State: t.State, Issues: len(t.Missing()), Outdated: late, Superseded: replaced})
 		last := t.Trail[len(t.Trail)-1]
 		state := string(t.State)
 		if t.Unreviewed {
 			state += ", unreviewed"
 		}
-		if late {
+		switch {
+		case replaced:
+			state += ", superseded"
+		case late:
 			state += ", outdated"
 		}
 		rows = append(rows, []string{
@@ -686,7 +703,7 @@ func (e *env) printAdjustments(t *statement.Statement) error {
 		for _, w := range a.Workloads {
 			names = append(names, w.Server.String()+"/"+strings.TrimPrefix(w.Tenant+"/"+w.ID, "/"))
 		}
-		rows = append(rows, []string{strconv.Itoa(i + 1), a.Type, string(a.Unit), "-" + strconv.FormatInt(a.Amount.Count, 10), "-" + a.Amount.Units.String(), strings.Join(names, " "), a.Reason, a.Actor})
+		rows = append(rows, []string{strconv.Itoa(a.Number), a.Type, string(a.Unit), "-" + strconv.FormatInt(a.Amount.Count, 10), "-" + a.Amount.Units.String(), strings.Join(names, " "), a.Reason, a.Actor})
 	}
 	return e.titled("Not billed:", "NO|TYPE|UNIT|COUNT|UNITS|WORKLOADS|REASON|BY", rows)
 }

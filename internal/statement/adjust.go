@@ -2,6 +2,7 @@ package statement
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -34,7 +35,7 @@ func (s *Service) Adjust(ctx context.Context, company usage.CompanyID, month usa
 		}
 		now := usage.Truncate(s.Now())
 		a, err := t.fit(workloads, Adjustment{
-			RowKey: less.Row, Workloads: append([]Ref{}, less.Workloads...), Amount: Amount{Count: less.Count}, Reason: less.Reason, Actor: less.Actor, At: now,
+			Number: t.adjusted() + 1, RowKey: less.Row, Workloads: append([]Ref{}, less.Workloads...), Amount: Amount{Count: less.Count}, Reason: less.Reason, Actor: less.Actor, At: now,
 		})
 		if err != nil {
 			return err
@@ -45,7 +46,17 @@ func (s *Service) Adjust(ctx context.Context, company usage.CompanyID, month usa
 	})
 }
 
-// Withdraw takes an adjustment of a draft back; they are numbered from 1.
+// adjusted counts the adjustments that it ever had.
+func (t *Statement) adjusted() (n int) {
+	for i := range t.Trail {
+		if t.Trail[i].Did == didAdjust {
+			n++
+		}
+	}
+	return n
+}
+
+// Withdraw takes an adjustment of a draft back, by its number. Invalid: it has none of that number, or not any more.
 func (s *Service) Withdraw(ctx context.Context, company usage.CompanyID, month usage.Month, number int, actor, reason string) (Statement, error) {
 	if err := byWhy(actor, reason); err != nil {
 		return Statement{}, err
@@ -54,11 +65,16 @@ func (s *Service) Withdraw(ctx context.Context, company usage.CompanyID, month u
 		if err := t.need(Draft, "adjusted"); err != nil {
 			return err
 		}
-		if number < 1 || number > len(t.Adjustments) {
-			return fault.New(fault.Invalid, "it has no adjustment %d; it has %d", number, len(t.Adjustments))
+		at := slices.IndexFunc(t.Adjustments, func(a Adjustment) bool { return a.Number == number })
+		switch {
+		case at < 0 && number > 0 && number <= t.adjusted():
+			return fault.New(fault.Invalid, "adjustment %d was taken back already", number)
+		case at < 0:
+			return fault.New(fault.Invalid, "it has no adjustment %d: statement show lists those that it has", number)
 		}
-		t.Adjustments = slices.Delete(slices.Clone(t.Adjustments), number-1, number)
-		t.note(s.Now(), actor, didWithdraw, reason)
+		a := t.Adjustments[at]
+		t.Adjustments = slices.Delete(slices.Clone(t.Adjustments), at, at+1)
+		t.note(s.Now(), actor, didWithdraw, fmt.Sprintf("%d (%s, %d): %s", number, a.Type, -a.Amount.Count, reason))
 		return nil
 	})
 }
@@ -67,12 +83,12 @@ func (s *Service) Withdraw(ctx context.Context, company usage.CompanyID, month u
 func (t *Statement) fit(workloads []Workload, a Adjustment) (Adjustment, error) {
 	at := slices.IndexFunc(t.Content.Rows, func(r Row) bool { return r.RowKey == a.RowKey })
 	if at < 0 {
-		return a, fault.New(fault.Invalid, "there is no row %s, %s (%s)", a.Type, a.Unit, a.Product)
+		return a, fault.New(fault.Invalid, "there is no row of %s among those of %s: statement show lists them", a.Type, a.Product)
 	}
 	row := &t.Content.Rows[at]
 	billed := billedWorkloads(workloads, row)
 	if len(a.Workloads) > 0 {
-		return t.fitNamed(billed, a)
+		return t.fitNamed(billed, workloads, a)
 	}
 	each, equal := equalUnits(t.Content.Servers, billed, row)
 	switch left := t.Billed(a.RowKey); {
@@ -92,7 +108,7 @@ func (t *Statement) fit(workloads []Workload, a Adjustment) (Adjustment, error) 
 }
 
 // fitNamed: each must be billed, and not be taken out by another adjustment.
-func (t *Statement) fitNamed(billed []Workload, a Adjustment) (Adjustment, error) {
+func (t *Statement) fitNamed(billed, all []Workload, a Adjustment) (Adjustment, error) {
 	a.Amount = Amount{}
 	var gone []Ref
 	for i := range t.Adjustments {
@@ -103,6 +119,10 @@ func (t *Statement) fitNamed(billed []Workload, a Adjustment) (Adjustment, error
 	for _, ref := range a.Workloads {
 		at := slices.IndexFunc(billed, func(w Workload) bool { return w.Ref == ref })
 		switch {
+		case at < 0 && slices.ContainsFunc(all, func(w Workload) bool {
+			return w.Ref == ref && w.key() == a.RowKey && w.State == metering.Used && !w.Answers
+		}):
+			return a, fault.New(fault.Invalid, "the counters of server %d say what is billed of %s, not its list (C21): take a number from it", ref.Server, a.Type)
 		case at < 0:
 			return a, fault.New(fault.Invalid, "workload %q of server %d is not billed in %s: usage show --explain lists those that are", ref.ID, ref.Server, a.Type)
 		case slices.Contains(gone, ref):

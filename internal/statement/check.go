@@ -34,6 +34,9 @@ func (t *Statement) checkAdjustments(workloads []Workload, wrong func(string, ..
 	before.Adjustments = []Adjustment{}
 	for i := range t.Adjustments {
 		a := &t.Adjustments[i]
+		if a.Number < 1 || a.Number > t.adjusted() || i > 0 && a.Number <= t.Adjustments[i-1].Number {
+			wrong("adjustment %d cannot have the number %d", i+1, a.Number)
+		}
 		fitted, err := before.fit(workloads, *a)
 		switch {
 		case err != nil:

@@ -66,7 +66,7 @@ type standing struct {
 	facts  *metering.Server
 	tally  *metering.Tally
 	source *metering.Source
-	gone   bool // it stands as of a peak
+	gone   time.Time // when it was there last, if that is a peak (C37); zero: it is there at the end
 }
 
 func (c *counting) run() error {

@@ -375,6 +375,30 @@ func TestGoneSincePeak(t *testing.T) {
 	w.must(w.Approve(t.Context(), c, september, "a", map[string]string{"*": "it was taken out of service"}, false))
 }
 
+// How a server was read after it went to another company is not the first one's to know.
+func TestGoneServerTellsNothingOfItsNextOwner(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	a, b := w.company("Northwind"), w.company("Contoso")
+	v := w.server(fleet.NewServer{Name: "VAC01", Company: a, Product: usage.ProductConsole})
+	w.now = at(2026, 9, 3)
+	w.read(v, usage.ProductConsole, func(s *usage.Snapshot) { machines(s, "VAC_Server_Agent", upTo(9)...) })
+	w.now = at(2026, 9, 12)
+	_, err := w.fleet.EditServer(t.Context(), v, fleet.ServerEdit{Company: &b})
+	w.check(err)
+	w.now = at(2026, 9, 20)
+	_, err = w.ledger.AppendGap(t.Context(), v, usage.Gap{At: w.now, Reason: usage.GapRefused, Text: "the account of Contoso"})
+	w.check(err)
+	w.read(v, usage.ProductConsole, func(s *usage.Snapshot) { machines(s, "VAC_Server_Agent", 1) })
+	w.now = at(2026, 10, 1)
+	draft, _, err := w.Draft(t.Context(), a, september, "a")
+	w.check(err)
+	s := draft.Content.Servers[0]
+	if !s.Gone || len(s.Gaps) > 0 || s.Reading.Count != 1 || s.Rows[0].Used.Count != 9 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // Taking a number from a row needs all of it to weigh the same, and of counters nothing but each server's sum is known (C39).
 func TestReportedOfSeveralWeights(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,8 @@ type Outcome struct {
 	Statement Statement
 	Changed   bool
 	Err       error // why it was refused; the others went on
+
+	seen Seen // what a draft rests on
 }
 
 // batch is how many drafts are kept in one transaction: few enough to be repeated after a crash, enough that waiting
@@ -164,7 +166,12 @@ func (d *drafting) some(ctx context.Context, part []usage.CompanyID) ([]Outcome,
 }
 
 func (d *drafting) begin(ctx context.Context, company usage.CompanyID) (o *one, err error) {
-	o = &one{ground: ground{d.kept[company], d.seen(company)}}
+	o = &one{ground: ground{kept: d.kept[company], seen: d.seen(company)}}
+	if o.kept == nil && !o.first() && o.seen.Last.Next() != d.month {
+		if o.ground, err = d.ground(ctx, company, d.month); err != nil {
+			return nil, err
+		}
+	}
 	if o.company, o.active = d.names[company]; !o.active {
 		if o.company, err = d.Companies.Company(ctx, company); err != nil {
 			return nil, err
@@ -180,7 +187,7 @@ func (d *drafting) end(ctx context.Context, o *one) (Outcome, error) {
 		t, changed, err = d.draft(ctx, &o.company, o.ground, o.t, d.actor)
 	}
 	switch company := o.company.ID; {
-	case refused(err) && o.first() && o.company.CreatedAt.After(d.month.Last(time.UTC)):
+	case refused(err) && o.first() && (company < usage.FirstCompany || o.company.CreatedAt.After(d.month.Last(time.UTC))):
 		return Outcome{}, nil // it was not there yet
 	case refused(err):
 		return Outcome{Company: company, Statement: t, Err: err}, nil
@@ -192,7 +199,7 @@ func (d *drafting) end(ctx context.Context, o *one) (Outcome, error) {
 		}
 		fallthrough
 	default:
-		return Outcome{Company: company, Statement: t, Changed: changed}, nil
+		return Outcome{Company: company, Statement: t, Changed: changed, seen: o.seen}, nil
 	}
 }
 
@@ -211,7 +218,7 @@ func (d *drafting) saveAll(ctx context.Context, outcomes []Outcome) error {
 	var seen []Seen
 	for i := range outcomes {
 		if o := &outcomes[i]; o.Changed {
-			changed, seen = append(changed, o.Statement), append(seen, d.seen(o.Company))
+			changed, seen = append(changed, o.Statement), append(seen, o.seen)
 		}
 	}
 	if len(changed) == 0 {
@@ -225,7 +232,7 @@ func (d *drafting) saveAll(ctx context.Context, outcomes []Outcome) error {
 		case err == nil:
 			o.Statement.Revision++
 		case fault.Is(err, fault.Conflict):
-			o.Statement, o.Err = d.save(ctx, o.Statement, d.seen(o.Company))
+			o.Statement, o.Err = d.save(ctx, o.Statement, o.seen)
 			if o.Err != nil && !fault.Is(o.Err, fault.Conflict) {
 				return o.Err
 			}
@@ -249,7 +256,7 @@ func Each(companies []usage.CompanyID, step func(usage.CompanyID) (Statement, er
 		case err != nil && !refused(err):
 			return all, err
 		}
-		all = append(all, Outcome{company, t, err == nil, err})
+		all = append(all, Outcome{Company: company, Statement: t, Changed: err == nil, Err: err})
 	}
 	return all, nil
 }

@@ -85,7 +85,7 @@ func (c *counting) addAtPeak(key peakKey, p *peak, s *standing) error {
 	if known || !adds {
 		return nil
 	}
-	s.gone = true
+	s.gone = p.at
 	return c.addServer(key.product, s)
 }
 

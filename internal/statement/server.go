@@ -59,13 +59,16 @@ func (c *counting) addServer(product usage.Product, s *standing) error {
 	src := s.source
 	out := Server{
 		ID: src.Server, Name: src.Name, Product: product, Shared: s.facts.Shared, Origin: src.Origin, AsOf: src.TakenAt, Unknown: src.Unknown,
-		Stale: src.Stale, Cloned: src.Cloned, Gone: s.gone, Gaps: []Gaps{},
+		Stale: src.Stale, Cloned: src.Cloned, Gone: !s.gone.IsZero(), Gaps: []Gaps{},
 	}
 	if snapshot := s.facts.Snapshot; snapshot != nil {
 		l := &snapshot.License
 		out.License = &License{own(l.Type), own(l.Edition), own(l.LicensedTo), c.classOf(s.facts)}
 	}
 	from, until := c.month.Start(c.zone), c.until()
+	if !s.gone.IsZero() { // what came later may be another company's
+		until = s.gone.Add(time.Microsecond)
+	}
 	period, err := c.evidence.Period(c.ctx, src.Server, from, until)
 	if err != nil {
 		return err

@@ -155,6 +155,13 @@ func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usag
 type ground struct {
 	kept *Statement // the month's latest; nil: there is none
 	seen Seen
+	all  []Statement // of the company; nil: nobody asked for them
+}
+
+// precedes reports whether a month lies right before the first one, of which, as of all others, there is but a draft:
+// whoever began with the wrong month is not to lose those before it.
+func (g *ground) precedes(month usage.Month) bool {
+	return len(g.all) > 0 && month.Next() == g.all[0].Key().Month && !slices.ContainsFunc(g.all, func(t Statement) bool { return t.State != Draft })
 }
 
 // first reports whether the company has no statement of any month.
@@ -163,7 +170,7 @@ func (g *ground) first() bool { return g.seen.Last == usage.Month{} }
 // ground looks for one company.
 func (s *Service) ground(ctx context.Context, company usage.CompanyID, month usage.Month) (g ground, err error) {
 	all, err := s.Store.StatementsOf(ctx, company)
-	g.seen = seenOf(company, all)
+	g.seen, g.all = seenOf(company, all), all
 	for i := range all {
 		if all[i].Key().Month == month {
 			g.kept = &all[i]
@@ -183,7 +190,7 @@ func (g *ground) refuses(month usage.Month) (Statement, error) {
 	switch {
 	case g.kept != nil && g.kept.State != Draft:
 		return *g.kept, fault.New(fault.Conflict, "the statement of company %s for %s is %s: %s", company, month, g.kept.State, wayBack(g.kept.State))
-	case g.kept == nil && !g.first() && g.seen.Last.Next() != month:
+	case g.kept == nil && !g.first() && g.seen.Last.Next() != month && !g.precedes(month):
 		return g.none(month), fault.New(fault.Conflict, "months go in their order: after %s, company %s has its next statement of %s, not of %s", g.seen.Last, company, g.seen.Last.Next(), month)
 	}
 	return Statement{}, nil
@@ -194,7 +201,7 @@ func (s *Service) draft(ctx context.Context, c *fleet.Company, g ground, counted
 	month := counted.Key().Month
 	switch {
 	case counted.Content.running(month):
-		return g.none(month), false, fault.New(fault.Conflict, "%s is not over yet, everywhere in UTC and %s", month, counted.Content.Zone)
+		return g.none(month), false, fault.New(fault.Conflict, "%s is not over yet: it must be in UTC and in the zone that governs, %s", month, counted.Content.Zone)
 	case g.first() && counted.unheardOf(c, month):
 		return g.none(month), false, fault.New(fault.Conflict, "company %s was not there yet in %s, and nothing was read of it then", c.ID, month)
 	case g.kept == nil:
@@ -215,7 +222,7 @@ func (s *Service) draft(ctx context.Context, c *fleet.Company, g ground, counted
 // unheardOf reports whether a month was over before the company was added, and nothing is known of it.
 func (t *Statement) unheardOf(c *fleet.Company, month usage.Month) bool {
 	read := slices.ContainsFunc(t.Content.Servers, func(s Server) bool { return s.AsOf != nil || s.Reading.Count > 0 })
-	return !read && !c.CreatedAt.IsZero() && c.CreatedAt.After(month.Last(time.UTC).Add(farthest))
+	return !read && (c.CreatedAt.IsZero() || c.CreatedAt.After(month.Last(time.UTC).Add(farthest)))
 }
 
 func wayBack(state State) string {
@@ -244,7 +251,7 @@ func (s *Service) redraft(ctx context.Context, t, counted Statement) (Statement,
 		for i := range given {
 			a, err := t.fit(workloads, given[i])
 			if err != nil {
-				return t, fault.Wrap(err, fault.Conflict, "adjustment %d does not fit what is counted now: take it back first (%v)", i+1, err)
+				return t, fault.Wrap(err, fault.Conflict, "adjustment %d does not fit what is counted now: take it back first (%v)", given[i].Number, err)
 			}
 			t.Adjustments = append(t.Adjustments, a)
 		}
@@ -287,6 +294,11 @@ func (s *Service) change(ctx context.Context, company usage.CompanyID, month usa
 	}
 	if err := by(&t, all); err != nil {
 		return t, err
+	}
+	for i := range all {
+		if o := &all[i]; t.Supersedes > 0 && o.Key() == (Key{company, month, t.Supersedes}) {
+			t.Differences = differences(o, &t)
+		}
 	}
 	return s.save(ctx, t, seenOf(company, all))
 }
@@ -339,7 +351,7 @@ func checkSaid(said ...ledger.Said) error {
 }
 
 // Approve freezes a draft. reasons say why, for each of its issues, by their keys; "*" for all others. Invalid: one is
-// missing, or is for no issue of it; Conflict: it is no draft, or the month before is one.
+// missing, or is for no issue of it; Conflict: it is no draft, or the month before is one, or by now it would be another one.
 func (s *Service) Approve(ctx context.Context, company usage.CompanyID, month usage.Month, actor string, reasons map[string]string, unreviewed bool) (Statement, error) {
 	if err := by(actor); err != nil {
 		return Statement{}, err
@@ -353,6 +365,12 @@ func (s *Service) Approve(ctx context.Context, company usage.CompanyID, month us
 		}
 		if err := t.give(reasons); err != nil {
 			return err
+		}
+		switch outdated, err := s.Outdated(ctx, t); {
+		case err != nil:
+			return err
+		case outdated:
+			return fault.New(fault.Conflict, "what is known by now makes another statement of company %s for %s: draft it again first", company, month)
 		}
 		t.State, t.Unreviewed = Approved, unreviewed
 		t.note(s.Now(), actor, didApprove, "")
@@ -441,9 +459,20 @@ func (s *Service) Finalise(ctx context.Context, company usage.CompanyID, month u
 	})
 }
 
-// Supersede makes a new draft in place of a final statement, which stays, and lists the differences. Conflict: it is not
-// final, or what is known now makes the same one.
+// Supersede makes a new draft in place of a final statement, which stays, and lists the differences. Its adjustments are
+// taken over; what is counted now may have no place for one, which the trail then says. Conflict: it is not final, or
+// what is known now makes the same one.
 func (s *Service) Supersede(ctx context.Context, company usage.CompanyID, month usage.Month, actor, reason string) (Statement, error) {
+	return s.supersede(ctx, company, month, actor, reason, false)
+}
+
+// SupersedeToAdjust is Supersede also where nothing else is known: what is to be billed otherwise is adjusted in the new
+// draft.
+func (s *Service) SupersedeToAdjust(ctx context.Context, company usage.CompanyID, month usage.Month, actor, reason string) (Statement, error) {
+	return s.supersede(ctx, company, month, actor, reason, true)
+}
+
+func (s *Service) supersede(ctx context.Context, company usage.CompanyID, month usage.Month, actor, reason string, toAdjust bool) (Statement, error) {
 	if err := byWhy(actor, reason); err != nil {
 		return Statement{}, err
 	}
@@ -458,13 +487,40 @@ func (s *Service) Supersede(ctx context.Context, company usage.CompanyID, month 
 	switch {
 	case err != nil:
 		return old, err
-	case t.Content.same(&old.Content) && len(old.Adjustments) == 0:
-		return old, fault.New(fault.Conflict, "what is known now makes the same statement of company %s for %s: there is nothing to supersede", company, month)
+	case !toAdjust && t.Content.same(&old.Content):
+		return old, fault.New(fault.Conflict, "what is known now makes the same statement of company %s for %s: there is nothing to supersede, unless it is to be adjusted otherwise", company, month)
 	}
 	t.Number, t.Supersedes, t.State = old.Number+1, old.Number, Draft
-	t.Differences = differences(&old, &t)
 	t.note(s.Now(), actor, didSupersede, reason)
+	if err := s.takeOver(ctx, &t, &old, actor); err != nil {
+		return old, err
+	}
+	t.Differences = differences(&old, &t)
 	return s.save(ctx, t, seenOf(company, all))
+}
+
+// takeOver makes the adjustments of a superseded statement anew. One for which there is no place any more is withdrawn at
+// once, in the trail: it is not left out silently.
+func (s *Service) takeOver(ctx context.Context, t, old *Statement, actor string) error {
+	if len(old.Adjustments) == 0 {
+		return nil
+	}
+	workloads, err := s.Workloads(ctx, t)
+	if err != nil {
+		return err
+	}
+	now := usage.Truncate(s.Now())
+	for _, a := range old.Adjustments {
+		a.Number, a.At, a.Actor = t.adjusted()+1, now, actor
+		fitted, err := t.fit(workloads, a)
+		t.note(now, actor, didAdjust, a.Reason)
+		if err != nil {
+			t.note(now, actor, didWithdraw, fmt.Sprintf("%d (%s, %d): it has no place in what is counted now: %v", a.Number, a.Type, -a.Amount.Count, err))
+			continue
+		}
+		t.Adjustments = append(t.Adjustments, fitted)
+	}
+	return nil
 }
 
 // Outdated reports whether what is known now makes another statement than the one that is kept: facts arrived since.

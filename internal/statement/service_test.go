@@ -24,6 +24,7 @@ func same(t *testing.T, want, got any) {
 // superseded when facts arrive too late (C36, C39, C40).
 func TestMonthsLife(t *testing.T) {
 	t.Parallel()
+	amount := func(n int64) statement.Amount { return statement.Amount{Count: n, Units: usage.Units(n) * usage.One} }
 	w := newWorld(t)
 	c := w.company("Northwind")
 	v := w.server(fleet.NewServer{Name: "VBR01", Company: c})
@@ -100,7 +101,14 @@ func TestMonthsLife(t *testing.T) {
 
 	// What arrives now makes another statement, and does not touch this one.
 	_, err = w.Supersede(t.Context(), c, september, "jane", "late reading")
-	w.check(err) // the adjustment is taken back by it: it is another one
+	w.refused(err, fault.Conflict) // nothing new; but what was adjusted can be adjusted otherwise
+	anew := w.must(w.SupersedeToAdjust(t.Context(), c, september, "jane", "it is billed after all"))
+	same(t, figures(&final), figures(&anew))
+	same(t, 0, len(anew.Differences))
+	anew = w.must(w.Withdraw(t.Context(), c, september, 1, "jane", "it is billed after all"))
+	same(t, []statement.Difference{{
+		RowKey: row, Before: statement.Billing{Used: amount(8), New: amount(1), Billed: amount(7)}, After: statement.Billing{Used: amount(8), New: amount(1), Billed: amount(8)},
+	}}, anew.Differences)
 	w.must(w.Approve(t.Context(), c, september, "jane", nil, false))
 	second := w.must(w.Finalise(t.Context(), c, september, "jane"))
 	_, err = w.Supersede(t.Context(), c, september, "jane", "again")
@@ -113,7 +121,6 @@ func TestMonthsLife(t *testing.T) {
 	same(t, final, w.must(w.Show(t.Context(), c, september, 1)))
 	same(t, second, w.must(w.Show(t.Context(), c, september, 2)))
 	same(t, []int{3, 2}, []int{third.Number, third.Supersedes})
-	amount := func(n int64) statement.Amount { return statement.Amount{Count: n, Units: usage.Units(n) * usage.One} }
 	same(t, []statement.Difference{{
 		RowKey: row, Before: statement.Billing{Used: amount(8), New: amount(1), Billed: amount(8)}, After: statement.Billing{Used: amount(6), New: amount(1), Billed: amount(6)},
 	}}, third.Differences)
@@ -135,10 +142,10 @@ func TestMonthsGoInOrder(t *testing.T) {
 	finalise := func(month usage.Month) error { _, err := w.Finalise(t.Context(), c, month, "a"); return err }
 	w.check(draft(september))
 	w.refused(draft(november), fault.Conflict) // October is left out
-	w.refused(draft(usage.Month{Year: 2026, Month: time.August}), fault.Conflict)
 	w.check(draft(october))
 	w.refused(approve(october), fault.Conflict)
 	w.check(approve(september))
+	w.refused(draft(usage.Month{Year: 2026, Month: time.August}), fault.Conflict)
 	w.check(approve(october))
 	w.refused(finalise(october), fault.Conflict)
 	_, err := w.Reopen(t.Context(), c, september, "a", "r")
@@ -147,6 +154,94 @@ func TestMonthsGoInOrder(t *testing.T) {
 	w.check(finalise(october))
 	w.check(draft(november))
 	w.refused(approve(usage.Month{Year: 2026, Month: time.December}), fault.NotFound)
+}
+
+// Who began with the wrong month can still draft those before it, while all are drafts (C40).
+func TestMonthBeforeTheFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	one, other := w.company("Northwind"), w.company("Contoso")
+	w.now = at(2026, 12, 1)
+	all := func(month usage.Month) (refused int) {
+		t.Helper()
+		outcomes, err := w.DraftAll(t.Context(), []usage.CompanyID{usage.Unassigned, one, other}, month, "a", nil)
+		w.check(err)
+		for _, o := range outcomes {
+			if o.Err != nil {
+				w.refused(o.Err, fault.Conflict)
+				refused++
+			}
+		}
+		return refused + 10*len(outcomes)
+	}
+	same(t, 20, all(november)) // nothing was ever read of what is nobody's
+	same(t, 22, all(september))
+	same(t, 20, all(october))
+	w.must(w.Approve(t.Context(), one, october, "a", nil, false))
+	same(t, 21, all(september)) // of the other one
+	w.must(statementOf(w.Draft(t.Context(), other, usage.Month{Year: 2026, Month: time.August}, "a")))
+}
+
+// A draft that would be another one by now is not approved (C40).
+func TestOutdatedDraftIsNotApproved(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.company("Northwind")
+	v := w.server(fleet.NewServer{Name: "VBR01", Company: c})
+	read := func(n int) {
+		w.read(v, usage.ProductVBR, func(s *usage.Snapshot) {
+			s.TakenAt = at(2026, 9, 30).Add(time.Duration(n) * time.Minute)
+			machines(s, "VBR_vSphere_VM", upTo(n)...)
+		})
+	}
+	w.now = at(2026, 10, 1)
+	read(1)
+	w.must(statementOf(w.Draft(t.Context(), c, september, "a")))
+	read(2)
+	_, err := w.Approve(t.Context(), c, september, "a", nil, false)
+	w.refused(err, fault.Conflict)
+	w.must(statementOf(w.Draft(t.Context(), c, september, "a")))
+	w.must(w.Approve(t.Context(), c, september, "a", nil, false))
+}
+
+// What a superseding statement has no place for of the old adjustments is said in its trail, and the rest stays (C39, C40).
+func TestAdjustmentsAreTakenOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.company("Northwind")
+	v := w.server(fleet.NewServer{Name: "VBR01", Company: c})
+	w.now = at(2026, 9, 30)
+	w.read(v, usage.ProductVBR, func(s *usage.Snapshot) { machines(s, "VBR_vSphere_VM", 1, 2, 3) })
+	w.now = at(2026, 10, 1)
+	draft := w.must(statementOf(w.Draft(t.Context(), c, september, "a")))
+	for _, id := range []string{"VBR_vSphere_VM-01", "VBR_vSphere_VM-02"} {
+		w.must(w.Adjust(t.Context(), c, september, statement.Less{
+			Row: draft.Content.Rows[0].RowKey, Workloads: []statement.Ref{{Server: v, ID: id}}, Reason: "ours", Actor: "a",
+		}))
+	}
+	w.must(w.Approve(t.Context(), c, september, "a", nil, false))
+	w.must(w.Finalise(t.Context(), c, september, "a"))
+	w.read(v, usage.ProductVBR, func(s *usage.Snapshot) {
+		s.TakenAt = at(2026, 9, 30).Add(time.Hour)
+		machines(s, "VBR_vSphere_VM", 2, 3)
+	})
+	second := w.must(w.Supersede(t.Context(), c, september, "b", "late"))
+	same(t, []string{"VBR_vSphere_VM Instances: used 2/2, new 0/0, rental 0/0, billed 1/1"}, figures(&second))
+	same(t, []int{2}, []int{second.Adjustments[0].Number})
+	var did []string
+	for _, s := range second.Trail {
+		did = append(did, s.Actor+" "+s.Did)
+	}
+	same(t, []string{"b superseded", "b adjusted", "b withdrew an adjustment", "b adjusted"}, did)
+	_, err := w.Withdraw(t.Context(), c, september, 1, "b", "r")
+	w.refused(err, fault.Invalid)
+	workloads, err := w.Workloads(t.Context(), &second)
+	w.check(err)
+	w.must(w.Approve(t.Context(), c, september, "b", nil, false))
+	final := w.must(w.Finalise(t.Context(), c, september, "b"))
+	if problems := final.Problems(workloads); len(problems) > 0 {
+		t.Error(problems)
+	}
 }
 
 // Approving needs a reason for each thing that is not as it should be (C40), and these are named (C41).
@@ -274,8 +369,10 @@ func TestAdjustmentsThatDoNotFit(t *testing.T) {
 	_, _, err = w.Draft(t.Context(), c, september, "a")
 	w.refused(err, fault.Conflict)
 	same(t, last, w.must(w.Show(t.Context(), c, september, 0)))
-	for range 4 {
-		w.must(w.Withdraw(t.Context(), c, september, 1, "a", "settled"))
+	for number := range 4 {
+		w.must(w.Withdraw(t.Context(), c, september, number+1, "a", "settled"))
+		_, err := w.Withdraw(t.Context(), c, september, number+1, "a", "settled")
+		w.refused(err, fault.Invalid) // numbers stay what they were
 	}
 	if _, changed, err := w.Draft(t.Context(), c, september, "a"); err != nil || !changed {
 		t.Errorf("%v, %v", changed, err)

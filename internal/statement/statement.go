@@ -124,6 +124,7 @@ type Reason struct {
 
 // Adjustment takes from what is billed of a row (C39).
 type Adjustment struct {
+	Number int `json:"number"` // within the statement, from 1; never given twice
 	RowKey
 	Workloads []Ref     `json:"workloads"` // those that are not billed; empty: so many, all of equal units
 	Amount    Amount    `json:"amount"`

@@ -154,7 +154,7 @@ func TestForgeries(t *testing.T) {
 			edit(func(s *statement.Statement) {
 				s.Adjustments = append(s.Adjustments, s.Adjustments[2])
 				s.Trail = slices.Insert(s.Trail, 3, s.Trail[3])
-			}), []string{`statement: adjustment 4 does not fit: workload "VAC_Server_Agent-02" of server 4 is taken out already`},
+			}), []string{`adjustment 4 does not fit: workload "VAC_Server_Agent-02" of server 4 is taken out already`},
 		},
 		"a product":               {swap(readingsFile, `"product":"vbr"`, `"product":"vbs"`), []string{"parts: evidence/readings.ndjson, line 1, cannot be read"}},
 		"the instructions":        {swap(readmeFile, "must print", "may print"), []string{"readme: README.txt is not what follows"}},

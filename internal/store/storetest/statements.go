@@ -36,7 +36,7 @@ func statementOf(company usage.CompanyID, month usage.Month, number int) stateme
 			}},
 			Issues: []statement.Issue{{Key: "k", Text: "t"}}, Workloads: 5, Digest: "d",
 		},
-		Adjustments: []statement.Adjustment{{RowKey: key, Workloads: []statement.Ref{{Server: 7, Tenant: "t", ID: "i"}}, Amount: amount, Reason: "r", Actor: "a", At: kept}},
+		Adjustments: []statement.Adjustment{{Number: 4, RowKey: key, Workloads: []statement.Ref{{Server: 7, Tenant: "t", ID: "i"}}, Amount: amount, Reason: "r", Actor: "a", At: kept}},
 		Reasons:     []statement.Reason{{Issue: "k", Text: "r"}}, Unreviewed: true,
 		Differences: []statement.Difference{{RowKey: key, Before: billing, After: billing}},
 		Trail:       []statement.Step{{At: kept, Actor: "a", Did: "d", Text: "t"}},
