@@ -216,5 +216,10 @@ func Decode(body []byte) (Statement, error) {
 	if err := json.Unmarshal(body, &s); err != nil || s.Schema != Schema {
 		return s, fault.Wrap(err, fault.Internal, "what is kept of a statement is none of schema %s", Schema)
 	}
+	for i := range s.Adjustments { // kept before they had numbers
+		if s.Adjustments[i].Number == 0 {
+			s.Adjustments[i].Number = i + 1
+		}
+	}
 	return s, nil
 }
