@@ -52,6 +52,7 @@ func Ordered() []Statement {
 		{"gaps after", gapsAfterSQL, 2, false},
 		{"gaps of", gapsOfSQL, 1, false},
 		{"gaps within", gapsWithinSQL, 4, false},
+		{"gaps around", gapsAroundSQL, 4, false},
 		{"gaps of some within", gapsOfSomeSQL, aheadServers + 3, false},
 		{"statement", statementSQL, 3, false},
 		{"latest statement", latestStatementSQL, 2, false},
