@@ -28,21 +28,9 @@ func (s *scope) goOn() bool {
 	return s.err == nil
 }
 
-// element is what a lambda's variable stands for.
-type element struct {
-	name   string
-	kind   kind
-	nested *shape // of an object
-}
-
 // variable gives the number of a variable; -1: there is none of that name.
 func (p *parser) variable(name string) int {
-	for i, e := range slices.Backward(p.bound) {
-		if strings.EqualFold(e.name, name) {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(p.bound, func(e *field) bool { return strings.EqualFold(e.name, name) })
 }
 
 // lambdaMax bounds how many lambdas stand in each other: each goes over a list for every element of the one around it.
@@ -79,7 +67,7 @@ func (p *parser) lambda(t, list token, all bool) (expression, error) {
 	if p.token.kind == tokenClose && !all {
 		return expression{kind: kindBool, at: t.at, eval: func(s *scope) value { return truthValue(r.of(s).Len() > 0) }}, p.advance()
 	}
-	condition, err := p.condition(element{kind: r.element, nested: r.nested})
+	condition, err := p.condition(&field{kind: r.element, nested: r.nested})
 	if err != nil {
 		return expression{}, err
 	}
@@ -101,7 +89,7 @@ func (p *parser) lambda(t, list token, all bool) (expression, error) {
 }
 
 // condition parses "x: …)", in which x stands for an element.
-func (p *parser) condition(e element) (expression, error) {
+func (p *parser) condition(e *field) (expression, error) {
 	if p.token.kind != tokenWord || strings.Contains(p.token.text, "/") {
 		return expression{}, p.unexpected("a name for the element, such as x: x eq 'a'")
 	}

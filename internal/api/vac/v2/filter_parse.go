@@ -31,8 +31,8 @@ type parser struct {
 	shape *shape
 	token token
 	depth int
-	late  bool      // a property is named that is filled late
-	bound []element // what the variables of the lambdas around here stand for, the innermost last
+	late  bool     // a property is named that is filled late
+	bound []*field // what the variables of the lambdas around here stand for, the innermost last
 }
 
 // depthMax bounds nesting, so that a hostile filter cannot exhaust the stack.
@@ -414,9 +414,9 @@ func (p *parser) resolve(t token) (reference, error) {
 	at, text := t.at, t.text
 	if first, rest, deeper := strings.Cut(t.text, "/"); p.variable(first) >= 0 {
 		variable = p.variable(first)
-		e := &p.bound[variable]
+		e := p.bound[variable]
 		if !deeper {
-			return reference{&field{name: first, kind: e.kind, nested: e.nested}, variable, nil}, nil
+			return reference{e, variable, nil}, nil
 		}
 		current, text, at = e.nested, rest, at+len(first)+1
 	}

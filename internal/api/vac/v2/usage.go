@@ -193,7 +193,7 @@ func usageFields(t *metering.Tally, at time.Time) []api.Field {
 
 // coverageText says how the month so far was read: the percentage of it of the server that was read least, how many servers
 // are read, stale and unknown, and the readings that did not come about, by reason (C32). Nothing where there is no server.
-// One header, not three: see api.Field.
+// One header, not three: see api.Raw.
 func coverageText(t *metering.Tally, at time.Time) string {
 	percent, ok := t.Coverage(at)
 	if !ok {
