@@ -85,14 +85,18 @@ const hundredths = 100_00
 func (c *Cover) Percent(until time.Time) usage.Units {
 	until = until.Truncate(time.Second)
 	covered, all := c.seconds(until)
-	if all < 1 {
-		if c.Last.IsZero() || until.Sub(c.Last) > c.StaleAfter {
-			return 0
-		}
+	switch {
+	case all >= 1:
+	case c.stale(until):
+		return 0
+	default:
 		return 100 * usage.One
 	}
 	return usage.Units(covered*hundredths/all) * usage.One / 100
 }
+
+// stale reports whether there is no reading, or none that is fresh at an instant.
+func (c *Cover) stale(at time.Time) bool { return c.Last.IsZero() || at.Sub(c.Last) > c.StaleAfter }
 
 // holds gives for how many seconds, at least one, Percent gives the same from an instant on: while it is read anew, and
 // does not turn stale.
@@ -103,17 +107,18 @@ func (c *Cover) holds(from time.Time) int64 {
 		return 1
 	}
 	share := covered * hundredths / all
-	switch {
-	case c.Last.IsZero() || from.Sub(c.Last) > c.StaleAfter: // the whole grows, and what is covered does not
+	if c.stale(from) { // the whole grows, and what is covered does not
 		if share == 0 {
 			return math.MaxInt32
 		}
 		return covered*hundredths/share - all + 1
-	case share+1 >= hundredths:
-		return max(1, int64(c.Last.Add(c.StaleAfter).Sub(from)/time.Second))
+	}
+	fresh := max(1, int64(c.Last.Add(c.StaleAfter).Sub(from)/time.Second))
+	if share+1 >= hundredths {
+		return fresh
 	}
 	needs := (share+1)*all - covered*hundredths // until both have grown by as much as the next share needs
-	return min((needs+hundredths-share-2)/(hundredths-share-1), max(1, int64(c.Last.Add(c.StaleAfter).Sub(from)/time.Second)))
+	return min(fresh, (needs+hundredths-share-2)/(hundredths-share-1))
 }
 
 // CoverageHolds gives for how many seconds, at least one, Coverage gives the same from an instant on.
