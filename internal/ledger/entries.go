@@ -89,7 +89,7 @@ type View interface {
 type Period struct {
 	Before *time.Time  // the takenAt of the last reading before it; nil: there is none
 	Taken  []time.Time // the takenAt of each reading in it, in their order
-	Gaps   []usage.Gap // by their instants
+	Gaps   []usage.Gap // by their instants, then by their reasons
 }
 
 // Ownership is who owned something from an instant on, until the next one's.

@@ -107,7 +107,7 @@ func (l *Ledger) Usage(ctx context.Context, q Query) (*metering.Tally, error) {
 	if at.IsZero() {
 		at = now
 	}
-	before := endOfLedger
+	before := everything
 	if !q.RecordedBefore.IsZero() {
 		var err error
 		if before, err = l.cutoff(ctx, q.RecordedBefore, now); err != nil {
@@ -120,11 +120,8 @@ func (l *Ledger) Usage(ctx context.Context, q Query) (*metering.Tally, error) {
 
 // Facts gives what a tally at T rests on, with all that is known now.
 func (l *Ledger) Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, error) {
-	return l.Store.Facts(ctx, company, product, usage.Truncate(at), endOfLedger)
+	return l.Store.Facts(ctx, company, product, usage.Truncate(at), everything)
 }
-
-// endOfLedger is a cutoff behind every entry: who asks one question alone need not ask where the last one lies.
-const endOfLedger usage.Position = 1 << 62
 
 func (l *Ledger) cutoff(ctx context.Context, recordedBefore, now time.Time) (usage.Position, error) {
 	if recordedBefore.IsZero() {

@@ -145,7 +145,7 @@ func dropAll(slots *[usage.ProductCount]slot) {
 	}
 }
 
-// everything is a cutoff behind all entries.
+// everything is a cutoff behind all entries: who asks one question alone need not ask where the last one lies.
 const everything usage.Position = math.MaxInt64
 
 // answerNow counts for now. What is committed while it does is heard of as a change.

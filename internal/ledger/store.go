@@ -52,13 +52,13 @@ type Store interface {
 	// Facts gives what the company's tally of product at T rests on, among the entries before the cutoff
 	// (positions < before): attribution, removal, domains, authority, intervals and policy as valid at T (C38),
 	// S and its list per server (C27), the evidence (C9, C10), clones (C34), how each was read since the beginning of T's
-	// month (C32), and until when they are the same; that month ends before.
+	// month (C32), and until when they are the same: at most until that month is over.
 	Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time, before usage.Position) (metering.Facts, error)
 	// Head gives the end of the ledger; cheap.
 	Head(ctx context.Context) (Head, error)
-	// Changes gives the companies whose answers for now, or what stands beside them, may differ from those at an earlier head, of whatever product: it
-	// may name too many and must never name too few. The zero head: All. What time alone changes is not in it (Facts.Next).
-	// Cheap where nothing changed.
+	// Changes gives the companies whose answers for now, or what stands beside them, may differ from those at an earlier
+	// head, of whatever product: it may name too many and must never name too few. The zero head: All. What time alone
+	// changes is not in it (Facts.Next). Cheap where nothing changed.
 	Changes(ctx context.Context, since Head) (Changes, error)
 	// PositionAt gives the position of the first entry with recordedAt >= t, or one past the end (C42).
 	PositionAt(ctx context.Context, t time.Time) (usage.Position, error)

@@ -1,7 +1,6 @@
 package statement
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -87,13 +86,8 @@ func (k *known) Examined(ctx context.Context, product usage.Product, from, until
 	})
 }
 
-// Period gives the gaps of one instant by their reasons: in the order in which they arrived a month would differ by that (C42).
 func (k *known) Period(ctx context.Context, server usage.ServerID, from, until time.Time) (ledger.Period, error) {
-	p, err := k.view.Period(ctx, server, from, until)
-	p.Gaps = slices.SortedStableFunc(slices.Values(p.Gaps), func(a, b usage.Gap) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Reason, b.Reason))
-	})
-	return p, err
+	return k.view.Period(ctx, server, from, until)
 }
 
 func (k *known) Licensees(ctx context.Context) ([]usage.Fact, error) {

@@ -98,8 +98,7 @@ func (k *keeper) Chunks(stream Stream, to int) ([]Chunk, error) {
 		}
 		k.chunks[stream] = all
 	}
-	end := sort.Search(len(all), func(i int) bool { return all[i].First > to })
-	return all[:end:end], nil
+	return ChunksTo(all, to), nil
 }
 
 // Based gives those of the columns that an engine would give.
@@ -108,12 +107,23 @@ func (k *keeper) Based(to int) ([]Chunk, error) {
 		return k.Source.Based(to)
 	}
 	chunks, err := k.Chunks(Columns, to)
-	if err != nil || len(chunks) == 0 {
-		return nil, err
+	return FromBase(chunks), err
+}
+
+// ChunksTo gives those of a stream's chunks, in their order, whose First is at most to.
+func ChunksTo(chunks []Chunk, to int) []Chunk {
+	end := sort.Search(len(chunks), func(i int) bool { return chunks[i].First > to })
+	return chunks[:end:end]
+}
+
+// FromBase gives those of the columns' chunks, in their order, from the one on that begins with the whole record that the
+// last one needs; from behind it, where it is not among them.
+func FromBase(chunks []Chunk) []Chunk {
+	if len(chunks) == 0 {
+		return nil
 	}
 	base := chunks[len(chunks)-1].Base
-	begin := sort.Search(len(chunks), func(i int) bool { return chunks[i].First >= base })
-	return chunks[begin:], nil
+	return chunks[sort.Search(len(chunks), func(i int) bool { return chunks[i].First >= base }):]
 }
 
 // Open begins to read the history that a tip ends.

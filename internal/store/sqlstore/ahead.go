@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -56,7 +55,7 @@ type aheadOf struct {
 	chunks  [series.Columns][]series.Chunk // of the index and of the changes: all
 	columns []series.Chunk                 // what Based gives for a reading
 	until   int                            // this one; -1: none was asked for
-	gaps    []gapRow                       // by their instants
+	gaps    []gapRow                       // in any order
 	period  [2]int64                       // from which until before which instant these are all, in microseconds
 }
 
@@ -71,26 +70,18 @@ func (of *aheadOf) Chunks(stream series.Stream, to int) ([]series.Chunk, error) 
 	if stream == series.Columns {
 		return of.source.Chunks(stream, to)
 	}
-	return chunksTo(of.chunks[stream], to), nil
+	return series.ChunksTo(of.chunks[stream], to), nil
 }
 
 func (of *aheadOf) Based(to int) ([]series.Chunk, error) {
-	switch some := chunksTo(of.columns, to); {
+	switch some := series.FromBase(series.ChunksTo(of.columns, to)); {
 	case to > of.until:
 	case len(of.columns) == 0: // nor is there an earlier one
 		return nil, nil
-	case len(some) > 0:
-		base := some[len(some)-1].Base
-		if begin := sort.Search(len(some), func(i int) bool { return some[i].First >= base }); some[begin].First == base {
-			return some[begin:], nil
-		}
+	case len(some) > 0 && some[0].First == some[len(some)-1].Base:
+		return some, nil
 	}
 	return of.source.Based(to)
-}
-
-func chunksTo(chunks []series.Chunk, to int) []series.Chunk {
-	end := sort.Search(len(chunks), func(i int) bool { return chunks[i].First > to })
-	return chunks[:end:end]
 }
 
 // within gives the gaps of a stretch of time; ok is false where not all of them are known.
@@ -170,11 +161,10 @@ func (k *look) readServers(ctx context.Context, servers []usage.ServerID, a *led
 	if err := k.readChunks(ctx, chunksOfSomeSQL, args); err != nil {
 		return err
 	}
-	gaps, err := collect(ctx, k.q.tx, proven(scanGapOf), gapsOfSomeSQL, append(args, period[0], period[1], int64(k.q.before))...)
+	gaps, err := collect(ctx, k.q.tx, proven(scanGap), gapsOfSomeSQL, append(args, period[0], period[1], int64(k.q.before))...)
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(gaps, func(a, b gapRow) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.position, b.position)) })
 	for i := range gaps {
 		if of := known[gaps[i].server]; of != nil {
 			of.gaps = append(of.gaps, gaps[i])

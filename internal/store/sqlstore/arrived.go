@@ -30,7 +30,7 @@ func (s *Store) Arrived(ctx context.Context, after usage.Position, until time.Ti
 		if err != nil || h.Position <= after {
 			return err
 		}
-		a := arriving{ctx: ctx, tx: tx, after: after, until: until, servers: make(map[usage.ServerID]bool), gaps: make(map[usage.Position]usage.ServerID)}
+		a := arriving{ctx: ctx, tx: tx, after: after, until: until, servers: make(map[usage.ServerID]bool)}
 		if err := a.read(h.Position); err != nil {
 			return err
 		}
@@ -52,8 +52,8 @@ type arriving struct {
 	after usage.Position
 	until time.Time
 
-	servers   map[usage.ServerID]bool           // that have readings among the entries
-	gaps      map[usage.Position]usage.ServerID // likewise, with their servers
+	servers   map[usage.ServerID]bool // that have readings among the entries
+	gapped    bool                    // there are gaps, corrections, dated facts among them
 	corrected bool
 	dated     bool
 
@@ -75,7 +75,7 @@ func (a *arriving) read(to usage.Position) error {
 		case series.KindSnapshot:
 			a.servers[e.Server] = true
 		case series.KindGap:
-			a.gaps[e.Position] = e.Server
+			a.gapped = true
 		case series.KindCorrection:
 			a.corrected = true
 		case series.KindFact:
@@ -123,23 +123,14 @@ func (a *arriving) readReadings(usage.Position) error {
 }
 
 func (a *arriving) readGaps(usage.Position) error {
-	if len(a.gaps) == 0 {
+	if !a.gapped {
 		return nil
 	}
-	gaps, err := collect(a.ctx, a.tx, provenGap, gapsArrivedSQL, int64(a.after))
-	for _, g := range gaps {
-		a.add(g.a, a.gaps[g.a], g.b)
+	gaps, err := collect(a.ctx, a.tx, proven(scanGap), gapsArrivedSQL, int64(a.after))
+	for i := range gaps {
+		a.add(gaps[i].position, gaps[i].server, gaps[i].At)
 	}
 	return err
-}
-
-// provenGap gives the position and the instant of a gap.
-func provenGap(row scanner) (at pair[usage.Position, time.Time], err error) {
-	g, p, err := scanGap(row)
-	if err == nil {
-		err = p.err()
-	}
-	return pair[usage.Position, time.Time]{usage.Position(p.of), g.At}, err
 }
 
 // readCorrections: a correction tells of what it revokes.
@@ -164,9 +155,9 @@ func (a *arriving) readCorrections(to usage.Position) error {
 
 // revoked gives the instant of the reading or gap that a correction revokes.
 func (a *arriving) revoked(c *correction) (time.Time, error) {
-	gap, found, err := first(a.ctx, a.tx, provenGap, gapAtSQL, int64(c.Entry))
+	gap, found, err := first(a.ctx, a.tx, proven(scanGap), gapAtSQL, int64(c.Entry))
 	if err != nil || found {
-		return gap.b, err
+		return gap.At, err
 	}
 	h, err := openHistory(a.ctx, a.tx, c.server)
 	if err != nil {

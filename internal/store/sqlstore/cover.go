@@ -20,7 +20,7 @@ func (q question) addCover(ctx context.Context, s *metering.Server, own *series.
 	if err != nil {
 		return atServer(err, s.ID)
 	}
-	found, err := collect(ctx, q.tx, proven(scanGapOf), gapsAroundSQL, int64(s.ID), microsUp(from), micros(q.at), int64(q.before))
+	found, err := collect(ctx, q.tx, proven(scanGap), gapsAroundSQL, int64(s.ID), microsUp(from), micros(q.at), int64(q.before))
 	if err != nil {
 		return err
 	}

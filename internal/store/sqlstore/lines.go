@@ -48,17 +48,14 @@ func entriesOf(ctx context.Context, tx *sql.Tx, server usage.ServerID) ([]ledger
 	for _, r := range readings {
 		entries = append(entries, ledger.Entry{Position: r.Position, At: r.TakenAt, Listed: r.Listed})
 	}
-	gaps, err := collect(ctx, tx, func(row scanner) (e ledger.Entry, err error) {
-		g, p, err := scanGap(row)
-		if err == nil {
-			err = p.err()
-		}
-		return ledger.Entry{Position: usage.Position(p.of), At: g.At, Gap: &g}, err
-	}, gapsOfSQL, int64(server))
+	gaps, err := collect(ctx, tx, proven(scanGap), gapsOfSQL, int64(server))
 	if err != nil {
 		return nil, err
 	}
-	entries = append(entries, gaps...)
+	for i := range gaps {
+		g := &gaps[i]
+		entries = append(entries, ledger.Entry{Position: g.position, At: g.At, Gap: &g.Gap})
+	}
 	slices.SortFunc(entries, func(a, b ledger.Entry) int {
 		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Position, b.Position))
 	})

@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -50,15 +52,17 @@ func (k *look) gaps(ctx context.Context, server usage.ServerID, from, until int6
 	if gaps, ok := k.q.kept.ahead[server].within(from, until); ok {
 		return gaps, nil
 	}
-	return collect(ctx, k.q.tx, proven(scanGapOf), gapsWithinSQL, int64(server), from, until, int64(k.q.before))
+	return collect(ctx, k.q.tx, proven(scanGap), gapsWithinSQL, int64(server), from, until, int64(k.q.before))
 }
 
-// inForce gives the gaps that are not revoked.
+// inForce gives the gaps that are not revoked, by their instants, and those of one instant by their reasons: in the order
+// in which they arrived, what is said of a month would differ by that (C42).
 func inForce(rows []gapRow, revoked map[usage.Position]bool) (gaps []usage.Gap) {
 	for i := range rows {
 		if !revoked[rows[i].position] {
 			gaps = append(gaps, rows[i].Gap)
 		}
 	}
+	slices.SortFunc(gaps, func(a, b usage.Gap) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Reason, b.Reason)) })
 	return gaps
 }

@@ -84,7 +84,7 @@ func addGaps(ctx context.Context, tx *sql.Tx, r *ledger.ServerReadings) error {
 	if err != nil || len(gaps) == 0 {
 		return err
 	}
-	r.Gap = &gaps[len(gaps)-1]
+	r.Gap = &gaps[len(gaps)-1].Gap
 	for i := range gaps {
 		if gaps[i].Reason == usage.GapPartial {
 			at := gaps[i].At
@@ -95,11 +95,6 @@ func addGaps(ctx context.Context, tx *sql.Tx, r *ledger.ServerReadings) error {
 	return nil
 }
 
-func scanGap(row scanner) (usage.Gap, proof, error) {
-	r, p, err := scanGapOf(row)
-	return r.Gap, p, err
-}
-
 // gapRow is a row of gaps.
 type gapRow struct {
 	usage.Gap
@@ -107,7 +102,7 @@ type gapRow struct {
 	server   usage.ServerID
 }
 
-func scanGapOf(row scanner) (r gapRow, p proof, err error) {
+func scanGap(row scanner) (r gapRow, p proof, err error) {
 	var at int64
 	err = row.Scan(&r.position, &r.server, &at, &r.Reason, &r.Text, &p.kept)
 	r.At = fromMicros(at)

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -126,6 +127,9 @@ func (c Checksums) Add(ctx context.Context, tx *sql.Tx) error {
 	return c.addToMeta(ctx, tx, have)
 }
 
+// allThen selects all rows of a table as these migrations find it, where that is otherwise than today.
+var allThen = map[string]string{"events": serverEventsOnlySQL}
+
 // filledByConvert are the tables that migration 0003 fills, beside meta.
 var filledByConvert = []string{"gaps", "installations", "tips", "chunks", "log"}
 
@@ -168,11 +172,7 @@ func (c Checksums) addTo(ctx context.Context, tx *sql.Tx, t summed, have map[str
 	if _, err := tx.ExecContext(ctx, c.alter(t.table)); err != nil {
 		return err
 	}
-	all := t.all
-	if t.table == "events" {
-		all = serverEventsOnlySQL
-	}
-	proofs, err := collect(ctx, tx, t.scan, all)
+	proofs, err := collect(ctx, tx, t.scan, cmp.Or(allThen[t.table], t.all))
 	if err != nil {
 		return err
 	}

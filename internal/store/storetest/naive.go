@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -160,7 +161,9 @@ func (v asOf) cover(s *metering.Server, zone *time.Location) *metering.Cover {
 			gaps = append(gaps, *e.gap)
 		}
 	}
-	slices.SortStableFunc(gaps, func(a, b usage.Gap) int { return a.At.Compare(b.At) })
+	slices.SortFunc(gaps, func(a, b usage.Gap) int {
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(string(a.Reason), string(b.Reason)))
+	})
 	return metering.NewCover(from, taken, 3*s.Interval, gaps)
 }
 
