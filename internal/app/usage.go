@@ -10,6 +10,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/statement"
 )
 
 // Resource is a usage resource by its short name (product.md §1).
@@ -87,11 +88,11 @@ func figureOf(company usage.CompanyID, resource Resource, at time.Time, tally *m
 }
 
 func sourceOf(s *metering.Source, at time.Time) sourceJSON {
-	out := sourceJSON{Server: s.Server, Name: s.Name, TakenAt: s.TakenAt, Unknown: s.Unknown, Stale: s.Stale, Gaps: []gapsJSON{}}
+	out := sourceJSON{Server: s.Server, Name: s.Name, TakenAt: s.TakenAt, Unknown: s.Unknown, Stale: s.Stale, Gaps: []statement.Gaps{}}
 	if c := s.Cover; c != nil {
 		out.Readings, out.Coverage = c.Readings, c.Percent(at)
 		for _, g := range c.Gaps {
-			out.Gaps = append(out.Gaps, gapsJSON(g))
+			out.Gaps = append(out.Gaps, statement.Gaps(g))
 		}
 	}
 	return out
@@ -150,22 +151,14 @@ type usageJSON struct {
 
 // sourceJSON is how a server stands behind a figure; readings, coverage and gaps are of the month so far (C32).
 type sourceJSON struct {
-	Server   usage.ServerID `json:"server"`
-	Name     string         `json:"name"`
-	TakenAt  *time.Time     `json:"takenAt"` // null: never
-	Unknown  bool           `json:"unknown"`
-	Stale    bool           `json:"stale"`
-	Readings int            `json:"readings"`
-	Coverage usage.Units    `json:"coverage"` // percent
-	Gaps     []gapsJSON     `json:"gaps"`
-}
-
-type gapsJSON struct {
-	Reason usage.GapReason `json:"reason"`
-	Count  int             `json:"count"`
-	First  time.Time       `json:"first"`
-	Last   time.Time       `json:"last"`
-	Text   string          `json:"text"`
+	Server   usage.ServerID   `json:"server"`
+	Name     string           `json:"name"`
+	TakenAt  *time.Time       `json:"takenAt"` // null: never
+	Unknown  bool             `json:"unknown"`
+	Stale    bool             `json:"stale"`
+	Readings int              `json:"readings"`
+	Coverage usage.Units      `json:"coverage"` // percent
+	Gaps     []statement.Gaps `json:"gaps"`
 }
 
 func names(t *metering.Tally, which func(*metering.Source) bool) []string {

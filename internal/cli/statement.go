@@ -37,7 +37,7 @@ type monthFlag struct {
 func (f *monthFlag) month() (usage.Month, error) {
 	m, err := usage.ParseMonth(strings.TrimSpace(f.Month))
 	if err != nil {
-		err = fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--month", Text: err.Error()}})
+		err = mistake("--month", "%v", err)
 	}
 	return m, err
 }
@@ -121,7 +121,7 @@ func (c *statementApprove) Run(e *env) error {
 	for _, text := range c.Because {
 		key, reason, ok := strings.Cut(text, "=")
 		if _, twice := reasons[key]; !ok || twice {
-			return fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--because", Text: "is written once for an issue, as KEY=REASON, for example stale/7=switched off"}})
+			return mistake("--because", "is written once for an issue, as KEY=REASON, for example stale/7=switched off")
 		}
 		reasons[key] = reason
 	}
@@ -238,7 +238,7 @@ func (c *statementAdjust) Run(e *env) error {
 // row finds the row that is meant: the unit kind need not be named where there is one.
 func (c *statementAdjust) row(e *env, a *app.App, id usage.CompanyID, month usage.Month) (key statement.RowKey, err error) {
 	if (len(c.Workload) > 0) == (c.By != 0) || c.Type == "" {
-		return key, fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--type", Text: "is needed, and either --workload or --by"}})
+		return key, mistake("--type", "is needed, and either --workload or --by")
 	}
 	product, err := app.Resource(c.Resource).Product()
 	if err != nil {
@@ -256,7 +256,7 @@ func (c *statementAdjust) row(e *env, a *app.App, id usage.CompanyID, month usag
 		}
 	}
 	if found > 1 {
-		err = fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--unit", Text: "is needed: there are rows in Instances and in Points"}})
+		err = mistake("--unit", "is needed: there are rows in Instances and in Points")
 	}
 	return key, err
 }
@@ -284,9 +284,7 @@ func (c *statementAdjust) refs(e *env, a *app.App, company usage.CompanyID, mont
 			return text == w.Server.String()+id || strings.EqualFold(text, "name:"+names[w.Server]+id)
 		})
 		if at < 0 {
-			return nil, fault.InvalidFields("the command line has a mistake", []fault.Field{{
-				Path: "--workload", Text: fmt.Sprintf("%q is none of the statement's workloads: statement show --workloads lists them; they are written as SERVER/ID, of a shared server SERVER/TENANT/ID", text),
-			}})
+			return nil, mistake("--workload", "%q is none of the statement's workloads: statement show --workloads lists them; they are written as SERVER/ID, of a shared server SERVER/TENANT/ID", text)
 		}
 		refs = append(refs, behind[at].Ref)
 	}
@@ -349,7 +347,7 @@ type statementList struct {
 
 func (c *statementList) Run(e *env) error {
 	if (c.Company == "") == (c.Month == nil) {
-		return fault.InvalidFields("the command line has a mistake", []fault.Field{{Path: "--month", Text: "either a company or --month says which statements"}})
+		return mistake("--month", "either a company or --month says which statements")
 	}
 	a, err := e.app(false)
 	if err != nil {
@@ -381,24 +379,34 @@ func (c *statementList) Run(e *env) error {
 	return e.printList(all, outdated)
 }
 
-// outdated tells which final statements facts arrived too late for, by what alarms say of their months.
-func (e *env) outdated(a *app.App) (func(*statement.Statement) bool, error) {
-	events, err := a.Store.Events(e.ctx, alarm.FinalOutdated)
-	return func(t *statement.Statement) bool {
-		return t.State == statement.Final && slices.ContainsFunc(events, func(v alarm.Event) bool {
-			return v.Company == t.Company && v.Subject == t.Month && v.Status != alarm.StatusResolved
-		})
-	}, err
+// companyMonth names what a company has statements of.
+type companyMonth struct {
+	company usage.CompanyID
+	month   string
 }
 
-func (e *env) printList(all []statement.Statement, outdated func(*statement.Statement) bool) error {
+// outdated gives the months whose final statement facts arrived too late for, by what alarms say of them.
+func (e *env) outdated(a *app.App) (map[companyMonth]bool, error) {
+	events, err := a.Store.Events(e.ctx, alarm.FinalOutdated)
+	outdated := make(map[companyMonth]bool)
+	for i := range events {
+		if v := &events[i]; v.Status != alarm.StatusResolved {
+			outdated[companyMonth{v.Company, v.Subject}] = true
+		}
+	}
+	return outdated, err
+}
+
+func (e *env) printList(all []statement.Statement, outdated map[companyMonth]bool) error {
+	stands := make(map[*statement.Statement]bool)
+	for _, t := range statement.Finals(all) {
+		stands[t] = true
+	}
 	list, rows := []outcomeJSON{}, [][]string{}
 	for i := range all {
 		t := &all[i]
-		replaced := t.State == statement.Final && slices.ContainsFunc(all[i+1:], func(o statement.Statement) bool {
-			return o.Company == t.Company && o.Month == t.Month && o.State == statement.Final
-		})
-		late := !replaced && outdated(t)
+		replaced := t.State == statement.Final && !stands[t]
+		late := stands[t] && outdated[companyMonth{t.Company, t.Month}]
 		list = append(list, outcomeJSON{Company: t.Company, Month: t.Month, Number: t.Number, State: t.State, Issues: len(t.Missing()), Outdated: late, Superseded: replaced})
 		last := t.Trail[len(t.Trail)-1]
 		state := string(t.State)
@@ -484,17 +492,10 @@ func (c *statementShow) Run(e *env) error {
 	return e.printWorkloads(workloads)
 }
 
-func billingCells(b *statement.Billing) (cells []string) {
-	for _, a := range []statement.Amount{b.Billed, b.Used, b.New, b.Rental} {
-		cells = append(cells, strconv.FormatInt(a.Count, 10), a.Units.String())
-	}
-	return cells
-}
-
 const billingHead = "PRODUCT|TYPE|UNIT|BILLED|UNITS|USED|UNITS|NEW|UNITS|RENTAL|UNITS|"
 
 func rowCellsOf(key statement.RowKey, b *statement.Billing, note string) []string {
-	return append(append([]string{string(key.Product), key.Type, string(key.Unit)}, billingCells(b)...), note)
+	return append(amountCells([]string{string(key.Product), key.Type, string(key.Unit)}, b.Billed, b.Used, b.New, b.Rental), note)
 }
 
 func (e *env) printConsolidated(c *statement.Consolidated) error {
@@ -616,7 +617,7 @@ func (e *env) printClasses(t *statement.Statement) error {
 	}
 	for _, c := range t.Content.Classes {
 		for _, r := range c.Rows {
-			rows = append(rows, append([]string{string(c.Class), string(r.Product), r.Type, string(r.Unit)}, strconv.FormatInt(r.Used.Count, 10), r.Used.Units.String()))
+			rows = append(rows, amountCells([]string{string(c.Class), string(r.Product), r.Type, string(r.Unit)}, r.Used))
 		}
 	}
 	return e.titled("By whose licenses:", "LICENSE|PRODUCT|TYPE|UNIT|USED|UNITS", rows)
@@ -630,11 +631,7 @@ func (e *env) printServers(t *statement.Statement) error {
 		s := &t.Content.Servers[i]
 		adding += min(1, len(s.Rows))
 		for _, r := range s.Rows {
-			cells := []string{s.ID.String(), s.Name, string(s.Origin), r.Type, string(r.Unit)}
-			for _, a := range []statement.Amount{r.Used, r.New, r.Rental} {
-				cells = append(cells, strconv.FormatInt(a.Count, 10), a.Units.String())
-			}
-			rows = append(rows, cells)
+			rows = append(rows, amountCells([]string{s.ID.String(), s.Name, string(s.Origin), r.Type, string(r.Unit)}, r.Used, r.New, r.Rental))
 		}
 	}
 	if adding < 2 {

@@ -10,6 +10,7 @@ import (
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
 )
 
 type usageCmd struct {
@@ -92,8 +93,12 @@ func (e *env) printTally(company string, t *metering.Tally) error {
 const rowHead = "TYPE|UNIT|USED|UNITS|NEW|UNITS|RENTAL|UNITS"
 
 func rowCells(r *metering.Row) []string {
-	cells := []string{r.Type, string(r.Unit)}
-	for _, a := range []metering.Amount{r.Used, r.New, r.Rental} {
+	return amountCells([]string{r.Type, string(r.Unit)}, statement.Amount(r.Used), statement.Amount(r.New), statement.Amount(r.Rental))
+}
+
+// amountCells adds numbers of workloads with their units.
+func amountCells(cells []string, amounts ...statement.Amount) []string {
+	for _, a := range amounts {
 		cells = append(cells, strconv.FormatInt(a.Count, 10), a.Units.String())
 	}
 	return cells

@@ -63,10 +63,9 @@ func (s *Service) Late(ctx context.Context, q LateQuery) (Late, error) {
 	told := tell(arrived.Entries)
 	for _, company := range slices.Sorted(maps.Keys(last)) {
 		l := looking{company: company, standing: q.Standing[company], before: arrived.To + 1}
-		for _, e := range slices.Concat(told[company], told[everybody]) {
-			if !e.From.After(endOf(zones, last[company])) {
-				l.told = append(l.told, e)
-			}
+		if l.told = slices.Concat(told[company], told[everybody]); len(l.told) > 0 {
+			end := endOf(zones, last[company])
+			l.told = slices.DeleteFunc(l.told, func(e ledger.Arrival) bool { return e.From.After(end) })
 		}
 		if len(l.told) == 0 && !(q.Again && len(l.standing) > 0) {
 			continue
@@ -142,7 +141,7 @@ func (s *Service) look(ctx context.Context, l *looking) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range finals(all) {
+	for _, t := range Finals(all) {
 		if !slices.ContainsFunc(l.told, t.concerns) && !slices.Contains(l.standing, t.Key().Month) {
 			continue
 		}
@@ -158,11 +157,12 @@ func (s *Service) look(ctx context.Context, l *looking) error {
 	return nil
 }
 
-// finals gives the final statements that no final one supersedes, of a company's by month and number.
-func finals(all []Statement) (final []*Statement) {
+// Finals gives the final statements that no final one supersedes, of a list in which those of a company's month stand
+// together, by number.
+func Finals(all []Statement) (final []*Statement) {
 	for i := range all {
 		if t := &all[i]; t.State == Final {
-			if n := len(final); n > 0 && final[n-1].Month == t.Month {
+			if n := len(final); n > 0 && final[n-1].Company == t.Company && final[n-1].Month == t.Month {
 				final = final[:n-1]
 			}
 			final = append(final, t)
@@ -213,9 +213,8 @@ func (c *Content) without(o *Content) *Content {
 			rest.Servers = append(rest.Servers, *s)
 			continue
 		}
-		rest.Issues = slices.DeleteFunc(rest.Issues, func(i Issue) bool {
-			return i.Key == fmt.Sprintf("unknown/%d", s.ID) || strings.HasPrefix(i.Key, fmt.Sprintf("unknown/%d/", s.ID))
-		})
+		of := fmt.Sprintf("unknown/%d/", s.ID) // at the end of the month, or of a type at its peak
+		rest.Issues = slices.DeleteFunc(rest.Issues, func(i Issue) bool { return strings.HasPrefix(i.Key+"/", of) })
 	}
 	return &rest
 }

@@ -193,11 +193,8 @@ func (d *drafting) end(ctx context.Context, o *one) (Outcome, error) {
 		return Outcome{Company: company, Statement: t, Err: err}, nil
 	case err != nil:
 		return Outcome{}, err
-	case changed && t.Revision == 0 && len(t.Content.Servers) == 0 && len(t.Content.Rows) == 0:
-		if o.first() && (!o.active || company < usage.FirstCompany) {
-			return Outcome{}, nil
-		}
-		fallthrough
+	case o.first() && !o.active && len(t.Content.Servers) == 0 && len(t.Content.Rows) == 0:
+		return Outcome{}, nil // it was gone
 	default:
 		return Outcome{Company: company, Statement: t, Changed: changed, seen: o.seen}, nil
 	}

@@ -91,7 +91,7 @@ func (c *counting) addAtPeak(key peakKey, p *peak, s *standing) error {
 
 // consider looks at a type at an instant, whatever its unit kinds: one machine has one of them at a time.
 func (c *counting) consider(product usage.Product, facts *metering.Facts, t *metering.Tally, typ string) {
-	p := peak{at: t.At.UTC(), standings: standingsIn(facts, t)}
+	p := peak{at: t.At.UTC()}
 	for i := range t.Rows {
 		if r := &t.Rows[i]; r.Type == typ {
 			p.used.Count += r.Used.Count
@@ -102,6 +102,7 @@ func (c *counting) consider(product usage.Product, facts *metering.Facts, t *met
 	if known, found := c.peaks[key]; p.used.Count == 0 || found && !p.beats(&known) {
 		return
 	}
+	p.standings = standingsIn(facts, t)
 	for i := range t.Servers {
 		for _, r := range t.Servers[i].Rows {
 			if r.Type == typ && r.Used.Count > 0 {
