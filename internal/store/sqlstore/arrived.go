@@ -244,11 +244,11 @@ func (a *arriving) concernedBy(v view, subject usage.Subject, of func(usage.Serv
 	return nil
 }
 
-// mapped gives, by the name of a tenant, the companies that it was ever mapped to, on any server.
+// mapped gives, by the name of a tenant, the companies that it was ever mapped to, on any server, in their order.
 func (v view) mapped() map[string][]usage.CompanyID {
 	mapped := make(map[string][]usage.CompanyID)
-	for company, subjects := range v.p.tenantsOf {
-		for _, s := range subjects {
+	for _, company := range slices.Sorted(maps.Keys(v.p.tenantsOf)) {
+		for _, s := range v.p.tenantsOf[company] {
 			if _, name, _ := s.Tenant(); company >= usage.FirstCompany {
 				mapped[name] = append(mapped[name], company)
 			}
