@@ -236,7 +236,7 @@ func send(w http.ResponseWriter, r *http.Request, answer Raw, err error) {
 	// What concerns companies' figures and tokens is not to be kept by caches on the way.
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
-	if answer.Own.Name == "" { // see Raw.Own: what is answered from memory has no use for it
+	if answer.Own[0].Name == "" { // see Raw.Own: what is answered from memory has no use for it
 		h["X-Request-Id"] = []string{RequestID(r.Context())}
 	}
 	if answer.ContentType != "" {
@@ -251,8 +251,10 @@ func send(w http.ResponseWriter, r *http.Request, answer Raw, err error) {
 	for i := range answer.Fields {
 		h[answer.Fields[i].Name] = answer.Fields[i].Values
 	}
-	if answer.Own.Name != "" {
-		h[answer.Own.Name] = answer.Own.Values
+	for i := range answer.Own {
+		if answer.Own[i].Name != "" {
+			h[answer.Own[i].Name] = answer.Own[i].Values
+		}
 	}
 	if err != nil {
 		addErrorHeaders(h, answer.Status, err)

@@ -74,7 +74,7 @@ func reading(r *http.Request) (any, error) {
 
 var shared = api.Raw{
 	Status: 203, ContentType: "text/x", Header: http.Header{"X-Usage-Units": {"Mixed"}}, Body: []byte("ready"),
-	Fields: []api.Field{{Name: "X-Usage-Complete", Values: []string{"true"}}}, Own: api.Field{Name: "X-Usage-At", Values: []string{"now"}},
+	Fields: []api.Field{{Name: "X-Usage-Complete", Values: []string{"true"}}}, Own: [2]api.Field{{Name: "X-Usage-At", Values: []string{"now"}}},
 }
 
 func testSurface() *surface {

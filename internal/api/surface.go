@@ -38,9 +38,9 @@ type Raw struct {
 	ContentType string // empty: the body is sent without one
 	Header      http.Header
 	Fields      []Field // more headers: what is kept for long takes less memory so
-	// Own is one more header, where it is the only one that is not shared; without a name: none. Such an answer has no
-	// X-Request-Id: up to eight headers lie in one piece of memory, and a ninth costs a sixth of the whole request.
-	Own  Field
+	// Own are the headers that no other answer shares; those without a name are none. Where the first has one, there is
+	// no X-Request-Id: up to eight headers lie in one piece of memory, and a ninth costs a sixth of the whole request.
+	Own  [2]Field
 	Body []byte
 }
 

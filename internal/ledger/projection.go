@@ -30,6 +30,7 @@ type slot struct {
 
 type answer struct {
 	tally *metering.Tally // slim
+	since time.Time       // the tally's instant, here so that the tally is not looked at
 	until time.Time       // first instant at which it may be wrong
 }
 
@@ -42,7 +43,7 @@ type flight struct {
 }
 
 // holds reports whether the answer is right at now: a clock that went back makes it wrong, too.
-func (a *answer) holds(now time.Time) bool { return now.Before(a.until) && !now.Before(a.tally.At) }
+func (a *answer) holds(now time.Time) bool { return now.Before(a.until) && !now.Before(a.since) }
 
 // usage gives the kept answer, or counts: once for all who ask meanwhile.
 func (p *projection) usage(ctx context.Context, l *Ledger, company usage.CompanyID, product usage.Product) (*metering.Tally, error) {
@@ -154,7 +155,7 @@ func (l *Ledger) answerNow(ctx context.Context, company usage.CompanyID, product
 	if err != nil {
 		return nil, err
 	}
-	return &answer{slim(tally), tally.NextChange(facts)}, nil
+	return &answer{slim(tally), tally.At, tally.NextChange(facts)}, nil
 }
 
 // slim gives a copy without what Query.Members asks for, in no more memory than it needs.

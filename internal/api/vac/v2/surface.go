@@ -59,6 +59,7 @@ type Options struct {
 // Surface is the v2 API.
 type Surface struct {
 	Options
+	headers  sharedHeaders
 	rendered usage.ByCompany[[usage.ProductCount]atomic.Pointer[renderedUsage]] // by product
 	uids     sync.Map                                                           // lower-case GUID -> usage.CompanyID; both never change, so neither does the pair
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -17,36 +17,45 @@ import (
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
-// renderedUsage is the answer for *now* in its bytes: right for as long as the
-// ledger gives the same tally, and then the company is still there, too.
+// renderedUsage is the answer for *now* in its bytes, with its headers for as long as so much of the month is covered: that
+// moves with time alone. It is right while the ledger gives the same tally, and then the company is still there, too.
+// It is small, and companies that stand alike share their headers: of thousands of companies none is in the processor's
+// cache, and each piece of memory that is one's own would have to be waited for.
 type renderedUsage struct {
-	tally   *metering.Tally
-	body    []byte
-	covered atomic.Pointer[coveredFields]
+	tally       *metering.Tally
+	counted     time.Time // the tally's instant
+	from, until int64     // seconds since 1970 for which the headers are right
+	shared      []api.Field
+	asOf        [1]string // empty: there is no reading
+	body        []byte
 }
 
-// coveredFields are the headers, but X-Usage-At, while so much of the month is covered: that moves with time alone.
-type coveredFields struct {
-	from, until int64 // seconds since 1970
-	percent     usage.Units
-	fields      []api.Field
+// renderUsage gives the bytes of a tally, without its headers yet.
+func (s *Surface) renderUsage(t *metering.Tally) *renderedUsage {
+	e := &renderedUsage{tally: t, counted: t.At, body: slices.Clone(AppendUsageRows(nil, t, s.Profile))}
+	if t.AsOf != nil {
+		e.asOf[0] = instantText(*t.AsOf)
+	}
+	return e
 }
 
-// fieldsAt gives the headers of an answer at an instant.
-func (e *renderedUsage) fieldsAt(at time.Time) []api.Field {
-	second, kept := at.Unix(), e.covered.Load()
-	if kept != nil && second >= kept.from && second < kept.until {
-		return kept.fields
+// covering gives the same answer with the headers of an instant.
+func (s *Surface) covering(e *renderedUsage, at time.Time) *renderedUsage {
+	fresh := *e
+	fresh.from = at.Unix()
+	fresh.until = fresh.from + e.tally.CoverageHolds(at)
+	fresh.shared = s.headers.of(usageWordsOf(e.tally, at))
+	return &fresh
+}
+
+// raw gives what is sent at an instant.
+func (e *renderedUsage) raw(at time.Time) api.Raw {
+	raw := api.Raw{ContentType: contentType, Body: e.body, Fields: e.shared}
+	raw.Own[0] = api.Field{Name: headerAt, Values: []string{instantText(at)}}
+	if e.asOf[0] != "" {
+		raw.Own[1] = api.Field{Name: headerAsOf, Values: e.asOf[:]}
 	}
-	now := &coveredFields{from: second, until: second + e.tally.CoverageHolds(at)}
-	now.percent, _ = e.tally.Coverage(at)
-	if kept != nil && kept.percent == now.percent {
-		now.fields = kept.fields
-	} else {
-		now.fields = usageFields(e.tally, at)
-	}
-	e.covered.Store(now)
-	return now.fields
+	return raw
 }
 
 // usageOf is the endpoint of a usage resource (rest-v2.md §3.2).
@@ -70,16 +79,16 @@ func (s *Surface) usageOf(product usage.Product) api.Endpoint {
 			return nil, err
 		}
 		if at.IsZero() {
-			at = instant(tally, asked)
+			at = instant(tally.At, asked)
 		}
 		shape, rows := wireRows(tally, s.Profile)
 		body, err := q.answer(r.Context(), shape, rows)
 		if err != nil {
 			return nil, err
 		}
-		raw := jsonRaw(body)
-		raw.Fields, raw.Own = usageFields(tally, at), atField(at)
-		return raw, nil
+		e := s.covering(s.renderUsage(tally), at)
+		e.body = body
+		return e.raw(at), nil
 	}
 }
 
@@ -100,15 +109,6 @@ func (s *Surface) byTenantUID(product usage.Product) api.Endpoint {
 // usageNow answers from the rendered bytes where the tally is still the same one.
 func (s *Surface) usageNow(r *http.Request, product usage.Product) (any, error) {
 	asked := s.Now()
-	e, err := s.renderedNow(r, product)
-	if err != nil {
-		return nil, err
-	}
-	at := instant(e.tally, asked)
-	return api.Raw{ContentType: contentType, Body: e.body, Fields: e.fieldsAt(at), Own: atField(at)}, nil
-}
-
-func (s *Surface) renderedNow(r *http.Request, product usage.Product) (*renderedUsage, error) {
 	id, known := s.knownCompany(api.PathID(r, "ID"))
 	var entry *renderedUsage
 	if known {
@@ -122,30 +122,32 @@ func (s *Surface) renderedNow(r *http.Request, product usage.Product) (*rendered
 		id = company.ID
 	}
 	tally, err := s.Ledger.Usage(r.Context(), ledger.Query{Company: id, Product: product})
-	if err != nil || entry != nil && entry.tally == tally {
-		return entry, err
+	if err != nil {
+		return nil, err
 	}
-	return s.render(r, tally)
+	if entry == nil || entry.tally != tally {
+		// The company is asked for after the counting: one that was removed before it must not be answered for by the
+		// tally's pointer.
+		if _, err := s.company(r); err != nil {
+			return nil, err
+		}
+		entry = s.renderUsage(tally)
+	}
+	at := instant(entry.counted, asked)
+	if second := at.Unix(); second < entry.from || second >= entry.until {
+		entry = s.covering(entry, at)
+		s.rendered.Make(id)[product.Index()].Store(entry)
+	}
+	return entry.raw(at), nil
 }
 
 // instant gives the T of an answer for now: when it was asked, or later when it was counted after that. Both have
 // the same answer, also at a month's edge.
-func instant(t *metering.Tally, asked time.Time) time.Time {
-	if t.At.After(asked) {
-		return t.At
+func instant(counted, asked time.Time) time.Time {
+	if counted.After(asked) {
+		return counted
 	}
 	return asked
-}
-
-// render keeps the bytes of a tally. The company is asked for after the counting: one that was removed before
-// it must not be answered for by the tally's pointer.
-func (s *Surface) render(r *http.Request, tally *metering.Tally) (*renderedUsage, error) {
-	if _, err := s.company(r); err != nil {
-		return nil, err
-	}
-	entry := &renderedUsage{tally: tally, body: slices.Clone(AppendUsageRows(nil, tally, s.Profile))}
-	s.rendered.Make(tally.Company)[tally.Product.Index()].Store(entry)
-	return entry, nil
 }
 
 // renderedOf gives what was rendered last; nil: nothing.
@@ -169,26 +171,45 @@ const (
 // instantText writes an instant in UTC with as many places as it needs, six at most.
 func instantText(t time.Time) string { return usage.Truncate(t).Format(time.RFC3339Nano) }
 
-// atField says which instant is answered for.
-func atField(at time.Time) api.Field {
-	return api.Field{Name: headerAt, Values: []string{instantText(at)}}
+// usageWords are the headers that many answers share.
+type usageWords struct{ complete, missing, units, coverage string }
+
+func usageWordsOf(t *metering.Tally, at time.Time) usageWords {
+	return usageWords{strconv.FormatBool(t.Complete), missing(t), unitKinds(t), coverageText(t, at)}
 }
 
-func usageFields(t *metering.Tally, at time.Time) []api.Field {
-	fields := make([]api.Field, 0, 5)
-	add := func(name, value string) {
-		if value != "" {
-			fields = append(fields, api.Field{Name: name, Values: []string{value}})
-		}
+// fields leaves out what has nothing to say.
+func (w usageWords) fields() []api.Field {
+	fields := []api.Field{
+		{Name: headerComplete, Values: []string{w.complete}},
+		{Name: headerMissing, Values: []string{w.missing}},
+		{Name: headerUnits, Values: []string{w.units}},
+		{Name: headerCoverage, Values: []string{w.coverage}},
 	}
-	add(headerComplete, strconv.FormatBool(t.Complete))
-	if t.AsOf != nil {
-		add(headerAsOf, instantText(*t.AsOf))
+	return slices.DeleteFunc(fields, func(f api.Field) bool { return f.Values[0] == "" })
+}
+
+// sharedHeaders keeps one copy of headers that read alike.
+type sharedHeaders struct {
+	mu   sync.Mutex
+	kept map[usageWords][]api.Field
+}
+
+// sharedHeadersMax bounds the copies that are kept for others to share; how much is covered changes with time.
+const sharedHeadersMax = 1024
+
+func (s *sharedHeaders) of(w usageWords) []api.Field {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fields, ok := s.kept[w]; ok {
+		return fields
 	}
-	add(headerMissing, missing(t))
-	add(headerUnits, unitKinds(t))
-	add(headerCoverage, coverageText(t, at))
-	return slices.Clip(fields)
+	if s.kept == nil || len(s.kept) >= sharedHeadersMax {
+		s.kept = make(map[usageWords][]api.Field)
+	}
+	fields := w.fields()
+	s.kept[w] = fields
+	return fields
 }
 
 // coverageText says how the month so far was read: the percentage of it of the server that was read least, how many servers
