@@ -60,6 +60,9 @@ func check(route Route) error {
 	if (route.Handle == nil) != (route.Served == NotServed) {
 		return fmt.Errorf("%s %s: an endpoint where it is served, and only there", route.Method, route.Pattern)
 	}
+	if route.Why != "" && route.Served != NotServed {
+		return fmt.Errorf("%s %s: served, and says why it is not", route.Method, route.Pattern)
+	}
 	return nil
 }
 
@@ -120,7 +123,7 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, c *call) (answe
 		return Raw{}, err
 	}
 	if t.Served == NotServed {
-		return Raw{}, fault.New(fault.Unsupported, "This resource is not served.")
+		return Raw{}, fault.New(fault.Unsupported, "%s", cmp.Or(t.Why, "This resource is not served."))
 	}
 	if err := limitBody(w, r, t); err != nil {
 		return Raw{}, err

@@ -25,6 +25,7 @@ type Route struct {
 	Pattern string // "/v2/tenants/{ID}"; PathID(r, "ID") gives the segment, unescaped
 	Served  Served
 	Handle  Endpoint // nil where not served
+	Why     string   // not served: what the 501 says, a sentence; empty: a general one
 	Public  bool     // answers without a token
 	BodyMax int64    // bytes; 0: BodyMaxDefault
 }
