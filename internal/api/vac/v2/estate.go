@@ -2,6 +2,7 @@ package v2
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -70,6 +71,11 @@ func (s *Surface) wholeEstate(ctx context.Context) (*estate, error) {
 	return e, nil
 }
 
+// everybody is all companies, and the one of the workloads that belong to none.
+func (e *estate) everybody() []usage.CompanyID {
+	return append(slices.Collect(maps.Keys(e.companies)), usage.Unassigned)
+}
+
 // owner gives the company of a server that is not shared.
 func (s *Surface) owner(ctx context.Context, e *estate, server *fleet.Server) (*fleet.Company, error) {
 	if c := e.companies[server.Company]; c != nil {
@@ -105,33 +111,43 @@ func uidOf(server *fleet.Server) guid {
 	return guid(server.InstallationID)
 }
 
-// tenantCounts are the numbers of workloads that the wire shows on a tenant (rest-v2.md §3.1).
-type tenantCounts struct{ virtual, replicas, cloud, servers, workstations int64 }
+// workloadCounts are numbers of workloads, by the kinds that the wire tells apart (rest-v2.md §3.1, §3.3.3).
+type workloadCounts struct {
+	virtual                                      int64 // on backup servers
+	replicas, cloud, cloudServers, cloudStations int64 // on Cloud Connect servers
+	servers, workstations                        int64 // managed by a console
+}
 
 // countsOf adds up the rows of the usage resources, so that the two cannot disagree (C29).
-func (s *Surface) countsOf(ctx context.Context, e *estate, company usage.CompanyID) (c tenantCounts, err error) {
-	for _, product := range usage.Products() {
-		if !e.has(company, product) {
-			continue
-		}
-		tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: company, Product: product})
-		if err != nil {
-			return c, err
-		}
-		for i := range tally.Rows {
-			c.add(&tally.Rows[i])
+func (s *Surface) countsOf(ctx context.Context, e *estate, companies ...usage.CompanyID) (c workloadCounts, err error) {
+	for _, company := range companies {
+		for _, product := range usage.Products() {
+			if !e.has(company, product) {
+				continue
+			}
+			tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: company, Product: product})
+			if err != nil {
+				return c, err
+			}
+			for i := range tally.Rows {
+				c.add(&tally.Rows[i])
+			}
 		}
 	}
 	return c, nil
 }
 
-func (c *tenantCounts) add(row *metering.Row) {
+func (c *workloadCounts) add(row *metering.Row) {
 	n := row.Rental.Count + row.New.Count + row.Used.Count
 	switch {
 	case row.Type == "CC_VM_Replica":
 		c.replicas += n
 	case row.Type == "CC_VM_Backup":
 		c.cloud += n
+	case row.Type == "CC_Server_Backup":
+		c.cloudServers += n
+	case row.Type == "CC_Workstation_Backup":
+		c.cloudStations += n
 	case row.Type == "VAC_Server_Agent":
 		c.servers += n
 	case row.Type == "VAC_Workstation_Agent":

@@ -2,9 +2,7 @@ package v2
 
 import (
 	"context"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -15,41 +13,54 @@ import (
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
-func (s *Surface) listLicenses(r *http.Request) (any, error) {
-	list, err := s.licensesWhere(r, func(*fleet.Server) bool { return true })
-	return answer{shape: shapeOfLicense, value: list}, err
+// licenses are the license resources of one product's servers, written as T.
+type licenses[T any] struct {
+	surface *Surface
+	product usage.Product
+	shape   *shape
+	what    string // in the text about one that is not there
+	toWire  func(*http.Request, *estate, *fleet.Server, *usage.License) (T, error)
 }
 
-func (s *Surface) getLicense(r *http.Request) (any, error) {
+func (s *Surface) serverLicenses() licenses[serverLicense] {
+	return licenses[serverLicense]{s, usage.ProductVBR, shapeOfLicense, "backup server", s.toWireLicense}
+}
+
+func (l licenses[T]) list(r *http.Request) (any, error) {
+	list, err := l.where(r, func(*fleet.Server) bool { return true })
+	return answer{shape: l.shape, value: list}, err
+}
+
+func (l licenses[T]) one(r *http.Request) (any, error) {
 	ref := api.PathID(r, "ID")
-	list, err := s.licensesWhere(r, func(server *fleet.Server) bool { return strings.EqualFold(string(uidOf(server)), ref) })
+	list, err := l.where(r, func(server *fleet.Server) bool { return strings.EqualFold(string(uidOf(server)), ref) })
 	if err != nil {
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, fault.New(fault.NotFound, "There is no backup server license %q.", ref)
+		return nil, fault.New(fault.NotFound, "There is no %s license %q.", l.what, ref)
 	}
-	return answer{shape: shapeOfLicense, value: list[0]}, nil
+	return answer{shape: l.shape, value: list[0]}, nil
 }
 
-// licensesWhere gives the licenses of the backup servers that have been read: of the others nothing is known.
-func (s *Surface) licensesWhere(r *http.Request, wanted func(*fleet.Server) bool) ([]serverLicense, error) {
-	e, err := s.wholeEstate(r.Context())
+// where gives the licenses of the servers that have been read: of the others nothing is known.
+func (l licenses[T]) where(r *http.Request, wanted func(*fleet.Server) bool) ([]T, error) {
+	e, err := l.surface.wholeEstate(r.Context())
 	if err != nil {
 		return nil, err
 	}
 	var servers []*fleet.Server
 	var ids []usage.ServerID
 	for i := range e.servers {
-		if server := &e.servers[i]; server.Product == usage.ProductVBR && wanted(server) {
+		if server := &e.servers[i]; server.Product == l.product && wanted(server) {
 			servers, ids = append(servers, server), append(ids, server.ID)
 		}
 	}
-	list := []serverLicense{}
+	list := []T{}
 	if len(ids) == 0 {
 		return list, nil
 	}
-	readings, err := s.Ledger.Readings(r.Context(), ids...)
+	readings, err := l.surface.Ledger.Readings(r.Context(), ids...)
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +72,11 @@ func (s *Surface) licensesWhere(r *http.Request, wanted func(*fleet.Server) bool
 		if last[server.ID] == nil {
 			continue
 		}
-		l, err := s.toWireLicense(r, e, server, &last[server.ID].License)
+		w, err := l.toWire(r, e, server, &last[server.ID].License)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, l)
+		list = append(list, w)
 	}
 	return list, nil
 }
@@ -103,27 +114,35 @@ func (s *Surface) toWireLicense(r *http.Request, e *estate, server *fleet.Server
 	return w, err
 }
 
-// fillUsed adds up the server's part in the usage resources, so that the two cannot disagree (C29).
 func (s *Surface) fillUsed(ctx context.Context, e *estate, server *fleet.Server, w *serverLicense) error {
+	var used usage.Units
+	err := s.eachRow(ctx, e, server, func(row *metering.Row) {
+		used += row.Used.Units
+		if virtual(row.Type) {
+			w.UsedVMs += row.Used.Count
+			w.NewVMs += row.New.Count
+		}
+	})
+	w.UsedInstances = wholeUnits(used)
+	return err
+}
+
+// eachRow gives the server's part in the usage resources row by row, so that the two cannot disagree (C29).
+func (s *Surface) eachRow(ctx context.Context, e *estate, server *fleet.Server, add func(*metering.Row)) error {
 	companies := []usage.CompanyID{server.Company}
 	if server.Shared {
-		companies = append(slices.Collect(maps.Keys(e.companies)), usage.Unassigned)
+		companies = e.everybody()
 	}
-	var used usage.Units
 	for _, company := range companies {
 		tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: company, Product: server.Product})
 		if err != nil {
 			return err
 		}
-		for _, row := range rowsOf(tally, server.ID) {
-			used += row.Used.Units
-			if virtual(row.Type) {
-				w.UsedVMs += row.Used.Count
-				w.NewVMs += row.New.Count
-			}
+		rows := rowsOf(tally, server.ID)
+		for i := range rows {
+			add(&rows[i])
 		}
 	}
-	w.UsedInstances = wholeUnits(used)
 	return nil
 }
 

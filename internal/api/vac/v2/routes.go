@@ -2,6 +2,7 @@ package v2
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -32,12 +33,15 @@ func post(pattern string, handle api.Endpoint) api.Route {
 }
 
 // absent lists routes that are not served: methods, a blank, and a pattern below /v2.
-func absent(lines ...string) []api.Route {
+func absent(lines ...string) []api.Route { return refused("", lines...) }
+
+// refused lists routes that are not served, for a reason that the 501 says.
+func refused(why string, lines ...string) []api.Route {
 	var routes []api.Route
 	for _, line := range lines {
 		methods, pattern, _ := strings.Cut(line, " ")
 		for method := range strings.SplitSeq(methods, ",") {
-			routes = append(routes, api.Route{Method: method, Pattern: "/v2" + pattern, Served: api.NotServed})
+			routes = append(routes, api.Route{Method: method, Pattern: "/v2" + pattern, Served: api.NotServed, Why: why})
 		}
 	}
 	return routes
@@ -83,7 +87,7 @@ func (s *Surface) groups() []group {
 			"POST /failoverPlans/{ID}/start", "POST /failoverPlans/{ID}/undo", "POST /failoverPlans/{ID}/action",
 			"GET /wanAccelerators", "GET /wanAccelerators/{ID}", "GET /vcd/organizations", "GET /vcd/organizations/{ID}",
 			"GET /vcd/organizations/{ID}/dataCenters", "GET /vcd/organizations/{ID}/dataCenters/{dataCenterID}",
-			"GET /misc/usaStates", "GET /misc/countries", "POST /upload/license",
+			"GET /misc/usaStates", "GET /misc/countries",
 		)},
 	}
 }
@@ -126,16 +130,20 @@ func (s *Surface) licenseUsage() []api.Route {
 }
 
 func (s *Surface) licenses() []api.Route {
-	return append([]api.Route{
-		get("/v2/licensing/backupserverLicenses", s.listLicenses),
-		get("/v2/licensing/backupserverLicenses/{ID}", s.getLicense),
-		get("/v2/backupLicenses/{ID}", s.getLicense),
-	}, absent(
+	server, cloud := s.serverLicenses(), s.cloudLicenses()
+	return slices.Concat([]api.Route{
+		get("/v2/licensing/backupserverLicenses", server.list),
+		get("/v2/licensing/backupserverLicenses/{ID}", server.one),
+		get("/v2/backupLicenses/{ID}", server.one),
+		get("/v2/licensing/cloudconnectLicenses", cloud.list),
+		get("/v2/licensing/cloudconnectLicenses/{ID}", cloud.one),
+		get("/v2/licenseSettings", s.getLicenseSettings),
+	}, refused("Tallystick only reads licenses: it never installs, updates or removes one.",
 		"PUT,PATCH,DELETE /licensing/backupserverLicenses/{ID}", "POST /licensing/backupserverLicenses/{ID}/update",
-		"GET /licensing/cloudconnectLicenses", "GET,PUT,PATCH,DELETE /licensing/cloudconnectLicenses/{ID}",
-		"POST /licensing/cloudconnectLicenses/{ID}/update",
-		"GET,PATCH /licenseSettings", "POST /licenseSettings/action",
-	)...)
+		"PUT,PATCH,DELETE /licensing/cloudconnectLicenses/{ID}", "POST /licensing/cloudconnectLicenses/{ID}/update",
+	), refused("Tallystick itself needs no license: there is none to install or update.",
+		"PATCH /licenseSettings", "POST /licenseSettings/action", "POST /upload/license",
+	))
 }
 
 func companyResources() []api.Route {

@@ -78,14 +78,18 @@ func kindOfType(t reflect.Type) (kind, *shape) {
 	}
 }
 
-// find looks a property up; letter case does not matter.
-func (s *shape) find(name string) *field {
+// find looks a property up. Letter case does not matter, but where two differ in nothing else (supportID, supportId).
+func (s *shape) find(name string) (found *field) {
 	for i := range s.fields {
-		if strings.EqualFold(s.fields[i].name, name) {
-			return &s.fields[i]
+		f := &s.fields[i]
+		if f.name == name {
+			return f
+		}
+		if found == nil && strings.EqualFold(f.name, name) {
+			found = f
 		}
 	}
-	return nil
+	return found
 }
 
 // showsLate reports whether a view shows a property that is filled late.

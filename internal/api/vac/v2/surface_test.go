@@ -65,6 +65,9 @@ func TestGoldenBodies(t *testing.T) {
 			"server":            "/v2/backupServers/2",
 			"licenses":          "/v2/licensing/backupserverLicenses",
 			"license":           "/v2/backupLicenses/" + strings.ToUpper(vbr01),
+			"cloud-licenses":    "/v2/licensing/cloudconnectLicenses",
+			"license-settings":  "/v2/licenseSettings",
+			"query-settings":    "/v2/licenseSettings?$select=supportId,vmCount,LICENSEDTO",
 			"usage-vbr":         "/v2/tenants/2/licensing/backupServerUsage",
 			"usage-cc":          "/v2/tenants/3/licensing/cloudConnectUsage",
 			"usage-none":        "/v2/tenants/3/licensing/availabilityConsoleUsage",
@@ -124,6 +127,10 @@ func TestErrors(t *testing.T) {
 		{"GET", "/v2/notifications/alarmTemplates/16", 404, `{"Message":"There is no alarm template \"16\"."}`},
 		{"GET", "/v2/notifications/events/99", 404, `{"Message":"There is no event \"99\"."}`},
 		{"GET", "/v2/backupLicenses/x", 404, `{"Message":"There is no backup server license \"x\"."}`},
+		{"GET", "/v2/licensing/cloudconnectLicenses/" + vbr01, 404, `{"Message":"There is no Cloud Connect license \"` + vbr01 + `\"."}`},
+		{"GET", "/v2/licensing/backupserverLicenses/" + cc01, 404, `{"Message":"There is no backup server license \"` + cc01 + `\"."}`},
+		{"DELETE", "/v2/licensing/cloudconnectLicenses/" + cc01, 501, `{"Message":"Tallystick only reads licenses: it never installs, updates or removes one."}`},
+		{"POST", "/v2/upload/license", 501, `{"Message":"Tallystick itself needs no license: there is none to install or update."}`},
 		{"GET", "/v2/jobs", 501, `{"Message":"This resource is not served."}`},
 		{"DELETE", "/v2/tenants", 405, `{"Message":"The method is not allowed here: GET, HEAD, POST are."}`},
 		{
@@ -189,7 +196,7 @@ func TestInternalErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.serve(s)
-	for _, path := range []string{usagePath, "/v2/tenants", "/v2/tenants/2", "/v2/licensing/backupserverLicenses"} {
+	for _, path := range []string{usagePath, "/v2/tenants", "/v2/tenants/2", "/v2/licensing/backupserverLicenses", "/v2/licensing/cloudconnectLicenses", "/v2/licenseSettings"} {
 		status, header, body := w.do(http.MethodGet, path, "")
 		id := header.Get("X-Request-Id")
 		if status != 500 || id == "" || body != `{"Message":"An error has occurred. It is in the log under request id `+id+`."}` {

@@ -118,6 +118,67 @@ type licenseLinks struct {
 	BackupServers []link `json:"backupServers"`
 }
 
+// cloudLicense is the license of a Cloud Connect server (rest-v2.md §3.3.2).
+type cloudLicense struct {
+	ID                        guid         `json:"id"`
+	ContactPerson             *string      `json:"contactPerson"`
+	LicenseAdministratorEmail *string      `json:"licenseAdministratorEmail"`
+	LicenseeEmail             *string      `json:"licenseeEmail"`
+	Edition                   *edition     `json:"edition"`
+	LicensedTo                *string      `json:"licensedTo"`
+	LicenseType               string       `json:"licenseType"`
+	Status                    string       `json:"status"`
+	SupportID                 *string      `json:"supportID"`
+	LicenseExpirationDate     isoTime      `json:"licenseExpirationDate"`
+	SupportExpirationDate     isoTime      `json:"supportExpirationDate"`
+	LicensedVMs               int64        `json:"licensedVMs"`
+	UsedVMs                   int64        `json:"usedVMs"`
+	BackupServerName          string       `json:"backupServerName"`
+	CompanyName               *string      `json:"companyName"`
+	NewVMs                    int64        `json:"newVMs"`
+	LicensedBackups           int64        `json:"licensedCloudconnectBackups"`
+	UsedBackups               int64        `json:"usedCloudconnectBackups"`
+	LicensedReplicas          int64        `json:"licensedCloudconnectReplicas"`
+	UsedReplicas              int64        `json:"usedCloudconnectReplicas"`
+	LicensedServers           int64        `json:"licensedCloudconnectServers"`
+	UsedServers               int64        `json:"usedCloudconnectServers"`
+	LicensedWorkstations      int64        `json:"licensedCloudconnectWorkstations"`
+	UsedWorkstations          int64        `json:"usedCloudconnectWorkstations"`
+	Links                     licenseLinks `json:"_links"`
+}
+
+// licenseSettings is the license of the console itself, with both spellings of two names (rest-v2.md §3.3.3, §6).
+type licenseSettings struct {
+	AutoupdateEnabled         bool    `json:"autoupdateEnabled"`
+	ProductName               string  `json:"productName"`
+	Status                    string  `json:"status"`
+	Type                      string  `json:"type"`
+	LicenseString             *string `json:"licenseString"`
+	LicenseTo                 *string `json:"licenseTo"`
+	LicensedTo                *string `json:"licensedTo"`
+	ContactPerson             *string `json:"contactPerson"`
+	LicenseAdministratorEmail *string `json:"licenseAdministratorEmail"`
+	LicenseeEmail             *string `json:"licenseeEmail"`
+	Licenses                  int64   `json:"licensesCount"`
+	LicensesUsed              int64   `json:"licensesUsedCount"`
+	CloudConnectType          string  `json:"cloudConnectType"`
+	SupportIDCapital          *string `json:"supportID"`
+	SupportID                 *string `json:"supportId"`
+	LicenseID                 *string `json:"licenseID"`
+	ExpirationDate            isoTime `json:"expirationDate"`
+	SupportExpirationDate     isoTime `json:"supportExpirationDate"`
+	LastUpdateDate            isoTime `json:"lastUpdateDate"`
+	VMs                       int64   `json:"vmCount"`
+	Workstations              int64   `json:"workstationCount"`
+	Servers                   int64   `json:"serverCount"`
+	CloudHostedWorkstations   int64   `json:"cloudWorkstationCount"` // agents on machines in a public cloud: nothing tells them apart
+	CloudHostedServers        int64   `json:"cloudServerCount"`
+	CloudVMs                  int64   `json:"cloudconnectBackupVmCount"`
+	CloudWorkstations         int64   `json:"cloudconnectBackupWorkstationCount"`
+	CloudServers              int64   `json:"cloudconnectBackupServerCount"`
+	CloudReplicas             int64   `json:"cloudconnectReplicationVmCount"`
+}
+
 // alarmTemplate is a kind of alarm; "predifined" is the wire's own spelling (rest-v2.md §3.5).
 type alarmTemplate struct {
 	ID         int64      `json:"id"`
@@ -157,9 +218,11 @@ type activation struct {
 }
 
 var (
-	shapeOfTenant   = shapeOf[tenant]()
-	shapeOfServer   = shapeOf[backupServer]()
-	shapeOfLicense  = shapeOf[serverLicense]()
-	shapeOfTemplate = shapeOf[alarmTemplate]()
-	shapeOfEvent    = shapeOf[alarmEvent]()
+	shapeOfTenant          = shapeOf[tenant]()
+	shapeOfServer          = shapeOf[backupServer]()
+	shapeOfLicense         = shapeOf[serverLicense]()
+	shapeOfCloudLicense    = shapeOf[cloudLicense]()
+	shapeOfLicenseSettings = shapeOf[licenseSettings]()
+	shapeOfTemplate        = shapeOf[alarmTemplate]()
+	shapeOfEvent           = shapeOf[alarmEvent]()
 )

@@ -128,7 +128,10 @@ func must[T any](t testing.TB) func(v T, err error) T {
 	}
 }
 
-const vbr01 = "c0de0000-0000-4000-8000-000000000001"
+const (
+	vbr01 = "c0de0000-0000-4000-8000-000000000001"
+	cc01  = "cc000000-0000-4000-8000-000000000002"
+)
 
 // populate makes company 2 show the reference example (rest-v2.md §3.2) on VBR01, and company 3 a Cloud Connect tenant;
 // one server of company 3 cannot be read.
@@ -140,7 +143,7 @@ func (w *world) populate() {
 	contoso := company(w.fleet.AddCompany(ctx, fleet.NewCompany{Name: "Contoso & Söhne", Tenants: []fleet.Tenant{{Name: "contoso-cc"}}}))
 	vbr := server(w.fleet.AddServer(ctx, fleet.NewServer{Name: "VBR01", Company: northwind.ID, InstallationID: vbr01}))
 	cc := server(w.fleet.AddServer(ctx, fleet.NewServer{
-		Name: "CC01", Product: usage.ProductCloudConnect, Shared: true, InstallationID: "cc000000-0000-4000-8000-000000000002",
+		Name: "CC01", Product: usage.ProductCloudConnect, Shared: true, InstallationID: cc01,
 	}))
 	lost := server(w.fleet.AddServer(ctx, fleet.NewServer{Name: "Lost, VBR", Company: contoso.ID, InstallationID: "dead0000-0000-4000-8000-000000000003"}))
 	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(ctx, vbr.ID, false, vbrReading(october.Add(-time.Hour))))
@@ -184,7 +187,7 @@ func vbrReading(at time.Time) usage.Snapshot {
 func ccReading(at time.Time) usage.Snapshot {
 	s := usage.Snapshot{
 		TakenAt: at, Product: usage.ProductCloudConnect, ListsNew: true,
-		Server:  usage.ServerFacts{InstallationID: "cc000000-0000-4000-8000-000000000002", Name: "CC01"},
+		Server:  usage.ServerFacts{InstallationID: cc01, Name: "CC01"},
 		License: usage.License{Type: usage.LicenseRental, Edition: "Enterprise", Unit: usage.Instances, Status: "Valid"},
 	}
 	for i := range 10 {

@@ -1,0 +1,147 @@
+package v2_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// busyCloud makes CC01 consume its license with every kind of workload, for a company, for nobody's tenant, and of its own.
+func busyCloud(t *testing.T, w *world) {
+	t.Helper()
+	s := ccReading(october)
+	old, fresh := time.Date(2026, 8, 3, 20, 0, 0, 0, time.UTC), time.Date(2026, 10, 5, 20, 0, 0, 0, time.UTC)
+	expires := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
+	s.License.LicensedTo, s.License.SupportID, s.License.ExpiresAt = "Contoso Hosting", "77", &expires
+	add := func(n int, kind, tenant string, first time.Time) {
+		for range n {
+			id := fmt.Sprint(kind, len(s.Workloads))
+			s.Workloads = append(s.Workloads, usage.Workload{ID: id, Name: id, Type: kind, Tenant: tenant, FirstProtectedAt: &first})
+		}
+	}
+	add(2, "CC_VM_Backup", "contoso-cc", old)
+	add(1, "CC_VM_Backup", "contoso-cc", fresh)
+	add(1, "CC_VM_Backup", "stranger", old)
+	add(3, "CC_VM_Replica", "contoso-cc", old)
+	add(1, "CC_VM_Replica", "stranger", fresh)
+	add(4, "CC_Server_Backup", "contoso-cc", old)
+	add(5, "CC_Workstation_Backup", "stranger", old)
+	add(2, "VBR_vSphere_VM", "", old)
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 2, true, s))
+}
+
+// The license of a Cloud Connect server counts what all companies, and those that are none, consume of it: rental-covered
+// machines do not, and new ones are told apart.
+func TestCloudLicenseCounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	busyCloud(t, w)
+	one := w.get("/v2/licensing/cloudconnectLicenses/" + strings.ToUpper(cc01))
+	golden(t, "cloud-license", one)
+	if got := w.get("/v2/Licensing/CloudConnectLicenses?$filter=usedCloudconnectBackups%20eq%203%20and%20companyName%20eq%20null"); got != "["+one+"]" {
+		t.Errorf("%s\nwant [%s]", got, one)
+	}
+	if got := w.get("/v2/licensing/backupserverLicenses?$filter=backupServerName%20eq%20'CC01'"); got != "[]" {
+		t.Errorf("listed twice: %s", got)
+	}
+}
+
+// What the console says that the provider protects is the sum of what it says of its tenants, and of what is nobody's.
+func TestLicenseSettingsAddUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	var settings struct{ VMCount, CloudconnectBackupVMCount, CloudconnectReplicationVMCount, CloudconnectBackupServerCount, CloudconnectBackupWorkstationCount int }
+	var tenants []struct{ VMsBackedUp, VMsBackedUpToCloud, VMsReplicated int }
+	read := func(path string, into any) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(w.get(path)), into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, nobodys := range []struct{ virtual, cloud, replicas int }{{}, {2, 1, 1}} {
+		read("/v2/licenseSettings", &settings)
+		read("/v2/tenants", &tenants)
+		sum := nobodys
+		for _, one := range tenants {
+			sum.virtual, sum.cloud, sum.replicas = sum.virtual+one.VMsBackedUp, sum.cloud+one.VMsBackedUpToCloud, sum.replicas+one.VMsReplicated
+		}
+		if settings.VMCount != sum.virtual || settings.CloudconnectBackupVMCount != sum.cloud || settings.CloudconnectReplicationVMCount != sum.replicas {
+			t.Errorf("%+v, want %+v", settings, sum)
+		}
+		busyCloud(t, w)
+	}
+	if settings.CloudconnectBackupServerCount != 1+4 || settings.CloudconnectBackupWorkstationCount != 10+5 {
+		t.Errorf("%+v", settings)
+	}
+}
+
+// TestDashboardScriptLicenses reads what GH-GRAF reads of licenses (rest-v2.md §4.1): it sends bare numbers to a time-series
+// database, and tags, none of which may be an empty text.
+func TestDashboardScriptLicenses(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	read := func(text string, tags, numbers []string) {
+		t.Helper()
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(text), &object); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+		for _, tag := range tags {
+			if got := string(object[tag]); got == "" || got == `""` {
+				t.Errorf("tag %s is %q", tag, got)
+			}
+		}
+		for _, number := range numbers {
+			var n json.Number
+			if got := string(object[number]); got == "" || got[0] == '"' || json.Unmarshal(object[number], &n) != nil || n == "" {
+				t.Errorf("%s is %q, which is no bare number", number, got)
+			}
+		}
+		for _, date := range []string{"licenseExpirationDate", "supportExpirationDate", "expirationDate"} {
+			if got, there := object[date]; there && len(got) < len(`"2006-01-02T15:04:05"`) {
+				t.Errorf("%s is %s", date, got)
+			}
+		}
+	}
+	var one []json.RawMessage
+	if err := json.Unmarshal([]byte(w.get("/v2/licensing/cloudconnectLicenses")), &one); err != nil || len(one) != 1 {
+		t.Fatalf("%s, %v", one, err)
+	}
+	read(string(one[0]), []string{"edition", "status", "licenseType", "contactPerson", "backupServerName", "companyName", "licensedTo"}, []string{
+		"licensedVMs", "usedVMs", "licensedCloudconnectBackups", "usedCloudconnectBackups", "licensedCloudconnectReplicas", "usedCloudconnectReplicas",
+		"licensedCloudconnectServers", "usedCloudconnectServers", "licensedCloudconnectWorkstations", "usedCloudconnectWorkstations",
+	})
+	read(w.get("/v2/licenseSettings"), []string{"productName", "licensedTo", "type", "licensesCount", "licensesUsedCount", "supportId"}, []string{
+		"licensesCount", "licensesUsedCount", "vmCount", "workstationCount", "serverCount", "cloudWorkstationCount", "cloudServerCount", "cloudconnectBackupVmCount",
+		"cloudconnectBackupWorkstationCount", "cloudconnectBackupServerCount", "cloudconnectReplicationVmCount",
+	})
+}
+
+// A Cloud Connect server that is not shared is its company's, and that company's alone counts.
+func TestCloudLicenseOfACompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	own := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{
+		Name: "CC02", Product: usage.ProductCloudConnect, Company: 2, InstallationID: "cc000000-0000-4000-8000-000000000004",
+	}))
+	const path = "/v2/licensing/cloudconnectLicenses?$select=companyName,licenseType,usedCloudconnectServers&$filter=backupServerName%20eq%20'CC02'"
+	if got := w.get(path); got != "[]" {
+		t.Errorf("before its first reading: %s", got)
+	}
+	s := ccReading(october)
+	s.Server.InstallationID, s.License.Type = own.InstallationID, "Evaluation"
+	for i := range s.Workloads {
+		s.Workloads[i].Tenant, s.Workloads[i].RentalCovered = "", false
+	}
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), own.ID, false, s))
+	if got, want := w.get(path), `[{"licenseType":"Evaluation","companyName":"Northwind","usedCloudconnectServers":1}]`; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
