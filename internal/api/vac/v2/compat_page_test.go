@@ -53,6 +53,7 @@ used only to describe compatibility.
 | Cloud Connect license | ` + "`used…`" + ` are the server's part in the usage rows of all companies and of what belongs to none; ` + "`newVMs`" + ` counts new machines and replicas alike; ` + "`licensed…`" + ` are 0, as a server states one total; a text that is not stated is ` + "`null`, so is `companyName`" + ` of a shared server |
 | license settings | Tallystick needs no license: ` + "`type`" + ` is ` + "`NotInstalled`, `status` `Valid`" + `; the counts are what the provider protects; both ` + "`licenseTo` and `licensedTo`, `supportID` and `supportId`" + ` are there, and ` + "`null`" + ` |
 | alarms | templates 15 and 42 are the vendor's, from 1001 on our own; ` + "`locationId`" + ` repeats ` + "`companyId`" + `; events of shared servers have company 1; one about a company's statement has no ` + "`computerName`" + `, and the month as ` + "`objectName`" + ` |
+| countries and states | the 249 of ISO 3166-1, numbered from 3 by name, as the reference's sample begins; states with the District of Columbia and the inhabited territories, numbered from 1; numbers never change |
 | not served | a 501 says why, where there is a reason: licenses are only read |
 | errors | ` + "`{\"Message\":…}`, with `ModelState`" + ` on a 400; the reference is silent |
 `

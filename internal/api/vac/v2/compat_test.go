@@ -45,7 +45,7 @@ func TestServedRoutes(t *testing.T) {
 		"POST /token", "POST /v2/token", "POST /v2/accounts/logout", "POST /accounts/logout", "GET /v2/tenants", "GET /v2/tenants/{ID}",
 		"GET /v2/tenants/{ID}/backupServers", "GET /v2/backupServers", "GET /v2/backupServers/{ID}", "GET /v2/licensing/backupserverLicenses",
 		"GET /v2/licensing/backupserverLicenses/{ID}", "GET /v2/licensing/cloudconnectLicenses", "GET /v2/licensing/cloudconnectLicenses/{ID}",
-		"GET /v2/licenseSettings", "GET /v2/backupLicenses/{ID}", "GET /v2/tenants/{ID}/licensing/backupServerUsage",
+		"GET /v2/licenseSettings", "GET /v2/misc/countries", "GET /v2/misc/usaStates", "GET /v2/backupLicenses/{ID}", "GET /v2/tenants/{ID}/licensing/backupServerUsage",
 		"GET /v2/tenants/{ID}/licensing/cloudConnectUsage", "GET /v2/tenants/{ID}/licensing/availabilityConsoleUsage",
 		"GET /v2/notifications/alarmTemplates", "GET /v2/notifications/alarmTemplates/{ID}", "GET /v2/notifications/alarmTemplates/{ID}/events",
 		"GET /v2/notifications/events", "GET /v2/notifications/events/{ID}",

@@ -82,13 +82,13 @@ func (s *Surface) groups() []group {
 			"GET /computers", "GET /computers/{ID}", "POST /computers/{ID}/action", "GET /discoveryRules", "GET /discoveryRules/{ID}",
 			"GET /discoveryRules/{ID}/networkSettings", "GET /discoveryRules/{ID}/notificationSettings", "GET /discoveryRules/{ID}/filters",
 		)},
-		{"Cloud Connect infrastructure and miscellaneous", absent(
+		{"Cloud Connect infrastructure", absent(
 			"GET /cloudGatewayPools", "GET /hardwarePlans", "GET /hardwarePlans/{ID}", "GET,POST /failoverPlans", "GET /failoverPlans/{ID}",
 			"POST /failoverPlans/{ID}/start", "POST /failoverPlans/{ID}/undo", "POST /failoverPlans/{ID}/action",
 			"GET /wanAccelerators", "GET /wanAccelerators/{ID}", "GET /vcd/organizations", "GET /vcd/organizations/{ID}",
 			"GET /vcd/organizations/{ID}/dataCenters", "GET /vcd/organizations/{ID}/dataCenters/{dataCenterID}",
-			"GET /misc/usaStates", "GET /misc/countries",
 		)},
+		{"Miscellaneous", []api.Route{get("/v2/misc/countries", listCountries), get("/v2/misc/usaStates", listStates)}},
 	}
 }
 
