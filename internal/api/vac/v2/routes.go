@@ -64,7 +64,7 @@ func (s *Surface) groups() []group {
 			get("/v2/notifications/events", s.listEvents),
 			get("/v2/notifications/events/{ID}", s.getEvent),
 		}},
-		{"Company resources", companyResources()},
+		{"Company resources", append(companyResources(), s.replicaResources()...)},
 		{"Repositories and jobs", absent(
 			"GET /backupRepositories", "GET /backupRepositories/{ID}", "GET /jobs", "GET /jobs/{ID}",
 			"POST /jobs/{ID}/start", "POST /jobs/{ID}/stop", "POST /jobs/{ID}/retry", "POST /jobs/{ID}/enable",
@@ -73,21 +73,11 @@ func (s *Surface) groups() []group {
 		{"Resellers", resellers()},
 		{"Users", absent("GET /users", "GET /users/{ID}", "GET /users/{ID}/backupResources")},
 		{"Subscription plans", absent("GET /subscriptionPlans", "GET /subscriptionPlans/{ID}")},
-		{"Backup agents and policies", absent(
-			"GET,DELETE /backupAgents/{ID}", "GET /backupAgents", "GET /backupAgents/{ID}/jobs", "GET,DELETE /backupAgents/{ID}/jobs/{jobID}",
-			"POST /backupAgents/{ID}/jobs/{jobID}/start", "POST /backupAgents/{ID}/jobs/{jobID}/stop",
-			"GET,POST /backupPolicies", "GET /backupPolicies/{ID}",
+		{"Backup agents and policies", append(backupAgents(), absent("GET,POST /backupPolicies", "GET /backupPolicies/{ID}")...)},
+		{"Computers and discovery", append(
+			absent("GET /computers", "GET /computers/{ID}", "POST /computers/{ID}/action"), discoveryRules()...,
 		)},
-		{"Computers and discovery", absent(
-			"GET /computers", "GET /computers/{ID}", "POST /computers/{ID}/action", "GET /discoveryRules", "GET /discoveryRules/{ID}",
-			"GET /discoveryRules/{ID}/networkSettings", "GET /discoveryRules/{ID}/notificationSettings", "GET /discoveryRules/{ID}/filters",
-		)},
-		{"Cloud Connect infrastructure", absent(
-			"GET /cloudGatewayPools", "GET /hardwarePlans", "GET /hardwarePlans/{ID}", "GET,POST /failoverPlans", "GET /failoverPlans/{ID}",
-			"POST /failoverPlans/{ID}/start", "POST /failoverPlans/{ID}/undo", "POST /failoverPlans/{ID}/action",
-			"GET /wanAccelerators", "GET /wanAccelerators/{ID}", "GET /vcd/organizations", "GET /vcd/organizations/{ID}",
-			"GET /vcd/organizations/{ID}/dataCenters", "GET /vcd/organizations/{ID}/dataCenters/{dataCenterID}",
-		)},
+		{"Cloud Connect infrastructure", infrastructure()},
 		{"Miscellaneous", []api.Route{get("/v2/misc/countries", listCountries), get("/v2/misc/usaStates", listStates)}},
 	}
 }
@@ -149,14 +139,46 @@ func (s *Surface) licenses() []api.Route {
 func companyResources() []api.Route {
 	return absent(
 		"GET,POST /tenants/{ID}/backupResources", "GET,PUT,DELETE /tenants/{ID}/backupResources/{resourceID}",
-		"GET,POST /tenants/{ID}/replicaResources", "GET,PUT,DELETE /tenants/{ID}/replicaResources/{resourceID}",
-		"GET /tenants/{ID}/replicaResources/networkExtensionAppliance",
-		"GET,PUT /tenants/{ID}/replicaResources/networkExtensionAppliance/{applianceID}",
-		"GET,POST /tenants/{ID}/vcdResources", "GET,PUT,DELETE /tenants/{ID}/vcdResources/{resourceID}",
-		"GET /tenants/{ID}/vcdResources/networkExtensionAppliance",
-		"GET,PUT /tenants/{ID}/vcdResources/networkExtensionAppliance/{applianceID}",
 		"GET /tenants/{ID}/locations", "GET /tenants/{ID}/locations/{locationID}",
 		"GET /tenants/{ID}/subscriptionPlan", "PUT /tenants/{ID}/subscriptionPlan/{planID}",
+	)
+}
+
+func (s *Surface) replicaResources() []api.Route {
+	const replica, vcd, one = "/tenants/{ID}/replicaResources", "/tenants/{ID}/vcdResources", "/{resourceID}"
+	const appliances, appliance = "/networkExtensionAppliance", "/{applianceID}"
+	return s.ofTenant(slices.Concat(
+		emptyOf[replicaResource]("replica resource", replica, one),
+		unwritable("replica resources", "POST "+replica, "PUT,DELETE "+replica+one),
+		emptyOf[networkAppliance]("network extension appliance", replica+appliances, appliance),
+		emptyOf[vcdResource]("vCloud Director resource", vcd, one),
+		unwritable("vCloud Director resources", "POST "+vcd, "PUT,DELETE "+vcd+one),
+		emptyOf[networkAppliance]("network extension appliance", vcd+appliances, appliance),
+		unwritable("network extension appliances", "PUT "+replica+appliances+appliance, "PUT "+vcd+appliances+appliance),
+	))
+}
+
+func backupAgents() []api.Route {
+	const job = "/backupAgents/{ID}/jobs/{jobID}"
+	return append(
+		emptyOf[backupAgent]("backup agent", "/backupAgents", "/{ID}", "/jobs", "/jobs/{jobID}"),
+		unwritable("backup agents", "DELETE /backupAgents/{ID}", "DELETE "+job, "POST "+job+"/start", "POST "+job+"/stop")...,
+	)
+}
+
+func discoveryRules() []api.Route {
+	return emptyOf[discoveryRule]("discovery rule", "/discoveryRules", "/{ID}", "/networkSettings", "/notificationSettings", "/filters")
+}
+
+func infrastructure() []api.Route {
+	const plan = "/failoverPlans/{ID}"
+	return slices.Concat(
+		[]api.Route{emptyList[gatewayPool]("/cloudGatewayPools")},
+		emptyOf[hardwarePlan]("hardware plan", "/hardwarePlans", "/{ID}"),
+		emptyOf[failoverPlan]("failover plan", "/failoverPlans", "/{ID}"),
+		unwritable("failover plans", "POST /failoverPlans", "POST "+plan+"/start", "POST "+plan+"/undo", "POST "+plan+"/action"),
+		emptyOf[wanAccelerator]("WAN accelerator", "/wanAccelerators", "/{ID}"),
+		emptyOf[vcdOrganization]("vCloud Director organization", "/vcd/organizations", "/{ID}", "/dataCenters", "/dataCenters/{dataCenterID}"),
 	)
 }
 

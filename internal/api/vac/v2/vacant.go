@@ -1,0 +1,56 @@
+package v2
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// emptyList is a list of a resource of which there is no source of data: nothing is in it, and it can be asked about as any
+// other (rest-v2.md §8).
+func emptyList[T any](pattern string) api.Route {
+	none := answer{shape: shapeOf[T](), value: []T{}}
+	return empty(pattern, func(*http.Request) (any, error) { return none, nil })
+}
+
+// emptyOf are such a list, one of it, which is never found, and what lies below one. The pattern of one is an id, and the
+// others go on from there.
+func emptyOf[T any](what, list, one string, below ...string) []api.Route {
+	id := strings.Trim(one, "/{}")
+	routes := []api.Route{emptyList[T](list)}
+	for _, rest := range append([]string{""}, below...) {
+		routes = append(routes, empty(list+one+rest, func(r *http.Request) (any, error) {
+			return nil, fault.New(fault.NotFound, "There is no %s %q.", what, api.PathID(r, id))
+		}))
+	}
+	return routes
+}
+
+func empty(pattern string, handle api.Endpoint) api.Route {
+	return api.Route{Method: http.MethodGet, Pattern: "/v2" + pattern, Served: api.Empty, Handle: handle}
+}
+
+// unwritable refuses to write what there is none of.
+func unwritable(what string, lines ...string) []api.Route {
+	return refused(fmt.Sprintf("There are no %s here to make or change: Tallystick counts license usage.", what), lines...)
+}
+
+// ofTenant says that the tenant is unknown, where it is, before anything else.
+func (s *Surface) ofTenant(routes []api.Route) []api.Route {
+	for i := range routes {
+		handle := routes[i].Handle
+		if handle == nil {
+			continue
+		}
+		routes[i].Handle = func(r *http.Request) (any, error) {
+			if _, err := s.company(r); err != nil {
+				return nil, err
+			}
+			return handle(r)
+		}
+	}
+	return routes
+}
