@@ -2,12 +2,14 @@ package access
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -47,7 +49,10 @@ func (s *Service) AddUser(ctx context.Context, n NewUser) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	return s.Users.AddUser(ctx, User{
+	var detail audit.Detail
+	detail.Change("name", "", name)
+	detail.Change("role", "", string(n.Role))
+	return s.Users.AddUser(audit.Note(ctx, audit.Added, detail.String()), User{
 		Name: name, Role: n.Role, Company: n.Company, PasswordHash: hash, Enabled: true, CreatedAt: usage.Truncate(s.Now()),
 	})
 }
@@ -98,12 +103,14 @@ func (s *Service) SetPassword(ctx context.Context, id UserID, password string) e
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, id, true, func(u *User) { u.PasswordHash = hash })
+	return s.change(audit.Note(ctx, audit.Changed, "password"), id, true, func(u *User) { u.PasswordHash = hash })
 }
 
 // SetEnabled enables or disables a user; disabling ends all its sessions. NotFound.
 func (s *Service) SetEnabled(ctx context.Context, id UserID, on bool) error {
-	return s.change(ctx, id, !on, func(u *User) { u.Enabled = on })
+	var detail audit.Detail
+	detail.Change("enabled", fmt.Sprint(!on), fmt.Sprint(on))
+	return s.change(audit.Note(ctx, audit.Changed, detail.String()), id, !on, func(u *User) { u.Enabled = on })
 }
 
 func (s *Service) change(ctx context.Context, id UserID, revoke bool, edit func(*User)) error {

@@ -7,11 +7,13 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/user"
 	"strings"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/config"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
@@ -47,6 +49,7 @@ type root struct {
 	Weights   catalogueCmd `cmd:"" name:"catalogue" help:"Which weights are in force. Example: tallystick catalogue show --month 2026-12"`
 	Reconcile reconcileCmd `cmd:"" help:"What the vendor's counters and our own count say differently, with the workloads that may be why. Example: tallystick reconcile 2 --month 2026-10"`
 	Alarms    alarmsCmd    `cmd:"" help:"What is wrong. Example: tallystick alarms --all"`
+	Audit     auditCmd     `cmd:"" help:"Who changed what. Example: tallystick audit name:Northwind"`
 	Backup    backupCmd    `cmd:"" help:"Write the ledger into one file, also while a console runs. Example: tallystick backup /backup/tallystick-2026-11-01.db"`
 	Restore   restoreCmd   `cmd:"" help:"Put a backup into an empty data directory or database. Example: tallystick restore /backup/tallystick-2026-11-01.db --data /var/lib/tallystick"`
 	Migrate   migrateCmd   `cmd:"" help:"Bring the database to the newest schema, or with --to move everything into another one. Example: tallystick migrate --to postgres://tally@db.example/tallystick --dry-run"`
@@ -199,9 +202,18 @@ func (e *env) app(create bool) (*app.App, error) {
 	if e.opened != nil {
 		return e.opened, nil
 	}
+	e.ctx = audit.By(e.ctx, audit.Actor{Name: me(), Via: "cli"})
 	a, err := app.Open(e.ctx, e.options(create, slog.LevelError))
 	e.opened = a
 	return a, err
+}
+
+// me is this machine's user as far as the machine says.
+func me() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return "unknown"
 }
 
 // options say where the store lies.

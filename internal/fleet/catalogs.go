@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -210,7 +211,9 @@ func (c *Catalogs) change(ctx context.Context, next func(was string, now time.Ti
 		if err != nil || version == was {
 			return was, err
 		}
-		err = c.Policy.RecordCatalog(ctx, version, rows, seen, now)
+		var detail audit.Detail
+		detail.Change("catalogue", was, version)
+		err = c.Policy.RecordCatalog(audit.Note(ctx, audit.Changed, detail.String()), version, rows, seen, now)
 		if !fault.Is(err, fault.Conflict) || try == changeTries {
 			return was, err
 		}

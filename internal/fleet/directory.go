@@ -2,10 +2,12 @@ package fleet
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -28,6 +30,7 @@ const nameLengthMax = 200
 type NewCompany struct {
 	Name    string
 	Tenants []Tenant
+	Profile Profile
 }
 
 // AddCompany adds a company. Conflict: the name or a tenant is taken.
@@ -35,89 +38,120 @@ func (d *Directory) AddCompany(ctx context.Context, n NewCompany) (Company, erro
 	var fields []fault.Field
 	name := checkName(&fields, "--name", n.Name)
 	tenants := checkTenants(&fields, n.Tenants)
+	n.Profile.check(&fields)
 	if err := fault.InvalidFields("the company is not added", fields); err != nil {
 		return Company{}, err
 	}
 	now := usage.Truncate(d.Now())
-	c := Company{UID: d.NewUID(), Name: name, Enabled: true, CreatedAt: now, Tenants: tenants}
+	c := Company{UID: d.NewUID(), Name: name, Enabled: true, CreatedAt: now, Tenants: tenants, Profile: n.Profile}
 	// Company facts need the number, which the store gives: a first value of "removed" is not needed, since
 	// what was never removed has no such fact.
-	return d.Companies.AddCompany(ctx, c, nil, now)
+	return d.Companies.AddCompany(audit.Note(ctx, audit.Added, companyChanges(&Company{Enabled: true}, &c)), c, nil, now)
 }
 
 // CompanyEdit is the input of EditCompany; nil leaves a member as it is.
 type CompanyEdit struct {
 	Name          *string
 	Enabled       *bool
-	AddTenants    []Tenant
+	Profile       *Profile
+	AddTenants    []Tenant // those that are the company's already stay so
 	RemoveTenants []Tenant
 	From          time.Time // from when mappings are valid; zero: now (C38)
 }
 
-// EditCompany changes a company.
+// EditCompany changes a company. What changes nothing is not kept.
 func (d *Directory) EditCompany(ctx context.Context, id usage.CompanyID, e CompanyEdit) (Company, error) {
-	c, err := d.present(ctx, id)
-	if err != nil {
-		return Company{}, err
+	return d.changeCompany(ctx, id, func(c *Company, now time.Time) (string, []usage.Fact, error) {
+		var fields []fault.Field
+		if e.Name != nil {
+			c.Name = checkName(&fields, "--name", *e.Name)
+		}
+		if e.Enabled != nil {
+			c.Enabled = *e.Enabled
+		}
+		if e.Profile != nil {
+			c.Profile = *e.Profile
+			c.Profile.check(&fields)
+		}
+		return audit.Changed, e.mappings(c, fromOr(e.From, now), now, &fields), fault.InvalidFields("the company is not changed", fields)
+	})
+}
+
+// mappings gives the facts of the tenants that come and go, which it brings into the company.
+func (e *CompanyEdit) mappings(c *Company, from, now time.Time, fields *[]fault.Field) (facts []usage.Fact) {
+	for _, t := range checkTenants(fields, e.AddTenants) {
+		if slices.Contains(c.Tenants, t) && !from.Before(now) {
+			continue
+		}
+		facts = append(facts, tenantFact(t, c.ID, from))
+		c.Tenants = append(slices.Clone(c.Tenants), t)
 	}
-	var fields []fault.Field
-	if e.Name != nil {
-		c.Name = checkName(&fields, "--name", *e.Name)
-	}
-	if e.Enabled != nil {
-		c.Enabled = *e.Enabled
-	}
-	now := usage.Truncate(d.Now())
-	from := fromOr(e.From, now)
-	var facts []usage.Fact
-	for _, t := range checkTenants(&fields, e.AddTenants) {
-		facts = append(facts, tenantFact(t, id, from))
-	}
-	for _, t := range checkTenants(&fields, e.RemoveTenants) {
-		if !hasTenant(c.Tenants, t) {
-			fields = append(fields, fault.Field{Path: "tenant " + t.Name, Text: "does not belong to this company"})
+	for _, t := range checkTenants(fields, e.RemoveTenants) {
+		if !slices.Contains(c.Tenants, t) {
+			*fields = append(*fields, fault.Field{Path: "tenant " + t.Name, Text: "does not belong to this company"})
 		}
 		facts = append(facts, tenantFact(t, usage.Unassigned, from))
+		c.Tenants = slices.DeleteFunc(slices.Clone(c.Tenants), func(o Tenant) bool { return o == t })
 	}
-	if err := fault.InvalidFields("the company is not changed", fields); err != nil {
-		return Company{}, err
+	return facts
+}
+
+// changeCompany changes what edit changes, on what is there at that moment: an edit on what somebody else changed
+// meanwhile is made anew.
+func (d *Directory) changeCompany(ctx context.Context, id usage.CompanyID, edit func(*Company, time.Time) (action string, facts []usage.Fact, err error)) (Company, error) {
+	for try := 1; ; try++ {
+		was, err := d.present(ctx, id)
+		if err != nil {
+			return Company{}, err
+		}
+		now := usage.Truncate(d.Now())
+		c := was
+		action, facts, err := edit(&c, now)
+		if err != nil {
+			return Company{}, err
+		}
+		detail := companyChanges(&was, &c)
+		if detail == "" && len(facts) == 0 && c.RemovedAt == nil {
+			return was, nil
+		}
+		err = d.Companies.UpdateCompany(audit.Note(ctx, action, detail), c, facts, now)
+		switch {
+		case err == nil:
+			return d.Companies.Company(ctx, id)
+		case !IsMeanwhile(err) || try == changeTries:
+			return Company{}, err
+		}
 	}
-	if err := d.Companies.UpdateCompany(ctx, c, facts, now); err != nil {
-		return Company{}, err
-	}
-	return d.Companies.Company(ctx, id)
 }
 
 // RemoveCompany removes a company: its history stays, its tenants go to
 // Unassigned from now on (C31). Conflict while it has servers.
 func (d *Directory) RemoveCompany(ctx context.Context, id usage.CompanyID) error {
-	c, err := d.present(ctx, id)
-	if err != nil {
-		return err
-	}
-	servers, err := d.Servers.Servers(ctx)
-	if err != nil {
-		return err
-	}
-	var names []string
-	for i := range servers {
-		if servers[i].Company == id {
-			names = append(names, servers[i].Name)
+	_, err := d.changeCompany(ctx, id, func(c *Company, now time.Time) (string, []usage.Fact, error) {
+		servers, err := d.Servers.Servers(ctx)
+		if err != nil {
+			return "", nil, err
 		}
-	}
-	if len(names) > 0 {
-		return fault.New(fault.Conflict, "company %d (%s) still has servers: %s; remove them first, or give them to another company",
-			id, c.Name, strings.Join(names, ", "))
-	}
-	now := usage.Truncate(d.Now())
-	c.RemovedAt = &now
-	facts := []usage.Fact{{Subject: usage.CompanySubject(id), Attribute: usage.AttrRemoved, Value: "false"}, {
-		Subject: usage.CompanySubject(id), Attribute: usage.AttrRemoved, Value: "true", ValidFrom: now,
-	}}
-	for _, t := range c.Tenants {
-		facts = append(facts, tenantFact(t, usage.Unassigned, now))
-	}
-	return d.Companies.UpdateCompany(ctx, c, facts, now)
+		var names []string
+		for i := range servers {
+			if servers[i].Company == id {
+				names = append(names, servers[i].Name)
+			}
+		}
+		if len(names) > 0 {
+			return "", nil, fault.New(fault.Conflict, "company %d (%s) still has servers: %s; remove them first, or give them to another company",
+				id, c.Name, strings.Join(names, ", "))
+		}
+		c.RemovedAt = &now
+		facts := []usage.Fact{{Subject: usage.CompanySubject(id), Attribute: usage.AttrRemoved, Value: "false"}, {
+			Subject: usage.CompanySubject(id), Attribute: usage.AttrRemoved, Value: "true", ValidFrom: now,
+		}}
+		for _, t := range c.Tenants {
+			facts = append(facts, tenantFact(t, usage.Unassigned, now))
+		}
+		return audit.Removed, facts, nil
+	})
+	return err
 }
 
 // FindCompany finds what a person names: a number, a GUID, "unassigned" or "name:…".
@@ -173,20 +207,11 @@ func checkTenants(fields *[]fault.Field, tenants []Tenant) []Tenant {
 	checked := make([]Tenant, 0, len(tenants))
 	for _, t := range tenants {
 		t.Name = checkName(fields, "--cloud-tenant", t.Name)
-		if !hasTenant(checked, t) {
+		if !slices.Contains(checked, t) {
 			checked = append(checked, t)
 		}
 	}
 	return checked
-}
-
-func hasTenant(tenants []Tenant, t Tenant) bool {
-	for _, o := range tenants {
-		if o == t {
-			return true
-		}
-	}
-	return false
 }
 
 func tenantFact(t Tenant, company usage.CompanyID, from time.Time) usage.Fact {

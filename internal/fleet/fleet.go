@@ -2,8 +2,10 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -16,6 +18,9 @@ type Company struct {
 	Enabled   bool   // a disabled company still counts (C31)
 	CreatedAt time.Time
 	RemovedAt *time.Time
+	Profile   Profile
+	// Revision tells one state of the above from another; 0, to a change: whatever there is.
+	Revision int64
 
 	Tenants []Tenant // mappings in force now (C30)
 }
@@ -74,13 +79,24 @@ type CompanyStore interface {
 	// AddCompany gives the company its ID (never reused) and stores it with its tenants. A name that is
 	// taken or a tenant that another company has is a Conflict.
 	AddCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) (Company, error)
-	// UpdateCompany replaces name, enabled, removal; tenants follow from facts alone.
+	// UpdateCompany replaces name, enabled, removal and profile of the company that had the revision; tenants follow from
+	// facts alone. Meanwhile: it has another one by now.
 	UpdateCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) error
 	// Company answers for a removed one too; NotFound when there never was one.
 	Company(ctx context.Context, id usage.CompanyID) (Company, error)
 	// Companies lists those not removed, by ID; without Unassigned.
 	Companies(ctx context.Context) ([]Company, error)
 }
+
+// Meanwhile is a Conflict: somebody else changed what was to be changed since it was read.
+func Meanwhile(what string) error {
+	return fault.Wrap(errMeanwhile, fault.Conflict, "%s was changed by somebody else meanwhile", what)
+}
+
+// IsMeanwhile reports whether an error is Meanwhile.
+func IsMeanwhile(err error) bool { return errors.Is(err, errMeanwhile) }
+
+var errMeanwhile = errors.New("changed meanwhile")
 
 // ServerStore keeps servers. Every method is one transaction.
 type ServerStore interface {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -41,10 +42,13 @@ func (d *Directory) setPolicy(ctx context.Context, attribute usage.Attribute, va
 		return err
 	}
 	now := usage.Truncate(d.Now())
-	if current, ok := usage.ValueAt(facts, now); ok && current == value {
+	current, ok := usage.ValueAt(facts, now)
+	if ok && current == value {
 		return nil
 	}
-	return d.Policy.RecordFacts(ctx, []usage.Fact{{
+	var detail audit.Detail
+	detail.Change(string(attribute), current, value)
+	return d.Policy.RecordFacts(audit.Note(ctx, audit.Changed, detail.String()), []usage.Fact{{
 		Subject: usage.PolicySubject, Attribute: attribute, Value: value, ValidFrom: now,
 	}}, now)
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -55,7 +56,7 @@ func (d *Directory) AddServer(ctx context.Context, n NewServer) (Server, error) 
 	if s.Connection != nil {
 		seal = func(id usage.ServerID) ([]byte, error) { return d.Seal(id, n.Password) }
 	}
-	return d.Servers.AddServer(ctx, s, func(id usage.ServerID) []usage.Fact {
+	return d.Servers.AddServer(audit.Note(ctx, audit.Added, serverChanges(&Server{}, &s)), s, func(id usage.ServerID) []usage.Fact {
 		subject := usage.ServerSubject(id)
 		return []usage.Fact{
 			{Subject: subject, Attribute: usage.AttrCompany, Value: s.Company.String(), ValidFrom: now},
@@ -219,6 +220,7 @@ func (d *Directory) EditServer(ctx context.Context, id usage.ServerID, e ServerE
 	if err != nil {
 		return Server{}, err
 	}
+	was := s
 	if e.Company != nil {
 		if _, err := d.present(ctx, *e.Company); err != nil {
 			return Server{}, err
@@ -240,7 +242,7 @@ func (d *Directory) EditServer(ctx context.Context, id usage.ServerID, e ServerE
 			return Server{}, err
 		}
 	}
-	if err := d.Servers.UpdateServer(ctx, s, facts, now); err != nil {
+	if err := d.Servers.UpdateServer(audit.Note(ctx, audit.Changed, serverChanges(&was, &s)), s, facts, now); err != nil {
 		return Server{}, err
 	}
 	return d.Servers.Server(ctx, id)
@@ -306,7 +308,7 @@ func (d *Directory) RemoveServer(ctx context.Context, id usage.ServerID, from ti
 	}
 	now := usage.Truncate(d.Now())
 	s.RemovedAt = &now
-	return d.Servers.UpdateServer(ctx, s, []usage.Fact{{
+	return d.Servers.UpdateServer(audit.Note(ctx, audit.Removed, ""), s, []usage.Fact{{
 		Subject: usage.ServerSubject(id), Attribute: usage.AttrRemoved, Value: "true", ValidFrom: fromOr(from, now),
 	}}, now)
 }

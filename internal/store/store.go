@@ -3,6 +3,7 @@ package store
 import (
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/statement"
@@ -19,6 +20,7 @@ type Store interface {
 	statement.Store
 	statement.ExportStore
 	access.UserStore
+	audit.Store
 	access.SessionStore
 
 	// Close ends the engine; it waits for running transactions.

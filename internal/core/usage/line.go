@@ -20,3 +20,12 @@ func LineProblem(text string, maxBytes int) string {
 	}
 	return ""
 }
+
+// TextProblem is LineProblem for what may be empty and have several lines.
+func TextProblem(text string, maxBytes int) string {
+	line := strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(text)
+	if strings.TrimSpace(line) == "" {
+		return ""
+	}
+	return LineProblem(line, maxBytes)
+}

@@ -99,7 +99,7 @@ func seeded(t *testing.T) *Store {
 	t.Helper()
 	s := openAt(t, filepath.Join(t.TempDir(), "tally.db"))
 	storetest.Seed(t, s)
-	storetest.SeedCatalog(t, s)
+	storetest.SeedLater(t, s)
 	for n := range 400 { // more entries than a piece of the log holds
 		g := usage.Gap{At: storetest.Now().Add(time.Duration(n) * time.Second), Reason: usage.GapTLS}
 		if _, err := s.AppendGap(t.Context(), 1, g, g.At); err != nil {

@@ -23,7 +23,7 @@ func ledgerFile(t *testing.T) string {
 		t.Fatal(err)
 	}
 	storetest.Seed(t, s)
-	storetest.SeedCatalog(t, s)
+	storetest.SeedLater(t, s)
 	server := fed(t, s)
 	for n := range 200 {
 		if _, err := s.AppendSnapshot(t.Context(), server, fedReading(0, n), storetest.Now()); err != nil {

@@ -71,9 +71,12 @@ func (s *Store) RecordCatalog(ctx context.Context, version, rows string, seen us
 				return err
 			}
 		}
-		return appendFacts(ctx, tx, []usage.Fact{{
+		if err := appendFacts(ctx, tx, []usage.Fact{{
 			Subject: usage.PolicySubject, Attribute: usage.AttrCatalog, Value: version, ValidFrom: usage.Truncate(now),
-		}}, now)
+		}}, now); err != nil {
+			return err
+		}
+		return noted(ctx, tx, ofPolicy, now)
 	})
 }
 

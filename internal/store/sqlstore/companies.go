@@ -13,12 +13,14 @@ import (
 )
 
 const (
-	companyColumns   = `SELECT id, uid, name, enabled, created_at, removed_at, checksum FROM companies`
+	companyColumns = `SELECT id, uid, name, enabled, created_at, removed_at, profile, checksum FROM companies`
+	// The same of the schema that gave rows their checksums.
+	bareCompaniesSQL = `SELECT id, uid, name, enabled, created_at, removed_at, '', checksum FROM companies ORDER BY id`
 	companySQL       = companyColumns + ` WHERE id = $1`
 	companiesSQL     = companyColumns + ` WHERE removed_at IS NULL AND id >= $1 ORDER BY id`
 	nextCompanySQL   = `SELECT MAX(id) + 1 FROM companies` // rows are never deleted, so a number never returns
-	insertCompanySQL = `INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
-	updateCompanySQL = `UPDATE companies SET name = $2, name_key = $3, enabled = $4, removed_at = $5, checksum = $6 WHERE id = $1`
+	insertCompanySQL = `INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at, profile, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	updateCompanySQL = `UPDATE companies SET name = $2, name_key = $3, enabled = $4, removed_at = $5, profile = $6, checksum = $7 WHERE id = $1`
 	companyNamedSQL  = `SELECT id FROM companies WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
 	companyExistsSQL = `SELECT 1 FROM companies WHERE id = $1`
 	companyHereSQL   = `SELECT 1 FROM companies WHERE id = $1 AND removed_at IS NULL`
@@ -36,10 +38,13 @@ func (s *Store) AddCompany(ctx context.Context, c fleet.Company, facts []usage.F
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, insertCompanySQL, id, c.UID, c.Name, nameKey(c.Name), fromBool(c.Enabled),
-			micros(c.CreatedAt), microsOrNull(c.RemovedAt), companySum(&c)); err != nil {
+			micros(c.CreatedAt), microsOrNull(c.RemovedAt), c.Profile.Text(), companySum(&c)); err != nil {
 			return err
 		}
 		if err := claimTenants(ctx, tx, c.ID, append(tenantFacts(c, now), facts...), now); err != nil {
+			return err
+		}
+		if err := noted(ctx, tx, ofCompany(c.ID), now); err != nil {
 			return err
 		}
 		return bumpFleet(ctx, tx)
@@ -75,17 +80,25 @@ func (s *Store) UpdateCompany(ctx context.Context, c fleet.Company, facts []usag
 		if err != nil {
 			return err
 		}
-		stored.Name, stored.Enabled, stored.RemovedAt = c.Name, c.Enabled, c.RemovedAt
+		if c.Revision != 0 && c.Revision != stored.Revision {
+			return fleet.Meanwhile("company " + c.ID.String())
+		}
+		stored.Name, stored.Enabled, stored.RemovedAt, stored.Profile = c.Name, c.Enabled, c.RemovedAt, c.Profile
 		if _, err := tx.ExecContext(ctx, updateCompanySQL, int64(c.ID), c.Name, nameKey(c.Name), fromBool(c.Enabled), microsOrNull(c.RemovedAt),
-			companySum(&stored)); err != nil {
+			c.Profile.Text(), companySum(&stored)); err != nil {
 			return err
 		}
 		if err := claimTenants(ctx, tx, c.ID, facts, now); err != nil {
 			return err
 		}
+		if err := noted(ctx, tx, ofCompany(c.ID), now); err != nil {
+			return err
+		}
 		return bumpFleet(ctx, tx)
 	})
 }
+
+func ofCompany(id usage.CompanyID) concern { return concern{id, "company " + id.String()} }
 
 func noCompany(id usage.CompanyID) error {
 	return fault.New(fault.NotFound, "there is no company %d", id)
@@ -182,14 +195,24 @@ func (s *Store) companies(ctx context.Context, query string, args ...any) (compa
 func scanCompany(row scanner) (c fleet.Company, p proof, err error) {
 	var created int64
 	var removed sql.NullInt64
-	err = row.Scan((*int64)(&c.ID), &c.UID, &c.Name, &c.Enabled, &created, &removed, &p.kept)
+	var profile string
+	if err := row.Scan((*int64)(&c.ID), &c.UID, &c.Name, &c.Enabled, &created, &removed, &profile, &p.kept); err != nil {
+		return c, p, err
+	}
 	c.CreatedAt, c.RemovedAt = fromMicros(created), fromMicrosOrNull(removed)
+	c.Profile, err = fleet.ReadProfile(profile)
 	p.what, p.of, p.want = "company", int64(c.ID), companySum(&c)
+	c.Revision = p.want
 	return c, p, err
 }
 
+// companySum leaves an empty profile out, as rows were summed before there was one.
 func companySum(c *fleet.Company) int64 {
-	return checksum(c.ID.String(), c.UID, c.Name, number(fromBool(c.Enabled)), number(micros(c.CreatedAt)), optional(microsOrNull(c.RemovedAt)))
+	fields := []string{c.ID.String(), c.UID, c.Name, number(fromBool(c.Enabled)), number(micros(c.CreatedAt)), optional(microsOrNull(c.RemovedAt))}
+	if profile := c.Profile.Text(); profile != "" {
+		fields = append(fields, profile)
+	}
+	return checksum(fields...)
 }
 
 // tenants gives the mappings in force to a company, by server, then name.

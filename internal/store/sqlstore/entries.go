@@ -271,7 +271,12 @@ func subjectFacts(ctx context.Context, tx *sql.Tx, subject usage.Subject, attrib
 
 // RecordFacts appends facts in one transaction.
 func (s *Store) RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error { return appendFacts(ctx, tx, facts, now) })
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if err := appendFacts(ctx, tx, facts, now); err != nil {
+			return err
+		}
+		return noted(ctx, tx, ofPolicy, now)
+	})
 }
 
 // head is the state that a reading transaction sees.

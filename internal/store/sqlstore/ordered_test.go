@@ -13,8 +13,8 @@ import (
 // unlisted are the statements with an order that nobody waits for: they read a table to its end, once.
 var unlisted = []string{
 	"allLogSQL", "allTipsSQL", "allGapsSQL", "allCorrectionsSQL", "allFactsSQL", "allInstalledSQL", "activationsSQL", "allStatementsSQL", "allBundlesSQL", // doctor
-	"oldEntriesSQL",       // migration 0003
-	"serverEventsOnlySQL", // migration 0005
+	"oldEntriesSQL",                           // migration 0003
+	"bareCompaniesSQL", "serverEventsOnlySQL", // migration 0005
 }
 
 // Every statement that promises an order is in Ordered, which the engines hold against their indexes.

@@ -50,6 +50,9 @@ func (s *Store) AddServer(ctx context.Context, v fleet.Server, facts func(usage.
 		if err := appendOwned(ctx, tx, v.ID, facts, now); err != nil {
 			return err
 		}
+		if err := noted(ctx, tx, ofServer(&v), now); err != nil {
+			return err
+		}
 		return bumpFleet(ctx, tx)
 	})
 	if err != nil {
@@ -133,9 +136,14 @@ func (s *Store) UpdateServer(ctx context.Context, v fleet.Server, facts []usage.
 		if err := appendFacts(ctx, tx, facts, now); err != nil {
 			return err
 		}
+		if err := noted(ctx, tx, ofServer(&v), now); err != nil {
+			return err
+		}
 		return bumpFleet(ctx, tx)
 	})
 }
+
+func ofServer(v *fleet.Server) concern { return concern{v.Company, "server " + v.ID.String()} }
 
 func noServer(id usage.ServerID) error { return fault.New(fault.NotFound, "there is no server %d", id) }
 

@@ -86,7 +86,7 @@ func byNumber[T any](scan func(scanner) (T, proof, error)) func(scanner) (keyed,
 
 // summedTables lists them all; dated facts and corrections have had theirs since they are streams.
 func summedTables() []summed {
-	return append(summedLater(), summedStatements(), summedCatalogs(), summedBundles(), summedMark())
+	return append(summedLater(), summedStatements(), summedCatalogs(), summedBundles(), summedMark(), summedAudit())
 }
 
 // summedLater lists those that were there before there were checksums.
@@ -128,7 +128,7 @@ func (c Checksums) Add(ctx context.Context, tx *sql.Tx) error {
 }
 
 // allThen selects all rows of a table as these migrations find it, where that is otherwise than today.
-var allThen = map[string]string{"events": serverEventsOnlySQL}
+var allThen = map[string]string{"companies": bareCompaniesSQL, "events": serverEventsOnlySQL}
 
 // filledByConvert are the tables that migration 0003 fills, beside meta.
 var filledByConvert = []string{"gaps", "installations", "tips", "chunks", "log"}

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"fmt"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -40,6 +41,9 @@ func (s *Store) AddUser(ctx context.Context, u access.User) (access.User, error)
 			u.PasswordHash, fromBool(u.Enabled), micros(u.CreatedAt), userSum(&u)); err != nil {
 			return err
 		}
+		if err := noted(ctx, tx, ofUser(&u), u.CreatedAt); err != nil {
+			return err
+		}
 		return bump(ctx, tx)
 	})
 	if err != nil {
@@ -47,6 +51,8 @@ func (s *Store) AddUser(ctx context.Context, u access.User) (access.User, error)
 	}
 	return u, nil
 }
+
+func ofUser(u *access.User) concern { return concern{u.Company, fmt.Sprintf("user %d", u.ID)} }
 
 func companyOrNull(id usage.CompanyID) sql.NullInt64 {
 	return sql.NullInt64{Int64: int64(id), Valid: id != 0}
@@ -64,6 +70,9 @@ func (s *Store) UpdateUser(ctx context.Context, u access.User, revoke bool) erro
 		}
 		u.Name, u.CreatedAt = stored.Name, stored.CreatedAt
 		if _, err := tx.ExecContext(ctx, updateUserSQL, int64(u.ID), string(u.Role), companyOrNull(u.Company), u.PasswordHash, fromBool(u.Enabled), userSum(&u)); err != nil {
+			return err
+		}
+		if err := noted(ctx, tx, ofUser(&u), s.now()); err != nil {
 			return err
 		}
 		if revoke {

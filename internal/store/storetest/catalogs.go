@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/store"
@@ -13,13 +14,17 @@ import (
 // catalogName is a version with own rows.
 const catalogName = "2026-11+own"
 
-// SeedCatalogName is the version that SeedCatalog records.
+// SeedCatalogName is the version that SeedLater records.
 const SeedCatalogName = catalogName
 
-// SeedCatalog adds a catalogue with own rows, which no program before schema 0008 could: it is no part of Seed.
-func SeedCatalog(t testing.TB, s store.Store) {
+// SeedLater adds what no program before schema 0008 could, a catalogue with own rows, and before 0013, a profile and a note
+// of it: it is no part of Seed.
+func SeedLater(t testing.TB, s store.Store) {
 	t.Helper()
 	must(t, s.RecordCatalog(t.Context(), catalogName, "rows", everything, Now()))
+	c := must1(s.Company(t.Context(), usage.FirstCompany))(t)
+	c.Profile = fullProfile()
+	must(t, s.UpdateCompany(noted(t, audit.Changed, "profile"), c, nil, Now()))
 }
 
 // inForce gives the values of the catalogue's facts, and the position of the last.

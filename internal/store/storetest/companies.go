@@ -20,10 +20,11 @@ var companyTests = map[string]func(*testing.T, store.Store){
 			UID: "6f9619ff-8b86-d011-b42d-00c04fc964ff", Name: "Ünïcode & Söhne", Enabled: true,
 			CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC),
 			RemovedAt: ref(time.Date(2026, 2, 2, 3, 4, 5, 678901000, time.UTC)),
+			Profile:   fullProfile(),
 			Tenants:   []fleet.Tenant{{Name: "Contoso"}, {Server: 7, Name: "a/b"}},
 		}
 		added := must1(s.AddCompany(t.Context(), want, nil, Now()))(t)
-		want.ID = added.ID
+		want.ID, want.Revision = added.ID, added.Revision
 		nonZero(t, want, "Company.Tenants.Server")
 		wantEqual(t, want, added)
 		wantEqual(t, want, must1(s.Company(t.Context(), want.ID))(t))
@@ -60,17 +61,41 @@ var companyTests = map[string]func(*testing.T, store.Store){
 		wantCode(t, s.UpdateCompany(t.Context(), b, nil, Now()), fault.Conflict)
 		a.Name = "straße σίσυφοσ k" // its own name in other letters is free for it
 		must(t, s.UpdateCompany(t.Context(), a, nil, Now()))
+		a = must1(s.Company(t.Context(), a.ID))(t)
 		a.RemovedAt = ref(Now())
 		must(t, s.UpdateCompany(t.Context(), a, nil, Now()))
 		must(t, add("STRAßE ΣΊΣΥΦΟς K"))
 	},
-	"update replaces name and enabled": func(t *testing.T, s store.Store) {
+	"update replaces name, enabled and profile": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a", fleet.Tenant{Name: "T"})
-		c.Name, c.Enabled = "z", false
+		c.Name, c.Enabled, c.Profile = "z", false, fullProfile()
 		changed := c
 		changed.Tenants = nil // tenants follow from facts alone
 		must(t, s.UpdateCompany(t.Context(), changed, nil, Now()))
-		wantEqual(t, c, must1(s.Company(t.Context(), c.ID))(t))
+		got := must1(s.Company(t.Context(), c.ID))(t)
+		if got.Revision == c.Revision {
+			t.Error("the revision is still the same")
+		}
+		c.Revision = got.Revision
+		wantEqual(t, c, got)
+	},
+	"what was changed meanwhile is not changed": func(t *testing.T, s store.Store) {
+		was := newCompany(t, s, "a")
+		now := was
+		now.Profile.Notes = "theirs"
+		must(t, s.UpdateCompany(t.Context(), now, nil, Now()))
+		was.Enabled = false
+		err := s.UpdateCompany(t.Context(), was, []usage.Fact{tenantFact(0, "T", was.ID.String(), Now())}, Now())
+		wantCode(t, err, fault.Conflict, "meanwhile")
+		if !fleet.IsMeanwhile(err) {
+			t.Error("it cannot be told from a name that is taken")
+		}
+		got := must1(s.Company(t.Context(), was.ID))(t)
+		now.Revision = got.Revision
+		wantEqual(t, now, got)
+		was.Revision = 0 // whatever there is
+		must(t, s.UpdateCompany(t.Context(), was, nil, Now()))
+		wantEqual(t, "", must1(s.Company(t.Context(), was.ID))(t).Profile.Notes)
 	},
 	"a tenant has one company": func(t *testing.T, s store.Store) {
 		a, b := newCompany(t, s, "a", fleet.Tenant{Name: "T"}), newCompany(t, s, "b")
@@ -100,4 +125,16 @@ var companyTests = map[string]func(*testing.T, store.Store){
 		}, Now()))
 		wantEqual(t, 0, len(must1(s.Company(t.Context(), a.ID))(t).Tenants))
 	},
+}
+
+// fullProfile is a profile in which nothing is empty.
+func fullProfile() fleet.Profile {
+	return fleet.Profile{
+		Description: "two\nlines & <more>", Title: "Mrs.", FirstName: "Ä", LastName: "Ö", Email: "ä@ö.example", TaxID: "1", Telephone: "+49 1",
+		Country: "Canada", City: "c", Street: "s", USState: 7, ZipCode: "z", Domain: "d", ExternalID: "PSA-1", Notes: "'quoted' \"notes\"",
+		VCDOrganization: "6f9619ff-8b86-d011-b42d-00c04fc964fa", CloudAgent: "6f9619ff-8b86-d011-b42d-00c04fc964fb",
+		Protection: true, ProtectionDays: 1, NetworkFailover: true, PublicIP: true, PublicIPs: 2, ConcurrentTasks: 3,
+		Throttled: true, Bandwidth: 4, BandwidthUnits: "KB/s", GatewayFailover: true,
+		Expires: true, ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
+	}
 }

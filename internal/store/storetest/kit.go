@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"readings", readingTests},
 		{"facts", factsTests},
 		{"alarms", alarmTests},
+		{"audit", auditTests},
 		{"users", userTests},
 		{"sessions", sessionTests},
 		{"every method", everyTests},

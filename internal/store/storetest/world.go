@@ -191,7 +191,7 @@ func goOn(t testing.TB, s store.Store) {
 	}
 	must1(s.AppendCorrection(t.Context(), ledger.Correction{Entry: must1(s.Head(t.Context()))(t).Position - 1, Reason: "r", Actor: "x"}, Now()))(t)
 	moveOn(t, s)
-	SeedCatalog(t, s)
+	SeedLater(t, s)
 	for _, u := range must1(s.Users(t.Context()))(t) {
 		u.PasswordHash = "later"
 		must(t, s.UpdateUser(t.Context(), u, false))

@@ -1,0 +1,104 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Actor is who does something, and by which way in.
+type Actor struct {
+	Name string // a user's name, or on the command line the operating system's
+	Via  string // "cli", "v2"
+}
+
+// The actions.
+const (
+	Added   = "added"
+	Changed = "changed"
+	Removed = "removed"
+)
+
+// What is a change in words.
+type What struct {
+	Company usage.CompanyID // 0: it concerns no company alone
+	Subject string          // what is changed: "company 7", "server 3", "user 2", "policy"
+	Action  string          // Added, Changed, Removed
+	Detail  string          // what of it, from what to what; never a secret
+}
+
+// Entry is one change that was made.
+type Entry struct {
+	ID int64 // from 1, in the order of the changes
+	At time.Time
+	Actor
+	What
+}
+
+// Query chooses entries, newest first.
+type Query struct {
+	Company usage.CompanyID // 0: all
+	Before  int64           // only entries with smaller numbers; 0: all
+	Limit   int             // at most so many; 0 or more than LimitMax: LimitMax
+}
+
+// LimitMax is how many entries are given at a time.
+const LimitMax = 10_000
+
+// Store keeps the trail.
+type Store interface {
+	// Audit gives entries, newest first.
+	Audit(ctx context.Context, q Query) ([]Entry, error)
+}
+
+type (
+	actorKey struct{}
+	noteKey  struct{}
+)
+
+// By says who acts from here on.
+func By(ctx context.Context, who Actor) context.Context {
+	return context.WithValue(ctx, actorKey{}, who)
+}
+
+// note is what is said before a step; whom it concerns the step says.
+type note struct{ action, detail string }
+
+// Note says what the next writing step of a store does. A context with a note goes into one such step.
+func Note(ctx context.Context, action, detail string) context.Context {
+	return context.WithValue(ctx, noteKey{}, note{action, detail})
+}
+
+// Noted gives the entry that a step about a subject is to write, but its number; ok is false where nobody said what the
+// step does.
+func Noted(ctx context.Context, company usage.CompanyID, subject string, at time.Time) (e Entry, ok bool) {
+	n, ok := ctx.Value(noteKey{}).(note)
+	e.At, e.What = usage.Truncate(at), What{company, subject, n.action, n.detail}
+	e.Actor, _ = ctx.Value(actorKey{}).(Actor)
+	return e, ok
+}
+
+// Detail collects what an entry says of a change.
+type Detail struct{ parts []string }
+
+// Change says that a value is another one; nothing where it is the same.
+func (d *Detail) Change(name, was, is string) {
+	switch {
+	case was == is:
+	case was == "":
+		d.Say(fmt.Sprintf("%s %q", name, is))
+	case is == "":
+		d.Say(fmt.Sprintf("%s %q goes", name, was))
+	default:
+		d.Say(fmt.Sprintf("%s %q -> %q", name, was, is))
+	}
+}
+
+// Say adds words.
+func (d *Detail) Say(words string) { d.parts = append(d.parts, words) }
+
+// String gives all of it; empty: nothing was said.
+func (d *Detail) String() string { return strings.Join(d.parts, "; ") }

@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/audit"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+type auditCmd struct {
+	Company string `arg:"" optional:"" help:"Only what concerns this company: number, GUID or name:…"`
+	Limit   int    `help:"At most so many entries." default:"100" placeholder:"N"`
+	Before  int64  `help:"Only entries with smaller numbers, to read on." placeholder:"ID"`
+}
+
+// Run shows who changed what, newest first.
+func (c *auditCmd) Run(e *env) error {
+	if c.Limit < 1 || c.Limit > audit.LimitMax {
+		return mistake("--limit", "is between 1 and %d", audit.LimitMax)
+	}
+	if c.Before < 0 {
+		return mistake("--before", "is the number of an entry")
+	}
+	a, err := e.app(false)
+	if err != nil {
+		return err
+	}
+	q := audit.Query{Before: c.Before, Limit: c.Limit}
+	if c.Company != "" {
+		company, err := a.Fleet.FindCompany(e.ctx, c.Company)
+		if err != nil {
+			return err
+		}
+		q.Company = company.ID
+	}
+	entries, err := a.Store.Audit(e.ctx, q)
+	if err != nil {
+		return err
+	}
+	if e.json {
+		return e.printJSON(auditJSON(entries))
+	}
+	rows := make([][]string, len(entries))
+	for i := range entries {
+		v := &entries[i]
+		rows[i] = []string{
+			strconv.FormatInt(v.ID, 10), timeText(&v.At), v.Actor.Name, v.Via, v.Subject, v.Action, v.Detail,
+		}
+	}
+	return e.table("ID|AT|WHO|VIA|SUBJECT|DID|DETAIL", rows)
+}
+
+// auditEntryJSON is an entry in --json answers.
+type auditEntryJSON struct {
+	ID      int64            `json:"id"`
+	At      time.Time        `json:"at"`
+	Actor   string           `json:"actor"`
+	Via     string           `json:"via"`
+	Company *usage.CompanyID `json:"company"` // null: no company alone
+	Subject string           `json:"subject"`
+	Action  string           `json:"action"`
+	Detail  string           `json:"detail"`
+}
+
+func auditJSON(entries []audit.Entry) []auditEntryJSON {
+	list := make([]auditEntryJSON, len(entries))
+	for i := range entries {
+		v := &entries[i]
+		list[i] = auditEntryJSON{v.ID, v.At, v.Actor.Name, v.Via, nil, v.Subject, v.Action, v.Detail}
+		if v.Company != 0 {
+			list[i].Company = &v.Company
+		}
+	}
+	return list
+}

@@ -1,0 +1,115 @@
+package fleet
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/audit"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// companyChanges says for the audit trail what differs between two states of a company; empty: nothing. Of the profile
+// it names the members only: whom to write to is no business of a trail that is never erased.
+func companyChanges(was, is *Company) string {
+	var d audit.Detail
+	d.Change("name", was.Name, is.Name)
+	d.Change("enabled", fmt.Sprint(was.Enabled), fmt.Sprint(is.Enabled))
+	for _, t := range is.Tenants {
+		if !slices.Contains(was.Tenants, t) {
+			d.Say("cloud tenant " + t.text() + " comes")
+		}
+	}
+	for _, t := range was.Tenants {
+		if !slices.Contains(is.Tenants, t) {
+			d.Say("cloud tenant " + t.text() + " goes")
+		}
+	}
+	if members := was.Profile.otherwise(&is.Profile); len(members) > 0 {
+		d.Say("profile: " + strings.Join(members, ", "))
+	}
+	return d.String()
+}
+
+// serverChanges is companyChanges for a server. Of a password it says that there is another one.
+func serverChanges(was, is *Server) string {
+	var d audit.Detail
+	d.Change("name", was.Name, is.Name)
+	d.Change("product", string(was.Product), string(is.Product))
+	d.Change("company", number(was.Company), number(is.Company))
+	d.Change("domain", was.Domain, is.Domain)
+	d.Change("authority", string(was.Authority), string(is.Authority))
+	d.Change("interval", duration(was.Interval), duration(is.Interval))
+	var from, to Connection
+	if was.Connection != nil {
+		from = *was.Connection
+	}
+	if is.Connection != nil {
+		to = *is.Connection
+	}
+	d.Change("url", from.URL, to.URL)
+	d.Change("username", from.Username, to.Username)
+	d.Change("fingerprint", from.TLS.Fingerprint, to.TLS.Fingerprint)
+	if from.TLS.CA != to.TLS.CA {
+		d.Say("other authorities")
+	}
+	if from.TLS.Insecure != to.TLS.Insecure {
+		d.Change("verified", fmt.Sprint(!from.TLS.Insecure), fmt.Sprint(!to.TLS.Insecure))
+	}
+	if !bytes.Equal(from.Sealed, to.Sealed) {
+		d.Say("password")
+	}
+	return d.String()
+}
+
+func number(id usage.CompanyID) string {
+	if id == 0 {
+		return "" // shared
+	}
+	return id.String()
+}
+
+func duration(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+func (t Tenant) text() string {
+	if t.Server == 0 {
+		return fmt.Sprintf("%q", t.Name)
+	}
+	return fmt.Sprintf("%q on server %d", t.Name, t.Server)
+}
+
+// otherwise names the members that differ.
+func (p *Profile) otherwise(other *Profile) (names []string) {
+	mine, theirs := p.members(), other.members()
+	for _, name := range slices.Sorted(maps.Keys(theirs)) {
+		if string(mine[name]) != string(theirs[name]) {
+			names = append(names, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(mine)) {
+		if _, there := theirs[name]; !there {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// members gives what is kept, by name.
+func (p *Profile) members() map[string]json.RawMessage {
+	members := make(map[string]json.RawMessage)
+	if text := p.Text(); text != "" {
+		if err := json.Unmarshal([]byte(text), &members); err != nil { // cannot happen: Text writes an object
+			panic(err)
+		}
+	}
+	return members
+}
