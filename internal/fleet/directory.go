@@ -33,17 +33,21 @@ type NewCompany struct {
 	Profile Profile
 }
 
+// Check puts the input into its form and names what is wrong with it.
+func (n *NewCompany) Check() (fields []fault.Field) {
+	n.Name = checkName(&fields, "--name", n.Name)
+	n.Tenants = checkTenants(&fields, n.Tenants)
+	n.Profile.check(&fields)
+	return fields
+}
+
 // AddCompany adds a company. Conflict: the name or a tenant is taken.
 func (d *Directory) AddCompany(ctx context.Context, n NewCompany) (Company, error) {
-	var fields []fault.Field
-	name := checkName(&fields, "--name", n.Name)
-	tenants := checkTenants(&fields, n.Tenants)
-	n.Profile.check(&fields)
-	if err := fault.InvalidFields("the company is not added", fields); err != nil {
+	if err := fault.InvalidFields("the company is not added", n.Check()); err != nil {
 		return Company{}, err
 	}
 	now := usage.Truncate(d.Now())
-	c := Company{UID: d.NewUID(), Name: name, Enabled: true, CreatedAt: now, Tenants: tenants, Profile: n.Profile}
+	c := Company{UID: d.NewUID(), Name: n.Name, Enabled: true, CreatedAt: now, Tenants: n.Tenants, Profile: n.Profile}
 	// Company facts need the number, which the store gives: a first value of "removed" is not needed, since
 	// what was never removed has no such fact.
 	return d.Companies.AddCompany(audit.Note(ctx, audit.Added, companyChanges(&Company{Enabled: true}, &c)), c, nil, now)

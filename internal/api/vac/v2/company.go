@@ -1,6 +1,7 @@
 package v2
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"reflect"
@@ -83,7 +84,7 @@ func (s *Surface) listTenants(r *http.Request) (any, error) {
 	for i := range companies {
 		list[i] = s.toWireTenant(r, e, &companies[i])
 	}
-	return answer{shapeOfTenant, list, func(shown []reflect.Value) error { return s.fillCounts(r.Context(), e, shown) }}, nil
+	return answer{shape: shapeOfTenant, value: list, fill: func(shown []reflect.Value) error { return s.fillCounts(r.Context(), e, shown) }}, nil
 }
 
 // fewTenants are so few that all their answers are asked for rather than looked up who has servers.
@@ -120,26 +121,40 @@ func (s *Surface) getTenant(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.estateOf(r.Context(), []fleet.Company{c})
+	return s.oneTenant(r, &c)
+}
+
+func (s *Surface) oneTenant(r *http.Request, c *fleet.Company) (a answer, err error) {
+	e, err := s.estateOf(r.Context(), []fleet.Company{*c})
 	if err != nil {
-		return nil, err
+		return answer{}, err
 	}
-	t := s.toWireTenant(r, e, &c)
+	t := s.toWireTenant(r, e, c)
 	err = s.count(r.Context(), e, &t)
 	return answer{shape: shapeOfTenant, value: t}, err
 }
 
-// toWireTenant fills what there is a source for, but the counts; everything else has the value
-// of "none". No action is offered, since none is served.
+// toWireTenant fills everything but the counts; what there is no source for has the value of "none".
 func (s *Surface) toWireTenant(r *http.Request, e *estate, c *fleet.Company) tenant {
+	p := &c.Profile
 	t := tenant{
-		ID: int64(c.ID), Name: c.Name, InstanceUID: guid(c.UID), CloudConnectAgentUID: zeroUID, TenantType: "General",
-		Title: "Unknown", IsEnabled: c.Enabled, AllowedBandwidthUnits: "MB/s",
-		GatewayPools: []link{}, Actions: []string{},
+		ID: int64(c.ID), Name: c.Name, InstanceUID: guid(c.UID), CloudConnectAgentUID: zeroUID, TenantType: tenantKind(p),
+		Description: p.Description, Title: cmp.Or(p.Title, noTitle), FirstName: p.FirstName, LastName: p.LastName,
+		EmailAddress: p.Email, IsEnabled: c.Enabled, TaxID: orNull(p.TaxID), Telephone: orNull(p.Telephone), Country: p.Country,
+		City: orNull(p.City), Street: orNull(p.Street), USState: orNull(p.USState), ZipCode: orNull(p.ZipCode), Domain: orNull(p.Domain),
+		CompanyID: orNull(p.ExternalID), Notes: orNull(p.Notes), BackupProtectionEnabled: p.Protection, BackupProtectionPeriod: p.ProtectionDays,
+		NetworkFailoverEnabled: p.NetworkFailover, NumberOfPublicIP: p.PublicIPs, PublicIPEnabled: p.PublicIP, MaxConcurrentTasks: p.ConcurrentTasks,
+		BandwidthThrottling: p.Throttled, AllowedBandwidth: p.Bandwidth, AllowedBandwidthUnits: cmp.Or(p.BandwidthUnits, "MB/s"),
+		GatewayPools: []link{}, GatewayFailoverEnabled: p.GatewayFailover, ExpirationEnabled: p.Expires, Actions: actionsOf(c),
+		VCDOrganizationUID: (*guid)(orNull(p.VCDOrganization)),
 		Links: tenantLinks{
 			Self:            link{s.base(r) + "/tenants/" + c.ID.String()},
 			BackupResources: []link{}, Locations: []link{}, ReplicaResources: []link{}, Users: []link{},
 		},
+	}
+	if !p.ExpiresAt.IsZero() {
+		at := isoTime(p.ExpiresAt)
+		t.ExpirationDate = &at
 	}
 	if len(c.Tenants) > 0 {
 		t.UserName = c.Tenants[0].Name
@@ -147,7 +162,27 @@ func (s *Surface) toWireTenant(r *http.Request, e *estate, c *fleet.Company) ten
 	if site := e.siteOf(c); site != nil {
 		t.SiteName, t.CloudConnectAgentUID = site.Name, uidOf(site)
 	}
+	if p.CloudAgent != "" {
+		t.CloudConnectAgentUID = guid(p.CloudAgent)
+	}
 	return t
+}
+
+// actionsOf lists what can be done with a tenant now.
+func actionsOf(c *fleet.Company) []string {
+	if c.Enabled {
+		return []string{"disable"}
+	}
+	return []string{"enable"}
+}
+
+// orNull is null for what is not there.
+func orNull[T comparable](v T) *T {
+	var none T
+	if v == none {
+		return nil
+	}
+	return &v
 }
 
 var _ api.Surface = (*Surface)(nil)

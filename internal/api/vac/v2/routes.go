@@ -93,12 +93,15 @@ func (s *Surface) authorization() []api.Route {
 func (s *Surface) tenants() []api.Route {
 	return append([]api.Route{
 		get("/v2/tenants", s.listTenants),
+		post("/v2/tenants", s.createTenant),
 		get("/v2/tenants/{ID}", s.getTenant),
+		{Method: http.MethodPut, Pattern: "/v2/tenants/{ID}", Served: api.Full, Handle: s.replaceTenant},
+		{Method: http.MethodDelete, Pattern: "/v2/tenants/{ID}", Served: api.Full, Handle: s.deleteTenant},
+		post("/v2/tenants/{ID}/enable", s.enableTenant),
+		post("/v2/tenants/{ID}/disable", s.disableTenant),
+		post("/v2/tenants/{ID}/action", s.tenantAction),
 		get("/v2/tenants/{ID}/backupServers", s.listTenantServers),
-	}, absent(
-		"POST /tenants", "PUT,DELETE /tenants/{ID}", "POST /tenants/{ID}/enable", "POST /tenants/{ID}/disable",
-		"POST /tenants/{ID}/sendWelcomeEmail", "POST /tenants/{ID}/action",
-	)...)
+	}, absent("POST /tenants/{ID}/sendWelcomeEmail")...)
 }
 
 func (s *Surface) licenseUsage() []api.Route {

@@ -47,6 +47,7 @@ type Alarms interface {
 // Options are what the surface stands on.
 type Options struct {
 	Companies Companies
+	Directory Directory
 	Servers   Servers
 	Ledger    Ledger
 	Alarms    Alarms
@@ -89,6 +90,9 @@ type answer struct {
 	shape *shape
 	value any
 	fill  func(shown []reflect.Value) error // of a slice: completes these elements; nil: they are complete
+
+	status   int    // 0: 200
+	location string // where what was made is; empty: nothing was made
 }
 
 const contentType = "application/json; charset=utf-8"
@@ -116,7 +120,12 @@ func (s *Surface) Encode(r *http.Request, v any) (api.Raw, error) {
 		body, err := q.filled(r.Context(), a.shape, value, a.fill)
 		return jsonRaw(body), err
 	}
-	return jsonRaw(a.shape.appendObject(nil, value, q.view)), nil
+	raw := jsonRaw(a.shape.appendObject(nil, value, q.view))
+	raw.Status = a.status
+	if a.location != "" {
+		raw.Fields = []api.Field{{Name: "Location", Values: []string{a.location}}}
+	}
+	return raw, nil
 }
 
 func jsonRaw(body []byte) api.Raw { return api.Raw{ContentType: contentType, Body: body} }

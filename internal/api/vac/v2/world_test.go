@@ -66,7 +66,7 @@ func newWorld(t testing.TB, profile v2.Profile) *world {
 	w.ledger = &ledger.Ledger{Store: w.store, Now: w.clock.Now}
 	w.access = &access.Service{Users: w.store, Sessions: w.store, Now: w.clock.Now}
 	w.surface, err = v2.New(v2.Options{
-		Companies: w.store, Servers: w.store, Ledger: w.ledger, Alarms: w.store, Access: w.access, Profile: profile,
+		Companies: w.store, Directory: w.fleet, Servers: w.store, Ledger: w.ledger, Alarms: w.store, Access: w.access, Profile: profile,
 		PublicURL: "https://console.example:1281/", Now: w.clock.Now,
 	})
 	if err != nil {
@@ -202,11 +202,26 @@ func ccReading(at time.Time) usage.Snapshot {
 // do asks over TLS with the world's token.
 func (w *world) do(method, path, body string) (int, http.Header, string) {
 	w.t.Helper()
+	return w.ask(method, path, "", body)
+}
+
+// send is do with a media type.
+func (w *world) send(method, path, kind, body string) (int, string) {
+	w.t.Helper()
+	status, _, text := w.ask(method, path, kind, body)
+	return status, text
+}
+
+func (w *world) ask(method, path, kind, body string) (int, http.Header, string) {
+	w.t.Helper()
 	r, err := http.NewRequestWithContext(context.Background(), method, "https://"+w.addr+path, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+w.token)
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+	}
 	answer, err := w.client.Do(r)
 	if err != nil {
 		w.t.Fatal(err)
