@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -67,6 +68,7 @@ func (b *body) tenant() (n fleet.NewCompany) {
 		n.Tenants = []fleet.Tenant{{Name: account}} // its workloads are the tenant's (C30)
 	}
 	b.spellings(p)
+	b.regions(p)
 	b.bandwidth(p)
 	b.title(p)
 	b.kind(p)
@@ -101,6 +103,24 @@ func (b *body) spellings(p *fleet.Profile) {
 	if p.CloudAgent == string(zeroUID) { // as GET says that there is none
 		p.CloudAgent = ""
 	}
+}
+
+// regions takes a country by its number, too, as resellers are given one, and only states that there are.
+func (b *body) regions(p *fleet.Profile) {
+	if id, err := strconv.ParseInt(p.Country, 10, 64); err == nil {
+		if i := numbered(countries, id); i < 0 {
+			b.fail("country", "is no number of /v2/misc/countries")
+		} else {
+			p.Country = countries[i].Name
+		}
+	}
+	if p.USState > 0 && numbered(usaStates, int64(p.USState)) < 0 {
+		b.fail("usState", "is no number of /v2/misc/usaStates")
+	}
+}
+
+func numbered(regions []region, id int64) int {
+	return slices.IndexFunc(regions, func(r region) bool { return r.ID == id })
 }
 
 // bandwidth reads the units of the wire and of the backup servers, and keeps the first kind. A megabit is 128 of the

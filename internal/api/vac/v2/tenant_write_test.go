@@ -18,7 +18,7 @@ import (
 // everyProperty is all that can be written, as the reference's examples of POST spell it.
 const everyProperty = `{"name":"Fabrikam","userName":"fabrikam-cc","password":"never kept","tenantType":"VCD",
 "vcdOrganizationUid":"6F9619FF-8B86-D011-B42D-00C04FC964FA","cloudConnectAgentUid":"6f9619ff-8b86-d011-b42d-00c04fc964fb",
-"description":"two\nlines","title":"Mr","firstName":"Ann","lastName":"B","emailAddress":"ann@fabrikam.example","taxId":123,"telephone":"+1","country":"Canada",
+"description":"two\nlines","title":"Mr","firstName":"Ann","lastName":"B","emailAddress":"ann@fabrikam.example","taxId":123,"telephone":"+1","country":43,
 "city":"c","street":"s","usState":"7","zipCode":12345,"domain":"d","companyId":42,"notes":"n","backupProtectionEnabled":"True","backupProtectionPeriod":3,
 "networkFailoverResourcesEnabled":true,"numberOfPublicIp":2,"publicIpEnabled":true,"maxConcurrentTask":4,"bandwidthThrottlingEnabled":true,
 "allowedBandwidth":10,"allowedBandwidthUnits":"MbitPerSec","gatewayFailoverEnabled":true,"expirationEnabled":true,"expirationTime":"2030-01-31T12:00:00+02:00"}`
@@ -114,6 +114,7 @@ func TestTenantIsRefused(t *testing.T) {
 		{`{"name":"n","Name":"m"}`, `"Name":["is given twice"]`, http.StatusBadRequest},
 		{`{"name":1}`, `"ModelState":{"name":["is a text"]}`, http.StatusBadRequest},
 		{`{"name":""}`, `"ModelState":{"name":["is required"]}`, http.StatusBadRequest},
+		{`{"name":"n","country":999,"usState":57}`, `"ModelState":{"country":["is no number of /v2/misc/countries"],"usState":["is no number of /v2/misc/usaStates"]}`, http.StatusBadRequest},
 		{`{"name":"n","tenantType":"VCD"}`, `"vcdOrganizationUid":["is required with tenantType VCD"]`, http.StatusBadRequest},
 		{`{"name":"n","tenantType":"Other"}`, `"tenantType":["is General or VCD"]`, http.StatusBadRequest},
 		{`{"name":"n","maxConcurrentTask":1,"maxConcurrentTasks":2}`, `"maxConcurrentTask":["is otherwise than maxConcurrentTasks"]`, http.StatusBadRequest},
