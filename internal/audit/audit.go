@@ -2,7 +2,9 @@ package audit
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,3 +104,19 @@ func (d *Detail) Say(words string) { d.parts = append(d.parts, words) }
 
 // String gives all of it; empty: nothing was said.
 func (d *Detail) String() string { return strings.Join(d.parts, "; ") }
+
+// Differing names the members that two JSON objects do not have alike, in their order.
+func Differing(was, is map[string]json.RawMessage) (names []string) {
+	for name, value := range is {
+		if before, there := was[name]; !there || string(before) != string(value) {
+			names = append(names, name)
+		}
+	}
+	for name := range was {
+		if _, there := is[name]; !there {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

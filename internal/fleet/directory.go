@@ -102,30 +102,32 @@ func (e *CompanyEdit) mappings(c *Company, from, now time.Time, fields *[]fault.
 
 // changeCompany changes what edit changes, on what is there at that moment: an edit on what somebody else changed
 // meanwhile is made anew.
-func (d *Directory) changeCompany(ctx context.Context, id usage.CompanyID, edit func(*Company, time.Time) (action string, facts []usage.Fact, err error)) (Company, error) {
-	for try := 1; ; try++ {
+func (d *Directory) changeCompany(ctx context.Context, id usage.CompanyID, edit func(*Company, time.Time) (action string, facts []usage.Fact, err error)) (c Company, err error) {
+	err = fault.Again(func() error {
 		was, err := d.present(ctx, id)
 		if err != nil {
-			return Company{}, err
+			return err
 		}
+		c = was
 		now := usage.Truncate(d.Now())
-		c := was
 		action, facts, err := edit(&c, now)
 		if err != nil {
-			return Company{}, err
+			return err
 		}
 		detail := companyChanges(&was, &c)
 		if detail == "" && len(facts) == 0 && c.RemovedAt == nil {
-			return was, nil
+			return nil
 		}
-		err = d.Companies.UpdateCompany(audit.Note(ctx, action, detail), c, facts, now)
-		switch {
-		case err == nil:
-			return d.Companies.Company(ctx, id)
-		case !IsMeanwhile(err) || try == changeTries:
-			return Company{}, err
+		if err := d.Companies.UpdateCompany(audit.Note(ctx, action, detail), c, facts, now); err != nil {
+			return err
 		}
+		c, err = d.Companies.Company(ctx, id)
+		return err
+	})
+	if err != nil {
+		return Company{}, err
 	}
+	return c, nil
 }
 
 // RemoveCompany removes a company: its history stays, its tenants go to

@@ -2,10 +2,8 @@ package fleet
 
 import (
 	"context"
-	"errors"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -80,23 +78,13 @@ type CompanyStore interface {
 	// taken or a tenant that another company has is a Conflict.
 	AddCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) (Company, error)
 	// UpdateCompany replaces name, enabled, removal and profile of the company that had the revision; tenants follow from
-	// facts alone. Meanwhile: it has another one by now.
+	// facts alone. fault.Meanwhile: it has another one by now.
 	UpdateCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) error
 	// Company answers for a removed one too; NotFound when there never was one.
 	Company(ctx context.Context, id usage.CompanyID) (Company, error)
 	// Companies lists those not removed, by ID; without Unassigned.
 	Companies(ctx context.Context) ([]Company, error)
 }
-
-// Meanwhile is a Conflict: somebody else changed what was to be changed since it was read.
-func Meanwhile(what string) error {
-	return fault.Wrap(errMeanwhile, fault.Conflict, "%s was changed by somebody else meanwhile", what)
-}
-
-// IsMeanwhile reports whether an error is Meanwhile.
-func IsMeanwhile(err error) bool { return errors.Is(err, errMeanwhile) }
-
-var errMeanwhile = errors.New("changed meanwhile")
 
 // ServerStore keeps servers. Every method is one transaction.
 type ServerStore interface {

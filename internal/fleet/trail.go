@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +28,7 @@ func companyChanges(was, is *Company) string {
 			d.Say("cloud tenant " + t.text() + " goes")
 		}
 	}
-	if members := was.Profile.otherwise(&is.Profile); len(members) > 0 {
+	if members := audit.Differing(was.Profile.members(), is.Profile.members()); len(members) > 0 {
 		d.Say("profile: " + strings.Join(members, ", "))
 	}
 	return d.String()
@@ -85,22 +84,6 @@ func (t Tenant) text() string {
 		return fmt.Sprintf("%q", t.Name)
 	}
 	return fmt.Sprintf("%q on server %d", t.Name, t.Server)
-}
-
-// otherwise names the members that differ.
-func (p *Profile) otherwise(other *Profile) (names []string) {
-	mine, theirs := p.members(), other.members()
-	for _, name := range slices.Sorted(maps.Keys(theirs)) {
-		if string(mine[name]) != string(theirs[name]) {
-			names = append(names, name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(mine)) {
-		if _, there := theirs[name]; !there {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // members gives what is kept, by name.

@@ -6,6 +6,7 @@ import (
 	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/record"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
@@ -21,6 +22,7 @@ type Store interface {
 	statement.ExportStore
 	access.UserStore
 	audit.Store
+	record.Store
 	access.SessionStore
 
 	// Close ends the engine; it waits for running transactions.

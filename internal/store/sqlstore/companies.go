@@ -81,7 +81,7 @@ func (s *Store) UpdateCompany(ctx context.Context, c fleet.Company, facts []usag
 			return err
 		}
 		if c.Revision != 0 && c.Revision != stored.Revision {
-			return fleet.Meanwhile("company " + c.ID.String())
+			return fault.Meanwhile("company " + c.ID.String())
 		}
 		stored.Name, stored.Enabled, stored.RemovedAt, stored.Profile = c.Name, c.Enabled, c.RemovedAt, c.Profile
 		if _, err := tx.ExecContext(ctx, updateCompanySQL, int64(c.ID), c.Name, nameKey(c.Name), fromBool(c.Enabled), microsOrNull(c.RemovedAt),

@@ -76,3 +76,5 @@ var auditTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, []int64{3, 2}, ids(audit.Query{Before: 4, Limit: 2}))
 	},
 }
+
+func auditOf(c usage.CompanyID) audit.Query { return audit.Query{Company: c} }

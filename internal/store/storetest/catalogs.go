@@ -17,14 +17,15 @@ const catalogName = "2026-11+own"
 // SeedCatalogName is the version that SeedLater records.
 const SeedCatalogName = catalogName
 
-// SeedLater adds what no program before schema 0008 could, a catalogue with own rows, and before 0013, a profile and a note
-// of it: it is no part of Seed.
+// SeedLater adds what no program before schema 0008 could, a catalogue with own rows, and before 0014, a profile, a
+// note of it and a record: it is no part of Seed.
 func SeedLater(t testing.TB, s store.Store) {
 	t.Helper()
 	must(t, s.RecordCatalog(t.Context(), catalogName, "rows", everything, Now()))
 	c := must1(s.Company(t.Context(), usage.FirstCompany))(t)
 	c.Profile = fullProfile()
 	must(t, s.UpdateCompany(noted(t, audit.Changed, "profile"), c, nil, Now()))
+	newRecord(t, s, "quota", c.ID, 0)
 }
 
 // inForce gives the values of the catalogue's facts, and the position of the last.

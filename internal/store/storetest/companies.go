@@ -87,7 +87,7 @@ var companyTests = map[string]func(*testing.T, store.Store){
 		was.Enabled = false
 		err := s.UpdateCompany(t.Context(), was, []usage.Fact{tenantFact(0, "T", was.ID.String(), Now())}, Now())
 		wantCode(t, err, fault.Conflict, "meanwhile")
-		if !fleet.IsMeanwhile(err) {
+		if !fault.IsMeanwhile(err) {
 			t.Error("it cannot be told from a name that is taken")
 		}
 		got := must1(s.Company(t.Context(), was.ID))(t)

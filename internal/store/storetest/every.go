@@ -15,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/record"
 	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store"
 )
@@ -32,6 +33,7 @@ const (
 	ourUser, theirUser       = access.UserID(1), access.UserID(2)
 	ourSession, theirSession = byte(1), byte(2)
 	spareSession             = byte(3) // of ours, too
+	ourRecord                = int64(1)
 )
 
 func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
@@ -48,6 +50,7 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 		must(t, s.Settle(t.Context(), v.ID, connection, unreachable("m"), day(4, 0)))
 		saved(t, s, statementOf(c.ID, october, 1))
 		must(t, s.RecordExport(t.Context(), exportOf(c.ID, october, 1)))
+		newRecord(t, s, "quota", c.ID, 0)
 		if v.ID == ourServer {
 			n.reading = at
 		}
@@ -102,7 +105,8 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		pairOf(method, ourUser, byte(100+len(method))), //nolint:gosec // names are short
 		factsOf(fleet.Server{Company: ours}, day(9, 0)),
 		[]usage.Fact{serverFact(ourServer, usage.AttrDomain, method, day(9, 0))},
-		audit.Query{Company: ours},
+		audit.Query{Company: ours}, record.Kind("quota"), record.Below{Company: ours},
+		record.Record{Kind: "quota", ID: ourRecord, Company: ours, Body: method},
 		usage.Month{Year: 2026, Month: time.October},
 		statement.Key{Company: ours, Month: october, Number: 1},
 		exportOf(ours, october, 1),
@@ -131,7 +135,7 @@ func (n neighbours) of(t *testing.T, s store.Store, c usage.CompanyID, v usage.S
 		must1(s.SessionByAccess(t.Context(), pairOf("", 0, session).Access))(t), must1(s.Readings(t.Context(), v))(t), events,
 		must1(s.Event(t.Context(), events[0].ID))(t), must1(s.SubjectFacts(t.Context(), usage.ServerSubject(v), usage.AttrDomain))(t),
 		factsAt(t, s, c, Now(), everything), factsAt(t, s, c, day(2, 12), everything), must1(s.Entries(t.Context(), v, day(1, 0), Now()))(t),
-		must1(s.Audit(t.Context(), audit.Query{Company: c}))(t), must1(s.StatementsOf(t.Context(), c))(t), must1(s.Exported(t.Context(), statement.Key{Company: c, Month: october, Number: 1}))(t),
+		must1(s.Audit(t.Context(), audit.Query{Company: c}))(t), must1(s.Records(t.Context(), "quota", record.Below{Company: c}))(t), must1(s.StatementsOf(t.Context(), c))(t), must1(s.Exported(t.Context(), statement.Key{Company: c, Month: october, Number: 1}))(t),
 		slices.ContainsFunc(must1(s.Companies(t.Context()))(t), func(o fleet.Company) bool { return o.ID == c }),
 		slices.ContainsFunc(must1(s.Servers(t.Context()))(t), func(o fleet.Server) bool { return o.ID == v }),
 	}

@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"facts", factsTests},
 		{"alarms", alarmTests},
 		{"audit", auditTests},
+		{"records", recordTests},
 		{"users", userTests},
 		{"sessions", sessionTests},
 		{"every method", everyTests},
