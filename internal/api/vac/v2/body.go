@@ -22,7 +22,32 @@ import (
 // Properties that nobody asks for are left aside, as the reference's servers do: clients send back what they were given.
 type body struct {
 	values map[string]json.RawMessage // by lower-case name
+	named  map[string]json.RawMessage // the same by the names that were sent
 	wrong  []fault.Field
+}
+
+func newBody() *body {
+	return &body{values: map[string]json.RawMessage{}, named: map[string]json.RawMessage{}}
+}
+
+// object gives an object within; nil where there is none.
+func (b *body) object(name string) *body {
+	if !b.has(name) {
+		return nil
+	}
+	inner := newBody()
+	if err := inner.parse(b.values[strings.ToLower(name)]); err != nil {
+		b.fail(name, "is no object")
+		return nil
+	}
+	return inner
+}
+
+// take over what is wrong with an object within.
+func (b *body) within(name string, inner *body) {
+	for _, field := range inner.wrong {
+		b.fail(name+"."+field.Path, field.Text)
+	}
 }
 
 // readBody reads it. Invalid: it is no JSON object, or a property is there twice.
@@ -31,7 +56,7 @@ func readBody(r *http.Request) (*body, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &body{values: map[string]json.RawMessage{}}
+	b := newBody()
 	if err := b.parse(text); err != nil {
 		if kind, _, bad := mime.ParseMediaType(r.Header.Get("Content-Type")); bad == nil && !strings.HasSuffix(kind, "json") && kind != "text/plain" {
 			return nil, api.NewStatusError(http.StatusUnsupportedMediaType, "The body is %s: a JSON object is expected.", kind)
@@ -62,7 +87,7 @@ func (b *body) parse(text []byte) error {
 		if _, twice := b.values[key]; twice {
 			b.fail(name, "is given twice")
 		}
-		b.values[key] = value
+		b.values[key], b.named[name] = value, value
 	}
 	if _, err := d.Token(); err != nil {
 		return plain(err)

@@ -32,6 +32,14 @@ func post(pattern string, handle api.Endpoint) api.Route {
 	return api.Route{Method: http.MethodPost, Pattern: pattern, Served: api.Full, Handle: handle}
 }
 
+func put(pattern string, handle api.Endpoint) api.Route {
+	return api.Route{Method: http.MethodPut, Pattern: pattern, Served: api.Full, Handle: handle}
+}
+
+func remove(pattern string, handle api.Endpoint) api.Route {
+	return api.Route{Method: http.MethodDelete, Pattern: pattern, Served: api.Full, Handle: handle}
+}
+
 // absent lists routes that are not served: methods, a blank, and a pattern below /v2.
 func absent(lines ...string) []api.Route { return refused("", lines...) }
 
@@ -64,16 +72,22 @@ func (s *Surface) groups() []group {
 			get("/v2/notifications/events", s.listEvents),
 			get("/v2/notifications/events/{ID}", s.getEvent),
 		}},
-		{"Company resources", append(companyResources(), s.replicaResources()...)},
+		{"Company resources", append(s.companyResources(), s.replicaResources()...)},
 		{"Repositories and jobs", absent(
 			"GET /backupRepositories", "GET /backupRepositories/{ID}", "GET /jobs", "GET /jobs/{ID}",
 			"POST /jobs/{ID}/start", "POST /jobs/{ID}/stop", "POST /jobs/{ID}/retry", "POST /jobs/{ID}/enable",
 			"POST /jobs/{ID}/disable", "POST /jobs/{ID}/action",
 		)},
 		{"Resellers", resellers()},
-		{"Users", absent("GET /users", "GET /users/{ID}", "GET /users/{ID}/backupResources")},
+		{"Users", []api.Route{
+			get("/v2/users", s.listUsers),
+			get("/v2/users/{ID}", s.getUser),
+			empty("/users/{ID}/backupResources", s.listUserResources),
+		}},
 		{"Subscription plans", absent("GET /subscriptionPlans", "GET /subscriptionPlans/{ID}")},
-		{"Backup agents and policies", append(backupAgents(), absent("GET,POST /backupPolicies", "GET /backupPolicies/{ID}")...)},
+		{"Backup agents and policies", append(backupAgents(),
+			get("/v2/backupPolicies", s.listPolicies), post("/v2/backupPolicies", s.createPolicy), get("/v2/backupPolicies/{ID}", s.getPolicy),
+		)},
 		{"Computers and discovery", append(
 			absent("GET /computers", "GET /computers/{ID}", "POST /computers/{ID}/action"), discoveryRules()...,
 		)},
@@ -95,8 +109,8 @@ func (s *Surface) tenants() []api.Route {
 		get("/v2/tenants", s.listTenants),
 		post("/v2/tenants", s.createTenant),
 		get("/v2/tenants/{ID}", s.getTenant),
-		{Method: http.MethodPut, Pattern: "/v2/tenants/{ID}", Served: api.Full, Handle: s.replaceTenant},
-		{Method: http.MethodDelete, Pattern: "/v2/tenants/{ID}", Served: api.Full, Handle: s.deleteTenant},
+		put("/v2/tenants/{ID}", s.replaceTenant),
+		remove("/v2/tenants/{ID}", s.deleteTenant),
 		post("/v2/tenants/{ID}/enable", s.enableTenant),
 		post("/v2/tenants/{ID}/disable", s.disableTenant),
 		post("/v2/tenants/{ID}/action", s.tenantAction),
@@ -139,12 +153,15 @@ func (s *Surface) licenses() []api.Route {
 	))
 }
 
-func companyResources() []api.Route {
-	return absent(
-		"GET,POST /tenants/{ID}/backupResources", "GET,PUT,DELETE /tenants/{ID}/backupResources/{resourceID}",
+func (s *Surface) companyResources() []api.Route {
+	const list, one = "/v2/tenants/{ID}/backupResources", "/v2/tenants/{ID}/backupResources/{resourceID}"
+	return append([]api.Route{
+		get(list, s.listBackupResources), post(list, s.createBackupResource),
+		get(one, s.getBackupResource), put(one, s.replaceBackupResource), remove(one, s.deleteBackupResource),
+	}, absent(
 		"GET /tenants/{ID}/locations", "GET /tenants/{ID}/locations/{locationID}",
 		"GET /tenants/{ID}/subscriptionPlan", "PUT /tenants/{ID}/subscriptionPlan/{planID}",
-	)
+	)...)
 }
 
 func (s *Surface) replicaResources() []api.Route {

@@ -17,6 +17,7 @@ import (
 // $select is looked up in, so that no property can be written and not asked for.
 type shape struct {
 	fields []field
+	rest   []int // the place of members that are written as they came, behind the others; nil: there are none
 }
 
 type field struct {
@@ -42,6 +43,10 @@ func shapeOf[T any]() *shape { return newShape(reflect.TypeFor[T]()) }
 func newShape(t reflect.Type) *shape {
 	s := &shape{}
 	for i := range t.NumField() {
+		if t.Field(i).Type == reflect.TypeFor[posted]() {
+			s.rest = t.Field(i).Index
+			continue
+		}
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		f := field{name: name, index: i, late: t.Field(i).Tag.Get("fill") == "late"}
 		f.kind, f.nested = kindOfType(t.Field(i).Type)
@@ -171,7 +176,18 @@ func (s *shape) appendObject(b []byte, v reflect.Value, w view) []byte {
 		b = append(append(append(b, '"'), f.name...), '"', ':')
 		b = appendAny(b, v.Field(f.index), f.nested, w.inner(child))
 	}
+	if s.rest != nil && w.selected == nil {
+		b = appendMembers(b, v.FieldByIndex(s.rest).Bytes())
+	}
 	return append(b, '}')
+}
+
+// appendMembers writes the members of an object behind others.
+func appendMembers(b, object []byte) []byte {
+	if len(object) <= len("{}") {
+		return b
+	}
+	return append(append(b, ','), object[1:len(object)-1]...)
 }
 
 func (s *shape) appendList(b []byte, list reflect.Value, w view) []byte {

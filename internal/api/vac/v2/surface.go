@@ -17,6 +17,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/record"
 )
 
 // Companies finds companies; fleet.CompanyStore is one.
@@ -52,6 +53,8 @@ type Options struct {
 	Ledger    Ledger
 	Alarms    Alarms
 	Access    Access
+	Users     Users
+	Records   record.Store
 	Profile   Profile // empty: 3.0
 	PublicURL string  // what links begin with; empty: the request's host
 	Now       func() time.Time
@@ -95,12 +98,23 @@ type answer struct {
 	location string // where what was made is; empty: nothing was made
 }
 
+// said is what an action answers with another status than 200.
+type said struct {
+	status int
+	text   string
+}
+
 const contentType = "application/json; charset=utf-8"
 
 // Encode writes an answer as the query options say.
 func (s *Surface) Encode(r *http.Request, v any) (api.Raw, error) {
-	if text, ok := v.(string); ok { // what an action answers
+	switch text := v.(type) {
+	case string: // what an action answers
 		return jsonRaw(quote(text)), nil
+	case said:
+		raw := jsonRaw(quote(text.text))
+		raw.Status = text.status
+		return raw, nil
 	}
 	a, ok := v.(answer)
 	if !ok {

@@ -66,7 +66,7 @@ func newWorld(t testing.TB, profile v2.Profile) *world {
 	w.ledger = &ledger.Ledger{Store: w.store, Now: w.clock.Now}
 	w.access = &access.Service{Users: w.store, Sessions: w.store, Now: w.clock.Now}
 	w.surface, err = v2.New(v2.Options{
-		Companies: w.store, Directory: w.fleet, Servers: w.store, Ledger: w.ledger, Alarms: w.store, Access: w.access, Profile: profile,
+		Companies: w.store, Directory: w.fleet, Servers: w.store, Ledger: w.ledger, Alarms: w.store, Access: w.access, Users: w.store, Records: w.store, Profile: profile,
 		PublicURL: "https://console.example:1281/", Now: w.clock.Now,
 	})
 	if err != nil {

@@ -1,0 +1,75 @@
+package v2
+
+import "github.com/tallystick/tallystick/internal/core/usage"
+
+// backupResource is a tenant's quota on a cloud repository (rest-v2.md §3.1.1).
+type backupResource struct {
+	ID                    int64               `json:"id"`
+	CloudRepositoryName   string              `json:"cloudRepositoryName"`
+	ProviderRepositoryUID guid                `json:"providerRepositoryUid"`
+	StorageQuota          int64               `json:"storageQuota"`
+	StorageQuotaUnits     string              `json:"storageQuotaUnits"`
+	VMsQuota              int64               `json:"vMsQuota"`
+	ServersQuota          int64               `json:"serversQuota"`
+	WorkstationsQuota     int64               `json:"workstationsQuota"`
+	QuotasAreUnlimited    bool                `json:"quotasAreUnlimited"`
+	TrafficQuota          int64               `json:"trafficQuota"`
+	TrafficQuotaUnits     string              `json:"trafficQuotaUnits"`
+	WANAcceleration       bool                `json:"wanAccelerationEnabled"`
+	UsedStorageQuota      usage.Units         `json:"usedStorageQuota"`
+	UsedStorageQuotaUnits string              `json:"usedStorageQuotaUnits"`
+	UsedTrafficQuota      usage.Units         `json:"usedTrafficQuota"`
+	UsedTrafficQuotaUnits string              `json:"usedTrafficQuotaUnits"`
+	IntervalStartTime     isoTime             `json:"intervalStartTime"`
+	IntervalEndTime       isoTime             `json:"intervalEndTime"`
+	Links                 backupResourceLinks `json:"_links"`
+}
+
+type backupResourceLinks struct {
+	Self               link  `json:"self"`
+	BackupRepositories *link `json:"backupRepositories"`
+	WANAccelerators    *link `json:"wanAccelerators"`
+}
+
+// user is somebody who logs in (rest-v2.md §3.8).
+type user struct {
+	ID        int64     `json:"id"`
+	FirstName string    `json:"firstName"`
+	LastName  string    `json:"lastName"`
+	UserName  string    `json:"userName"`
+	Role      string    `json:"role"`
+	Title     string    `json:"title"`
+	Status    string    `json:"status"`
+	Email     string    `json:"email"`
+	Links     userLinks `json:"_links"`
+}
+
+type userLinks struct {
+	Self      link   `json:"self"`
+	Tenants   *link  `json:"tenants"`
+	Locations []link `json:"locations"`
+}
+
+// userResource is a part of a tenant's quota that a user has; nobody here has one.
+type userResource struct {
+	ID                    guid        `json:"id"`
+	QuotaName             string      `json:"quotaName"`
+	StorageQuota          int64       `json:"storageQuota"`
+	StorageQuotaUnits     string      `json:"storageQuotaUnits"`
+	UsedStorageQuota      usage.Units `json:"usedStorageQuota"`
+	UsedStorageQuotaUnits string      `json:"usedStorageQuotaUnits"`
+	Links                 selfLink    `json:"_links"`
+}
+
+// backupPolicy is a policy for agents, as it was posted (rest-v2.md §3.10).
+type backupPolicy struct {
+	ID           int64    `json:"id"`
+	Name         string   `json:"name"`
+	Type         string   `json:"type"`
+	OSType       string   `json:"osType"`
+	TenantsCount int64    `json:"tenantsCount"`
+	ModifiedDate isoTime  `json:"modifiedDate"`
+	CreatedBy    string   `json:"createdBy"`
+	Links        selfLink `json:"_links"`
+	Posted       posted   // what else was posted
+}
