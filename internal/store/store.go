@@ -15,6 +15,7 @@ type Store interface {
 	fleet.CompanyStore
 	fleet.ServerStore
 	fleet.PolicyStore
+	fleet.InventoryStore
 	ledger.Store
 	ledger.History
 	alarm.Store

@@ -29,9 +29,7 @@ func Ordered() []Statement {
 		{"records", recordsSQL, 1, false},
 		{"records of a company", companyRecords, 2, false},
 		{"records of an owner", ownedRecords, 2, false},
-		{"whole records", allRecordsSQL, 0, true},
 		{"audit", auditSQL, 2, true},
-		{"whole audit", allAuditSQL, 0, true},
 		{"audit of a company", auditOfSQL, 3, false},
 		{"events", eventsSQL, 0, true},
 		{"events of a template", eventsOfSQL, 1, false},
@@ -68,5 +66,12 @@ func Ordered() []Statement {
 		{"bundle", bundleSQL, 3, false},
 		{"statements of a month", statementsInSQL, 1, false},
 		{"marks of statements", marksSQL, 1, false},
+		{"repositories", repositoriesSQL, 0, true},
+		{"repositories of a server", repositoriesOfSQL, 1, false},
+		{"numbers of a server's repositories", repositoryIDsOfSQL, 1, false},
+		{"jobs", jobsSQL, 0, true},
+		{"jobs of a server", jobsOfSQL, 1, false},
+		{"numbers of a server's jobs", jobIDsOfSQL, 1, false},
+		{"inventories", inventoriesSQL, 0, true},
 	}
 }

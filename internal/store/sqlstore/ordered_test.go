@@ -12,7 +12,8 @@ import (
 
 // unlisted are the statements with an order that nobody waits for: they read a table to its end, once.
 var unlisted = []string{
-	"allLogSQL", "allTipsSQL", "allGapsSQL", "allCorrectionsSQL", "allFactsSQL", "allInstalledSQL", "activationsSQL", "allStatementsSQL", "allBundlesSQL", // doctor
+	"allLogSQL", "allTipsSQL", "allGapsSQL", "allCorrectionsSQL", "allFactsSQL", "allInstalledSQL", "activationsSQL", "allStatementsSQL", "allBundlesSQL",
+	"allRepositoriesSQL", "allJobsSQL", "allAuditSQL", "allRecordsSQL", // doctor
 	"oldEntriesSQL",                           // migration 0003
 	"bareCompaniesSQL", "serverEventsOnlySQL", // migration 0005
 }

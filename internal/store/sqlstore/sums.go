@@ -86,7 +86,9 @@ func byNumber[T any](scan func(scanner) (T, proof, error)) func(scanner) (keyed,
 
 // summedTables lists them all; dated facts and corrections have had theirs since they are streams.
 func summedTables() []summed {
-	return append(summedLater(), summedStatements(), summedCatalogs(), summedBundles(), summedMark(), summedAudit(), summedRecords())
+	return slices.Concat(summedLater(), summedInventories(), []summed{
+		summedStatements(), summedCatalogs(), summedBundles(), summedMark(), summedAudit(), summedRecords(),
+	})
 }
 
 // summedLater lists those that were there before there were checksums.

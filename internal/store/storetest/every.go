@@ -51,6 +51,7 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 		saved(t, s, statementOf(c.ID, october, 1))
 		must(t, s.RecordExport(t.Context(), exportOf(c.ID, october, 1)))
 		newRecord(t, s, "quota", c.ID, 0)
+		must(t, s.ReplaceInventory(t.Context(), fullInventory(v.ID, day(4, 0))))
 		if v.ID == ourServer {
 			n.reading = at
 		}
@@ -110,6 +111,7 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		usage.Month{Year: 2026, Month: time.October},
 		statement.Key{Company: ours, Month: october, Number: 1},
 		exportOf(ours, october, 1),
+		fleet.RepositoryID(1), fleet.JobID(1), fullInventory(ourServer, Now()),
 		[]statement.Statement{statementOf(ours, october.Next(), 1)},
 		func(ledger.View) error { return nil },
 		ledger.Ahead{Companies: []usage.CompanyID{ours}, Before: everything, From: day(1, 0), Until: Now()},
@@ -130,7 +132,9 @@ func (n neighbours) of(t *testing.T, s store.Store, c usage.CompanyID, v usage.S
 	events := slices.DeleteFunc(must1(s.Events(t.Context(), 0))(t), func(e alarm.Event) bool {
 		return e.Server != v && (e.Server != 0 || e.Company != c)
 	})
+	state := must1(s.Inventories(t.Context(), v))(t)
 	return []any{
+		state, must1(s.Repository(t.Context(), state[0].Repositories[0]))(t), must1(s.Job(t.Context(), state[0].Jobs[0]))(t),
 		must1(s.Company(t.Context(), c))(t), must1(s.Server(t.Context(), v))(t), user, must1(s.UserByName(t.Context(), user.Name))(t),
 		must1(s.SessionByAccess(t.Context(), pairOf("", 0, session).Access))(t), must1(s.Readings(t.Context(), v))(t), events,
 		must1(s.Event(t.Context(), events[0].ID))(t), must1(s.SubjectFacts(t.Context(), usage.ServerSubject(v), usage.AttrDomain))(t),

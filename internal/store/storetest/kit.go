@@ -65,6 +65,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"arrived", arrivedTests},
 		{"statements", statementTests},
 		{"bundles", bundleTests},
+		{"inventories", inventoryTests},
 	}
 	for _, g := range groups {
 		t.Run(g.name, func(t *testing.T) {

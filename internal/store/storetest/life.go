@@ -40,6 +40,7 @@ var twiceTests = map[string]func(*testing.T, store.Store, store.Store){
 	"many writers and readers at once": race,
 	"two change one statement":         statementTwice,
 	"two record one bundle":            bundleTwice,
+	"two replace one inventory":        inventoryTwice,
 	"each sees what the other committed": func(t *testing.T, a, b store.Store) {
 		server := oneServer(t, a)
 		version := must1(b.Head(t.Context()))(t).Version

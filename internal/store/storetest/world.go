@@ -40,6 +40,7 @@ func Seed(t testing.TB, s store.Store) {
 	saved(t, s, statementOf(a.ID, october, 1))
 	must(t, s.RecordExport(t.Context(), exportOf(a.ID, october, 1)))
 	settleFinals(t, s, 7, late(a.ID, "m"))
+	must(t, s.ReplaceInventory(t.Context(), fullInventory(own.ID, day(6, 0))))
 }
 
 // world is all that the ports tell of a seeded store.
@@ -59,6 +60,7 @@ type world struct {
 	Session   access.Session
 	Months    []statement.Statement
 	Bundle    statement.Exported
+	Inventory inventory
 	Head      ledger.Head
 }
 
@@ -75,6 +77,7 @@ func worldOf(t testing.TB, s store.Store) world {
 		Users:     must1(s.Users(t.Context()))(t),
 		Session:   session(t, s),
 		Months:    must1(s.StatementsOf(t.Context(), 2))(t),
+		Inventory: inventoryIn(t, s),
 		Head:      must1(s.Head(t.Context()))(t),
 	}
 	w.Bundle, _ = s.Exported(t.Context(), statement.Key{Company: 2, Month: october, Number: 1}) // none in older schemas
@@ -165,6 +168,9 @@ func sameWorld(t testing.TB, want, got world) {
 	if got.Bundle == (statement.Exported{}) { // likewise
 		want.Bundle = got.Bundle
 	}
+	if len(got.Inventory.States) == 0 { // likewise
+		want.Inventory = got.Inventory
+	}
 	aboutCompany := func(e alarm.Event) bool { return e.Server == 0 }
 	if !slices.ContainsFunc(got.Events, aboutCompany) { // from a schema in which each is about a server
 		want.Events = slices.DeleteFunc(slices.Clone(want.Events), aboutCompany)
@@ -186,6 +192,7 @@ func goOn(t testing.TB, s store.Store) {
 		appendAll(t, s, v.ID, snapshotOf(day(8, 0), "later", "T/w1", "U/y"), snapshotOf(day(3, 1), "inst", "T/w2"))
 		must(t, s.UpdateServer(t.Context(), v, []usage.Fact{serverFact(v.ID, usage.AttrDomain, "later", day(7, 0))}, Now()))
 		must(t, s.NoteRevision(t.Context(), v.ID, "later"))
+		must(t, s.ReplaceInventory(t.Context(), fullInventory(v.ID, day(9, 0))))
 		must(t, s.Settle(t.Context(), v.ID, connection, unreachable("again"), day(9, 0)))
 		must(t, s.Settle(t.Context(), v.ID, connection, nil, day(9, 1)))
 	}
