@@ -47,7 +47,7 @@ func (a *App) CollectStatus(ctx context.Context) ([]collect.ServerStatus, error)
 
 func (a *App) newRunner() *collect.Runner {
 	return &collect.Runner{
-		Collectors: a.collectors, Ledger: a.Ledger, Fleet: a.Store, Open: a.open, Now: a.Now, Log: a.log,
+		Collectors: a.collectors, Ledger: a.Ledger, Fleet: a.Store, Inventories: a.Store, Open: a.open, Now: a.Now, Log: a.log,
 		After: func(ctx context.Context, o *collect.Outcome) {
 			if err := a.Alarms.Check(ctx, o.Server); err != nil {
 				a.log.Error("the alarms of a server are not checked", "server", o.Server, "error", err)

@@ -44,6 +44,9 @@ type Collector interface {
 	Products() []usage.Product
 	// Read takes one reading. Its error is a *Failure.
 	Read(ctx context.Context, t Target) (Reading, error)
+	// Inventory reads what a server has beside its license, after a reading, with the same log-in. What of it could not be
+	// read is not in it, and its Failed says why. An error, a *Failure, means that nothing could be asked.
+	Inventory(ctx context.Context, t Target) (fleet.Inventory, error)
 	// Test logs in and says what it found. Its error is a *Failure.
 	Test(ctx context.Context, t Target) (Finding, error)
 	// Release logs out of a server (0: of all) and forgets its tokens.

@@ -33,6 +33,11 @@ type Fleet interface {
 	NoteRevision(ctx context.Context, id usage.ServerID, revision string) error
 }
 
+// Inventories keeps what servers have beside their license; every fleet.InventoryStore is one.
+type Inventories interface {
+	ReplaceInventory(ctx context.Context, i fleet.Inventory) error
+}
+
 // The bounds of reading.
 const (
 	workersDefault = 32
@@ -50,6 +55,8 @@ type Runner struct {
 	Collectors []Collector
 	Ledger     Ledger
 	Fleet      Fleet
+	// Inventories is where inventories go; nil: none are read.
+	Inventories Inventories
 	// Open opens a server's sealed password.
 	Open func(server usage.ServerID, sealed []byte) (string, error)
 	// After is called after each outcome that is in the ledger, to check alarms; may be nil.
@@ -148,6 +155,9 @@ func (r *Runner) Read(ctx context.Context, s *fleet.Server) Outcome {
 		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)
 		defer cancel()
 		r.After(after, &o)
+	}
+	if o.OK() && r.Inventories != nil {
+		r.inventory(ctx, s)
 	}
 	return o
 }

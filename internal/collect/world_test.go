@@ -22,12 +22,13 @@ import (
 type scripted struct {
 	now func() time.Time
 
-	mu       sync.Mutex
-	answer   func(ctx context.Context, t collect.Target) (collect.Reading, error)
-	reads    map[usage.ServerID][]time.Time
-	released []usage.ServerID
-	within   map[usage.ServerID]int
-	overlaps int
+	mu        sync.Mutex
+	answer    func(ctx context.Context, t collect.Target) (collect.Reading, error)
+	reads     map[usage.ServerID][]time.Time
+	inventory func(ctx context.Context, t collect.Target) (fleet.Inventory, error)
+	released  []usage.ServerID
+	within    map[usage.ServerID]int
+	overlaps  int
 }
 
 func (c *scripted) Products() []usage.Product { return []usage.Product{usage.ProductVBR} }
@@ -46,6 +47,13 @@ func (c *scripted) Read(ctx context.Context, t collect.Target) (collect.Reading,
 		c.within[id]--
 		c.mu.Unlock()
 	}()
+	return answer(ctx, t)
+}
+
+func (c *scripted) Inventory(ctx context.Context, t collect.Target) (fleet.Inventory, error) {
+	c.mu.Lock()
+	answer := c.inventory
+	c.mu.Unlock()
 	return answer(ctx, t)
 }
 

@@ -36,6 +36,7 @@ var routes = []route{
 	{name: "backupObjects/{id}/restorePoints", path: "/api/v1/backupObjects/{id}/restorePoints", method: http.MethodGet, serve: (*call).objectRestorePoints},
 	{name: "restorePoints", path: "/api/v1/restorePoints", method: http.MethodGet, since: rev11r2, serve: (*call).restorePoints},
 	{name: "backups", path: "/api/v1/backups", method: http.MethodGet, serve: (*call).backups},
+	{name: "jobs", path: "/api/v1/jobs", method: http.MethodGet, serve: (*call).jobSettings},
 	{name: "jobs/states", path: "/api/v1/jobs/states", method: http.MethodGet, serve: (*call).jobStates},
 	{name: "repositories", path: "/api/v1/backupInfrastructure/repositories", method: http.MethodGet, serve: (*call).repositories},
 	{name: "repositories/states", path: "/api/v1/backupInfrastructure/repositories/states", method: http.MethodGet, serve: (*call).repositoryStates},

@@ -109,7 +109,7 @@ func TestViewerIsDeniedTheLicense(t *testing.T) {
 	if r := c.report(`{"reportFormat":"Json"}`); r.status != 403 {
 		t.Errorf("report: %d", r.status)
 	}
-	for _, path := range []string{"serverInfo", "backupObjects", "restorePoints", "backups", "jobs/states", "backupInfrastructure/repositories/states"} {
+	for _, path := range []string{"serverInfo", "backupObjects", "restorePoints", "backups", "jobs", "jobs/states", "backupInfrastructure/repositories/states"} {
 		if r := c.get(path); r.status != 200 {
 			t.Errorf("%s: %d %s", path, r.status, r.body)
 		}

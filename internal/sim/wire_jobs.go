@@ -85,19 +85,77 @@ func (c *call) backups() answer {
 	return ok(w)
 }
 
-// jobStates writes GET /jobs/states. An old revision cannot say the newer job types: a 13 server then fails the
-// whole page (vbr-rest.md §0, row 7), an older one has no such rows.
+// sayable gives the jobs that the revision can say. An old one cannot say the newer job types: a 13 server then fails
+// the whole page (vbr-rest.md §0, row 7), an older one has no such rows.
+func (c *call) sayable() (rows []*job, good bool) {
+	rows = c.jobs()
+	if !c.rev.nulls() {
+		return rows, true
+	}
+	unsayable := func(j *job) bool { return j.row.jobs[0] == "" }
+	if c.s.gen.last >= rev13r0 && slices.ContainsFunc(rows, unsayable) {
+		return nil, false
+	}
+	return slices.DeleteFunc(rows, unsayable), true
+}
+
+// typeOf gives a job's type in the words of the revision.
+func (c *call) typeOf(j *job) string {
+	if c.rev.nulls() {
+		return j.row.jobs[0]
+	}
+	return j.row.jobs[1]
+}
+
+// jobSettings writes GET /jobs, of which the parts that say what is backed up, and how, are left out.
+func (c *call) jobSettings() answer {
+	p, good := c.page("Name", "Type", "Description")
+	if !good {
+		return c.badQuery()
+	}
+	rows, good := c.sayable()
+	if !good {
+		return c.fail(http.StatusInternalServerError, codeUnknown, "Unknown job type")
+	}
+	sortRows(rows, p, func(a, b *job) int { return strings.Compare(jobName(a.row), jobName(b.row)) })
+	rows = shrink(c, p, rows)
+	w := c.writer()
+	from, to := p.of(len(rows))
+	w.open('{')
+	w.array("data")
+	for _, j := range rows[from:to] {
+		w.open('{')
+		w.text("type", c.typeOf(j))
+		w.text("description", "Simulated")
+		w.flag("isHighPriority", false)
+		w.object("schedule")
+		w.flag("runAutomatically", true)
+		often := j.first.every < day
+		w.object("daily")
+		w.flag("isEnabled", !often)
+		w.close('}')
+		w.object("periodically")
+		w.flag("isEnabled", often)
+		w.close('}')
+		w.close('}')
+		w.uuid("id", c.s.key, j.first.jobPart())
+		w.text("name", jobName(j.row))
+		w.flag("isDisabled", false)
+		w.close('}')
+	}
+	p.pagination(w, len(rows), to-from, false)
+	return ok(w)
+}
+
+// jobStates writes GET /jobs/states.
 func (c *call) jobStates() answer {
 	p, good := c.page("Name", "Type", "Status", "LastRun", "LastResult", "NextRun", "Description", "RepositoryId", "ObjectsCount")
 	if !good {
 		return c.badQuery()
 	}
-	rows := c.jobs()
-	if c.rev.nulls() {
-		if c.s.gen.last >= rev13r0 && slices.ContainsFunc(rows, func(j *job) bool { return j.row.jobs[0] == "" }) {
-			return c.fail(http.StatusInternalServerError, codeUnknown, "Unknown job type")
-		}
-		rows = slices.DeleteFunc(rows, func(j *job) bool { return j.row.jobs[0] == "" })
+	rows, good := c.sayable()
+	if !good {
+		return c.fail(http.StatusInternalServerError, codeUnknown, "Unknown job type")
 	}
 	sortRows(rows, p, func(a, b *job) int {
 		switch p.column {
@@ -124,11 +182,10 @@ func (c *call) jobStates() answer {
 
 func (c *call) jobState(w *body, j *job) {
 	w.open('{')
+	w.text("type", c.typeOf(j))
 	if c.rev.nulls() {
-		w.text("type", j.row.jobs[0])
 		w.text("status", "inactive")
 	} else {
-		w.text("type", j.row.jobs[1])
 		w.text("status", "Stopped")
 	}
 	w.text("lastResult", "Success")
@@ -149,7 +206,29 @@ func (c *call) jobState(w *body, j *job) {
 	if c.rev >= rev13r0 {
 		w.flag("highPriority", false)
 		w.whole("progressPercent", 100)
+		c.progress(w, j)
 	}
+	w.close('}')
+}
+
+// runSeconds is what an object takes of a run, and runBytes what it sends.
+const (
+	runSeconds = 26
+	runBytes   = 96 << 20
+)
+
+// progress writes how far the last run came: to its end.
+func (c *call) progress(w *body, j *job) {
+	took := time.Duration(j.objects*runSeconds) * time.Second
+	sent := int64(j.objects) * runBytes
+	w.object("sessionProgress")
+	w.text("bottleneck", "Source")
+	w.text("duration", time.Time{}.Add(took%day).Format("15:04:05"))
+	w.text("processingRate", "3.7 MB/s")
+	w.whole("processedSize", sent)
+	w.whole("readSize", sent)
+	w.whole("transferredSize", sent)
+	w.whole("progressPercent", 100)
 	w.close('}')
 }
 
@@ -216,8 +295,9 @@ func (c *call) repositoryStates() answer {
 		w.double("capacityGB", capacityGB)
 		w.double("freeGB", capacityGB-held)
 		w.double("usedSpaceGB", held)
+		w.flag("isOnline", true)
 		if c.rev >= rev13r0 {
-			w.flag("isOnline", true)
+			w.flag("isOutOfDate", false)
 		}
 		w.close('}')
 	}

@@ -76,6 +76,7 @@ func TestGoldenBodies(t *testing.T) {
 			"license": "license", "instances": "license/instances?limit=3&skip=1", "sockets": "license/sockets", "capacity": "license/capacity",
 			"serverInfo": "serverInfo", "serverTime": "serverTime", "backupObjects": "backupObjects", "restorePoints": "restorePoints?limit=4",
 			"backups": "backups", "jobStates": "jobs/states", "repositories": "backupInfrastructure/repositories",
+			"jobs": "jobs", "repositoryStates": "backupInfrastructure/repositories/states",
 		} {
 			c.rev = rev
 			r := c.get(path)
@@ -202,7 +203,7 @@ func TestTwoFleetsAreEqual(t *testing.T) {
 	if a.token != b.token || a.server.Fingerprint != b.server.Fingerprint || a.server.InstallationID != b.server.InstallationID {
 		t.Errorf("tokens %q %q, fingerprints %q %q", a.token, b.token, a.server.Fingerprint, b.server.Fingerprint)
 	}
-	for _, path := range []string{"license", "license/instances", "serverInfo", "serverTime", "serverCertificate", "backupObjects", "restorePoints", "backups", "jobs/states"} {
+	for _, path := range []string{"license", "license/instances", "serverInfo", "serverTime", "serverCertificate", "backupObjects", "restorePoints", "backups", "jobs", "jobs/states"} {
 		if x, y := a.get(path).body, b.get(path).body; x != y || x == "" {
 			t.Errorf("%s differs:\n%s\n%s", path, x, y)
 		}

@@ -30,6 +30,8 @@ const (
 	pathRestorePoints = "/api/v1/restorePoints"
 	pathBackups       = "/api/v1/backups"
 	pathJobStates     = "/api/v1/jobs/states"
+	pathJobs          = "/api/v1/jobs"
+	pathRepositories  = "/api/v1/backupInfrastructure/repositories/states"
 )
 
 // client sends the allowed requests to one server. It decides nothing: see session.
@@ -138,6 +140,14 @@ func (c *client) backups(ctx context.Context, k call) (answer, *collect.Failure)
 
 func (c *client) jobStates(ctx context.Context, k call) (answer, *collect.Failure) {
 	return c.send(ctx, http.MethodGet, pathJobStates, k, c.limits.BodyBytes)
+}
+
+func (c *client) jobs(ctx context.Context, k call) (answer, *collect.Failure) {
+	return c.send(ctx, http.MethodGet, pathJobs, k, c.limits.BodyBytes)
+}
+
+func (c *client) repositoryStates(ctx context.Context, k call) (answer, *collect.Failure) {
+	return c.send(ctx, http.MethodGet, pathRepositories, k, c.limits.BodyBytes)
 }
 
 // send is the one place where a request leaves. limit bounds the body; 0 reads none of it.

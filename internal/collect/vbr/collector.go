@@ -25,6 +25,7 @@ type Limits struct {
 	Request   time.Duration // one request, answer included; 60 s
 	Reading   time.Duration // one reading; 10 min
 	Dates     time.Duration // the part of a reading spent on restore points; 7 min
+	Inventory time.Duration // repositories and jobs, behind a reading; 1 min
 	Logout    time.Duration // 2 s
 	BodyBytes int64         // one answer; 64 MiB
 	PageRows  int           // rows asked for in one page; 500
@@ -36,7 +37,7 @@ func (l Limits) withDefaults() Limits {
 		value *time.Duration
 		byDef time.Duration
 	}{
-		{&l.Request, time.Minute}, {&l.Reading, 10 * time.Minute}, {&l.Dates, 7 * time.Minute}, {&l.Logout, 2 * time.Second},
+		{&l.Request, time.Minute}, {&l.Reading, 10 * time.Minute}, {&l.Dates, 7 * time.Minute}, {&l.Inventory, time.Minute}, {&l.Logout, 2 * time.Second},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.byDef

@@ -111,6 +111,7 @@ func (s *session) clock(ctx context.Context, c *Collector, m *material) *collect
 	}
 	if parsed, err := time.Parse(time.RFC3339Nano, string(body.ServerTime)); err == nil {
 		m.zone = parsed.Location()
+		s.zone = m.zone
 	}
 	if t := body.ServerTime.in(time.UTC); t != nil {
 		offset := t.Sub(middle).Round(time.Second) // less than a second is the network's

@@ -28,9 +28,14 @@ func (r jobRow) key() string      { return string(r.ID) }
 // and a total that stays the same hides a row that went for one that came. A list that has a row twice in two
 // sweeps alike did not move: that is how the server lists it (C33 judges it).
 func list[T keyed](ctx context.Context, s *session, what string, m method, query url.Values) ([]T, *collect.Failure) {
+	return listUpTo[T](ctx, s, what, m, query, s.client.limits.Rows)
+}
+
+// listUpTo is list where more than some rows are no list of that kind.
+func listUpTo[T keyed](ctx context.Context, s *session, what string, m method, query url.Values, most int) ([]T, *collect.Failure) {
 	var before []string
 	for restarts := 0; ; restarts++ {
-		w := sweep[T]{session: s, what: what, method: m, query: cloneQuery(query)}
+		w := sweep[T]{session: s, what: what, method: m, query: cloneQuery(query), most: most}
 		settled, failure := w.read(ctx)
 		if failure != nil {
 			return nil, failure
@@ -67,6 +72,7 @@ type sweep[T keyed] struct {
 	what    string
 	method  method
 	query   url.Values
+	most    int // rows
 
 	rows  []T
 	total int64 // as the page before stated it
@@ -93,8 +99,8 @@ func (w *sweep[T]) read(ctx context.Context) (settled bool, failure *collect.Fai
 		stated := p.Pagination.Total != ""
 		w.rows = append(w.rows, page...)
 		switch {
-		case len(w.rows) > c.limits.Rows:
-			return false, collect.Failed(usage.GapServerFault, nil, "%s lists more than %d rows of %s", c.host(), c.limits.Rows, w.what)
+		case len(w.rows) > w.most:
+			return false, collect.Failed(usage.GapServerFault, nil, "%s lists more than %d rows of %s", c.host(), w.most, w.what)
 		case !fits, stated && total < w.total:
 			return false, nil
 		case stated && int64(len(w.rows)) >= total, !stated && len(*p.Data) < limit:

@@ -22,6 +22,7 @@ func TestReach(t *testing.T) {
 		"/api/v1/license/instances": "MethodGet", "/api/v1/license/createReport": "MethodPost",
 		"/api/v1/backupObjects": "MethodGet", "/api/v1/restorePoints": "MethodGet",
 		"/api/v1/backups": "MethodGet", "/api/v1/jobs/states": "MethodGet",
+		"/api/v1/jobs": "MethodGet", "/api/v1/backupInfrastructure/repositories/states": "MethodGet",
 	}
 	paths := map[string]string{} // constant -> path
 	used := map[string]string{}  // path -> method

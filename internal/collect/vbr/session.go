@@ -24,6 +24,7 @@ type session struct {
 	revision    *revision // nil before the first contact
 	upgradeSeen string    // the build for which a newer revision was looked for
 	grants      grantWords
+	zone        *time.Location // the server's; nil: it has not told it yet
 
 	memory memory
 
