@@ -202,7 +202,11 @@ func (s *Store) Inventories(ctx context.Context, only ...usage.ServerID) (list [
 		return err
 	})
 	if len(only) > 1 {
-		list = slices.DeleteFunc(list, func(i fleet.InventoryState) bool { return !slices.Contains(only, i.Server) })
+		wanted := make(map[usage.ServerID]bool, len(only))
+		for _, id := range only {
+			wanted[id] = true
+		}
+		list = slices.DeleteFunc(list, func(i fleet.InventoryState) bool { return !wanted[i.Server] })
 	}
 	return list, err
 }
