@@ -69,7 +69,7 @@ func largeEstate(b *testing.B) http.Handler {
 	w := &world{t: b, store: s, ledger: &ledger.Ledger{Store: s, Now: storetest.Now}}
 	stop := watched(b, w)
 	b.Cleanup(func() { stop(); _ = s.Close() })
-	surface, err := v2.New(v2.Options{Companies: s, Servers: s, Ledger: w.ledger, Alarms: s, Now: storetest.Now})
+	surface, err := v2.New(v2.Options{Companies: s, Servers: s, Ledger: w.ledger, Alarms: s, Inventory: s, Now: storetest.Now})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -73,11 +73,7 @@ func (s *Surface) groups() []group {
 			get("/v2/notifications/events/{ID}", s.getEvent),
 		}},
 		{"Company resources", append(s.companyResources(), s.replicaResources()...)},
-		{"Repositories and jobs", absent(
-			"GET /backupRepositories", "GET /backupRepositories/{ID}", "GET /jobs", "GET /jobs/{ID}",
-			"POST /jobs/{ID}/start", "POST /jobs/{ID}/stop", "POST /jobs/{ID}/retry", "POST /jobs/{ID}/enable",
-			"POST /jobs/{ID}/disable", "POST /jobs/{ID}/action",
-		)},
+		{"Repositories and jobs", s.inventory()},
 		{"Resellers", resellers()},
 		{"Users", []api.Route{
 			get("/v2/users", s.listUsers),
@@ -161,6 +157,18 @@ func (s *Surface) companyResources() []api.Route {
 	}, absent(
 		"GET /tenants/{ID}/locations", "GET /tenants/{ID}/locations/{locationID}",
 		"GET /tenants/{ID}/subscriptionPlan", "PUT /tenants/{ID}/subscriptionPlan/{planID}",
+	)...)
+}
+
+func (s *Surface) inventory() []api.Route {
+	return append([]api.Route{
+		get("/v2/backupRepositories", s.listRepositories),
+		get("/v2/backupRepositories/{ID}", s.getRepository),
+		get("/v2/jobs", s.listJobs),
+		get("/v2/jobs/{ID}", s.getJob),
+	}, refused("Tallystick only reads backup servers: it never starts, stops or changes a job.",
+		"POST /jobs/{ID}/start", "POST /jobs/{ID}/stop", "POST /jobs/{ID}/retry", "POST /jobs/{ID}/enable", "POST /jobs/{ID}/disable",
+		"POST /jobs/{ID}/action",
 	)...)
 }
 

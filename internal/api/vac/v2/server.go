@@ -2,6 +2,7 @@ package v2
 
 import (
 	"net/http"
+	"reflect"
 	"strconv"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -37,7 +38,7 @@ func (s *Surface) serversWhere(r *http.Request, wanted func(*fleet.Server) bool)
 			list = append(list, wire)
 		}
 	}
-	return answer{shape: shapeOfServer, value: list}, nil
+	return answer{shape: shapeOfServer, value: list, fill: func(shown []reflect.Value) error { return s.fillServerLinks(r, shown) }}, nil
 }
 
 func (s *Surface) getServer(r *http.Request) (any, error) {
@@ -58,6 +59,13 @@ func (s *Surface) getServer(r *http.Request) (any, error) {
 		return nil, err
 	}
 	wire, err := s.toWireServer(r, e, &server)
+	if err != nil {
+		return nil, err
+	}
+	states, err := s.Inventory.Inventories(r.Context(), server.ID)
+	for i := range states {
+		s.linkInventory(r, &wire, &states[i])
+	}
 	return answer{shape: shapeOfServer, value: wire}, err
 }
 
@@ -68,7 +76,7 @@ func noServer(ref string) error {
 // protects reports whether a server is one that the wire calls a backup server: a console is none.
 func protects(server *fleet.Server) bool { return server.Product != usage.ProductConsole }
 
-// toWireServer names the server itself where the wire asks for an agent on it: nothing of ours runs there.
+// toWireServer leaves out the links to what the server has. It names the server itself where the wire asks for an agent on it: nothing of ours runs there.
 func (s *Surface) toWireServer(r *http.Request, e *estate, server *fleet.Server) (backupServer, error) {
 	w := backupServer{
 		ID: int64(server.ID), Name: server.Name, ServerUID: uidOf(server), AgentUID: uidOf(server),

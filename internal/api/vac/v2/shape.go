@@ -100,6 +100,9 @@ func (s *shape) find(name string) (found *field) {
 // showsLate reports whether a view shows a property that is filled late.
 func (s *shape) showsLate(w view) bool {
 	return slices.ContainsFunc(s.fields, func(f field) bool {
+		if w.noLinks && f.name == linksName {
+			return false
+		}
 		if w.selected == nil {
 			return f.late
 		}

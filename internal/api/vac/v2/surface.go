@@ -45,6 +45,15 @@ type Alarms interface {
 	Event(ctx context.Context, id int64) (alarm.Event, error)
 }
 
+// Inventory gives what was found on servers beside their license; fleet.InventoryStore is one.
+type Inventory interface {
+	Inventories(ctx context.Context, only ...usage.ServerID) ([]fleet.InventoryState, error)
+	Repositories(ctx context.Context) ([]fleet.Repository, error)
+	Repository(ctx context.Context, id fleet.RepositoryID) (fleet.Repository, error)
+	Jobs(ctx context.Context) ([]fleet.Job, error)
+	Job(ctx context.Context, id fleet.JobID) (fleet.Job, error)
+}
+
 // Options are what the surface stands on.
 type Options struct {
 	Companies Companies
@@ -52,6 +61,7 @@ type Options struct {
 	Servers   Servers
 	Ledger    Ledger
 	Alarms    Alarms
+	Inventory Inventory
 	Access    Access
 	Users     Users
 	Records   record.Store

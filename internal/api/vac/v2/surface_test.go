@@ -84,9 +84,15 @@ func TestGoldenBodies(t *testing.T) {
 			"query-count":       "/v2/tenants?$inlinecount=allpages&$top=1&$skip=1&$select=id",
 			"query-nested":      "/v2/notifications/events?$select=lastActivation/status,computerName&%24filter=lastActivation%2Fstatus%20eq%20'Error'",
 			"query-links-false": "/v2/backupServers?setLinks=false&$filter=isCloudConnect%20eq%20true",
+			"repositories":      "/v2/backupRepositories",
+			"repository":        "/v2/backupRepositories/1",
+			"jobs":              "/v2/jobs",
+			"job":               "/v2/jobs/1",
+			"query-jobs":        "/v2/jobs?$filter=status%20eq%20'Warning'%20and%20processingRate%20gt%2018.2&$select=name,processingRate,endTime",
 			"query-usage":       "/v2/tenants/2/licensing/backupServerUsage?$filter=usedCount+gt+0&$select=type,usedInstances",
 		},
 		v2.Profile60: {
+			"jobs-60":      "/v2/jobs",
 			"usage-vbr-60": "/v2/tenants/2/licensing/backupServerUsage",
 			"usage-uid-60": "/v2/tenants/5b0f0000-0000-4000-8000-000000000002/licensing/cloudConnectUsage/byVCCTenantUid",
 		},
@@ -134,7 +140,12 @@ func TestErrors(t *testing.T) {
 		{"GET", "/v2/licensing/backupserverLicenses/" + cc01, 404, `{"Message":"There is no backup server license \"` + cc01 + `\"."}`},
 		{"DELETE", "/v2/licensing/cloudconnectLicenses/" + cc01, 501, `{"Message":"Tallystick only reads licenses: it never installs, updates or removes one."}`},
 		{"POST", "/v2/upload/license", 501, `{"Message":"Tallystick itself needs no license: there is none to install or update."}`},
-		{"GET", "/v2/jobs", 501, `{"Message":"This resource is not served."}`},
+		{"GET", "/v2/computers", 501, `{"Message":"This resource is not served."}`},
+		{"POST", "/v2/jobs/1/start", 501, `{"Message":"Tallystick only reads backup servers: it never starts, stops or changes a job."}`},
+		{"GET", "/v2/jobs/99", 404, `{"Message":"There is no job \"99\"."}`},
+		{"GET", "/v2/jobs/x", 404, `{"Message":"There is no job \"x\"."}`},
+		{"GET", "/v2/backupRepositories/99", 404, `{"Message":"There is no backup repository \"99\"."}`},
+		{"GET", "/v2/backupRepositories/x", 404, `{"Message":"There is no backup repository \"x\"."}`},
 		{"DELETE", "/v2/tenants", 405, `{"Message":"The method is not allowed here: GET, HEAD, POST are."}`},
 		{
 			"GET", "/v2/tenants?$expand=x&$top=a", 400,
@@ -193,7 +204,7 @@ func TestInternalErrors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, v2.Profile30)
 	s, err := v2.New(v2.Options{
-		Companies: w.store, Servers: w.store, Ledger: brokenLedger{w.ledger}, Alarms: w.store, Access: w.access, Now: w.clock.Now,
+		Companies: w.store, Servers: w.store, Ledger: brokenLedger{w.ledger}, Alarms: w.store, Inventory: w.store, Access: w.access, Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

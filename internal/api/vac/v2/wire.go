@@ -78,7 +78,7 @@ type backupServer struct {
 	ServerUID      guid        `json:"serverUid"`
 	AgentUID       guid        `json:"agentUid"`
 	IsCloudConnect bool        `json:"isCloudConnect"`
-	Links          serverLinks `json:"_links"`
+	Links          serverLinks `json:"_links" fill:"late"`
 }
 
 type serverLinks struct {

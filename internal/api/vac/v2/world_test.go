@@ -66,7 +66,8 @@ func newWorld(t testing.TB, profile v2.Profile) *world {
 	w.ledger = &ledger.Ledger{Store: w.store, Now: w.clock.Now}
 	w.access = &access.Service{Users: w.store, Sessions: w.store, Now: w.clock.Now}
 	w.surface, err = v2.New(v2.Options{
-		Companies: w.store, Directory: w.fleet, Servers: w.store, Ledger: w.ledger, Alarms: w.store, Access: w.access, Users: w.store, Records: w.store, Profile: profile,
+		Companies: w.store, Directory: w.fleet, Servers: w.store, Ledger: w.ledger,
+		Alarms: w.store, Inventory: w.store, Access: w.access, Users: w.store, Records: w.store, Profile: profile,
 		PublicURL: "https://console.example:1281/", Now: w.clock.Now,
 	})
 	if err != nil {
@@ -149,6 +150,11 @@ func (w *world) populate() {
 	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(ctx, vbr.ID, false, vbrReading(october.Add(-time.Hour))))
 	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(ctx, cc.ID, true, ccReading(october.Add(-2*time.Hour))))
 	must[ledger.Receipt](t)(w.ledger.AppendGap(ctx, lost.ID, usage.Gap{At: october, Reason: usage.GapUnreachable, Text: "no route to host"}))
+	for _, i := range inventories(vbr.ID, cc.ID) {
+		if err := w.store.ReplaceInventory(ctx, i); err != nil {
+			t.Fatal(err)
+		}
+	}
 	alarms := &alarm.Service{Store: w.store, Ledger: w.ledger, Servers: w.store, Companies: w.store, Now: w.clock.Now}
 	if err := alarms.CheckAll(ctx); err != nil {
 		t.Fatal(err)
@@ -160,6 +166,37 @@ func (w *world) populate() {
 	for name, role := range map[string]access.Role{userName: access.PortalAdministrator, "reader": access.PortalReadonly} {
 		must[access.User](t)(w.access.AddUser(ctx, access.NewUser{Name: name, Role: role, Password: password}))
 	}
+}
+
+// inventories have each kind of value that the wire shows: of VBR01 what is told and what is not, of CC01 what belongs to
+// no tenant.
+func inventories(vbr, cc usage.ServerID) []fleet.Inventory {
+	began := time.Date(2026, 10, 19, 20, 0, 0, 500_000_000, time.UTC)
+	ended, took, rate, sent, size := began.Add(1564*time.Second), 1564*time.Second, int64(19188941), int64(3882512848), int64(321478302106)
+	used, free := int64(186186832282), int64(233860969267)
+	all := []fleet.Inventory{{
+		Server: vbr, At: october,
+		Repositories: []fleet.Repository{
+			{UID: "D4B5E196-f3ad-474c-99bc-dfef051dae07", Name: "Backup Repository 1", Health: fleet.RepositoryOK, Capacity: &size, Free: &free, Used: &used},
+			{UID: "88788f9e-d8f5-4eb4-bc4f-9b3f5403bcec", Name: "S3", Health: fleet.RepositoryError},
+		},
+		Jobs: []fleet.Job{
+			{
+				UID: "e35ef047-8cfa-4c3e-979e-de2e5399142f", Name: "Nightly", Type: "VSphereBackup", Workload: "Vm", Schedule: "Periodically", Enabled: true,
+				Result: fleet.JobWarning, LastRun: &began, EndedAt: &ended, Objects: 12, Duration: &took, Rate: &rate, Transferred: &sent, Bottleneck: "Proxy",
+			},
+			{UID: "301450bc-34cd-4d2c-bfc3-8d269bb471be", Name: "Laptops", Type: "WindowsAgentBackupWorkstationPolicy", Workload: "Workstation", Objects: 3},
+			{UID: "53b87378-7958-477d-8def-fbe6740d4b6f", Name: "Servers", Type: "LinuxAgentBackup", Workload: "Server", Running: true, Enabled: true, LastRun: &began},
+		},
+	}, {
+		Server: cc, At: october,
+		Repositories: []fleet.Repository{{UID: "49607f55-4cc4-4ea5-a2c9-e750318d0f34", Name: "Cloud", Health: fleet.RepositoryWarning, Used: &used}},
+		Jobs:         []fleet.Job{{UID: "75fc491a-d158-4380-a433-ebc42a28e4df", Name: "Copy", Type: "BackupCopy", Enabled: true, Result: fleet.JobSuccess}},
+	}}
+	for i := range all {
+		all[i].Normalize()
+	}
+	return all
 }
 
 func vbrReading(at time.Time) usage.Snapshot {
