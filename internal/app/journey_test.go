@@ -36,6 +36,14 @@ func TestJourneyOfAFigure(t *testing.T) {
 			if header.Get("X-Usage-As-Of") != "2026-10-20T02:00:00Z" || header.Get("X-Usage-Units") != "Instances" {
 				t.Errorf("headers: %v", header)
 			}
+			// What the server has beside its license is listed as of the same reading.
+			if _, got := w.get("/v2/backupRepositories?$select=id,serverName,capacity,healthState"); got != `[{"id":1,"serverName":"VBR01","capacity":65536,"healthState":"OK"}]` {
+				t.Error(got)
+			}
+			job := `{"status":"Success","type":"Backup","isEnabled":true,"schedulingType":"Daily"}`
+			if _, got := w.get("/v2/jobs?$select=status,type,isEnabled,schedulingType"); got != "["+job+","+job+","+job+"]" {
+				t.Error(got)
+			}
 			// E4: new turns into used when the month turns, without a new reading.
 			w.set(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC))
 			november := strings.NewReplacer(`"newInstances":1,"usedInstances":34,"rentalCount":0,"newCount":1,"usedCount":34`,

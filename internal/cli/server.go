@@ -36,6 +36,9 @@ type serverJSON struct {
 	Every          string           `json:"every"`
 	LastReading    *time.Time       `json:"lastReading"`
 	Gap            string           `json:"gap,omitempty"`
+	RepositoriesAt *time.Time       `json:"repositoriesAt,omitempty"` // when they were read last
+	JobsAt         *time.Time       `json:"jobsAt,omitempty"`
+	NotRead        string           `json:"notRead,omitempty"` // why repositories or jobs were not, the last time
 }
 
 func toServerJSON(s *fleet.Server) serverJSON {
@@ -160,9 +163,18 @@ func (*serverList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	inventories, err := a.Store.Inventories(e.ctx)
+	if err != nil {
+		return err
+	}
 	list := make([]serverJSON, len(servers))
 	for i := range servers {
 		list[i] = toServerJSON(&servers[i])
+		for j := range inventories {
+			if v := &inventories[j]; v.Server == servers[i].ID {
+				list[i].RepositoriesAt, list[i].JobsAt, list[i].NotRead = v.RepositoriesAt, v.JobsAt, v.Failed
+			}
+		}
 		for j := range readings {
 			if r := &readings[j]; r.Server == servers[i].ID {
 				if r.Last != nil {
@@ -194,6 +206,9 @@ func (*serverList) Run(e *env) error {
 			state = "read " + timeText(s.LastReading)
 		case s.Gap != "":
 			state += "; last attempt: " + s.Gap
+		}
+		if s.NotRead != "" {
+			state += "; repositories and jobs: " + s.NotRead
 		}
 		rows[i] = []string{s.ID.String(), s.Name, string(s.Product), owner, s.Every, source, state}
 	}
