@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/collect"
+	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
 
@@ -58,7 +59,11 @@ func (c *Collector) Inventory(ctx context.Context, t collect.Target) (fleet.Inve
 }
 
 func byName[T keyed](ctx context.Context, s *session, what string, m method) ([]T, *collect.Failure) {
-	return listUpTo[T](ctx, s, what, m, url.Values{"orderColumn": {"Name"}, "orderAsc": {"true"}}, inventoryRowsMax)
+	rows, failure := listUpTo[T](ctx, s, what, m, url.Values{"orderColumn": {"Name"}, "orderAsc": {"true"}}, inventoryRowsMax)
+	if failure != nil && failure.Reason == usage.GapDenied { // these a smaller role may read, other than the license
+		failure = collect.Failed(usage.GapDenied, failure.Cause, "%s does not let this account read %s", s.client.host(), what)
+	}
+	return rows, failure
 }
 
 // zoneOrUTC is the server's zone, as far as it has told it.
@@ -76,15 +81,15 @@ func toRepositories(rows []repositoryState) []fleet.Repository {
 	for i := range rows {
 		r := &rows[i]
 		list[i] = fleet.Repository{
-			UID: string(r.ID), Name: string(r.Name), Health: r.health(),
+			UID: string(r.ID), Name: string(r.Name), Health: healthOf(r),
 			Capacity: r.Capacity.times(bytesPerGB), Free: r.Free.times(bytesPerGB), Used: r.Used.times(bytesPerGB),
 		}
 	}
 	return list
 }
 
-// health: a server that does not say otherwise finds nothing wrong.
-func (r *repositoryState) health() fleet.RepositoryHealth {
+// healthOf: a server that does not say otherwise finds nothing wrong.
+func healthOf(r *repositoryState) fleet.RepositoryHealth {
 	switch {
 	case r.IsOnline.is("false"):
 		return fleet.RepositoryError
@@ -102,16 +107,16 @@ func toJobs(states []jobState, settings []jobSettings, zone *time.Location) []fl
 	}
 	list := make([]fleet.Job, len(states))
 	for i := range states {
-		list[i] = states[i].toJob(zone)
+		list[i] = toJob(&states[i], zone)
 		if settings := of[states[i].ID]; settings != nil {
-			list[i].Schedule = settings.kind()
+			list[i].Schedule = scheduleOf(settings)
 			list[i].Enabled = list[i].Enabled && !settings.IsDisabled.is("true")
 		}
 	}
 	return list
 }
 
-func (r *jobState) toJob(zone *time.Location) fleet.Job {
+func toJob(r *jobState, zone *time.Location) fleet.Job {
 	j := fleet.Job{
 		UID: string(r.ID), Name: string(r.Name), Type: string(r.Type), Workload: string(r.Workload),
 		Enabled: !r.Status.is("disabled"), Running: r.Status.is("running", "starting", "stopping"),
@@ -136,8 +141,8 @@ func (r *jobState) toJob(zone *time.Location) fleet.Job {
 	return j
 }
 
-// kind is how the job is scheduled, in the word of its settings; empty: by hand, or in a way of its type alone.
-func (r *jobSettings) kind() string {
+// scheduleOf is how the job is scheduled, in the word of its settings; empty: by hand, or in a way of its type alone.
+func scheduleOf(r *jobSettings) string {
 	var s schedule
 	if json.Unmarshal(r.Schedule, &s) != nil || s.RunAutomatically.is("false") {
 		return ""
@@ -146,8 +151,11 @@ func (r *jobSettings) kind() string {
 		word string
 		of   switchable
 	}{
-		{"Daily", s.Daily}, {"Monthly", s.Monthly}, {"Periodically", s.Periodically},
-		{"Continuously", s.Continuously}, {"AfterThisJob", s.AfterThisJob},
+		{"Daily", s.Daily},
+		{"Monthly", s.Monthly},
+		{"Periodically", s.Periodically},
+		{"Continuously", s.Continuously},
+		{"AfterThisJob", s.AfterThisJob},
 	} {
 		if k.of.IsEnabled.is("true") {
 			return k.word

@@ -176,7 +176,7 @@ func TestSchedules(t *testing.T) {
 		on("daily"): "Daily", on("monthly"): "Monthly", on("periodically"): "Periodically", on("continuously"): "Continuously", on("afterThisJob"): "AfterThisJob",
 		`{"runAutomatically":false,"daily":{"isEnabled":true}}`: "", `{}`: "", `null`: "", ``: "", `"x"`: "", `{"daily":7}`: "",
 	} {
-		if got := (&jobSettings{Schedule: json.RawMessage(body)}).kind(); got != want {
+		if got := scheduleOf(&jobSettings{Schedule: json.RawMessage(body)}); got != want {
 			t.Errorf("%s: %q", body, got)
 		}
 	}
