@@ -38,7 +38,10 @@ func (s *Surface) serversWhere(r *http.Request, wanted func(*fleet.Server) bool)
 			list = append(list, wire)
 		}
 	}
-	return answer{shape: shapeOfServer, value: list, fill: func(shown []reflect.Value) error { return s.fillServerLinks(r, shown) }}, nil
+	return answer{
+		shape: shapeOfServer, value: list,
+		fill: func(shown []reflect.Value) error { return s.fillServerLinks(r, shown) },
+	}, nil
 }
 
 func (s *Surface) getServer(r *http.Request) (any, error) {
