@@ -163,8 +163,10 @@ func (w *world) populate() {
 	if err := w.store.SettleFinals(ctx, alarm.Finals{Holds: map[usage.CompanyID][]alarm.Condition{northwind.ID: {late}}}, october); err != nil {
 		t.Fatal(err)
 	}
-	for name, role := range map[string]access.Role{userName: access.PortalAdministrator, "reader": access.PortalReadonly} {
-		must[access.User](t)(w.access.AddUser(ctx, access.NewUser{Name: name, Role: role, Password: password}))
+	for _, n := range []access.NewUser{
+		{Name: userName, Role: access.PortalAdministrator, Password: password}, {Name: "reader", Role: access.PortalReadonly, Password: password},
+	} {
+		must[access.User](t)(w.access.AddUser(ctx, n))
 	}
 }
 

@@ -5,19 +5,20 @@ CREATE TABLE goose_db_version (
 		is_applied INTEGER NOT NULL,
 		tstamp TIMESTAMP DEFAULT (datetime('now'))
 	);
-INSERT INTO goose_db_version VALUES (1,0,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (2,1,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (3,2,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (4,3,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (5,4,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (6,5,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (7,6,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (8,7,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (9,8,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (10,9,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (11,10,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (12,13,1,'2026-11-28 23:10:13');
-INSERT INTO goose_db_version VALUES (13,14,1,'2026-11-28 23:10:13');
+INSERT INTO goose_db_version VALUES (1,0,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (2,1,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (3,2,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (4,3,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (5,4,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (6,5,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (7,6,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (8,7,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (9,8,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (10,9,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (11,10,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (12,11,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (13,13,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (14,14,1,'2026-11-28 23:24:08');
 CREATE TABLE companies (
     id         INTEGER PRIMARY KEY, -- rows are never deleted: numbers never return
     uid        TEXT    NOT NULL UNIQUE,
@@ -205,6 +206,52 @@ CREATE TABLE mark (
     checksum INTEGER NOT NULL  -- the sum of the other numbers but id
 ) STRICT;
 INSERT INTO mark VALUES (1,0,1,0,1);
+CREATE TABLE repositories (
+    id       INTEGER PRIMARY KEY,
+    server   INTEGER NOT NULL REFERENCES servers (id),
+    uid      TEXT    NOT NULL, -- the server's own id
+    present  INTEGER NOT NULL, -- 0: the latest reading did not find it
+    name     TEXT    NOT NULL,
+    health   TEXT    NOT NULL,
+    capacity INTEGER,          -- bytes; NULL: not stated
+    free     INTEGER,
+    used     INTEGER,
+    checksum INTEGER NOT NULL,
+    UNIQUE (server, uid)
+) STRICT;
+INSERT INTO repositories VALUES (1,1,'r1',1,'Main','warning',18,12,6,2930397562);
+CREATE TABLE jobs (
+    id          INTEGER PRIMARY KEY,
+    server      INTEGER NOT NULL REFERENCES servers (id),
+    uid         TEXT    NOT NULL, -- the server's own id
+    present     INTEGER NOT NULL, -- 0: the latest reading did not find it
+    name        TEXT    NOT NULL,
+    type        TEXT    NOT NULL,
+    workload    TEXT    NOT NULL,
+    schedule    TEXT    NOT NULL,
+    enabled     INTEGER NOT NULL,
+    running     INTEGER NOT NULL,
+    result      TEXT    NOT NULL,
+    last_run    INTEGER,          -- NULL, here and below: not stated
+    ended_at    INTEGER,
+    objects     INTEGER NOT NULL,
+    duration    INTEGER,          -- microseconds
+    rate        INTEGER,          -- bytes per second
+    transferred INTEGER,          -- bytes
+    bottleneck  TEXT    NOT NULL,
+    checksum    INTEGER NOT NULL,
+    UNIQUE (server, uid)
+) STRICT;
+INSERT INTO jobs VALUES (1,1,'j1',1,'Nightly','VSphereBackup','Vm','Daily',1,1,'failed',1791241200000001,1791244800000001,6,3600000001,6,12,'Source',2870480299);
+INSERT INTO jobs VALUES (2,1,'j2',1,'Second','','','',0,0,'',NULL,NULL,0,NULL,NULL,NULL,'',2227764309);
+CREATE TABLE inventories (
+    server          INTEGER PRIMARY KEY REFERENCES servers (id),
+    repositories_at INTEGER,          -- when they were read last; NULL: never
+    jobs_at         INTEGER,
+    failed          TEXT    NOT NULL, -- why the latest reading lacks something
+    checksum        INTEGER NOT NULL
+) STRICT;
+INSERT INTO inventories VALUES (1,1791244800000001,1791244800000001,'why',2808723261);
 CREATE TABLE audit (
     id       INTEGER PRIMARY KEY,
     at       INTEGER NOT NULL, -- microseconds since 1970
@@ -243,6 +290,8 @@ CREATE INDEX statements_month ON statements (month, company, number);
 CREATE INDEX events_template ON events (template, id);
 CREATE INDEX events_server ON events (server, id);
 CREATE INDEX events_company ON events (company, id);
+CREATE INDEX repositories_present ON repositories (server, present, id);
+CREATE INDEX jobs_present ON jobs (server, present, id);
 CREATE INDEX audit_company ON audit (company, id);
 CREATE INDEX records_company ON records (kind, company, id);
 CREATE INDEX records_owner ON records (kind, owner, id);

@@ -8,6 +8,17 @@ CREATE TABLE activations (
     resolved_at bigint,
     checksum bigint DEFAULT 0 NOT NULL
 );
+CREATE TABLE audit (
+    id bigint NOT NULL,
+    at bigint NOT NULL,
+    actor text COLLATE "C" NOT NULL,
+    via text COLLATE "C" NOT NULL,
+    company bigint,
+    subject text COLLATE "C" NOT NULL,
+    action text COLLATE "C" NOT NULL,
+    detail text COLLATE "C" NOT NULL,
+    checksum bigint NOT NULL
+);
 CREATE TABLE bundles (
     company bigint NOT NULL,
     month text COLLATE "C" NOT NULL,
@@ -37,7 +48,8 @@ CREATE TABLE companies (
     enabled bigint NOT NULL,
     created_at bigint NOT NULL,
     removed_at bigint,
-    checksum bigint DEFAULT 0 NOT NULL
+    checksum bigint DEFAULT 0 NOT NULL,
+    profile text COLLATE "C" DEFAULT ''::text NOT NULL
 );
 CREATE TABLE corrections (
     position bigint NOT NULL,
@@ -139,6 +151,17 @@ CREATE TABLE meta (
     log bytea NOT NULL,
     checksum bigint DEFAULT 0 NOT NULL
 );
+CREATE TABLE records (
+    kind text COLLATE "C" NOT NULL,
+    id bigint NOT NULL,
+    company bigint,
+    owner bigint NOT NULL,
+    body text COLLATE "C" NOT NULL,
+    created_at bigint NOT NULL,
+    changed_at bigint NOT NULL,
+    removed_at bigint,
+    checksum bigint NOT NULL
+);
 CREATE TABLE repositories (
     id bigint NOT NULL,
     server bigint NOT NULL,
@@ -207,6 +230,7 @@ CREATE TABLE users (
 ALTER TABLE chunks ALTER COLUMN body SET STORAGE EXTERNAL;
 ALTER TABLE tips ALTER COLUMN body SET STORAGE EXTERNAL;
 ALTER TABLE activations ADD CONSTRAINT activations_pkey PRIMARY KEY (event, number);
+ALTER TABLE audit ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
 ALTER TABLE bundles ADD CONSTRAINT bundles_pkey PRIMARY KEY (company, month, number);
 ALTER TABLE catalogs ADD CONSTRAINT catalogs_pkey PRIMARY KEY (version);
 ALTER TABLE chunks ADD CONSTRAINT chunks_pkey PRIMARY KEY (server, stream, first_reading);
@@ -232,6 +256,7 @@ ALTER TABLE mark ADD CONSTRAINT mark_id_check CHECK ((id = 1));
 ALTER TABLE mark ADD CONSTRAINT mark_pkey PRIMARY KEY (id);
 ALTER TABLE meta ADD CONSTRAINT meta_id_check1 CHECK ((id = 1));
 ALTER TABLE meta ADD CONSTRAINT meta_pkey1 PRIMARY KEY (id);
+ALTER TABLE records ADD CONSTRAINT records_pkey PRIMARY KEY (kind, id);
 ALTER TABLE repositories ADD CONSTRAINT repositories_pkey PRIMARY KEY (id);
 ALTER TABLE repositories ADD CONSTRAINT repositories_server_uid_key UNIQUE (server, uid);
 ALTER TABLE servers ADD CONSTRAINT servers_pkey PRIMARY KEY (id);
@@ -245,6 +270,7 @@ ALTER TABLE users ADD CONSTRAINT users_enabled_check CHECK ((enabled = ANY (ARRA
 ALTER TABLE users ADD CONSTRAINT users_name_key_key UNIQUE (name_key);
 ALTER TABLE users ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 ALTER TABLE activations ADD CONSTRAINT activations_event_fkey FOREIGN KEY (event) REFERENCES events(id);
+ALTER TABLE audit ADD CONSTRAINT audit_company_fkey FOREIGN KEY (company) REFERENCES companies(id);
 ALTER TABLE bundles ADD CONSTRAINT bundles_company_month_number_fkey FOREIGN KEY (company, month, number) REFERENCES statements(company, month, number);
 ALTER TABLE chunks ADD CONSTRAINT chunks_server_fkey FOREIGN KEY (server) REFERENCES servers(id);
 ALTER TABLE corrections ADD CONSTRAINT corrections_server_fkey1 FOREIGN KEY (server) REFERENCES servers(id);
@@ -254,11 +280,13 @@ ALTER TABLE gaps ADD CONSTRAINT gaps_server_fkey1 FOREIGN KEY (server) REFERENCE
 ALTER TABLE installations ADD CONSTRAINT installations_server_fkey1 FOREIGN KEY (server) REFERENCES servers(id);
 ALTER TABLE inventories ADD CONSTRAINT inventories_server_fkey FOREIGN KEY (server) REFERENCES servers(id);
 ALTER TABLE jobs ADD CONSTRAINT jobs_server_fkey FOREIGN KEY (server) REFERENCES servers(id);
+ALTER TABLE records ADD CONSTRAINT records_company_fkey FOREIGN KEY (company) REFERENCES companies(id);
 ALTER TABLE repositories ADD CONSTRAINT repositories_server_fkey FOREIGN KEY (server) REFERENCES servers(id);
 ALTER TABLE sessions ADD CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id);
 ALTER TABLE statements ADD CONSTRAINT statements_company_fkey FOREIGN KEY (company) REFERENCES companies(id);
 ALTER TABLE tips ADD CONSTRAINT tips_server_fkey FOREIGN KEY (server) REFERENCES servers(id);
 ALTER TABLE users ADD CONSTRAINT users_company_fkey FOREIGN KEY (company) REFERENCES companies(id);
+CREATE INDEX audit_company ON audit USING btree (company, id);
 CREATE UNIQUE INDEX companies_name ON companies USING btree (name_key) WHERE (removed_at IS NULL);
 CREATE INDEX corrections_server ON corrections USING btree (server, "position");
 CREATE INDEX events_company ON events USING btree (company, id);
@@ -269,6 +297,8 @@ CREATE INDEX facts_subject ON facts USING btree (subject, attribute, "position")
 CREATE INDEX gaps_at ON gaps USING btree (server, at, "position");
 CREATE INDEX installations_position ON installations USING btree ("position");
 CREATE INDEX jobs_present ON jobs USING btree (server, present, id);
+CREATE INDEX records_company ON records USING btree (kind, company, id);
+CREATE INDEX records_owner ON records USING btree (kind, owner, id);
 CREATE INDEX repositories_present ON repositories USING btree (server, present, id);
 CREATE INDEX servers_changed ON servers USING btree (changed);
 CREATE UNIQUE INDEX servers_name ON servers USING btree (name_key) WHERE (removed_at IS NULL);
@@ -284,21 +314,23 @@ BEGIN
     PERFORM pg_notify('tallystick', TG_TABLE_SCHEMA);
     RETURN NULL;
 END $function$;
-INSERT INTO goose_db_version VALUES ('1','0','true','2026-11-28 22:51:27.180192');
-INSERT INTO goose_db_version VALUES ('10','9','true','2026-11-28 22:51:27.599036');
-INSERT INTO goose_db_version VALUES ('11','10','true','2026-11-28 22:51:27.6032');
-INSERT INTO goose_db_version VALUES ('12','11','true','2026-11-28 22:51:27.613044');
-INSERT INTO goose_db_version VALUES ('2','1','true','2026-11-28 22:51:27.188929');
-INSERT INTO goose_db_version VALUES ('3','2','true','2026-11-28 22:51:27.401123');
-INSERT INTO goose_db_version VALUES ('4','3','true','2026-11-28 22:51:27.509301');
-INSERT INTO goose_db_version VALUES ('5','4','true','2026-11-28 22:51:27.537155');
-INSERT INTO goose_db_version VALUES ('6','5','true','2026-11-28 22:51:27.566627');
-INSERT INTO goose_db_version VALUES ('7','6','true','2026-11-28 22:51:27.573065');
-INSERT INTO goose_db_version VALUES ('8','7','true','2026-11-28 22:51:27.579934');
-INSERT INTO goose_db_version VALUES ('9','8','true','2026-11-28 22:51:27.588302');
-INSERT INTO companies VALUES ('1','00000000-0000-0000-0000-000000000001','Unassigned','UNASSIGNED','1','0',NULL,'1389156148');
-INSERT INTO companies VALUES ('2','uid-a','a','A','1','1790812800000001',NULL,'158559626');
-INSERT INTO companies VALUES ('3','uid-b','b','B','1','1790812800000001','1792497600123456','3171956774');
+INSERT INTO goose_db_version VALUES ('1','0','true','2026-11-28 23:24:29.744714');
+INSERT INTO goose_db_version VALUES ('10','9','true','2026-11-28 23:24:31.232782');
+INSERT INTO goose_db_version VALUES ('11','10','true','2026-11-28 23:24:31.263339');
+INSERT INTO goose_db_version VALUES ('12','11','true','2026-11-28 23:24:31.313332');
+INSERT INTO goose_db_version VALUES ('13','13','true','2026-11-28 23:24:31.433814');
+INSERT INTO goose_db_version VALUES ('14','14','true','2026-11-28 23:24:31.469629');
+INSERT INTO goose_db_version VALUES ('2','1','true','2026-11-28 23:24:29.774676');
+INSERT INTO goose_db_version VALUES ('3','2','true','2026-11-28 23:24:30.478237');
+INSERT INTO goose_db_version VALUES ('4','3','true','2026-11-28 23:24:30.781665');
+INSERT INTO goose_db_version VALUES ('5','4','true','2026-11-28 23:24:31.004684');
+INSERT INTO goose_db_version VALUES ('6','5','true','2026-11-28 23:24:31.080669');
+INSERT INTO goose_db_version VALUES ('7','6','true','2026-11-28 23:24:31.155429');
+INSERT INTO goose_db_version VALUES ('8','7','true','2026-11-28 23:24:31.158817');
+INSERT INTO goose_db_version VALUES ('9','8','true','2026-11-28 23:24:31.189329');
+INSERT INTO companies VALUES ('1','00000000-0000-0000-0000-000000000001','Unassigned','UNASSIGNED','1','0',NULL,'1389156148','');
+INSERT INTO companies VALUES ('2','uid-a','a','A','1','1790812800000001',NULL,'158559626','');
+INSERT INTO companies VALUES ('3','uid-b','b','B','1','1790812800000001','1792497600123456','3171956774','');
 INSERT INTO servers VALUES ('1','VBR-Ä01','VBR-Ä01','vbr','1767323045678901',NULL,'inst-1','https://host:9419',E'dom\\user',E'\\x0102ff','pem','ab12','1','1.3-rev1','2756221568','3');
 INSERT INTO servers VALUES ('2','shared','SHARED','vbr','1790812800000001',NULL,'',NULL,'',NULL,'','','0','','1065519744','4');
 INSERT INTO users VALUES ('1','u','U','company-readonly','2','h','1','1790812800000001','2767645247');
