@@ -149,7 +149,7 @@ func (s *Surface) toWireTenant(r *http.Request, e *estate, c *fleet.Company) ten
 		VCDOrganizationUID: (*guid)(orNull(p.VCDOrganization)),
 		Links: tenantLinks{
 			Self:            link{s.base(r) + "/tenants/" + c.ID.String()},
-			BackupResources: []link{}, Locations: []link{}, ReplicaResources: []link{}, Users: []link{},
+			BackupResources: []link{}, Locations: []link{s.locationLink(r, c.ID)}, ReplicaResources: []link{}, Users: []link{},
 		},
 	}
 	if !p.ExpiresAt.IsZero() {

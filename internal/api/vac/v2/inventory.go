@@ -135,7 +135,7 @@ func (s *Surface) placeOf(r *http.Request, e *estate, server *fleet.Server) (*pl
 	at.company, at.name = c.ID, c.Name
 	if c.ID >= usage.FirstCompany {
 		at.tenants.Href += "/" + c.ID.String()
-		at.locations.Href = at.tenants.Href + "/locations"
+		at.locations = s.locationLink(r, c.ID)
 	}
 	return at, nil
 }
@@ -165,7 +165,7 @@ const (
 
 func (s *Surface) toWireRepository(r *http.Request, at *place, v *fleet.Repository) backupRepository {
 	return backupRepository{
-		ID: int64(v.ID), Name: v.Name, RepositoryUID: guid(v.UID), ServerName: at.server.Name, CompanyName: at.name, LocationName: "Default location",
+		ID: int64(v.ID), Name: v.Name, RepositoryUID: guid(v.UID), ServerName: at.server.Name, CompanyName: at.name, LocationName: locationName,
 		Capacity: inUnits(v.Capacity, gigabyte), CapacityUnits: "GB", FreeSpace: inUnits(v.Free, gigabyte), FreeSpaceUnits: "GB",
 		BackupSize: inUnits(v.Used, gigabyte), BackupSizeUnits: "GB",
 		HealthState: wireHealth(v.Health), BackupServerID: int64(v.Server),

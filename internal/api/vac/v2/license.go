@@ -86,7 +86,7 @@ func (s *Surface) toWireLicense(r *http.Request, e *estate, server *fleet.Server
 	w := serverLicense{
 		ID: id, Edition: edition(wireEdition(l.Edition)), LicensedTo: l.LicensedTo,
 		LicenseType: wireLicenseType(l.Type), Status: wireLicenseStatus(l.Status), SupportID: l.SupportID,
-		BackupServerName: server.Name, LocationName: "Default location",
+		BackupServerName: server.Name, LocationName: locationName,
 		Links: licenseLinks{
 			Self:          link{s.base(r) + "/backupLicenses/" + string(id)}, // the reference's own path (rest-v2.md §2.5)
 			BackupServers: []link{{s.base(r) + "/backupServers/" + server.ID.String()}},

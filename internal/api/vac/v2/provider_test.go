@@ -82,6 +82,24 @@ func TestBackupResources(t *testing.T) {
 	}
 }
 
+func TestLocations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	const list = "/v2/tenants/2/locations"
+	golden(t, "location", w.get(list+"/2"))
+	if got := w.get(list); got != "["+w.get(list+"/2")+"]" {
+		t.Error(got)
+	}
+	if got := w.get("/v2/tenants/3/locations?$select=id,repositoryCapacity,repositoryUsedspace"); got != `[{"id":3,"repositoryCapacity":0,"repositoryUsedspace":0}]` {
+		t.Error(got)
+	}
+	for _, path := range []string{list + "/3", list + "/x", "/v2/tenants/99/locations", "/v2/tenants/99/locations/99"} {
+		if status, _, text := w.do(http.MethodGet, path, ""); status != http.StatusNotFound {
+			t.Errorf("%s: %d %s", path, status, text)
+		}
+	}
+}
+
 func TestUsers(t *testing.T) {
 	t.Parallel()
 	for _, profile := range []v2.Profile{v2.Profile30, v2.Profile60} {

@@ -154,8 +154,8 @@ func (s *Surface) companyResources() []api.Route {
 	return append([]api.Route{
 		get(list, s.listBackupResources), post(list, s.createBackupResource),
 		get(one, s.getBackupResource), put(one, s.replaceBackupResource), remove(one, s.deleteBackupResource),
+		get("/v2/tenants/{ID}/locations", s.listLocations), get("/v2/tenants/{ID}/locations/{locationID}", s.getLocation),
 	}, absent(
-		"GET /tenants/{ID}/locations", "GET /tenants/{ID}/locations/{locationID}",
 		"GET /tenants/{ID}/subscriptionPlan", "PUT /tenants/{ID}/subscriptionPlan/{planID}",
 	)...)
 }

@@ -31,6 +31,28 @@ type backupResourceLinks struct {
 	WANAccelerators    *link `json:"wanAccelerators"`
 }
 
+// location is where a tenant's servers are (rest-v2.md §3.1.1): each tenant has one, numbered as the tenant.
+type location struct {
+	ID                       int64         `json:"id"`
+	Name                     string        `json:"name"`
+	Quota                    int64         `json:"quota"`
+	QuotaUnits               string        `json:"quotaUnits"`
+	Type                     string        `json:"type"`
+	RepositoryCapacity       usage.Units   `json:"repositoryCapacity"`
+	RepositoryCapacityUnits  string        `json:"repositoryCapacityUnits"`
+	RepositoryFreespace      usage.Units   `json:"repositoryFreespace"`
+	RepositoryFreespaceUnits string        `json:"repositoryFreespaceUnits"`
+	RepositoryUsedspace      usage.Units   `json:"repositoryUsedspace"`
+	RepositoryUsedspaceUnits string        `json:"repositoryUsedspaceUnits"`
+	Links                    locationLinks `json:"_links"`
+}
+
+type locationLinks struct {
+	Self          link   `json:"self"`
+	BackupServers []link `json:"backupServers"`
+	Jobs          []link `json:"jobs"`
+}
+
 // user is somebody who logs in (rest-v2.md §3.8).
 type user struct {
 	ID        int64     `json:"id"`
