@@ -45,7 +45,7 @@ func (c *auditCmd) Run(e *env) error {
 	for i := range entries {
 		v := &entries[i]
 		rows[i] = []string{
-			strconv.FormatInt(v.ID, 10), timeText(&v.At), v.Actor.Name, v.Via, v.Subject, v.Action, v.Detail,
+			strconv.FormatInt(v.ID, 10), timeText(&v.At), v.Name, v.Via, v.Subject, v.Action, v.Detail,
 		}
 	}
 	return e.table("ID|AT|WHO|VIA|SUBJECT|DID|DETAIL", rows)
@@ -67,7 +67,7 @@ func auditJSON(entries []audit.Entry) []auditEntryJSON {
 	list := make([]auditEntryJSON, len(entries))
 	for i := range entries {
 		v := &entries[i]
-		list[i] = auditEntryJSON{v.ID, v.At, v.Actor.Name, v.Via, nil, v.Subject, v.Action, v.Detail}
+		list[i] = auditEntryJSON{v.ID, v.At, v.Name, v.Via, nil, v.Subject, v.Action, v.Detail}
 		if v.Company != 0 {
 			list[i].Company = &v.Company
 		}

@@ -95,8 +95,16 @@ func (p *Profile) check(fields *[]fault.Field) {
 		path string
 		text *string
 	}{
-		{"firstName", &p.FirstName}, {"lastName", &p.LastName}, {"email", &p.Email}, {"taxId", &p.TaxID}, {"telephone", &p.Telephone},
-		{"country", &p.Country}, {"city", &p.City}, {"street", &p.Street}, {"zipCode", &p.ZipCode}, {"domain", &p.Domain},
+		{"firstName", &p.FirstName},
+		{"lastName", &p.LastName},
+		{"email", &p.Email},
+		{"taxId", &p.TaxID},
+		{"telephone", &p.Telephone},
+		{"country", &p.Country},
+		{"city", &p.City},
+		{"street", &p.Street},
+		{"zipCode", &p.ZipCode},
+		{"domain", &p.Domain},
 		{"externalId", &p.ExternalID},
 	} {
 		if *line.text = strings.TrimSpace(*line.text); *line.text == "" {
@@ -124,8 +132,11 @@ func (p *Profile) check(fields *[]fault.Field) {
 		path   string
 		number int
 	}{
-		{"usState", p.USState}, {"protectionDays", p.ProtectionDays}, {"publicIps", p.PublicIPs},
-		{"concurrentTasks", p.ConcurrentTasks}, {"bandwidth", p.Bandwidth},
+		{"usState", p.USState},
+		{"protectionDays", p.ProtectionDays},
+		{"publicIps", p.PublicIPs},
+		{"concurrentTasks", p.ConcurrentTasks},
+		{"bandwidth", p.Bandwidth},
 	} {
 		if number.number < 0 || number.number > countMax {
 			add(number.path, "is between 0 and "+strconv.Itoa(countMax))

@@ -87,7 +87,7 @@ func TestBook(t *testing.T) {
 		t.Error(err)
 	}
 	entries, err := s.Audit(ctx, audit.Query{})
-	if err != nil || len(entries) != 3 || entries[1].Detail != "count" || entries[0].Action != audit.Removed || entries[2].Actor.Name != "jane" {
+	if err != nil || len(entries) != 3 || entries[1].Detail != "count" || entries[0].Action != audit.Removed || entries[2].Name != "jane" {
 		t.Errorf("%+v, %v", entries, err)
 	}
 }

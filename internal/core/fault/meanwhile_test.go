@@ -1,6 +1,7 @@
 package fault_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -22,7 +23,7 @@ func TestAgain(t *testing.T) {
 		}
 	}
 	tries := 0
-	if err := fault.Again(func() error { tries++; return taken }); err != error(taken) || tries != 1 || fault.IsMeanwhile(err) {
+	if err := fault.Again(func() error { tries++; return taken }); !errors.Is(err, taken) || tries != 1 || fault.IsMeanwhile(err) {
 		t.Errorf("another conflict: %d tries, %v", tries, err)
 	}
 	if err := fault.Meanwhile("company 7"); !fault.Is(err, fault.Conflict) || fault.Text(err) != "company 7 was changed by somebody else meanwhile" {

@@ -20,7 +20,7 @@ func TestLineProblem(t *testing.T) {
 func TestTextProblem(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"": "", " \n": "", "one\r\n\ttwo": "", "a\x00b": "control", strings.Repeat("é", 11): "is longer than 21 bytes",
+		"": "", "\n\t": "", "one\r\n\ttwo": "", "a\x00b": "control", strings.Repeat("é", 11): "is longer than 21 bytes",
 	} {
 		if got := TextProblem(text, 21); (got == "") != (want == "") || !strings.Contains(got, want) {
 			t.Errorf("%q: %q, not %q", text, got, want)

@@ -39,7 +39,7 @@ func noted(ctx context.Context, tx *sql.Tx, of concern, now time.Time) error {
 		return err
 	}
 	e.ID = id
-	_, err = tx.ExecContext(ctx, insertAuditSQL, e.ID, micros(e.At), e.Actor.Name, e.Via, companyOrNull(e.Company), e.Subject, e.Action, e.Detail, auditSum(&e))
+	_, err = tx.ExecContext(ctx, insertAuditSQL, e.ID, micros(e.At), e.Name, e.Via, companyOrNull(e.Company), e.Subject, e.Action, e.Detail, auditSum(&e))
 	return err
 }
 
@@ -61,14 +61,14 @@ func (s *Store) Audit(ctx context.Context, q audit.Query) (entries []audit.Entry
 func scanAudit(row scanner) (e audit.Entry, p proof, err error) {
 	var at int64
 	var company sql.NullInt64
-	err = row.Scan(&e.ID, &at, &e.Actor.Name, &e.Via, &company, &e.Subject, &e.Action, &e.Detail, &p.kept)
+	err = row.Scan(&e.ID, &at, &e.Name, &e.Via, &company, &e.Subject, &e.Action, &e.Detail, &p.kept)
 	e.At, e.Company = fromMicros(at), usage.CompanyID(company.Int64)
 	p.what, p.of, p.want = "audit entry", e.ID, auditSum(&e)
 	return e, p, err
 }
 
 func auditSum(e *audit.Entry) int64 {
-	return checksum(number(e.ID), number(micros(e.At)), e.Actor.Name, e.Via, e.Company.String(), e.Subject, e.Action, e.Detail)
+	return checksum(number(e.ID), number(micros(e.At)), e.Name, e.Via, e.Company.String(), e.Subject, e.Action, e.Detail)
 }
 
 func summedAudit() summed { return summed{"audit", allAuditSQL, byNumber(scanAudit), ""} }

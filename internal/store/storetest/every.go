@@ -106,7 +106,9 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		pairOf(method, ourUser, byte(100+len(method))), //nolint:gosec // names are short
 		factsOf(fleet.Server{Company: ours}, day(9, 0)),
 		[]usage.Fact{serverFact(ourServer, usage.AttrDomain, method, day(9, 0))},
-		audit.Query{Company: ours}, record.Kind("quota"), record.Below{Company: ours},
+		audit.Query{Company: ours},
+		record.Kind("quota"),
+		record.Below{Company: ours},
 		record.Record{Kind: "quota", ID: ourRecord, Company: ours, Body: method},
 		usage.Month{Year: 2026, Month: time.October},
 		statement.Key{Company: ours, Month: october, Number: 1},
