@@ -130,6 +130,20 @@ func (d *Directory) changeCompany(ctx context.Context, id usage.CompanyID, edit 
 	return c, nil
 }
 
+// ChangeProfile changes what is kept of a company beside its name, on what is there at that moment.
+func (d *Directory) ChangeProfile(ctx context.Context, id usage.CompanyID, edit func(*Company) error) (Company, error) {
+	return d.changeCompany(ctx, id, func(c *Company, _ time.Time) (string, []usage.Fact, error) {
+		changed := *c
+		if err := edit(&changed); err != nil {
+			return "", nil, err
+		}
+		var fields []fault.Field
+		c.Profile = changed.Profile
+		c.Profile.check(&fields)
+		return audit.Changed, nil, fault.InvalidFields("the company is not changed", fields)
+	})
+}
+
 // RemoveCompany removes a company: its history stays, its tenants go to
 // Unassigned from now on (C31). Conflict while it has servers.
 func (d *Directory) RemoveCompany(ctx context.Context, id usage.CompanyID) error {

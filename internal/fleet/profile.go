@@ -48,6 +48,8 @@ type Profile struct {
 	GatewayFailover bool      `json:"gatewayFailover,omitempty"`
 	Expires         bool      `json:"expires,omitempty"`
 	ExpiresAt       time.Time `json:"expiresAt,omitzero"` // to the second; kept while Expires is off
+
+	Reseller int64 `json:"reseller,omitempty"` // whose client it is; 0: the provider's own
 }
 
 // Titles are the forms of address.

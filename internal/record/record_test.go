@@ -10,8 +10,6 @@ import (
 
 	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
-	"github.com/tallystick/tallystick/internal/core/usage"
-	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/record"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 	"github.com/tallystick/tallystick/internal/testkit"
@@ -22,7 +20,7 @@ type note struct {
 	Count int    `json:"count,omitempty"`
 }
 
-// newBook gives a book over a store with two companies, 2 and 3.
+// newBook gives a book over an empty store.
 func newBook(t *testing.T) (record.Book[note], *sqlite.Store) {
 	t.Helper()
 	clock := testkit.At(time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC))
@@ -35,28 +33,18 @@ func newBook(t *testing.T) (record.Book[note], *sqlite.Store) {
 			t.Error(err)
 		}
 	})
-	for _, name := range []string{"a", "b"} {
-		if _, err := s.AddCompany(t.Context(), fleet.Company{UID: name, Name: name, CreatedAt: clock.Now()}, nil, clock.Now()); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return record.Book[note]{Kind: "note", Store: s, Now: clock.Now}, s
 }
-
-const (
-	ours   = usage.CompanyID(2)
-	theirs = usage.CompanyID(3)
-)
 
 func TestBook(t *testing.T) {
 	t.Parallel()
 	b, s := newBook(t)
 	ctx := audit.By(t.Context(), audit.Actor{Name: "jane", Via: "test"})
-	added, err := b.Add(ctx, record.Below{Company: ours}, note{Text: "<first>"})
+	added, err := b.Add(ctx, record.Below{Owner: 5}, note{Text: "<first>"})
 	if err != nil || added.ID != 1 || added.Body != `{"text":"<first>"}` {
 		t.Fatalf("%+v, %v", added, err)
 	}
-	for _, below := range []record.Below{{Company: theirs}, {Owner: 7}} {
+	for _, below := range []record.Below{{Owner: 6}, {Company: 2}} {
 		if _, err := b.Get(ctx, below, 1); !fault.Is(err, fault.NotFound) {
 			t.Errorf("%+v: %v", below, err)
 		}
@@ -74,10 +62,10 @@ func TestBook(t *testing.T) {
 	if _, err := b.Change(ctx, record.Below{}, 1, func(*note) error { return nil }); err != nil { // nothing changes
 		t.Error(err)
 	}
-	if got, err := b.Change(ctx, record.Below{Company: ours}, 1, func(n *note) error { n.Count = 3; return nil }); err != nil || got.Value.Count != 3 {
+	if got, err := b.Change(ctx, record.Below{Owner: 5}, 1, func(n *note) error { n.Count = 3; return nil }); err != nil || got.Value.Count != 3 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if list, err := b.List(ctx, record.Below{Company: ours}); err != nil || len(list) != 1 || list[0].Value != (note{"<first>", 3}) {
+	if list, err := b.List(ctx, record.Below{Owner: 5}); err != nil || len(list) != 1 || list[0].Value != (note{"<first>", 3}) {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if err := b.Remove(ctx, record.Below{}, 1); err != nil {

@@ -82,6 +82,64 @@ func TestBackupResources(t *testing.T) {
 	}
 }
 
+// A script reads resellers, one by one, with their clients; cloud figures are bytes (rest-v2.md §4).
+func TestResellers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	const one = "/v2/resellers/1"
+	if got := w.get("/v2/resellers"); got != "[]" {
+		t.Error(got)
+	}
+	do := func(method, path, body string, status int, want string) {
+		t.Helper()
+		if got, _, text := w.do(method, path, body); got != status || !strings.Contains(text, want) {
+			t.Errorf("%s %s: %d %s", method, path, got, text)
+		}
+	}
+	do(http.MethodPost, "/v2/resellers", `{"name":"Resold","enabled":true,"workstationAgents":10,"serverAgents":-1,"isUnlimitedWorkstationAgent":false,`+
+		`"isUnlimitedServerAgents":true,"country":43,"emailAddress":"r@resold.example","userName":"resold","password":"x","dataTransferGb":5}`, 201, `"id":1,"name":"Resold"`)
+	do(http.MethodPost, "/v2/resellers", `{"name":"Other"}`, 201, `"id":2,"name":"Other"`)
+	do(http.MethodPost, one+"/backupResources", newQuota, 201, `"quota":{"storageGb":500,`)
+	do(http.MethodPost, one+"/managedClients", `{"tenantIds":[2,3]}`, 200, `"Clients have been added."`)
+	do(http.MethodPost, "/v2/tenants/2/backupResources", newQuota, 201, `"storageQuota":500`)
+	golden(t, "reseller", w.get(one))
+	golden(t, "reseller-clients", w.get(one+"/managedClients"))
+	golden(t, "reseller-resource", w.get(one+"/backupResources/1"))
+	if got := w.get("/v2/resellers?$filter=tenantsUsage%20gt%200&$select=id,cloudBackupResource"); got != `[{"id":1,"cloudBackupResource":536870912000}]` {
+		t.Error(got)
+	}
+	do(http.MethodPost, "/v2/resellers/2/managedClients", `{"tenantId":3}`, 409, `Tenant 3 is the client of reseller 1.`)
+	do(http.MethodDelete, "/v2/resellers/2/managedClients", `[3]`, 404, `Tenant 3 is no client of reseller 2.`)
+	do(http.MethodPost, one+"/managedClients", `{"tenantId":99}`, 404, `There is no tenant`)
+	do(http.MethodPost, one+"/managedClients", `{}`, 400, `names no tenants`)
+	do(http.MethodPut, "/v2/tenants/3", `{"name":"Contoso & Söhne"}`, 201, `"id":3`) // stays a client
+	do(http.MethodDelete, one, "", 409, `still has 2 clients`)
+	do(http.MethodDelete, one+"/managedClients", `{"tenantId":3}`, 200, `"Clients have been removed."`)
+	if got := w.get(one + "/managedClients?$select=tenantId"); got != `[{"tenantId":2}]` {
+		t.Error(got)
+	}
+	if got := w.get("/v2/resellers/2/availableClients?$select=tenantId"); got != `[{"tenantId":3}]` {
+		t.Error(got)
+	}
+	do(http.MethodPost, one+"/disable", "", 200, `"Reseller has been disabled."`)
+	do(http.MethodGet, one, "", 200, `"enabled":false`)
+	do(http.MethodPut, one, `{"name":"Resold Ltd"}`, 201, `"name":"Resold Ltd","enabled":true`)
+	do(http.MethodPut, one, `{"emailAddress":"x"}`, 400, `"ModelState":{"emailAddress":["is no address of the form name@domain"],"name":["is required"]}`)
+	do(http.MethodPost, one+"/siteScopes", `{"cloudConnectAgentUid":"`+cc01+`","tenantQuota":5}`, 201, `"tenantQuota":5,"tenantQuotaIsUnlimited":false,"siteName":"CC01"`)
+	do(http.MethodPost, one+"/siteScopes", `{"tenantQuota":-5}`, 400, `"tenantQuota":[`)
+	do(http.MethodPut, one+"/siteScopes/1", `{"cloudConnectAgentUid":"`+cc01+`","tenantQuotaIsUnlimited":true}`, 201, `"Site scope has been replaced."`)
+	do(http.MethodGet, "/v2/resellers/2/siteScopes/1", "", 404, `There is no site scope 1.`)
+	do(http.MethodGet, one+"/siteScopes", "", 200, `"tenantQuotaIsUnlimited":true`)
+	do(http.MethodDelete, one+"/siteScopes/1", "", 200, `"Site scope has been deleted."`)
+	do(http.MethodGet, "/v2/resellers/2/backupResources/1", "", 404, `There is no backup resource 1.`)
+	do(http.MethodGet, "/v2/tenants/2/backupResources/1", "", 404, `There is no backup resource 1.`)
+	do(http.MethodGet, "/v2/resellers/9/replicaResources", "", 404, `There is no reseller 9.`)
+	do(http.MethodGet, one+"/vcdResources", "", 200, `[]`)
+	do(http.MethodDelete, "/v2/resellers/2", "", 200, `"Reseller has been deleted."`)
+	do(http.MethodDelete, "/v2/resellers/2", "", 404, `There is no reseller 2.`)
+	do(http.MethodPost, one+"/sendWelcomeEmail", "", 501, `sends no e-mail`)
+}
+
 func TestLocations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, v2.Profile30)

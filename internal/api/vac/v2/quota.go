@@ -13,7 +13,6 @@ import (
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
-	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/record"
 )
 
@@ -46,45 +45,67 @@ func recordNumber(r *http.Request, id string, kind record.Kind) (int64, error) {
 	return n, nil
 }
 
-// quotaOf gives the tenant and the number that a path names.
-func (s *Surface) quotaOf(r *http.Request) (c fleet.Company, id int64, err error) {
-	if c, err = s.company(r); err != nil {
-		return c, 0, err
-	}
-	id, err = recordNumber(r, "resourceID", s.quotas().Kind)
-	return c, id, err
+// quotaSet are the quotas below something that a path names, written as T.
+type quotaSet[T any] struct {
+	surface *Surface
+	shape   *shape
+	of      func(*http.Request) (below record.Below, url string, err error)
+	toWire  func(url string, item *record.Item[quota]) T
 }
 
-func (s *Surface) listBackupResources(r *http.Request) (any, error) {
+func (s *Surface) tenantQuotas() quotaSet[backupResource] {
+	return quotaSet[backupResource]{s, shapeOfBackupResource, s.belowTenant, s.toWireQuota}
+}
+
+func (s *Surface) belowTenant(r *http.Request) (record.Below, string, error) {
 	c, err := s.company(r)
+	return record.Below{Company: c.ID}, s.base(r) + "/tenants/" + c.ID.String() + "/backupResources", err
+}
+
+// routes are all that can be done with them.
+func (q quotaSet[T]) routes(list string) []api.Route {
+	one := list + "/{resourceID}"
+	return []api.Route{get(list, q.list), post(list, q.create), get(one, q.one), put(one, q.replace), remove(one, q.delete)}
+}
+
+func (q quotaSet[T]) list(r *http.Request) (any, error) {
+	below, url, err := q.of(r)
 	if err != nil {
 		return nil, err
 	}
-	items, err := s.quotas().List(r.Context(), record.Below{Company: c.ID})
+	items, err := q.surface.quotas().List(r.Context(), below)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]backupResource, len(items))
+	list := make([]T, len(items))
 	for i := range items {
-		list[i] = s.toWireQuota(r, &items[i])
+		list[i] = q.toWire(url, &items[i])
 	}
-	return answer{shape: shapeOfBackupResource, value: list}, nil
+	return answer{shape: q.shape, value: list}, nil
 }
 
-func (s *Surface) getBackupResource(r *http.Request) (any, error) {
-	c, id, err := s.quotaOf(r)
+// named gives the quota that a path names.
+func (q quotaSet[T]) named(r *http.Request) (item record.Item[quota], below record.Below, url string, err error) {
+	if below, url, err = q.of(r); err != nil {
+		return item, below, url, err
+	}
+	id, err := recordNumber(r, "resourceID", q.surface.quotas().Kind)
+	if err == nil {
+		item, err = q.surface.quotas().Get(r.Context(), below, id)
+	}
+	return item, below, url, err
+}
+
+func (q quotaSet[T]) one(r *http.Request) (any, error) {
+	item, _, url, err := q.named(r)
 	if err != nil {
 		return nil, err
 	}
-	item, err := s.quotas().Get(r.Context(), record.Below{Company: c.ID}, id)
-	if err != nil {
-		return nil, err
-	}
-	return answer{shape: shapeOfBackupResource, value: s.toWireQuota(r, &item)}, nil
+	return answer{shape: q.shape, value: q.toWire(url, &item)}, nil
 }
 
-func (s *Surface) createBackupResource(r *http.Request) (any, error) {
-	c, err := s.company(r)
+func (q quotaSet[T]) create(r *http.Request) (any, error) {
+	below, url, err := q.of(r)
 	if err != nil {
 		return nil, err
 	}
@@ -92,42 +113,41 @@ func (s *Surface) createBackupResource(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	item, err := s.quotas().Add(by(r), record.Below{Company: c.ID}, value)
+	item, err := q.surface.quotas().Add(by(r), below, value)
 	if err != nil {
 		return nil, err
 	}
-	w := s.toWireQuota(r, &item)
-	return answer{shape: shapeOfBackupResource, value: w, status: http.StatusCreated, location: w.Links.Self.Href}, nil
+	return answer{shape: q.shape, value: q.toWire(url, &item), status: http.StatusCreated, location: urlOf(url, item.ID)}, nil
 }
 
-func (s *Surface) replaceBackupResource(r *http.Request) (any, error) {
-	c, id, err := s.quotaOf(r)
+func (q quotaSet[T]) replace(r *http.Request) (any, error) {
+	item, below, _, err := q.named(r)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := s.quotas().Get(r.Context(), record.Below{Company: c.ID}, id); err != nil {
-		return nil, err // before what is wrong with the body
 	}
 	value, err := readQuota(r, "The backup resource is not replaced.")
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.quotas().Change(by(r), record.Below{Company: c.ID}, id, func(q *quota) error { *q = value; return nil }); err != nil {
+	if _, err := q.surface.quotas().Change(by(r), below, item.ID, func(v *quota) error { *v = value; return nil }); err != nil {
 		return nil, err
 	}
 	return said{http.StatusCreated, "Backup resources have been replaced."}, nil
 }
 
-func (s *Surface) deleteBackupResource(r *http.Request) (any, error) {
-	c, id, err := s.quotaOf(r)
+func (q quotaSet[T]) delete(r *http.Request) (any, error) {
+	item, below, _, err := q.named(r)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.quotas().Remove(by(r), record.Below{Company: c.ID}, id); err != nil {
+	if err := q.surface.quotas().Remove(by(r), below, item.ID); err != nil {
 		return nil, err
 	}
 	return "Backup resources have been deleted.", nil
 }
+
+// urlOf is where one of a collection is.
+func urlOf(url string, id int64) string { return url + "/" + strconv.FormatInt(id, 10) }
 
 // readQuota reads what POST and PUT give (rest-v2.md §3.1.1), and what GET gives where it is put back.
 func readQuota(r *http.Request, refused string) (q quota, err error) {
@@ -196,9 +216,8 @@ func (b *body) guid(name string, to *guid) {
 
 // toWireQuota shows 0 as used: no backup server tells how much of a quota is (docs/compat). The interval in which traffic
 // would be counted is the month.
-func (s *Surface) toWireQuota(r *http.Request, item *record.Item[quota]) backupResource {
-	q, tenant := &item.Value, s.base(r)+"/tenants/"+item.Company.String()
-	now := s.Now().UTC()
+func (s *Surface) toWireQuota(url string, item *record.Item[quota]) backupResource {
+	q, now := &item.Value, s.Now().UTC()
 	start := time.Date(now.Year(), now.Month(), 1, 0, 0, 0, 0, time.UTC)
 	return backupResource{
 		ID: item.ID, CloudRepositoryName: q.Name, ProviderRepositoryUID: cmp.Or(q.Repository, zeroUID),
@@ -206,6 +225,6 @@ func (s *Surface) toWireQuota(r *http.Request, item *record.Item[quota]) backupR
 		WorkstationsQuota: int64(q.Workstations), QuotasAreUnlimited: q.Unlimited, TrafficQuotaUnits: "GB", WANAcceleration: q.WAN,
 		UsedStorageQuotaUnits: "GB", UsedTrafficQuotaUnits: "GB",
 		IntervalStartTime: isoTime(start), IntervalEndTime: isoTime(start.AddDate(0, 1, 0)),
-		Links: backupResourceLinks{Self: link{fmt.Sprintf("%s/backupResources/%d", tenant, item.ID)}},
+		Links: backupResourceLinks{Self: link{urlOf(url, item.ID)}},
 	}
 }

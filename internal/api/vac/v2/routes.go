@@ -74,7 +74,7 @@ func (s *Surface) groups() []group {
 		}},
 		{"Company resources", append(s.companyResources(), s.replicaResources()...)},
 		{"Repositories and jobs", s.inventory()},
-		{"Resellers", resellers()},
+		{"Resellers", s.resellerRoutes()},
 		{"Users", []api.Route{
 			get("/v2/users", s.listUsers),
 			get("/v2/users/{ID}", s.getUser),
@@ -111,7 +111,7 @@ func (s *Surface) tenants() []api.Route {
 		post("/v2/tenants/{ID}/disable", s.disableTenant),
 		post("/v2/tenants/{ID}/action", s.tenantAction),
 		get("/v2/tenants/{ID}/backupServers", s.listTenantServers),
-	}, absent("POST /tenants/{ID}/sendWelcomeEmail")...)
+	}, refused("This console sends no e-mail.", "POST /tenants/{ID}/sendWelcomeEmail")...)
 }
 
 func (s *Surface) licenseUsage() []api.Route {
@@ -150,14 +150,9 @@ func (s *Surface) licenses() []api.Route {
 }
 
 func (s *Surface) companyResources() []api.Route {
-	const list, one = "/v2/tenants/{ID}/backupResources", "/v2/tenants/{ID}/backupResources/{resourceID}"
-	return append([]api.Route{
-		get(list, s.listBackupResources), post(list, s.createBackupResource),
-		get(one, s.getBackupResource), put(one, s.replaceBackupResource), remove(one, s.deleteBackupResource),
+	return slices.Concat(s.tenantQuotas().routes("/v2/tenants/{ID}/backupResources"), []api.Route{
 		get("/v2/tenants/{ID}/locations", s.listLocations), get("/v2/tenants/{ID}/locations/{locationID}", s.getLocation),
-	}, absent(
-		"GET /tenants/{ID}/subscriptionPlan", "PUT /tenants/{ID}/subscriptionPlan/{planID}",
-	)...)
+	}, absent("GET /tenants/{ID}/subscriptionPlan", "PUT /tenants/{ID}/subscriptionPlan/{planID}"))
 }
 
 func (s *Surface) inventory() []api.Route {
@@ -210,14 +205,23 @@ func infrastructure() []api.Route {
 	)
 }
 
-func resellers() []api.Route {
-	return absent(
-		"GET,POST /resellers", "GET,PUT,DELETE /resellers/{ID}",
-		"POST /resellers/{ID}/enable", "POST /resellers/{ID}/disable", "POST /resellers/{ID}/sendWelcomeEmail",
-		"GET,POST /resellers/{ID}/siteScopes", "GET,PUT,DELETE /resellers/{ID}/siteScopes/{scopeID}",
-		"GET /resellers/{ID}/availableClients", "GET,POST,DELETE /resellers/{ID}/managedClients",
-		"GET,POST /resellers/{ID}/backupResources", "GET,PUT,DELETE /resellers/{ID}/backupResources/{resourceID}",
-		"GET,POST /resellers/{ID}/replicaResources", "GET,PUT,DELETE /resellers/{ID}/replicaResources/{resourceID}",
-		"GET,POST /resellers/{ID}/vcdResources", "GET,DELETE /resellers/{ID}/vcdResources/{resourceID}",
-	)
+func (s *Surface) resellerRoutes() []api.Route {
+	const all, one = "/v2/resellers", "/v2/resellers/{ID}"
+	const replica, vcd = "/resellers/{ID}/replicaResources", "/resellers/{ID}/vcdResources"
+	scopes := one + "/siteScopes"
+	return slices.Concat([]api.Route{
+		get(all, s.listResellers), post(all, s.createReseller), get(one, s.getReseller), put(one, s.replaceReseller), remove(one, s.deleteReseller),
+		post(one+"/enable", s.enableReseller), post(one+"/disable", s.disableReseller),
+		get(scopes, s.listScopes), post(scopes, s.createScope),
+		get(scopes+"/{scopeID}", s.getScope), put(scopes+"/{scopeID}", s.replaceScope), remove(scopes+"/{scopeID}", s.deleteScope),
+		get(one+"/availableClients", s.availableClients), get(one+"/managedClients", s.managedClients),
+		post(one+"/managedClients", s.addClients), remove(one+"/managedClients", s.removeClients),
+	}, s.resellerQuotas().routes(one+"/backupResources"),
+		refused("This console sends no e-mail.", "POST /resellers/{ID}/sendWelcomeEmail"),
+		s.ofReseller(slices.Concat(
+			emptyOf[replicaResource]("replica resource", replica, "/{resourceID}"),
+			emptyOf[resellerVCD]("vCloud Director resource", vcd, "/{resourceID}"),
+		)),
+		unwritable("replica resources", "POST "+replica, "PUT,DELETE "+replica+"/{resourceID}"),
+		unwritable("vCloud Director resources", "POST "+vcd, "DELETE "+vcd+"/{resourceID}"))
 }

@@ -19,6 +19,7 @@ import (
 type Directory interface {
 	AddCompany(ctx context.Context, n fleet.NewCompany) (fleet.Company, error)
 	EditCompany(ctx context.Context, id usage.CompanyID, e fleet.CompanyEdit) (fleet.Company, error)
+	ChangeProfile(ctx context.Context, id usage.CompanyID, edit func(*fleet.Company) error) (fleet.Company, error)
 	RemoveCompany(ctx context.Context, id usage.CompanyID) error
 }
 
@@ -228,6 +229,7 @@ func (s *Surface) replaceTenant(r *http.Request) (any, error) {
 		}
 		*fixed.is = *fixed.was
 	}
+	n.Profile.Reseller = c.Profile.Reseller
 	if err := b.err("The tenant is not replaced.", n.Check(), tenantNames); err != nil {
 		return nil, err
 	}

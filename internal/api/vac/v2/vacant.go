@@ -40,13 +40,21 @@ func unwritable(what string, lines ...string) []api.Route {
 
 // ofTenant says that the tenant is unknown, where it is, before anything else.
 func (s *Surface) ofTenant(routes []api.Route) []api.Route {
+	return behind(routes, func(r *http.Request) error {
+		_, err := s.company(r)
+		return err
+	})
+}
+
+// behind asks first, and answers with what is wrong.
+func behind(routes []api.Route, first func(*http.Request) error) []api.Route {
 	for i := range routes {
 		handle := routes[i].Handle
 		if handle == nil {
 			continue
 		}
 		routes[i].Handle = func(r *http.Request) (any, error) {
-			if _, err := s.company(r); err != nil {
+			if err := first(r); err != nil {
 				return nil, err
 			}
 			return handle(r)

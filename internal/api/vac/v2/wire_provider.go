@@ -53,6 +53,84 @@ type locationLinks struct {
 	Jobs          []link `json:"jobs"`
 }
 
+// reseller is who sells to tenants of its own (rest-v2.md §3.7). Its cloud figures are bytes.
+type reseller struct {
+	ID                     int64      `json:"id"`
+	Name                   string     `json:"name"`
+	Enabled                bool       `json:"enabled"`
+	TenantsUsage           int64      `json:"tenantsUsage"`
+	Tenants                int64      `json:"tenants"`
+	WorkstationAgentsUsage int64      `json:"workstationAgentsUsage" fill:"late"`
+	WorkstationAgentsNew   int64      `json:"workstationAgentsNew" fill:"late"`
+	WorkstationAgents      int64      `json:"workstationAgents"`
+	ServerAgentsUsage      int64      `json:"serverAgentsUsage" fill:"late"`
+	ServerAgentsNew        int64      `json:"serverAgentsNew" fill:"late"`
+	ServerAgents           int64      `json:"serverAgents"`
+	CloudBackupUsage       int64      `json:"cloudBackupResourceUsage"`
+	CloudBackup            int64      `json:"cloudBackupResource"`
+	CloudReplicationUsage  int64      `json:"cloudReplicationResourceUsage"`
+	CloudReplication       int64      `json:"cloudReplicationResource"`
+	VCDOrganizations       int64      `json:"vcdOrganizations"`
+	CloudReplicaType       string     `json:"cloudReplicaType"`
+	UnlimitedTenants       bool       `json:"isUnlimitedTenants"`
+	UnlimitedWorkstations  bool       `json:"isUnlimitedWorkstationAgents"`
+	UnlimitedServers       bool       `json:"isUnlimitedServerAgents"`
+	Links                  []relation `json:"_links"`
+}
+
+// siteScope is a Cloud Connect site that a reseller may use.
+type siteScope struct {
+	ID                   int64      `json:"id"`
+	CloudConnectAgentUID guid       `json:"cloudConnectAgentUid"`
+	TenantQuota          int64      `json:"tenantQuota"`
+	TenantQuotaUnlimited bool       `json:"tenantQuotaIsUnlimited"`
+	SiteName             string     `json:"siteName"`
+	Links                []relation `json:"_links"`
+}
+
+// client is a tenant as its reseller sees it.
+type client struct {
+	TenantID             int64      `json:"tenantId"`
+	TenantName           string     `json:"tenantName"`
+	WorkstationAgents    int64      `json:"workstationAgentsCount"`
+	ServerAgents         int64      `json:"serverAgentsCount"`
+	CloudBackupUsage     int64      `json:"cloudBackupResourceUsage"`
+	CloudBackupQuota     int64      `json:"cloudBackupResourceQuota"`
+	HasCloudBackup       bool       `json:"hasCloudBackupResources"`
+	HasCloudReplication  bool       `json:"hasCloudReplicationResources"`
+	HasCloudVCD          bool       `json:"hasCloudVcdResources"`
+	CloudConnectAgentUID guid       `json:"cloudConnectAgentUid"`
+	Links                []relation `json:"_links"`
+}
+
+// resellerResource is a reseller's quota on a cloud repository; sizes are bytes.
+type resellerResource struct {
+	ID                   int64         `json:"id"`
+	BackupRepositoryUID  guid          `json:"backupRepositoryUid"`
+	CloudConnectAgentUID guid          `json:"cloudConnectAgentUid"`
+	FreeSpace            int64         `json:"freeSpace"`
+	UsedSpace            int64         `json:"usedSpace"`
+	CloudRepositoryName  string        `json:"cloudRepositoryFriendlyName"`
+	Quota                resellerQuota `json:"quota"`
+	Links                []relation    `json:"_links"`
+}
+
+type resellerQuota struct {
+	StorageGB    int64 `json:"storageGb"`
+	Unlimited    bool  `json:"quotasIsUnlimited"`
+	VMs          int64 `json:"vms"`
+	Workstations int64 `json:"workstations"`
+	Servers      int64 `json:"servers"`
+}
+
+type resellerVCD struct {
+	CloudConnectAgentUID guid       `json:"cloudConnectAgentUid"`
+	ID                   guid       `json:"id"`
+	OrganizationUID      guid       `json:"organizationUid"`
+	OrganizationName     string     `json:"organizationName"`
+	Links                []relation `json:"_links"`
+}
+
 // user is somebody who logs in (rest-v2.md §3.8).
 type user struct {
 	ID        int64     `json:"id"`
