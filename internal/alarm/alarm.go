@@ -25,6 +25,9 @@ const (
 	ClockOffset            TemplateID = 1008 // the server's clock is more than 5 minutes off
 	ReportedDiffers        TemplateID = 1009 // C25: one per server and type
 	FinalOutdated          TemplateID = 1010 // C40: one per company and month
+	StaleFigures           TemplateID = 1011 // C32: its latest reading is too old, or there never was one
+	LicenseExpiring        TemplateID = 1012 // one per server and section of its license
+	LicenseExceeded        TemplateID = 1013 // one per server and section of its license
 )
 
 // Template describes one kind of alarm.
@@ -43,17 +46,21 @@ type Status string
 
 // The states of an event.
 const (
-	StatusError    Status = "Error"
-	StatusWarning  Status = "Warning"
-	StatusResolved Status = "Resolved"
+	StatusError       Status = "Error"
+	StatusWarning     Status = "Warning"
+	StatusInformation Status = "Information"
+	StatusResolved    Status = "Resolved"
 )
 
 // Condition is something that holds now, about a server or a company.
 type Condition struct {
 	Template TemplateID
 	Subject  string // distinguishes several of one template on one server or company: a type, a tenant, a month; may be empty
-	Status   Status // StatusError or StatusWarning
+	Status   Status // StatusError, StatusWarning or StatusInformation
 	Message  string // safe to show
+	// Follow lets the event of a server say what the message says while it holds, as those of companies always do. Without,
+	// it says what was so when its status changed: a message that is another one at each reading must not be Follow.
+	Follow bool
 }
 
 // Event is one alarm and its latest activation.
@@ -71,6 +78,11 @@ type Event struct {
 	FirstAt     time.Time
 }
 
+// Says reports whether an event that stands tells already that a condition holds.
+func (e *Event) Says(c *Condition) bool {
+	return e.Status == c.Status && (e.Message == c.Message || e.Server != 0 && !c.Follow)
+}
+
 // Store keeps events.
 type Store interface {
 	// Settle makes the conditions of one server, among the given templates, the ones that hold: new ones
@@ -84,6 +96,8 @@ type Store interface {
 	SettleFinals(ctx context.Context, f Finals, at time.Time) error
 	// Events lists events by ID; template 0 lists all.
 	Events(ctx context.Context, template TemplateID) ([]Event, error)
+	// EventsOf lists those about a server by ID. NotFound: there is no such server.
+	EventsOf(ctx context.Context, server usage.ServerID) ([]Event, error)
 	// Event gives one; NotFound otherwise.
 	Event(ctx context.Context, id int64) (Event, error)
 }

@@ -132,7 +132,7 @@ func (s *Service) lookAtFinals(ctx context.Context, mark Mark, from usage.Positi
 func saySo(standing []Event, holds []Condition) bool {
 	said := make([]Condition, len(standing))
 	for i := range standing {
-		said[i] = Condition{standing[i].Template, standing[i].Subject, standing[i].Status, standing[i].Message}
+		said[i] = Condition{Template: standing[i].Template, Subject: standing[i].Subject, Status: standing[i].Status, Message: standing[i].Message}
 	}
 	bySubject := func(a, b Condition) int { return cmp.Compare(a.Subject, b.Subject) }
 	return slices.Equal(slices.SortedFunc(slices.Values(said), bySubject), slices.SortedFunc(slices.Values(holds), bySubject))

@@ -2,6 +2,7 @@ package alarm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,9 +13,6 @@ import (
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
-
-// clockOffsetMax is how far a server's clock may be off before it is an alarm.
-const clockOffsetMax = 5 * time.Minute
 
 // Service checks conditions and keeps their events.
 type Service struct {
@@ -37,17 +35,30 @@ func (s *Service) Check(ctx context.Context, id usage.ServerID) error {
 	if err != nil {
 		return err
 	}
-	var v verdict
+	events, err := s.Store.EventsOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	w := &walk{Service: s, alone: true}
+	var readings []ledger.ServerReadings
 	if server.RemovedAt == nil {
-		readings, err := s.Ledger.Readings(ctx, id)
-		if err != nil {
-			return err
-		}
-		if v, err = (&walk{Service: s}).conditions(ctx, &server, readings); err != nil {
+		if readings, err = s.Ledger.Readings(ctx, id); err != nil {
 			return err
 		}
 	}
-	return s.settle(ctx, id, v)
+	return w.check(ctx, &server, readings, events)
+}
+
+// check settles the conditions of one server; those that cannot be found out are left as they are, and are the error.
+func (w *walk) check(ctx context.Context, server *fleet.Server, readings []ledger.ServerReadings, events []Event) error {
+	v, err := w.conditions(ctx, server, readings, events)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !v.settled(events) {
+		err = errors.Join(err, w.settle(ctx, server.ID, v))
+	}
+	return err
 }
 
 // verdict is what holds of a server, of the templates that could be decided: all but those that are left.
@@ -67,32 +78,53 @@ func (s *Service) settle(ctx context.Context, id usage.ServerID, v verdict) erro
 	return s.Store.Settle(ctx, id, decided, v.holds, usage.Truncate(s.Now()))
 }
 
-func (w *walk) conditions(ctx context.Context, server *fleet.Server, readings []ledger.ServerReadings) (v verdict, err error) {
-	if len(readings) == 0 {
+// ofCounting are the templates that counting decides.
+var ofCounting = []TemplateID{AssumedWeight, UnknownWorkloadType, UnassignedTenant, ClonedInstallation, LicenseExceeded, ReportedDiffers}
+
+func (w *walk) conditions(ctx context.Context, server *fleet.Server, readings []ledger.ServerReadings, events []Event) (v verdict, err error) {
+	if len(readings) == 0 { // it is removed
 		return v, nil
 	}
 	r := &readings[0]
-	v.holds = ofReadings(server, r)
+	v.holds = ofReadings(server, r, func(t TemplateID) time.Time { return at(w.Now(), events, t) })
+	counted, err := w.ofCounting(ctx, server, r, events)
+	if err != nil { // what is wrong with its figures is unknown; that it cannot be read is not
+		v.left = ofCounting
+		return v, err
+	}
+	v.holds = append(v.holds, counted.holds...)
+	v.left = counted.left
+	return v, nil
+}
+
+// ofCounting are the conditions of the templates that counting decides.
+func (w *walk) ofCounting(ctx context.Context, server *fleet.Server, r *ledger.ServerReadings, events []Event) (v verdict, err error) {
 	if server.Shared {
-		v.holds, err = w.ofShared(ctx, server, r, v.holds)
+		v.holds, err = w.ofShared(ctx, server, r)
 	} else {
-		v.holds, err = w.ofTally(ctx, server, server.Company, v.holds)
+		v.holds, err = w.ofTally(ctx, server, server.Company, nil)
+	}
+	if err != nil {
+		return v, err
+	}
+	if r.Last != nil {
+		if v.holds, err = w.ofLicense(ctx, server, r.Last, v.holds); err != nil {
+			return v, err
+		}
 	}
 	switch {
-	case err != nil:
-		return v, err
 	case r.LastListed < 0: // there is nothing that counters could differ from
 	case !r.LastCounted: // nobody saw the figures agree
 		v.left = append(v.left, ReportedDiffers)
 	default:
-		v.holds, err = w.ofDifferences(ctx, server, v.holds)
+		v.holds, err = w.ofDifferences(ctx, server, events, v.holds)
 	}
 	return v, err
 }
 
-// ofReadings are the conditions that show in the readings alone.
-func ofReadings(server *fleet.Server, r *ledger.ServerReadings) []Condition {
-	var holds []Condition
+// ofReadings are the conditions that show in the readings alone; now is the instant at which a template's are looked at.
+func ofReadings(server *fleet.Server, r *ledger.ServerReadings, now func(TemplateID) time.Time) []Condition {
+	holds := stale(server, r.Last, now(StaleFigures))
 	add := func(t TemplateID, status Status, format string, args ...any) {
 		holds = append(holds, Condition{Template: t, Status: status, Message: fmt.Sprintf(format, args...)})
 	}
@@ -107,6 +139,7 @@ func ofReadings(server *fleet.Server, r *ledger.ServerReadings) []Condition {
 	if last == nil {
 		return holds
 	}
+	holds = append(holds, expiring(server, &last.License, now(LicenseExpiring))...)
 	if before := r.PreviousInstallationID; before != "" && before != last.Server.InstallationID {
 		add(NewInstallation, StatusWarning, "%s answers with installation id %s, before it was %s", server.Name, last.Server.InstallationID, before)
 	}
@@ -134,7 +167,7 @@ func inWords(offset time.Duration) string {
 
 // ofShared adds what a shared server's workloads show in every company that has a tenant on it.
 // Which tenants belong to nobody is read off the unassigned company's tally: attribution has one place (C30).
-func (w *walk) ofShared(ctx context.Context, server *fleet.Server, r *ledger.ServerReadings, holds []Condition) ([]Condition, error) {
+func (w *walk) ofShared(ctx context.Context, server *fleet.Server, r *ledger.ServerReadings) (holds []Condition, err error) {
 	tally, err := w.whole(ctx, usage.Unassigned, server.Product)
 	if err != nil {
 		return nil, err
@@ -178,7 +211,7 @@ func unassigned(server *fleet.Server, tenant string) Condition {
 	if tenant == "" {
 		text = server.Name + " lists workloads that name no tenant: they belong to no company"
 	}
-	return Condition{UnassignedTenant, tenant, StatusWarning, text}
+	return Condition{Template: UnassignedTenant, Subject: tenant, Status: StatusWarning, Message: text}
 }
 
 var flagTemplates = map[metering.FlagKind]TemplateID{
@@ -208,7 +241,29 @@ func (s *Service) ofTally(ctx context.Context, server *fleet.Server, company usa
 		if !strings.Contains(text, server.Name) {
 			text = server.Name + ": " + text
 		}
-		holds = append(holds, Condition{template, f.Type, StatusWarning, text})
+		holds = append(holds, Condition{Template: template, Subject: f.Type, Status: StatusWarning, Message: text})
 	}
 	return holds, nil
+}
+
+// ofLicense adds what is used of a license beyond what it holds, and the sections of which that is so.
+func (w *walk) ofLicense(ctx context.Context, server *fleet.Server, last *usage.Snapshot, holds []Condition) ([]Condition, error) {
+	tally, err := w.tally(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	l := &last.License
+	used, _ := usedOf(tally, server.ID, l.Unit)
+	beyond, err := exceeded(server, l, used, func() (usage.Units, error) {
+		// The vendor's months turn in UTC.
+		before, err := w.Ledger.Usage(ctx, ledger.Query{
+			Company: tally.Company, Product: server.Product, At: usage.MonthOf(w.Now(), time.UTC).Start(time.UTC).Add(-time.Microsecond),
+		})
+		if err != nil {
+			return 0, err
+		}
+		_, fresh := usedOf(before, server.ID, l.Unit)
+		return fresh, nil
+	})
+	return slices.Concat(holds, beyond, sectionsExceeded(server, l)), err
 }

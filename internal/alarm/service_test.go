@@ -26,11 +26,12 @@ type bench struct {
 	ledger  *ledger.Ledger
 	alarms  *alarm.Service
 	company fleet.Company
+	license usage.License // of the readings
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, at: noon}
+	b := &bench{t: t, at: noon, license: usage.License{Type: "Subscription"}}
 	now := func() time.Time { return b.at }
 	var err error
 	if b.store, err = sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "t.db"), sqlite.Now(now)); err != nil {
@@ -77,7 +78,7 @@ func (b *bench) append(s fleet.Server, counters []usage.Counter, workloads ...us
 	}
 	if _, err := b.ledger.AppendSnapshot(b.t.Context(), s.ID, s.Shared, usage.Snapshot{
 		TakenAt: b.at, Product: s.Product, Server: usage.ServerFacts{InstallationID: s.InstallationID, Name: s.Name},
-		License: usage.License{Type: "Subscription"}, Workloads: workloads, Counters: counters,
+		License: b.license, Workloads: workloads, Counters: counters,
 	}); err != nil {
 		b.t.Fatal(err)
 	}

@@ -76,4 +76,19 @@ var templates = []Template{
 		"A reading of that month came late or was corrected, or something was recorded that holds for that month, too: a tenant mapped for the first time, or a change with --from.",
 		"The final statement never changes. Make a new one with statement supersede; the alarm ends when that is final. If what arrived is wrong, correct it: then it ends as well.",
 	}},
+	{StaleFigures, "Stale figures", "Backup server", Knowledge{
+		"There is no reading of a server that is fresh enough: three times its interval have passed since the last one.",
+		"The server cannot be read, nobody imports its readings any more, or nothing collects.",
+		"See collect status, and run server test for it; import a reading where it is fed by import; remove the server where it is gone. Its last figures stand, marked as stale.",
+	}},
+	{LicenseExpiring, "License expiration", "License", Knowledge{
+		"A license ends within 30 days, 14, 7 or one, or has ended.",
+		"It was not renewed, or the server does not have the new key yet.",
+		"Install the renewed key on the server; the next reading ends the alarm. The vendor may grant some time after the end, depending on the type of the license.",
+	}},
+	{LicenseExceeded, "License exceeded", "License", Knowledge{
+		"A server uses more than its license holds: a warning where the vendor still allows it, an error where it does not.",
+		"More machines are protected than were licensed. How much more is allowed depends on the product and on the type of the license.",
+		"Take machines out of the jobs, or have the license enlarged. Beyond what is allowed, the server refuses to process more machines.",
+	}},
 }

@@ -1,7 +1,9 @@
 package alarm
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -16,9 +18,11 @@ const walkStep = 256
 // walk checks one server after the other, and asks for what they share only once.
 type walk struct {
 	*Service
-	all     []fleet.Company
-	tallies map[whole]*metering.Tally
-	known   map[usage.ServerID][]Event // nil: not asked for
+	alone  bool // one server after a reading of it: it looks back, and does not rest on its events
+	all    []fleet.Company
+	wholes map[whole]counted
+	known  map[usage.ServerID][]Event // nil: they are asked for one by one
+	failures
 }
 
 // whole names what is counted freshly: of nobody's, with its members, or of shared servers as a whole.
@@ -27,56 +31,103 @@ type whole struct {
 	product usage.Product
 }
 
+// counted is a tally, or why there is none.
+type counted struct {
+	tally *metering.Tally
+	err   error
+}
+
+// failures are the servers and companies whose conditions could not be found out, or not all: they are looked at again, and
+// keep nobody else from being looked at.
+type failures struct {
+	servers   []usage.ServerID
+	companies []usage.CompanyID
+	first     error
+}
+
+func (f *failures) server(id usage.ServerID, err error) {
+	f.servers = append(f.servers, id)
+	f.first = cmp.Or(f.first, fmt.Errorf("server %s: %w", id, err))
+}
+
+func (f *failures) company(id usage.CompanyID, err error) {
+	f.companies = append(f.companies, id)
+	f.first = cmp.Or(f.first, fmt.Errorf("company %s: %w", id, err))
+}
+
+// err is the first of them, and says how many more there are.
+func (f *failures) err() error {
+	if more := len(f.servers) + len(f.companies) - 1; more > 0 {
+		return fmt.Errorf("%w (and %d more that could not be checked)", f.first, more)
+	}
+	return f.first
+}
+
 // CheckAll checks every server. What is settled is left alone without a transaction of its own: of many servers few
-// have something to settle.
+// have something to settle. One that cannot be checked keeps no other from it, and is the error.
 func (s *Service) CheckAll(ctx context.Context) error {
+	failed, err := s.checkAll(ctx)
+	return cmp.Or(err, failed.err())
+}
+
+func (s *Service) checkAll(ctx context.Context) (failures, error) {
 	servers, err := s.Servers.Servers(ctx)
 	if err != nil {
-		return err
+		return failures{}, err
 	}
-	events, err := s.Store.Events(ctx, 0)
-	if err != nil {
-		return err
+	w := &walk{Service: s}
+	if events, err := s.Store.Events(ctx, 0); err == nil {
+		w.known = make(map[usage.ServerID][]Event)
+		for i := range events {
+			w.known[events[i].Server] = append(w.known[events[i].Server], events[i])
+		}
 	}
-	known := make(map[usage.ServerID][]Event)
-	for i := range events {
-		known[events[i].Server] = append(known[events[i].Server], events[i])
-	}
-	w := &walk{Service: s, known: known}
 	for len(servers) > 0 {
 		step := servers[:min(walkStep, len(servers))]
 		if err := w.step(ctx, step); err != nil {
-			return err
+			return failures{}, err
 		}
 		servers = servers[len(step):]
 	}
-	return nil
+	return w.failures, nil
 }
 
+// step checks some servers. The error is of the context alone.
 func (w *walk) step(ctx context.Context, servers []fleet.Server) error {
 	ids := make([]usage.ServerID, len(servers))
 	for i := range servers {
 		ids[i] = servers[i].ID
 	}
 	readings, err := w.Ledger.Readings(ctx, ids...)
-	if err != nil {
-		return err
-	}
+	apart := err != nil // one of them is damaged, perhaps
 	of := make(map[usage.ServerID][]ledger.ServerReadings, len(readings))
 	for i := range readings {
 		of[readings[i].Server] = readings[i : i+1]
 	}
 	for i := range servers {
-		id := servers[i].ID
-		v, err := w.conditions(ctx, &servers[i], of[id])
-		if err == nil && !v.settled(w.known[id]) {
-			err = w.settle(ctx, id, v)
-		}
-		if err != nil {
-			return err
+		if err := w.one(ctx, &servers[i], of[servers[i].ID], apart); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
+			w.failures.server(servers[i].ID, err)
 		}
 	}
 	return nil
+}
+
+// one checks a server of which the readings are known, or, apart, asked for.
+func (w *walk) one(ctx context.Context, server *fleet.Server, readings []ledger.ServerReadings, apart bool) (err error) {
+	events := w.known[server.ID]
+	if w.known == nil {
+		if events, err = w.Store.EventsOf(ctx, server.ID); err != nil {
+			return err
+		}
+	}
+	if apart {
+		if readings, err = w.Ledger.Readings(ctx, server.ID); err != nil {
+			return err
+		}
+	}
+	return w.check(ctx, server, readings, events)
 }
 
 // settled reports whether a server's events say already what holds.
@@ -85,10 +136,11 @@ func (v *verdict) settled(events []Event) bool {
 		template TemplateID
 		subject  string
 	}
-	status := make(map[key]Status, len(v.holds))
-	for _, c := range v.holds {
-		if k := (key{c.Template, c.Subject}); status[k] == "" { // of several the first counts, as for the store
-			status[k] = c.Status
+	holds := make(map[key]*Condition, len(v.holds))
+	for i := range v.holds {
+		c := &v.holds[i]
+		if k := (key{c.Template, c.Subject}); holds[k] == nil { // of several the first counts, as for the store
+			holds[k] = c
 		}
 	}
 	for i := range events {
@@ -96,13 +148,13 @@ func (v *verdict) settled(events []Event) bool {
 		if slices.Contains(v.left, e.Template) {
 			continue
 		}
-		want, held := status[key{e.Template, e.Subject}]
-		delete(status, key{e.Template, e.Subject})
-		if held && e.Status != want || !held && e.Status != StatusResolved {
+		c := holds[key{e.Template, e.Subject}]
+		delete(holds, key{e.Template, e.Subject})
+		if c != nil && !e.Says(c) || c == nil && e.Status != StatusResolved {
 			return false
 		}
 	}
-	return len(status) == 0 // what is left never held before
+	return len(holds) == 0 // what is left never held before
 }
 
 func (w *walk) companies(ctx context.Context) (_ []fleet.Company, err error) {
@@ -115,27 +167,13 @@ func (w *walk) companies(ctx context.Context) (_ []fleet.Company, err error) {
 // whole counts what belongs to nobody, or the shared servers as a whole.
 func (w *walk) whole(ctx context.Context, company usage.CompanyID, product usage.Product) (*metering.Tally, error) {
 	key := whole{company, product}
-	if t := w.tallies[key]; t != nil {
-		return t, nil
-	}
-	t, err := w.Ledger.Usage(ctx, ledger.Query{Company: company, Product: product, Members: company == usage.Unassigned})
-	if err != nil {
-		return nil, err
-	}
-	if w.tallies == nil {
-		w.tallies = make(map[whole]*metering.Tally)
-	}
-	w.tallies[key] = t
-	return t, nil
-}
-
-// stands gives what the events of a template that stand for a server are about; only where all were asked for.
-func (w *walk) stands(server usage.ServerID, template TemplateID) map[string]bool {
-	subjects := make(map[string]bool)
-	for i := range w.known[server] {
-		if e := &w.known[server][i]; e.Template == template && e.Status != StatusResolved {
-			subjects[e.Subject] = true
+	c, there := w.wholes[key]
+	if !there {
+		c.tally, c.err = w.Ledger.Usage(ctx, ledger.Query{Company: company, Product: product, Members: company == usage.Unassigned})
+		if w.wholes == nil {
+			w.wholes = make(map[whole]counted)
 		}
+		w.wholes[key] = c
 	}
-	return subjects
+	return c.tally, c.err
 }

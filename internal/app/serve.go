@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -243,6 +244,7 @@ func (a *App) checkAlarms(ctx context.Context, changed <-chan struct{}) {
 		case <-ctx.Done():
 			return
 		case <-changed:
+		case <-time.After(alarm.WholeEvery): // readings turn stale and licenses end although nothing changes
 		}
 	}
 }

@@ -84,12 +84,6 @@ func (a about) events(ctx context.Context, tx *sql.Tx) ([]alarm.Event, error) {
 	return collect(ctx, tx, proven(scanEvent), serverEventsSQL, int64(a.server))
 }
 
-// says reports whether an event says already what holds. What is said of a server may be otherwise each time it is looked
-// at, and is told when its status changes.
-func (a about) says(e *alarm.Event, c *alarm.Condition) bool {
-	return e.Status == c.Status && (a.server != 0 || e.Message == c.Message)
-}
-
 // settle reports whether it changed anything.
 func settle(ctx context.Context, tx *sql.Tx, of about, templates []alarm.TemplateID, holds []alarm.Condition, at time.Time) (bool, error) {
 	changes, err := pendingChanges(ctx, tx, of, templates, holds)
@@ -132,7 +126,7 @@ func pendingChanges(ctx context.Context, tx *sql.Tx, of about, templates []alarm
 			continue
 		}
 		holding[k] = true
-		if e := known[k]; !of.says(&e, &c) {
+		if e := known[k]; !e.Says(&c) {
 			changes = append(changes, change{event: e, status: c.Status, holds: c})
 		}
 	}
@@ -146,6 +140,9 @@ func pendingChanges(ctx context.Context, tx *sql.Tx, of about, templates []alarm
 
 func (c change) apply(ctx context.Context, tx *sql.Tx, of about, at time.Time) error {
 	e := c.event
+	if at.Before(e.At) { // our clock went back: what came later is later
+		at = e.At
+	}
 	switch {
 	case c.status == alarm.StatusResolved:
 		e.Status, e.At = alarm.StatusResolved, at
@@ -225,14 +222,28 @@ func (a *activation) sum() int64 {
 // Events lists events by ID; template 0 lists all.
 func (s *Store) Events(ctx context.Context, template alarm.TemplateID) ([]alarm.Event, error) {
 	if template == 0 {
-		return s.events(ctx, eventsSQL)
+		return s.events(ctx, selected(eventsSQL))
 	}
-	return s.events(ctx, eventsOfSQL, int64(template))
+	return s.events(ctx, selected(eventsOfSQL, int64(template)))
+}
+
+// EventsOf lists those about a server by ID.
+func (s *Store) EventsOf(ctx context.Context, server usage.ServerID) ([]alarm.Event, error) {
+	return s.events(ctx, func(ctx context.Context, tx *sql.Tx) ([]alarm.Event, error) {
+		return about{server: server}.events(ctx, tx)
+	})
+}
+
+// selected lists what a statement selects.
+func selected(query string, args ...any) func(context.Context, *sql.Tx) ([]alarm.Event, error) {
+	return func(ctx context.Context, tx *sql.Tx) ([]alarm.Event, error) {
+		return collect(ctx, tx, proven(scanEvent), query, args...)
+	}
 }
 
 // Event gives one; NotFound otherwise.
 func (s *Store) Event(ctx context.Context, id int64) (alarm.Event, error) {
-	events, err := s.events(ctx, eventSQL, id)
+	events, err := s.events(ctx, selected(eventSQL, id))
 	if err == nil && len(events) == 0 {
 		return alarm.Event{}, fault.New(fault.NotFound, "there is no event %d", id)
 	}
@@ -242,10 +253,10 @@ func (s *Store) Event(ctx context.Context, id int64) (alarm.Event, error) {
 	return events[0], nil
 }
 
-func (s *Store) events(ctx context.Context, query string, args ...any) (events []alarm.Event, err error) {
+func (s *Store) events(ctx context.Context, list func(context.Context, *sql.Tx) ([]alarm.Event, error)) (events []alarm.Event, err error) {
 	now := usage.Truncate(s.now())
 	err = s.read(ctx, func(tx *sql.Tx) error {
-		events, err = collect(ctx, tx, proven(scanEvent), query, args...)
+		events, err = list(ctx, tx)
 		if err != nil || len(events) == 0 {
 			return err
 		}

@@ -50,6 +50,28 @@ var alarmTests = map[string]func(*testing.T, store.Store){
 		got := must1(s.Event(t.Context(), 1))(t)
 		wantEqual(t, []any{alarm.StatusWarning, "w", 1, day(3, 0), day(2, 0)}, []any{got.Status, got.Message, got.RepeatCount, got.At, got.FirstAt})
 	},
+	"a message is followed where the condition says so": func(t *testing.T, s store.Store) {
+		server := oneServer(t, s)
+		tell := func(on int, message string, follow bool) {
+			t.Helper()
+			must(t, s.Settle(t.Context(), server, connection, []alarm.Condition{{Template: 15, Status: alarm.StatusWarning, Message: message, Follow: follow}}, day(on, 0)))
+			got := must1(s.Event(t.Context(), 1))(t)
+			wantEqual(t, []any{alarm.StatusWarning, 1, day(2, 0)}, []any{got.Status, got.RepeatCount, got.At})
+		}
+		tell(2, "a", false)
+		tell(3, "b", false)
+		wantEqual(t, "a", must1(s.Event(t.Context(), 1))(t).Message)
+		tell(4, "c", true)
+		wantEqual(t, "c", must1(s.Event(t.Context(), 1))(t).Message)
+	},
+	"what comes later is later, whatever the clock says": func(t *testing.T, s store.Store) {
+		server := oneServer(t, s)
+		must(t, s.Settle(t.Context(), server, connection, unreachable("m"), day(5, 0)))
+		must(t, s.Settle(t.Context(), server, connection, nil, day(4, 0)))
+		wantEqual(t, day(5, 0), must1(s.Event(t.Context(), 1))(t).At)
+		must(t, s.Settle(t.Context(), server, connection, unreachable("m"), day(3, 0)))
+		wantEqual(t, day(5, 0), must1(s.Event(t.Context(), 1))(t).At)
+	},
 	"subjects, servers and templates stay apart": func(t *testing.T, s store.Store) {
 		a := oneServer(t, s)
 		b := newServer(t, s, "shared", 0).ID
@@ -78,10 +100,15 @@ var alarmTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, tenants, list(alarm.UnassignedTenant))
 		wantEqual(t, append(tenants, short{3, "", alarm.StatusError, 2}), list(0))
 		wantEqual(t, []short(nil), list(alarm.ClockOffset))
+		all := must1(s.Events(t.Context(), 0))(t)
+		wantEqual(t, all[2:], must1(s.EventsOf(t.Context(), a))(t))
+		wantEqual(t, all[:2], must1(s.EventsOf(t.Context(), b))(t))
 	},
 	"unknown": func(t *testing.T, s store.Store) {
 		_, err := s.Event(t.Context(), 1)
 		wantCode(t, err, fault.NotFound, "1")
+		_, err = s.EventsOf(t.Context(), 9)
+		wantCode(t, err, fault.NotFound, "9")
 		wantCode(t, s.Settle(t.Context(), 9, connection, unreachable("m"), Now()), fault.NotFound, "9")
 		wantCode(t, s.SettleFinals(t.Context(), late(9, "m").finals(alarm.Mark{}, 0), Now()), fault.NotFound, "9")
 		wantEqual(t, alarm.Mark{}, must1(s.Mark(t.Context()))(t)) // nor is the mark moved
