@@ -28,6 +28,8 @@ const (
 	StaleFigures           TemplateID = 1011 // C32: its latest reading is too old, or there never was one
 	LicenseExpiring        TemplateID = 1012 // one per server and section of its license
 	LicenseExceeded        TemplateID = 1013 // one per server and section of its license
+	StatementWaiting       TemplateID = 1014 // C40: one per month, about the provider's own company
+	FigureChanged          TemplateID = 1015 // one per company and month
 )
 
 // Template describes one kind of alarm.
@@ -94,6 +96,8 @@ type Store interface {
 	// SettleFinals does for companies what Settle does for a server, and takes over a message that changed; and it moves
 	// the mark, which alone changes no Head.Version. Conflict: the mark was moved by somebody else meanwhile.
 	SettleFinals(ctx context.Context, f Finals, at time.Time) error
+	// SettleCompanies does for companies what Settle does for a server, and takes over a message that changed.
+	SettleCompanies(ctx context.Context, templates []TemplateID, holds map[usage.CompanyID][]Condition, at time.Time) error
 	// Events lists events by ID; template 0 lists all.
 	Events(ctx context.Context, template TemplateID) ([]Event, error)
 	// EventsOf lists those about a server by ID. NotFound: there is no such server.

@@ -1,9 +1,7 @@
 package alarm
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"sync"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -118,7 +116,7 @@ func (s *Service) lookAtFinals(ctx context.Context, mark Mark, from usage.Positi
 	}
 	settle := Finals{Seen: mark, To: found.To, Holds: make(map[usage.CompanyID][]Condition)}
 	for company, holds := range found.Holds {
-		if !saySo(known[company], holds) {
+		if !(&verdict{holds: holds}).settled(known[company]) {
 			settle.Holds[company] = holds
 		}
 	}
@@ -126,14 +124,4 @@ func (s *Service) lookAtFinals(ctx context.Context, mark Mark, from usage.Positi
 		return 0, 0, err
 	}
 	return mark.Revision + 1, found.To, found.Failed
-}
-
-// saySo reports whether the events that stand for a company say already what holds.
-func saySo(standing []Event, holds []Condition) bool {
-	said := make([]Condition, len(standing))
-	for i := range standing {
-		said[i] = Condition{Template: standing[i].Template, Subject: standing[i].Subject, Status: standing[i].Status, Message: standing[i].Message}
-	}
-	bySubject := func(a, b Condition) int { return cmp.Compare(a.Subject, b.Subject) }
-	return slices.Equal(slices.SortedFunc(slices.Values(said), bySubject), slices.SortedFunc(slices.Values(holds), bySubject))
 }

@@ -12,6 +12,11 @@ const (
 	clockOffsetMax = 5 * time.Minute
 	// differsMax is for how long reported and computed may differ (C25).
 	differsMax = 24 * time.Hour
+	// StatementDueDay is the day of the next month on which the statements of a month should be final, in the zone of the months.
+	StatementDueDay = 10
+	// A row of a statement may move by less than so many units against the month before, or by at most so many percent.
+	FigureUnits   = 10
+	FigurePercent = 25
 )
 
 // expiries are how long before its end a license, or the support of one, is an alarm, and how bad that is: the shortest

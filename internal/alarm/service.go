@@ -22,10 +22,13 @@ type Service struct {
 	Companies fleet.CompanyStore
 	// FindFinals is what CheckFinals needs.
 	FindFinals FindFinals
+	// FindMonths is what CheckMonths needs.
+	FindMonths FindMonths
 	Now        func() time.Time
 
 	round  round
 	finals finals
+	months months
 }
 
 // Check settles all conditions of one server: what holds is raised, what no

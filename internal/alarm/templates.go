@@ -91,4 +91,14 @@ var templates = []Template{
 		"More machines are protected than were licensed. How much more is allowed depends on the product and on the type of the license.",
 		"Take machines out of the jobs, or have the license enlarged. Beyond what is allowed, the server refuses to process more machines.",
 	}},
+	{StatementWaiting, "Statement waiting", "Statement", Knowledge{
+		"The statements of a month that is over are not all final on the 10th of the next one.",
+		"They were not drafted, approved or finalised, or one was made again and is still a draft.",
+		"See statement list for the month; draft, approve and finalise what is left.",
+	}},
+	{FigureChanged, "Figure changed", "Statement", Knowledge{
+		"A company's statement, which is not final yet, has a figure that moved by more than 25 percent, and by 10 units or more, against the month before.",
+		"Machines came or went, a server was added or lost, a tenant was mapped, or a weight changed.",
+		"Run usage diff over the two months: it says by what. Finalise the statement when it is right.",
+	}},
 }

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"maps"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -34,5 +36,57 @@ func lateFor(months *statement.Service) alarm.FindFinals {
 			found.Holds[company] = holds
 		}
 		return found, err
+	}
+}
+
+// monthsFor asks how the statements of months that are over stand, in the words of alarms.
+func monthsFor(months *statement.Service, zoned func(context.Context) (*time.Location, error)) alarm.FindMonths {
+	return func(ctx context.Context, q alarm.MonthsQuery) (alarm.MonthsFound, error) {
+		found := alarm.MonthsFound{Holds: make(map[usage.CompanyID][]alarm.Condition), Failed: make(map[usage.CompanyID]error)}
+		zone, err := zoned(ctx)
+		if err != nil {
+			return found, err
+		}
+		over, due := statement.Due(alarm.StatementDueDay, q.Now, zone)
+		waits := map[usage.Month]bool{over: due} // whether the statements of a month should be final by now
+		if !due {
+			waits[over.Previous()] = true
+		}
+		for template, subjects := range q.Standing {
+			for _, subject := range subjects {
+				month, err := usage.ParseMonth(subject)
+				if err != nil {
+					return found, err
+				}
+				waits[month] = waits[month] || template == alarm.StatementWaiting || month.Before(over)
+			}
+		}
+		for month, waits := range waits {
+			standing, err := months.StandingOf(ctx, month, zone, statement.JumpLimit{Units: alarm.FigureUnits, Percent: alarm.FigurePercent})
+			if err != nil {
+				return found, err
+			}
+			note(&found, &standing, waits)
+		}
+		return found, nil
+	}
+}
+
+// note adds what holds of a month. waits: its statements should be final by now.
+func note(found *alarm.MonthsFound, standing *statement.MonthStanding, waits bool) {
+	add := func(c usage.CompanyID, template alarm.TemplateID, message string) {
+		found.Holds[c] = append(found.Holds[c], alarm.Condition{Template: template, Subject: standing.Month.String(), Status: alarm.StatusWarning, Message: message})
+	}
+	for i := range standing.Jumps {
+		add(standing.Jumps[i].Company, alarm.FigureChanged, standing.Jumps[i].String())
+	}
+	if waits && len(standing.Waiting) > 0 {
+		add(usage.Unassigned, alarm.StatementWaiting, standing.WaitingText())
+	}
+	maps.Copy(found.Failed, standing.Failed)
+	if len(standing.Waiting) == 0 {
+		for _, err := range standing.Failed { // it may wait
+			found.Failed[usage.Unassigned] = err
+		}
 	}
 }

@@ -101,7 +101,15 @@ func (c *statementDraft) Run(e *env) error {
 	defer p.clear()
 	outcomes, err := a.Months.DraftAll(e.ctx, ids, month, actor, func(done, of int) { p.work("drafting", int64(done), int64(of)) })
 	p.clear()
-	return e.printOutcomes(outcomes, c.Company != "", "drafted", err)
+	return e.afterStatements(e.printOutcomes(outcomes, c.Company != "", "drafted", err))
+}
+
+// afterStatements looks at what statements are an alarm for.
+func (e *env) afterStatements(err error) error {
+	if err != nil {
+		return err
+	}
+	return e.opened.Alarms.CheckMonths(e.ctx)
 }
 
 // draftGCPercent is by how much memory may grow while months are drafted before what is not used is looked for: what is
@@ -150,10 +158,10 @@ func (c *step) each(e *env, done string, do func(a *app.App, id usage.CompanyID,
 	}
 	if c.Company != "" {
 		t, err := do(a, ids[0], month, actor)
-		return e.printOutcomes([]statement.Outcome{{Company: ids[0], Statement: t, Changed: err == nil, Err: err}}, true, done, nil)
+		return e.afterStatements(e.printOutcomes([]statement.Outcome{{Company: ids[0], Statement: t, Changed: err == nil, Err: err}}, true, done, nil))
 	}
 	outcomes, err := statement.Each(ids, func(id usage.CompanyID) (statement.Statement, error) { return do(a, id, month, actor) })
-	return e.printOutcomes(outcomes, false, done, err)
+	return e.afterStatements(e.printOutcomes(outcomes, false, done, err))
 }
 
 // oneStep is what commands have that need one company.
@@ -181,7 +189,7 @@ func (c *statementReopen) Run(e *env) error {
 		return err
 	}
 	t, err := a.Months.Reopen(e.ctx, id, month, actor, c.Reason)
-	return e.printOutcomes([]statement.Outcome{{Company: id, Statement: t, Changed: true, Err: err}}, true, "reopened", nil)
+	return e.afterStatements(e.printOutcomes([]statement.Outcome{{Company: id, Statement: t, Changed: true, Err: err}}, true, "reopened", nil))
 }
 
 type statementSupersede struct {
@@ -199,7 +207,7 @@ func (c *statementSupersede) Run(e *env) error {
 		supersede = a.Months.SupersedeToAdjust
 	}
 	t, err := supersede(e.ctx, id, month, actor, c.Reason)
-	return e.printOutcomes([]statement.Outcome{{Company: id, Statement: t, Changed: true, Err: err}}, true, "superseded by a new draft", nil)
+	return e.afterStatements(e.printOutcomes([]statement.Outcome{{Company: id, Statement: t, Changed: true, Err: err}}, true, "superseded by a new draft", nil))
 }
 
 type statementAdjust struct {

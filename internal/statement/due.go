@@ -19,8 +19,7 @@ const DueDayMax = 28
 // clock (C40), in a zone.
 func Due(day int, now time.Time, zone *time.Location) (month usage.Month, due bool) {
 	current := usage.MonthOf(now, zone)
-	last := usage.MonthOf(current.Start(zone).Add(-time.Microsecond), zone)
-	return last, !now.Before(usage.Date{Year: current.Year, Month: current.Month, Day: day}.Start(zone))
+	return current.Previous(), !now.Before(usage.Date{Year: current.Year, Month: current.Month, Day: day}.Start(zone))
 }
 
 // ApproveDue approves the drafts of a month that nobody has approved, unreviewed; what was not drafted is drafted first,

@@ -226,16 +226,21 @@ const rowsTold = 5
 func (o *Outdated) String() string {
 	what := "leaves its figures as they are, and changes what they rest on"
 	if len(o.Differences) > 0 {
-		var rows []string
-		for i := range o.Differences[:min(len(o.Differences), rowsTold)] {
-			rows = append(rows, o.Differences[i].text())
-		}
-		if more := len(o.Differences) - len(rows); more > 0 {
-			rows = append(rows, fmt.Sprintf("and %d more rows", more))
-		}
-		what = "changes its figures: " + strings.Join(rows, "; ")
+		what = "changes its figures: " + rowsText(o.Differences)
 	}
 	return fmt.Sprintf("%s, %s: what arrived after the final statement no. %d was counted %s", o.CompanyName, o.Month, o.Number, what)
+}
+
+// rowsText names the first of some rows, and how many more there are.
+func rowsText(all []Difference) string {
+	var rows []string
+	for i := range all[:min(len(all), rowsTold)] {
+		rows = append(rows, all[i].text())
+	}
+	if more := len(all) - len(rows); more > 0 {
+		rows = append(rows, fmt.Sprintf("and %d more rows", more))
+	}
+	return strings.Join(rows, "; ")
 }
 
 func (d *Difference) text() string {

@@ -45,6 +45,14 @@ func (m Month) Next() Month {
 	return Month{m.Year, m.Month + 1}
 }
 
+// Previous gives the month before m.
+func (m Month) Previous() Month {
+	if m.Month == time.January {
+		return Month{m.Year - 1, time.December}
+	}
+	return Month{m.Year, m.Month - 1}
+}
+
 // Before reports whether m comes before other.
 func (m Month) Before(other Month) bool {
 	return m.Year < other.Year || m.Year == other.Year && m.Month < other.Month

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 	"time"
 
@@ -63,6 +64,41 @@ func among(templates []alarm.TemplateID, holds []alarm.Condition) error {
 		}
 	}
 	return nil
+}
+
+func amongAll(templates []alarm.TemplateID, holds map[usage.CompanyID][]alarm.Condition) error {
+	for _, of := range holds {
+		if err := among(templates, of); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SettleCompanies makes the conditions of companies, among the given templates, the ones that hold.
+func (s *Store) SettleCompanies(ctx context.Context, templates []alarm.TemplateID, holds map[usage.CompanyID][]alarm.Condition, at time.Time) error {
+	if err := amongAll(templates, holds); err != nil {
+		return err
+	}
+	return s.write(ctx, func(tx *sql.Tx) error {
+		changed, err := settleCompanies(ctx, tx, templates, holds, at)
+		if err != nil || !changed {
+			return err
+		}
+		return bump(ctx, tx)
+	})
+}
+
+// settleCompanies reports whether it changed anything.
+func settleCompanies(ctx context.Context, tx *sql.Tx, templates []alarm.TemplateID, holds map[usage.CompanyID][]alarm.Condition, at time.Time) (changed bool, err error) {
+	for _, company := range slices.Sorted(maps.Keys(holds)) {
+		one, err := settle(ctx, tx, about{company: company}, templates, holds[company], at)
+		if err != nil {
+			return false, err
+		}
+		changed = changed || one
+	}
+	return changed, nil
 }
 
 // about is what events are about: a server, or a company.

@@ -3,8 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/alarm"
@@ -65,22 +63,16 @@ func moveMark(ctx context.Context, tx *sql.Tx, m alarm.Mark) error {
 // SettleFinals makes the conditions of companies the ones that hold, and moves the mark, which alone no answer rests on.
 func (s *Store) SettleFinals(ctx context.Context, f alarm.Finals, at time.Time) error {
 	templates := []alarm.TemplateID{alarm.FinalOutdated}
-	for _, holds := range f.Holds {
-		if err := among(templates, holds); err != nil {
-			return err
-		}
+	if err := amongAll(templates, f.Holds); err != nil {
+		return err
 	}
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if err := moveMark(ctx, tx, alarm.Mark{Position: f.To, Revision: f.Seen.Revision + 1}); err != nil {
 			return err
 		}
-		changed := false
-		for _, company := range slices.Sorted(maps.Keys(f.Holds)) {
-			one, err := settle(ctx, tx, about{company: company}, templates, f.Holds[company], at)
-			if err != nil {
-				return err
-			}
-			changed = changed || one
+		changed, err := settleCompanies(ctx, tx, templates, f.Holds, at)
+		if err != nil {
+			return err
 		}
 		if !changed {
 			return nil

@@ -148,6 +148,37 @@ var alarmTests = map[string]func(*testing.T, store.Store){
 		wantCode(t, s.SettleFinals(t.Context(), wrong, day(8, 0)), fault.Invalid, "15")
 		wantEqual(t, []alarm.Event{of, first, second, other}, list())
 	},
+	"companies are settled apart from final statements": func(t *testing.T, s store.Store) {
+		a, b := newCompany(t, s, "a").ID, newCompany(t, s, "b").ID
+		settleFinals(t, s, 2, late(a, "m"))
+		mark := must1(s.Mark(t.Context()))(t)
+		templates := []alarm.TemplateID{alarm.StatementWaiting, alarm.FigureChanged}
+		settle := func(on int, holds map[usage.CompanyID][]alarm.Condition) {
+			t.Helper()
+			must(t, s.SettleCompanies(t.Context(), templates, holds, day(on, 0)))
+		}
+		moved := func(message string) []alarm.Condition {
+			return []alarm.Condition{{Template: alarm.FigureChanged, Subject: "2026-09", Status: alarm.StatusWarning, Message: message}}
+		}
+		settle(3, map[usage.CompanyID][]alarm.Condition{a: moved("a"), b: moved("b")})
+		head := must1(s.Head(t.Context()))(t)
+		settle(4, map[usage.CompanyID][]alarm.Condition{a: moved("a")})
+		wantEqual(t, head, must1(s.Head(t.Context()))(t))
+		settle(5, map[usage.CompanyID][]alarm.Condition{a: moved("other"), b: nil})
+		wantEqual(t, mark, must1(s.Mark(t.Context()))(t))
+		type short struct {
+			Company usage.CompanyID
+			Status  alarm.Status
+			Message string
+		}
+		var all []short
+		for _, e := range must1(s.Events(t.Context(), 0))(t) {
+			all = append(all, short{e.Company, e.Status, e.Message})
+		}
+		wantEqual(t, []short{{a, alarm.StatusWarning, "m"}, {a, alarm.StatusWarning, "other"}, {b, alarm.StatusResolved, "b"}}, all)
+		wantCode(t, s.SettleCompanies(t.Context(), templates, map[usage.CompanyID][]alarm.Condition{a: unreachable("m")}, day(6, 0)), fault.Invalid, "15")
+		wantCode(t, s.SettleCompanies(t.Context(), templates, map[usage.CompanyID][]alarm.Condition{9: moved("m")}, day(6, 0)), fault.NotFound, "9")
+	},
 	"a mark that was moved meanwhile settles nothing": func(t *testing.T, s store.Store) {
 		a := newCompany(t, s, "a").ID
 		seen := must1(s.Mark(t.Context()))(t)

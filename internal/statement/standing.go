@@ -1,0 +1,142 @@
+package statement
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// MonthStanding says how a month that is over stands, over all companies.
+type MonthStanding struct {
+	Month usage.Month
+	// Waiting are those whose statement is not final, by company.
+	Waiting []Waiting
+	// Jumps are the figures that moved by more than a limit, of companies whose statement is not final, by company.
+	Jumps []Jump
+	// Failed says of which companies it could not be found out; the others are not kept from it.
+	Failed map[usage.CompanyID]error
+}
+
+// Waiting is a company whose statement is not final.
+type Waiting struct {
+	Company usage.CompanyID
+	Name    string
+	State   State // Open: there is none yet
+}
+
+// Jump is a statement with figures that are others than those of the month before by more than a limit.
+type Jump struct {
+	Key
+	CompanyName string
+	Differences []Difference // of the rows that are
+}
+
+// JumpLimit is how much the used units of a row may move between two months: by less than so many units, or by at most so
+// many percent of what they were.
+type JumpLimit struct {
+	Units   int64
+	Percent int64
+}
+
+// StandingOf says how a month stands. Where there never was a statement, nothing waits: who makes none is not asked for any. A company
+// that was added since, or is removed, and never had one, has none to wait for.
+func (s *Service) StandingOf(ctx context.Context, month usage.Month, zone *time.Location, limit JumpLimit) (MonthStanding, error) {
+	standing := MonthStanding{Month: month, Failed: make(map[usage.CompanyID]error)}
+	last, err := s.Store.LatestMonths(ctx)
+	if err != nil || len(last) == 0 {
+		return standing, err
+	}
+	companies, err := s.Companies.Companies(ctx)
+	if err != nil {
+		return standing, err
+	}
+	names := make(map[usage.CompanyID]string, len(companies))
+	due := make(map[usage.CompanyID]bool, len(companies))
+	for id := range last {
+		due[id] = true
+	}
+	for i := range companies {
+		c := &companies[i]
+		names[c.ID] = c.Name
+		if c.ID != usage.Unassigned && c.CreatedAt.Before(month.End(zone)) {
+			due[c.ID] = true
+		}
+	}
+	now, then := s.latestOf(ctx, month, due, standing.Failed), s.latestOf(ctx, month.Previous(), due, standing.Failed)
+	for id := range due {
+		t, there := now[id]
+		if standing.Failed[id] != nil || t.State == Final {
+			continue
+		}
+		name := cmp.Or(names[id], t.CompanyName, "company "+id.String())
+		standing.Waiting = append(standing.Waiting, Waiting{id, name, cmp.Or(t.State, Open)})
+		if old, known := then[id]; known && there {
+			if d := jumps(&old, &t, limit); len(d) > 0 {
+				standing.Jumps = append(standing.Jumps, Jump{t.Key(), name, d})
+			}
+		}
+	}
+	slices.SortFunc(standing.Waiting, func(a, b Waiting) int { return cmp.Compare(a.Company, b.Company) })
+	slices.SortFunc(standing.Jumps, func(a, b Jump) int { return cmp.Compare(a.Company, b.Company) })
+	return standing, ctx.Err()
+}
+
+// latestOf gives the month's latest statement of each company that has one. Where not all can be read at once, they are read
+// one by one, and those that cannot be are noted.
+func (s *Service) latestOf(ctx context.Context, month usage.Month, companies map[usage.CompanyID]bool, failed map[usage.CompanyID]error) map[usage.CompanyID]Statement {
+	latest := make(map[usage.CompanyID]Statement)
+	if all, err := s.Store.StatementsIn(ctx, month); err == nil {
+		for i := range all {
+			latest[all[i].Company] = all[i]
+		}
+		return latest
+	}
+	for id := range companies {
+		t, err := s.Store.Statement(ctx, id, month, 0)
+		switch {
+		case err == nil:
+			latest[id] = t
+		case !fault.Is(err, fault.NotFound):
+			failed[id] = err
+		}
+	}
+	return latest
+}
+
+// waitingTold is how many companies are named in a text.
+const waitingTold = 5
+
+// WaitingText says in words what waits.
+func (s *MonthStanding) WaitingText() string {
+	names := make([]string, 0, waitingTold+1)
+	for i := range s.Waiting[:min(len(s.Waiting), waitingTold)] {
+		state := string(s.Waiting[i].State)
+		if s.Waiting[i].State == Open {
+			state = "not drafted"
+		}
+		names = append(names, s.Waiting[i].Name+" ("+state+")")
+	}
+	if more := len(s.Waiting) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Sprintf("the statements of %s are not final of %s", s.Month, strings.Join(names, ", "))
+}
+
+// jumps gives the rows whose used units moved by more than a limit.
+func jumps(before, now *Statement, limit JumpLimit) []Difference {
+	return slices.DeleteFunc(differences(before, now), func(d Difference) bool {
+		moved := d.After.Used.Units - d.Before.Used.Units
+		return max(moved, -moved) < usage.Units(limit.Units)*usage.One || max(moved, -moved) <= d.Before.Used.Units/100*usage.Units(limit.Percent)
+	})
+}
+
+// String says what moved, in words.
+func (j *Jump) String() string {
+	return fmt.Sprintf("%s, %s: its figures are not those of the month before: %s", j.CompanyName, j.Month, rowsText(j.Differences))
+}
