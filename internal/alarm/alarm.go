@@ -2,6 +2,7 @@ package alarm
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -48,11 +49,18 @@ type Status string
 
 // The states of an event.
 const (
-	StatusError       Status = "Error"
-	StatusWarning     Status = "Warning"
-	StatusInformation Status = "Information"
-	StatusResolved    Status = "Resolved"
+	StatusError        Status = "Error"
+	StatusWarning      Status = "Warning"
+	StatusInformation  Status = "Information"
+	StatusAcknowledged Status = "Acknowledged" // it holds, and somebody knows
+	StatusResolved     Status = "Resolved"     // it does not hold any more, or somebody says so
 )
+
+// worse reports whether a status that holds is worse than another.
+func (s Status) worse(than Status) bool {
+	rank := []Status{StatusInformation, StatusWarning, StatusError}
+	return slices.Index(rank, s) > slices.Index(rank, than)
+}
 
 // Condition is something that holds now, about a server or a company.
 type Condition struct {
@@ -78,11 +86,44 @@ type Event struct {
 	Message     string
 	At          time.Time // of the latest change of status
 	FirstAt     time.Time
+	Actor       string // who made the latest change of status; empty: it came about by itself
+	Remark      string // what that person said
+	Held        Status // what an acknowledged event was; else empty
 }
 
 // Says reports whether an event that stands tells already that a condition holds.
 func (e *Event) Says(c *Condition) bool {
-	return e.Status == c.Status && (e.Message == c.Message || e.Server != 0 && !c.Follow)
+	if e.Wakes(c) || e.Status != StatusAcknowledged && e.Status != c.Status {
+		return false
+	}
+	return e.Message == c.Message || e.Server != 0 && !c.Follow
+}
+
+// Wakes reports whether what somebody acknowledged got worse since: then it is not acknowledged any more.
+func (e *Event) Wakes(c *Condition) bool {
+	return e.Status == StatusAcknowledged && c.Status.worse(e.Held)
+}
+
+// Answer is what a person says of an event: that it is known, or that it is over.
+type Answer struct {
+	Status Status // StatusAcknowledged or StatusResolved
+	Actor  string
+	Remark string
+}
+
+// Activation is one time that an event held: how it began, and each change of its status since.
+type Activation struct {
+	Number int // from 1
+	Steps  []Step
+}
+
+// Step is one change of status.
+type Step struct {
+	At      time.Time
+	Status  Status
+	Message string
+	Actor   string // empty: it came about by itself
+	Remark  string
 }
 
 // Store keeps events.
@@ -104,4 +145,16 @@ type Store interface {
 	EventsOf(ctx context.Context, server usage.ServerID) ([]Event, error)
 	// Event gives one; NotFound otherwise.
 	Event(ctx context.Context, id int64) (Event, error)
+}
+
+// AnswerStore keeps what people say of events, and what became of them.
+type AnswerStore interface {
+	// AnswerEvent changes an event's status as a person says. NotFound; Conflict: it is resolved, or acknowledged already.
+	AnswerEvent(ctx context.Context, id int64, a Answer, at time.Time) (Event, error)
+	// EventHistory gives the activations of an event that are kept, the first first. NotFound.
+	EventHistory(ctx context.Context, id int64) ([]Activation, error)
+	// ForgetEvents takes out the events that were resolved before an instant, but for the newest event: numbers are not given
+	// twice; and of those that are left, the activations that had ended then, but for the latest. It tells how many events
+	// went.
+	ForgetEvents(ctx context.Context, before time.Time) (int, error)
 }

@@ -17,6 +17,7 @@ import (
 // Service checks conditions and keeps their events.
 type Service struct {
 	Store     Store
+	Answers   AnswerStore
 	Ledger    *ledger.Ledger
 	Servers   fleet.ServerStore
 	Companies fleet.CompanyStore
@@ -29,6 +30,8 @@ type Service struct {
 	round  round
 	finals finals
 	months months
+
+	forgotten forgotten
 }
 
 // Check settles all conditions of one server: what holds is raised, what no

@@ -44,7 +44,7 @@ func newBench(t *testing.T) *bench {
 	})
 	b.ledger = &ledger.Ledger{Store: b.store, History: b.store, Now: now}
 	b.fleet = &fleet.Directory{Companies: b.store, Servers: b.store, Policy: b.store, NewUID: func() string { return "uid" }, Now: now}
-	b.alarms = &alarm.Service{Store: b.store, Ledger: b.ledger, Servers: b.store, Companies: b.store, Now: now}
+	b.alarms = &alarm.Service{Store: b.store, Answers: b.store, Ledger: b.ledger, Servers: b.store, Companies: b.store, Now: now}
 	if b.company, err = b.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind", Tenants: []fleet.Tenant{{Name: "north"}}}); err != nil {
 		t.Fatal(err)
 	}

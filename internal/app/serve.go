@@ -221,7 +221,7 @@ const alarmsEveryDefault = 30 * time.Second
 func (a *App) checkAlarms(ctx context.Context, changed <-chan struct{}) {
 	failing := false
 	for {
-		err := errors.Join(a.Alarms.CheckChanged(ctx), a.Alarms.CheckFinals(ctx), a.Alarms.CheckMonths(ctx))
+		err := errors.Join(a.Alarms.CheckChanged(ctx), a.Alarms.CheckFinals(ctx), a.Alarms.CheckMonths(ctx), a.Alarms.Forget(ctx))
 		if ctx.Err() != nil {
 			return
 		}

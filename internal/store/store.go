@@ -19,6 +19,7 @@ type Store interface {
 	ledger.Store
 	ledger.History
 	alarm.Store
+	alarm.AnswerStore
 	statement.Store
 	statement.ExportStore
 	access.UserStore

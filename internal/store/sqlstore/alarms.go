@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	eventColumns = `SELECT e.id, e.template, e.server, e.company, e.subject, e.repeat_count, e.status, e.message, e.at, e.first_at, e.checksum FROM events e`
+	eventColumns = `SELECT e.id, e.template, e.server, e.company, e.subject, e.repeat_count, e.status, e.message, e.at, e.first_at, e.remark, e.actor, e.held, e.checksum FROM events e`
 	// The same of the schema that gave rows their checksums: there every event is about a server.
-	serverEventsOnlySQL = `SELECT e.id, e.template, e.server, NULL, e.subject, e.repeat_count, e.status, e.message, e.at, e.first_at, e.checksum FROM events e ORDER BY e.id`
+	serverEventsOnlySQL = `SELECT e.id, e.template, e.server, NULL, e.subject, e.repeat_count, e.status, e.message, e.at, e.first_at, '', '', '', e.checksum FROM events e ORDER BY e.id`
 	eventSQL            = eventColumns + ` WHERE e.id = $1`
 	eventsSQL           = eventColumns + ` ORDER BY e.id`
 	eventsOfSQL         = eventColumns + ` WHERE e.template = $1 ORDER BY e.id`
@@ -24,11 +24,12 @@ const (
 	companyEventsSQL    = eventColumns + ` WHERE e.company = $1 ORDER BY e.id`
 	nextEventSQL        = `SELECT COALESCE(MAX(id), 0) + 1 FROM events`
 	insertEventSQL      = `INSERT INTO events (id, template, server, company, subject, repeat_count, status, message, at, first_at, checksum) VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $8, $9)`
-	updateEventSQL      = `UPDATE events SET repeat_count = $2, status = $3, message = $4, at = $5, checksum = $6 WHERE id = $1`
+	updateEventSQL      = `UPDATE events SET repeat_count = $2, status = $3, message = $4, at = $5, remark = $6, actor = $7, held = $8, checksum = $9 WHERE id = $1`
 	insertHistorySQL    = `INSERT INTO activations (event, number, status, message, raised_at, checksum) VALUES ($1, $2, $3, $4, $5, $6)`
 	endHistorySQL       = `UPDATE activations SET resolved_at = $3, checksum = $4 WHERE event = $1 AND number = $2`
 	activationColumns   = `SELECT event, number, status, message, raised_at, resolved_at, checksum FROM activations`
 	activationsSQL      = activationColumns + ` ORDER BY event, number`
+	activationsOfSQL    = activationColumns + ` WHERE event = $1 ORDER BY number`
 	activationSQL       = activationColumns + ` WHERE event = $1 AND number = $2`
 )
 
@@ -181,7 +182,7 @@ func (c change) apply(ctx context.Context, tx *sql.Tx, of about, at time.Time) e
 	}
 	switch {
 	case c.status == alarm.StatusResolved:
-		e.Status, e.At = alarm.StatusResolved, at
+		e.Status, e.At, e.Actor, e.Remark, e.Held = alarm.StatusResolved, at, "", "", ""
 		if err := updateEvent(ctx, tx, &e); err != nil {
 			return err
 		}
@@ -201,23 +202,29 @@ func (c change) apply(ctx context.Context, tx *sql.Tx, of about, at time.Time) e
 		}
 		return activate(ctx, tx, &e)
 	}
-	again := e.Status == alarm.StatusResolved // else it got worse or better without ending: the same activation
-	if e.Status != c.status {
-		e.Status, e.At = c.status, at
+	again := e.Status == alarm.StatusResolved
+	moved := e.Wakes(&c.holds) || e.Status != alarm.StatusAcknowledged && e.Status != c.status
+	if moved {
+		e.Status, e.At, e.Actor, e.Remark, e.Held = c.status, at, "", "", ""
 	}
 	e.Message = c.holds.Message
-	if !again {
-		return updateEvent(ctx, tx, &e)
+	if again {
+		e.RepeatCount++
 	}
-	e.RepeatCount++
 	if err := updateEvent(ctx, tx, &e); err != nil {
 		return err
 	}
-	return activate(ctx, tx, &e)
+	switch {
+	case again:
+		return activate(ctx, tx, &e)
+	case moved: // it got worse or better without ending: the same activation
+		return addStep(ctx, tx, &e)
+	}
+	return nil
 }
 
 func updateEvent(ctx context.Context, tx *sql.Tx, e *alarm.Event) error {
-	_, err := tx.ExecContext(ctx, updateEventSQL, e.ID, e.RepeatCount, string(e.Status), e.Message, micros(e.At), eventSum(e))
+	_, err := tx.ExecContext(ctx, updateEventSQL, e.ID, e.RepeatCount, string(e.Status), e.Message, micros(e.At), e.Remark, e.Actor, string(e.Held), eventSum(e))
 	return err
 }
 
@@ -319,14 +326,15 @@ func (s *Store) events(ctx context.Context, list func(context.Context, *sql.Tx) 
 func scanEvent(row scanner) (e alarm.Event, p proof, err error) {
 	var server, company sql.NullInt64
 	var at, firstAt int64
-	err = row.Scan(&e.ID, &e.Template, &server, &company, &e.Subject, &e.RepeatCount, &e.Status, &e.Message, &at, &firstAt, &p.kept)
+	err = row.Scan(&e.ID, &e.Template, &server, &company, &e.Subject, &e.RepeatCount, &e.Status, &e.Message, &at, &firstAt, &e.Remark, &e.Actor, &e.Held, &p.kept)
 	e.Server, e.Company = usage.ServerID(server.Int64), usage.CompanyID(company.Int64)
 	e.At, e.FirstAt = fromMicros(at), fromMicros(firstAt)
 	p.what, p.of, p.want = "event", e.ID, eventSum(&e)
 	return e, p, err
 }
 
-// eventSum is over the company only where the event is about one: events of servers had their checksums before.
+// eventSum is over the company only where the event is about one, and over what a person said only where one did: events had
+// their checksums before.
 func eventSum(e *alarm.Event) int64 {
 	parts := []string{
 		number(e.ID), number(int64(e.Template)), number(int64(e.Server)), e.Subject, number(int64(e.RepeatCount)), string(e.Status), e.Message,
@@ -334,6 +342,9 @@ func eventSum(e *alarm.Event) int64 {
 	}
 	if e.Server == 0 {
 		parts = append(parts, number(int64(e.Company)))
+	}
+	if e.Actor != "" || e.Remark != "" || e.Held != "" {
+		parts = append(parts, e.Remark, e.Actor, string(e.Held))
 	}
 	return checksum(parts...)
 }

@@ -35,6 +35,8 @@ func Ordered() []Statement {
 		{"events of a template", eventsOfSQL, 1, false},
 		{"events of a server", serverEventsSQL, 1, false},
 		{"events of a company", companyEventsSQL, 1, false},
+		{"activations of an event", activationsOfSQL, 1, false},
+		{"steps of an event", stepsOfSQL, 1, false},
 		{"gaps that arrived", gapsArrivedSQL, 1, false},
 		{"gap at", gapAtSQL, 1, false},
 		{"log at", logAtSQL, 1, false},

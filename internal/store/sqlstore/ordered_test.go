@@ -12,7 +12,7 @@ import (
 
 // unlisted are the statements with an order that nobody waits for: they read a table to its end, once.
 var unlisted = []string{
-	"allLogSQL", "allTipsSQL", "allGapsSQL", "allCorrectionsSQL", "allFactsSQL", "allInstalledSQL", "activationsSQL", "allStatementsSQL", "allBundlesSQL",
+	"allLogSQL", "allTipsSQL", "allGapsSQL", "allCorrectionsSQL", "allFactsSQL", "allInstalledSQL", "activationsSQL", "allStepsSQL", "allStatementsSQL", "allBundlesSQL",
 	"allRepositoriesSQL", "allJobsSQL", "allAuditSQL", "allRecordsSQL", // doctor
 	"oldEntriesSQL",                           // migration 0003
 	"bareCompaniesSQL", "serverEventsOnlySQL", // migration 0005

@@ -32,7 +32,7 @@ var alarmTests = map[string]func(*testing.T, store.Store){
 			ID: 1, Template: alarm.ServerConnection, Server: server, ServerName: "x", Company: 2, RepeatCount: 1,
 			Status: alarm.StatusError, Message: "m1", At: day(2, 0), FirstAt: day(2, 0),
 		}
-		nonZero(t, want, "Event.Subject")
+		nonZero(t, want, "Event.Subject", "Event.Actor", "Event.Remark", "Event.Held")
 		wantEqual(t, want, settle(day(2, 0), unreachable("m1")))
 		head := must1(s.Head(t.Context()))(t)
 		wantEqual(t, want, settle(day(3, 0), unreachable("m2"))) // holds still: nothing changes
@@ -72,6 +72,109 @@ var alarmTests = map[string]func(*testing.T, store.Store){
 		must(t, s.Settle(t.Context(), server, connection, unreachable("m"), day(3, 0)))
 		wantEqual(t, day(5, 0), must1(s.Event(t.Context(), 1))(t).At)
 	},
+	"what people say, and what became of it": func(t *testing.T, s store.Store) {
+		server := oneServer(t, s)
+		holds := func(on int, status alarm.Status, message string) {
+			t.Helper()
+			must(t, s.Settle(t.Context(), server, connection, []alarm.Condition{{Template: 15, Status: status, Message: message}}, day(on, 0)))
+		}
+		answer := func(on int, status alarm.Status, remark string) alarm.Event {
+			t.Helper()
+			return must1(s.AnswerEvent(t.Context(), 1, alarm.Answer{Status: status, Actor: "jane", Remark: remark}, day(on, 0)))(t)
+		}
+		refused := func(status alarm.Status, code fault.Code, words ...string) {
+			t.Helper()
+			head := must1(s.Head(t.Context()))(t)
+			_, err := s.AnswerEvent(t.Context(), 1, alarm.Answer{Status: status, Actor: "joe", Remark: "other"}, day(20, 0))
+			wantCode(t, err, code, words...)
+			wantEqual(t, head, must1(s.Head(t.Context()))(t))
+		}
+		holds(2, alarm.StatusWarning, "m1")
+		got := answer(3, alarm.StatusAcknowledged, "known")
+		want := alarm.Event{
+			ID: 1, Template: 15, Server: server, ServerName: "x", Company: 2, RepeatCount: 1, Status: alarm.StatusAcknowledged, Message: "m1",
+			At: day(3, 0), FirstAt: day(2, 0), Actor: "jane", Remark: "known", Held: alarm.StatusWarning,
+		}
+		nonZero(t, want, "Event.Subject")
+		wantEqual(t, want, got)
+		refused(alarm.StatusAcknowledged, fault.Conflict, "jane", "known")
+		refused(alarm.StatusError, fault.Invalid, "Error")
+		head := must1(s.Head(t.Context()))(t)
+		holds(4, alarm.StatusWarning, "m2")     // holds still
+		holds(4, alarm.StatusInformation, "m2") // and got better: it is known
+		wantEqual(t, head, must1(s.Head(t.Context()))(t))
+		wantEqual(t, want, must1(s.Event(t.Context(), 1))(t))
+
+		holds(5, alarm.StatusError, "m3") // it got worse
+		want.Status, want.At, want.Message, want.Actor, want.Remark, want.Held = alarm.StatusError, day(5, 0), "m3", "", "", ""
+		wantEqual(t, want, must1(s.Event(t.Context(), 1))(t))
+		answer(6, alarm.StatusAcknowledged, "again")
+		must(t, s.Settle(t.Context(), server, connection, nil, day(7, 0)))
+		holds(8, alarm.StatusError, "m4") // it came back, and nobody knows of this one
+		want.RepeatCount, want.At, want.Message = 2, day(8, 0), "m4"
+		wantEqual(t, want, must1(s.Event(t.Context(), 1))(t))
+
+		got = answer(7, alarm.StatusResolved, "over") // by a clock that is behind
+		want.Status, want.Actor, want.Remark = alarm.StatusResolved, "jane", "over"
+		wantEqual(t, want, got)
+		refused(alarm.StatusResolved, fault.Conflict, "resolved")
+		refused(alarm.StatusAcknowledged, fault.Conflict, "resolved")
+		must(t, s.Settle(t.Context(), server, connection, nil, day(9, 0)))
+		wantEqual(t, want, must1(s.Event(t.Context(), 1))(t))
+		holds(10, alarm.StatusWarning, "m5")
+
+		step := func(on int, status alarm.Status, message, actor, remark string) alarm.Step {
+			return alarm.Step{At: day(on, 0), Status: status, Message: message, Actor: actor, Remark: remark}
+		}
+		wantEqual(t, []alarm.Activation{
+			{Number: 1, Steps: []alarm.Step{
+				step(2, alarm.StatusWarning, "m1", "", ""), step(3, alarm.StatusAcknowledged, "m1", "jane", "known"), step(5, alarm.StatusError, "m3", "", ""),
+				step(6, alarm.StatusAcknowledged, "m3", "jane", "again"), step(7, alarm.StatusResolved, "m3", "", ""),
+			}},
+			{Number: 2, Steps: []alarm.Step{step(8, alarm.StatusError, "m4", "", ""), step(8, alarm.StatusResolved, "m4", "jane", "over")}},
+			{Number: 3, Steps: []alarm.Step{step(10, alarm.StatusWarning, "m5", "", "")}},
+		}, must1(s.EventHistory(t.Context(), 1))(t))
+	},
+	"what ended long ago is forgotten": func(t *testing.T, s store.Store) {
+		a := oneServer(t, s)
+		b := newServer(t, s, "shared", 0).ID
+		settle := func(server usage.ServerID, on int, holds []alarm.Condition) {
+			t.Helper()
+			must(t, s.Settle(t.Context(), server, connection, holds, day(on, 0)))
+		}
+		settle(a, 1, unreachable("of a"))
+		must1(s.AnswerEvent(t.Context(), 1, alarm.Answer{Status: alarm.StatusAcknowledged, Actor: "jane", Remark: "r"}, day(2, 0)))(t)
+		settle(a, 3, nil)
+		for on := 1; on < 7; on += 2 {
+			settle(b, on, unreachable("of b"))
+			settle(b, on+1, nil)
+		}
+		forget := func(on, want int) {
+			t.Helper()
+			wantEqual(t, want, must1(s.ForgetEvents(t.Context(), day(on, 0)))(t))
+		}
+		whole := must1(s.EventHistory(t.Context(), 2))(t)
+		head := must1(s.Head(t.Context()))(t)
+		forget(2, 0)
+		wantEqual(t, head, must1(s.Head(t.Context()))(t))
+		wantEqual(t, 2, len(must1(s.Events(t.Context(), 0))(t)))
+		forget(3, 0) // event 1 ended then, and the first activation of event 2 before
+		wantEqual(t, whole[1:], must1(s.EventHistory(t.Context(), 2))(t))
+		forget(4, 1)
+		_, err := s.EventHistory(t.Context(), 1)
+		wantCode(t, err, fault.NotFound, "1")
+		forget(20, 0) // the newest event stays, with its latest activation: numbers are not given again
+		wantEqual(t, whole[2:], must1(s.EventHistory(t.Context(), 2))(t))
+		settle(b, 21, unreachable("of b"))
+		settle(a, 21, unreachable("of a"))
+		var ids []int64
+		for _, e := range must1(s.Events(t.Context(), 0))(t) {
+			ids = append(ids, e.ID, int64(e.RepeatCount))
+		}
+		wantEqual(t, []int64{2, 4, 3, 1}, ids)
+		forget(25, 0) // what stands is not forgotten
+		wantEqual(t, 2, len(must1(s.Events(t.Context(), 0))(t)))
+	},
 	"subjects, servers and templates stay apart": func(t *testing.T, s store.Store) {
 		a := oneServer(t, s)
 		b := newServer(t, s, "shared", 0).ID
@@ -107,6 +210,10 @@ var alarmTests = map[string]func(*testing.T, store.Store){
 	"unknown": func(t *testing.T, s store.Store) {
 		_, err := s.Event(t.Context(), 1)
 		wantCode(t, err, fault.NotFound, "1")
+		_, err = s.AnswerEvent(t.Context(), 1, alarm.Answer{Status: alarm.StatusResolved, Actor: "a", Remark: "r"}, Now())
+		wantCode(t, err, fault.NotFound, "1")
+		_, err = s.EventHistory(t.Context(), 1)
+		wantCode(t, err, fault.NotFound, "1")
 		_, err = s.EventsOf(t.Context(), 9)
 		wantCode(t, err, fault.NotFound, "9")
 		wantCode(t, s.Settle(t.Context(), 9, connection, unreachable("m"), Now()), fault.NotFound, "9")
@@ -127,7 +234,7 @@ var alarmTests = map[string]func(*testing.T, store.Store){
 			}
 		}
 		first, second, other := event(2, a, "2026-08", "m1"), event(3, a, "2026-09", "m2"), event(4, b, "2026-09", "m3")
-		nonZero(t, first, "Event.Server", "Event.ServerName")
+		nonZero(t, first, "Event.Server", "Event.ServerName", "Event.Actor", "Event.Remark", "Event.Held")
 		wantEqual(t, []alarm.Event{of, first, second, other}, list())
 		wantEqual(t, []alarm.Event{first, second, other}, must1(s.Events(t.Context(), alarm.FinalOutdated))(t))
 

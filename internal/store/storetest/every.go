@@ -118,6 +118,7 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		func(ledger.View) error { return nil },
 		ledger.Ahead{Companies: []usage.CompanyID{ours}, Before: everything, From: day(1, 0), Until: Now()},
 		func(usage.CompanyID, ledger.View) error { return nil },
+		alarm.Answer{Status: alarm.StatusAcknowledged, Actor: "a", Remark: "r"},
 		alarm.Finals{Seen: n.mark, To: 4, Holds: map[usage.CompanyID][]alarm.Condition{ours: {outdated("2026-09", "other")}}},
 	} {
 		if v := reflect.ValueOf(value); v.Type() == t {
