@@ -92,7 +92,7 @@ func exceeded(server *fleet.Server, l *usage.License, used usage.Units, newBefor
 		return nil, nil
 	}
 	c := Condition{Template: LicenseExceeded, Status: StatusWarning, Message: fmt.Sprintf(
-		"%s uses %s %s of %s licensed; beyond those, %s are allowed", server.Name, used, l.Unit, licensed, refuse)}
+		"%s uses %s %s of %s licensed; %s beyond are allowed", server.Name, used, l.Unit, licensed, refuse)}
 	if beyond > refuse {
 		c.Status = StatusError
 	}

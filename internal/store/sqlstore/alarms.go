@@ -288,7 +288,7 @@ func selected(query string, args ...any) func(context.Context, *sql.Tx) ([]alarm
 func (s *Store) Event(ctx context.Context, id int64) (alarm.Event, error) {
 	events, err := s.events(ctx, selected(eventSQL, id))
 	if err == nil && len(events) == 0 {
-		return alarm.Event{}, fault.New(fault.NotFound, "there is no event %d", id)
+		return alarm.Event{}, noEvent(id)
 	}
 	if err != nil {
 		return alarm.Event{}, err

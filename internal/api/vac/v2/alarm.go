@@ -87,7 +87,7 @@ func (s *Surface) toWireEvent(r *http.Request, e *alarm.Event) alarmEvent {
 	return alarmEvent{
 		ID: e.ID, AlarmTemplate: int64(e.Template), RepeatCount: int64(e.RepeatCount),
 		CompanyID: int64(e.Company), LocationID: int64(e.Company), ComputerName: e.ServerName, ObjectName: object,
-		LastActivation: activation{Time: ticks(e.At), Status: string(e.Status), Message: e.Message},
+		LastActivation: activation{Time: ticks(e.At), Status: string(e.Status), Message: e.Message, Remark: e.Remark},
 		Links: []relation{
 			{"self", http.MethodGet, s.base(r) + "/notifications/events/" + strconv.FormatInt(e.ID, 10)},
 			{"related", http.MethodGet, s.templateURL(r, e.Template)},

@@ -163,6 +163,8 @@ func (w *world) populate() {
 	if err := w.store.SettleFinals(ctx, alarm.Finals{Holds: map[usage.CompanyID][]alarm.Condition{northwind.ID: {late}}}, october); err != nil {
 		t.Fatal(err)
 	}
+	known := alarm.Answer{Status: alarm.StatusAcknowledged, Actor: "jane", Remark: "a new one is drafted"}
+	must[alarm.Event](t)(w.store.AnswerEvent(ctx, 2, known, october))
 	for _, n := range []access.NewUser{
 		{Name: userName, Role: access.PortalAdministrator, Password: password}, {Name: "reader", Role: access.PortalReadonly, Password: password},
 	} {
