@@ -31,6 +31,7 @@ const (
 	LicenseExceeded        TemplateID = 1013 // one per server and section of its license
 	StatementWaiting       TemplateID = 1014 // C40: one per month, about the provider's own company
 	FigureChanged          TemplateID = 1015 // one per company and month
+	SupportExpiring        TemplateID = 1016
 )
 
 // Template describes one kind of alarm.

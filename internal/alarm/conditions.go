@@ -44,6 +44,19 @@ func expiring(server *fleet.Server, l *usage.License, now time.Time) (holds []Co
 	return holds
 }
 
+// supportExpiring is the support of a license that ends soon, or has ended.
+func supportExpiring(server *fleet.Server, l *usage.License, now time.Time) []Condition {
+	if l.SupportExpiresAt == nil {
+		return nil
+	}
+	c, ok := ending(SupportExpiring, *l.SupportExpiresAt, now)
+	if !ok {
+		return nil
+	}
+	c.Message = "the support of " + server.Name + " " + c.Message
+	return []Condition{c}
+}
+
 // instances is the kind of the section that the license's own numbers are of.
 const instances = "Instance"
 

@@ -130,6 +130,29 @@ func TestExpiring(t *testing.T) {
 	b.want()
 }
 
+// The end of support is told as that of a license is.
+func TestSupportExpiring(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	end := noon.AddDate(0, 0, 31)
+	b.license = usage.License{Type: "Perpetual", SupportExpiresAt: &end}
+	s := b.add(fleet.NewServer{Name: "VBR01", InstallationID: "i", Interval: 100 * 24 * time.Hour})
+	b.says(s, noon, nil)
+	b.want()
+	b.passes(end.AddDate(0, 0, -30))
+	b.want("Support expiration")
+	if e := b.event(); e.Status != alarm.StatusInformation {
+		t.Errorf("%+v", e)
+	}
+	b.passes(end)
+	if e := b.event(); e.Status != alarm.StatusError || e.Message != "the support of VBR01 ended at 2026-11-20 12:00 UTC" || e.RepeatCount != 1 {
+		t.Errorf("%+v", e)
+	}
+	b.license = usage.License{Type: "Perpetual"}
+	b.says(s, b.at, nil)
+	b.want()
+}
+
 // The allowances of the vendor, by product and type of license.
 func TestExceeded(t *testing.T) {
 	t.Parallel()

@@ -146,6 +146,7 @@ func ofReadings(server *fleet.Server, r *ledger.ServerReadings, now func(Templat
 		return holds
 	}
 	holds = append(holds, expiring(server, &last.License, now(LicenseExpiring))...)
+	holds = append(holds, supportExpiring(server, &last.License, now(SupportExpiring))...)
 	if before := r.PreviousInstallationID; before != "" && before != last.Server.InstallationID {
 		add(NewInstallation, StatusWarning, "%s answers with installation id %s, before it was %s", server.Name, last.Server.InstallationID, before)
 	}

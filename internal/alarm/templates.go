@@ -101,4 +101,9 @@ var templates = []Template{
 		"Machines came or went, a server was added or lost, a tenant was mapped, or a weight changed.",
 		"Run usage diff over the two months: it says by what. Finalise the statement when it is right.",
 	}},
+	{SupportExpiring, "Support expiration", "License", Knowledge{
+		"The support of a license ends within 30 days, 14, 7 or one, or has ended.",
+		"The support contract was not renewed, or the server does not have the new key yet.",
+		"Renew it and install the new key on the server; the next reading ends the alarm. A perpetual license goes on without, but gets no updates.",
+	}},
 }

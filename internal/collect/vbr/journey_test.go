@@ -142,6 +142,7 @@ licensed = 100
 licensedTo = "Northwind"
 supportId = "00000001"
 expires = 2027-01-31
+supportExpires = 2027-03-31
 [[server.workload]]
 name = "web%%02d"
 count = 34
@@ -203,6 +204,9 @@ func (w *world) checkFacts(s *usage.Snapshot) {
 	}
 	if l.ExpiresAt == nil || !l.ExpiresAt.Equal(time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)) {
 		w.t.Errorf("license expires %v", l.ExpiresAt)
+	}
+	if l.SupportExpiresAt == nil || !l.SupportExpiresAt.Equal(time.Date(2027, 3, 31, 0, 0, 0, 0, time.UTC)) {
+		w.t.Errorf("support expires %v", l.SupportExpiresAt)
 	}
 	if s.Server.InstallationID != w.server.InstallationID || s.Server.Version == "" || !s.TakenAt.Equal(w.fleet.Clock().Now()) || s.ListsNew {
 		w.t.Errorf("server %+v at %v, listsNew %v", s.Server, s.TakenAt, s.ListsNew)

@@ -112,7 +112,25 @@ func (m *material) licenseFacts() (l usage.License, err error) {
 	if l.ExpiresAt == nil && w.Sockets != nil {
 		l.ExpiresAt = w.Sockets.Expires.in(time.UTC)
 	}
+	l.SupportExpiresAt = w.supportEnd()
 	return l, err
+}
+
+// supportEnd is the earliest that is stated.
+func (l *license) supportEnd() (end *time.Time) {
+	stated := []stamp{l.Support}
+	if l.Instances != nil {
+		stated = append(stated, l.Instances.Support)
+	}
+	if l.Sockets != nil {
+		stated = append(stated, l.Sockets.Support)
+	}
+	for _, s := range stated {
+		if at := s.in(time.UTC); at != nil && (end == nil || at.Before(*end)) {
+			end = at
+		}
+	}
+	return end
 }
 
 // sections lists what is sold apart; a section of nothing is left out (C35).

@@ -140,6 +140,7 @@ type instanceRow struct {
 type license struct {
 	licenseHead
 	Expires   stamp // of the whole, the nearer one where sections are merged
+	Support   stamp // likewise
 	Instances *instanceSummary
 	Sockets   *socketSummary
 	Capacity  *capacitySummary
@@ -162,7 +163,8 @@ type instanceSummary struct {
 	Rental   number         `json:"rentalInstancesNumber"`
 	Objects  []objectTotal  `json:"objects"`
 	Workload *[]instanceRow `json:"workload"`
-	Expires  stamp          `json:"expirationDate"` // from 1.3-rev2
+	Expires  stamp          `json:"expirationDate"`        // from 1.3-rev2
+	Support  stamp          `json:"supportExpirationDate"` // likewise
 }
 
 type objectTotal struct {
@@ -175,7 +177,8 @@ type objectTotal struct {
 type socketSummary struct {
 	Licensed number `json:"licensedSocketsNumber"`
 	Used     number `json:"usedSocketsNumber"`
-	Expires  stamp  `json:"expirationDate"` // from 1.3-rev2
+	Expires  stamp  `json:"expirationDate"`        // from 1.3-rev2
+	Support  stamp  `json:"supportExpirationDate"` // likewise
 }
 
 type capacitySummary struct {

@@ -1,11 +1,12 @@
 package vbr
 
-// 1.2-rev0 to 1.3-rev1 (12.3 and 13.0) state the expiry at the root: with merged sections it is the nearer one.
+// 1.2-rev0 to 1.3-rev1 (12.3 and 13.0) state the expiry, and that of support, at the root: with merged sections it is the nearer one.
 // 12.3 writes null for what is absent and knows no platformType; 13.0 leaves out what is absent.
 
 type license12 struct {
 	licenseHead
 	Expires   stamp            `json:"expirationDate"`
+	Support   stamp            `json:"supportExpirationDate"`
 	Instances *instanceSummary `json:"instanceLicenseSummary"`
 	Sockets   *socketSummary   `json:"socketLicenseSummary"`
 	Capacity  *capacitySummary `json:"capacityLicenseSummary"`

@@ -1,6 +1,6 @@
 package vbr
 
-// 1.3-rev2 (13.1): the expiry has left the root; the instance and the socket section have one each.
+// 1.3-rev2 (13.1): the expiry, and that of support, has left the root; the instance and the socket section have one each.
 
 type license13r2 struct {
 	licenseHead

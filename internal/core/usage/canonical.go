@@ -111,6 +111,7 @@ func appendLicense(b []byte, l *License) []byte {
 	w.text("licensedTo", l.LicensedTo)
 	w.text("supportId", l.SupportID)
 	w.time("expiresAt", l.ExpiresAt)
+	w.time("supportExpiresAt", l.SupportExpiresAt)
 	w.units("licensed", l.Licensed)
 	if len(l.Sections) > 0 {
 		sorted := slices.Clone(l.Sections)

@@ -64,6 +64,7 @@ type (
 		LicensedTo string        `json:"licensedTo"`
 		SupportID  string        `json:"supportId"`
 		ExpiresAt  *timeText     `json:"expiresAt"`
+		SupportEnd *timeText     `json:"supportExpiresAt"`
 		Licensed   *decimalText  `json:"licensed"`
 		Sections   []sectionFile `json:"sections"`
 	}
@@ -228,7 +229,7 @@ func (l *licenseFile) license() License {
 	license := License{
 		ID: l.ID, Type: LicenseType(l.Type), Edition: l.Edition, Package: l.Package, Unit: UnitKind(l.Unit),
 		Status: l.Status, LicensedTo: l.LicensedTo, SupportID: l.SupportID,
-		ExpiresAt: l.ExpiresAt.time(), Licensed: l.Licensed.units(),
+		ExpiresAt: l.ExpiresAt.time(), SupportExpiresAt: l.SupportEnd.time(), Licensed: l.Licensed.units(),
 	}
 	for _, s := range l.Sections {
 		license.Sections = append(license.Sections, LicenseSection{

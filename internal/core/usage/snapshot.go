@@ -72,7 +72,9 @@ type License struct {
 	LicensedTo string
 	SupportID  string
 	ExpiresAt  *time.Time // the instance section's, else the only one; nil when not stated
-	Licensed   *Units     // total in the license
+	// SupportExpiresAt is when support ends, of merged licenses the earliest; nil when not stated.
+	SupportExpiresAt *time.Time
+	Licensed         *Units // total in the license
 
 	// Sections are license facts that never make workloads or rows (C35).
 	Sections []LicenseSection

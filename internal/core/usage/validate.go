@@ -104,6 +104,7 @@ func (c *checker) license(l *License) {
 		c.text("license."+f.path, f.text)
 	}
 	l.ExpiresAt = c.optionalTime("license.expiresAt", l.ExpiresAt)
+	l.SupportExpiresAt = c.optionalTime("license.supportExpiresAt", l.SupportExpiresAt)
 	c.units("license.licensed", l.Licensed)
 	for i := range l.Sections {
 		path := fmt.Sprintf("license.sections[%d]", i)
