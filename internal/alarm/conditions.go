@@ -87,29 +87,26 @@ func sectionsExceeded(server *fleet.Server, l *usage.License) (holds []Condition
 
 // exceeded is more units being used than the license holds and the vendor passes over. newBefore gives the units that were
 // new in the month before; it is asked only where they decide.
-func exceeded(server *fleet.Server, l *usage.License, used usage.Units, newBefore func() (usage.Units, error)) ([]Condition, error) {
-	if l.Licensed == nil || *l.Licensed == 0 || used <= *l.Licensed { // 0: it is not sold by instances
-		return nil, nil
-	}
+func exceeded(server *fleet.Server, l *usage.License, used usage.Units, newBefore func() (usage.Units, error)) (c Condition, is bool, err error) {
 	licensed, allowed := *l.Licensed, allowances[server.Product][l.Type]
 	beyond := used - licensed
+	if beyond <= 0 {
+		return c, false, nil
+	}
 	warn, refuse := allowed.warn.of(licensed), allowed.refuse.of(licensed)
 	if allowed.newToo && beyond > warn {
 		more, err := newBefore()
 		if err != nil {
-			return nil, err
+			return c, false, err
 		}
 		warn, refuse = warn+more, refuse+more
 	}
-	if beyond <= warn {
-		return nil, nil
-	}
-	c := Condition{Template: LicenseExceeded, Status: StatusWarning, Message: fmt.Sprintf(
+	c = Condition{Template: LicenseExceeded, Status: StatusWarning, Message: fmt.Sprintf(
 		"%s uses %s %s of %s licensed; %s beyond are allowed", server.Name, used, l.Unit, licensed, refuse)}
 	if beyond > refuse {
 		c.Status = StatusError
 	}
-	return []Condition{c}, nil
+	return c, beyond > warn, nil
 }
 
 // usedOf adds up what a server contributes as used to a tally, and what is new, in one unit kind. Nothing of it may be known.

@@ -262,6 +262,103 @@ func TestSectionsExceeded(t *testing.T) {
 	b.want()
 }
 
+// Every condition that a reading brings about is one event, however often it is read and in whatever order; it ends with a
+// reading that is in order.
+func TestOneEventEach(t *testing.T) {
+	t.Parallel()
+	offset := 6 * time.Minute
+	for name, spoil := range map[string]func(*usage.Snapshot){
+		"Unknown license type":   func(s *usage.Snapshot) { s.License.Type = "Odd" },
+		"License report missing": func(s *usage.Snapshot) { s.Notes = []usage.Note{{Code: usage.NoteCountersMissing, Text: "timeout"}} },
+		"Server clock offset":    func(s *usage.Snapshot) { s.Server.ClockOffset = &offset },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			server := b.add(fleet.NewServer{Name: "VBR01", InstallationID: "i"})
+			read := func(taken time.Time, spoil func(*usage.Snapshot)) {
+				t.Helper()
+				s := usage.Snapshot{
+					TakenAt: taken, Product: usage.ProductVBR, Server: usage.ServerFacts{InstallationID: "i", Name: "VBR01"},
+					License: usage.License{Type: "Perpetual"}, Workloads: []usage.Workload{},
+				}
+				spoil(&s)
+				if _, err := b.ledger.AppendSnapshot(t.Context(), server.ID, false, s); err != nil {
+					t.Fatal(err)
+				}
+				b.check()
+			}
+			right := func(*usage.Snapshot) {}
+			read(noon, right)
+			read(noon.Add(-time.Hour), spoil) // a late one, before the one in order
+			b.want()
+			first := noon.Add(time.Minute)
+			for _, taken := range []time.Time{first, first, first.Add(time.Minute), first.Add(time.Second)} {
+				read(taken, spoil)
+				b.want(name)
+			}
+			read(first.Add(2*time.Second), right) // a late one in order, before the spoilt one
+			b.want(name)
+			read(first.Add(4*time.Minute), right)
+			b.want()
+			if e := b.event(); e.RepeatCount != 1 {
+				t.Errorf("%+v", e)
+			}
+		})
+	}
+}
+
+// A server that is lost is one event until it is read again, however many gaps there are; a gap that is told of later, from
+// before a reading, is none.
+func TestOneEventForManyGaps(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.add(fleet.NewServer{Name: "VBR01", InstallationID: "i"})
+	gap := func(at time.Time, text string) {
+		t.Helper()
+		if _, err := b.ledger.AppendGap(t.Context(), s.ID, usage.Gap{At: at, Reason: usage.GapTimeout, Text: text}); err != nil {
+			t.Fatal(err)
+		}
+		b.check()
+	}
+	b.says(s, noon, nil)
+	for minute := range 5 {
+		b.at = noon.Add(time.Duration(minute+1) * time.Minute)
+		gap(b.at, strconv.Itoa(minute))
+		gap(b.at, strconv.Itoa(minute)) // twice
+		b.want("Backup server connection state")
+	}
+	b.at = noon // the clock went back
+	b.check()
+	b.want("Backup server connection state")
+	b.says(s, noon.Add(10*time.Minute), nil)
+	b.want()
+	gap(noon.Add(9*time.Minute), "late")
+	b.want()
+	if e := b.event(); e.RepeatCount != 1 || !e.FirstAt.Equal(noon.Add(time.Minute)) {
+		t.Errorf("%+v", e)
+	}
+}
+
+// Another installation id is an alarm until the next reading with it; a reading that is there already ends nothing.
+func TestNewInstallation(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	s := b.add(fleet.NewServer{Name: "VBR01", InstallationID: "i"})
+	b.says(s, noon, nil)
+	other := s
+	other.InstallationID = "other"
+	for range 2 {
+		b.says(other, noon.Add(time.Minute), nil)
+		b.want("Installation id changed")
+	}
+	b.says(other, noon.Add(2*time.Minute), nil)
+	b.want()
+	if e := b.event(); e.RepeatCount != 1 {
+		t.Errorf("%+v", e)
+	}
+}
+
 // damaged is a store of which the facts of one company cannot be read.
 type damaged struct {
 	*sqlite.Store

@@ -114,7 +114,7 @@ func (w *walk) ofCounting(ctx context.Context, server *fleet.Server, r *ledger.S
 		return v, err
 	}
 	if r.Last != nil {
-		if v.holds, err = w.ofLicense(ctx, server, r.Last, v.holds); err != nil {
+		if v.holds, err = w.ofLicense(ctx, server, &r.Last.License, v.holds); err != nil {
 			return v, err
 		}
 	}
@@ -254,17 +254,20 @@ func (s *Service) ofTally(ctx context.Context, server *fleet.Server, company usa
 }
 
 // ofLicense adds what is used of a license beyond what it holds, and the sections of which that is so.
-func (w *walk) ofLicense(ctx context.Context, server *fleet.Server, last *usage.Snapshot, holds []Condition) ([]Condition, error) {
+func (w *walk) ofLicense(ctx context.Context, server *fleet.Server, l *usage.License, holds []Condition) ([]Condition, error) {
+	holds = append(holds, sectionsExceeded(server, l)...)
+	if l.Licensed == nil || *l.Licensed == 0 { // it is not sold by instances
+		return holds, nil
+	}
 	tally, err := w.tally(ctx, server)
 	if err != nil {
 		return nil, err
 	}
-	l := &last.License
 	used, _ := usedOf(tally, server.ID, l.Unit)
-	beyond, err := exceeded(server, l, used, func() (usage.Units, error) {
+	c, exceeds, err := exceeded(server, l, used, func() (usage.Units, error) {
 		// The vendor's months turn in UTC.
 		before, err := w.Ledger.Usage(ctx, ledger.Query{
-			Company: tally.Company, Product: server.Product, At: usage.MonthOf(w.Now(), time.UTC).Start(time.UTC).Add(-time.Microsecond),
+			Company: tally.Company, Product: server.Product, At: usage.MonthOf(w.Now(), time.UTC).Previous().Last(time.UTC),
 		})
 		if err != nil {
 			return 0, err
@@ -272,5 +275,8 @@ func (w *walk) ofLicense(ctx context.Context, server *fleet.Server, last *usage.
 		_, fresh := usedOf(before, server.ID, l.Unit)
 		return fresh, nil
 	})
-	return slices.Concat(holds, beyond, sectionsExceeded(server, l)), err
+	if exceeds {
+		holds = append(holds, c)
+	}
+	return holds, err
 }
