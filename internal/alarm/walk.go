@@ -22,7 +22,7 @@ type walk struct {
 	all    []fleet.Company
 	wholes map[whole]counted
 	known  map[usage.ServerID][]Event // nil: they are asked for one by one
-	failures
+	failed failures
 }
 
 // whole names what is counted freshly: of nobody's, with its members, or of shared servers as a whole.
@@ -89,7 +89,7 @@ func (s *Service) checkAll(ctx context.Context) (failures, error) {
 		}
 		servers = servers[len(step):]
 	}
-	return w.failures, nil
+	return w.failed, nil
 }
 
 // step checks some servers. The error is of the context alone.
@@ -108,7 +108,7 @@ func (w *walk) step(ctx context.Context, servers []fleet.Server) error {
 		if err := w.one(ctx, &servers[i], of[servers[i].ID], apart); ctx.Err() != nil {
 			return ctx.Err()
 		} else if err != nil {
-			w.failures.server(servers[i].ID, err)
+			w.failed.server(servers[i].ID, err)
 		}
 	}
 	return nil
