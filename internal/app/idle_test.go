@@ -30,7 +30,7 @@ func TestAlarmsThatTimeBringsAbout(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { a.checkAlarms(ctx, nil) })
 		for _, want := range []int{0, 1} {
-			time.Sleep(2 * time.Hour)
+			<-time.After(2 * time.Hour)
 			events, err := a.Store.Events(t.Context(), alarm.StaleFigures)
 			if err != nil || len(events) != want {
 				t.Errorf("%d events, want %d: %v", len(events), want, err)

@@ -129,8 +129,11 @@ func (s *Surface) toWireReseller(r *http.Request, item *record.Item[resold], cli
 		WorkstationAgents: int64(v.WorkstationAgents), ServerAgents: int64(v.ServerAgents), CloudReplicaType: "Not available",
 		UnlimitedTenants: v.UnlimitedTenants, UnlimitedWorkstations: v.UnlimitedWorkstations, UnlimitedServers: v.UnlimitedServers,
 		Links: []relation{
-			{"self", http.MethodGet, url}, {"edit", http.MethodPut, url}, {"delete", http.MethodDelete, url},
-			{"related", http.MethodGet, url + "/managedClients"}, {"related", http.MethodGet, url + "/backupResources"},
+			{"self", http.MethodGet, url},
+			{"edit", http.MethodPut, url},
+			{"delete", http.MethodDelete, url},
+			{"related", http.MethodGet, url + "/managedClients"},
+			{"related", http.MethodGet, url + "/backupResources"},
 		},
 	}
 	quotas, err := s.quotas().List(r.Context(), record.Below{Owner: item.ID})

@@ -5,20 +5,21 @@ CREATE TABLE goose_db_version (
 		is_applied INTEGER NOT NULL,
 		tstamp TIMESTAMP DEFAULT (datetime('now'))
 	);
-INSERT INTO goose_db_version VALUES (1,0,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (2,1,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (3,2,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (4,3,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (5,4,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (6,5,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (7,6,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (8,7,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (9,8,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (10,9,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (11,10,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (12,11,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (13,13,1,'2026-11-28 23:24:08');
-INSERT INTO goose_db_version VALUES (14,14,1,'2026-11-28 23:24:08');
+INSERT INTO goose_db_version VALUES (1,0,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (2,1,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (3,2,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (4,3,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (5,4,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (6,5,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (7,6,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (8,7,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (9,8,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (10,9,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (11,10,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (12,11,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (13,12,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (14,13,1,'2026-11-28 23:47:17');
+INSERT INTO goose_db_version VALUES (15,14,1,'2026-11-28 23:47:17');
 CREATE TABLE companies (
     id         INTEGER PRIMARY KEY, -- rows are never deleted: numbers never return
     uid        TEXT    NOT NULL UNIQUE,
@@ -79,7 +80,7 @@ CREATE TABLE meta (
     log_first   INTEGER NOT NULL, -- the first entry of the piece of the log that is not full yet
     log         BLOB    NOT NULL  -- that piece
 , checksum INTEGER NOT NULL DEFAULT 0) STRICT;
-INSERT INTO meta VALUES (1,25,5,14,1792497600123463,1,X'8280ED8C83AFAE060302030203020302030203F4C8CDDE8862040204020402040206020802050203F05ADFCF',1792497600123508);
+INSERT INTO meta VALUES (1,26,5,14,1792497600123463,1,X'8280ED8C83AFAE060302030203020302030203F4C8CDDE8862040204020402040206020802050203F05ADFCF',1792497600123509);
 CREATE TABLE log (
     first_position INTEGER PRIMARY KEY,
     first_recorded INTEGER NOT NULL UNIQUE,
@@ -179,13 +180,13 @@ CREATE TABLE "events" (
     message      TEXT    NOT NULL,
     at           INTEGER NOT NULL,
     first_at     INTEGER NOT NULL,
-    checksum     INTEGER NOT NULL,
+    checksum     INTEGER NOT NULL, remark TEXT NOT NULL DEFAULT '', actor  TEXT NOT NULL DEFAULT '', held   TEXT NOT NULL DEFAULT '',
     UNIQUE (template, server, subject),
     UNIQUE (template, company, subject),
     CHECK ((server IS NULL) <> (company IS NULL))
 ) STRICT;
-INSERT INTO events VALUES (1,15,1,NULL,'',1,'Resolved','m',1791331200000001,1791244800000001,2829723963);
-INSERT INTO events VALUES (2,1010,NULL,2,'2026-09',1,'Warning','m',1791331200000001,1791331200000001,3482170292);
+INSERT INTO events VALUES (1,15,1,NULL,'',1,'Resolved','m',1791331200000001,1791244800000001,2829723963,'','','');
+INSERT INTO events VALUES (2,1010,NULL,2,'2026-09',1,'Acknowledged','m',1791417600000001,1791331200000001,560073731,'known','jane','Warning');
 CREATE TABLE "activations" (
     event       INTEGER NOT NULL REFERENCES "events" (id),
     number      INTEGER NOT NULL,
@@ -252,6 +253,20 @@ CREATE TABLE inventories (
     checksum        INTEGER NOT NULL
 ) STRICT;
 INSERT INTO inventories VALUES (1,1791244800000001,1791244800000001,'why',2808723261);
+CREATE TABLE steps (
+    event    INTEGER NOT NULL,
+    number   INTEGER NOT NULL, -- of the activation
+    step     INTEGER NOT NULL, -- from 1; the activation's beginning, and its end by itself, are none
+    status   TEXT    NOT NULL,
+    message  TEXT    NOT NULL,
+    actor    TEXT    NOT NULL, -- empty: by itself
+    remark   TEXT    NOT NULL,
+    at       INTEGER NOT NULL,
+    checksum INTEGER NOT NULL,
+    PRIMARY KEY (event, number, step),
+    FOREIGN KEY (event, number) REFERENCES activations (event, number)
+) STRICT;
+INSERT INTO steps VALUES (2,1,1,'Acknowledged','m','jane','known',1791417600000001,3386316270);
 CREATE TABLE audit (
     id       INTEGER PRIMARY KEY,
     at       INTEGER NOT NULL, -- microseconds since 1970
