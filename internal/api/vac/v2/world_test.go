@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,10 +59,9 @@ func newWorld(t testing.TB, profile v2.Profile) *world {
 			t.Error(err)
 		}
 	})
-	uid := 0
+	var uids atomic.Int64 // requests create tenants at once
 	w.fleet = &fleet.Directory{Companies: w.store, Servers: w.store, Policy: w.store, Now: w.clock.Now, NewUID: func() string {
-		uid++
-		return fmt.Sprintf("5b0f0000-0000-4000-8000-%012d", uid)
+		return fmt.Sprintf("5b0f0000-0000-4000-8000-%012d", uids.Add(1))
 	}}
 	w.ledger = &ledger.Ledger{Store: w.store, Now: w.clock.Now}
 	w.access = &access.Service{Users: w.store, Sessions: w.store, Now: w.clock.Now}
