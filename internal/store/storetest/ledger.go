@@ -226,16 +226,18 @@ var readingTests = map[string]func(*testing.T, store.Store){
 	},
 	"no field is lost": func(t *testing.T, s store.Store) {
 		server := oneServer(t, s)
-		appendAll(t, s, server, snapshotOf(day(2, 0), "before"), fullSnapshot(day(3, 0)))
+		full := fullSnapshot(day(3, 0))
+		full.License.SupportExpiresAt = ref(day(1, 0)) // not in the fixtures of older schemas
+		appendAll(t, s, server, snapshotOf(day(2, 0), "before"), full)
 		partial := usage.Gap{At: day(4, 0), Reason: usage.GapPartial, Text: "p"}
 		last := usage.Gap{At: day(6, 0), Reason: usage.GapTLS, Text: "l"}
 		for _, g := range []usage.Gap{last, {At: day(5, 0), Reason: usage.GapPartial}, partial, {At: day(3, 0), Reason: usage.GapPartial}} {
 			must1(s.AppendGap(t.Context(), server, g, Now()))(t)
 		}
-		head := fullSnapshot(day(3, 0))
+		head := *full
 		head.Workloads = nil
 		want := ledger.ServerReadings{
-			Server: server, Last: head, LastListed: 1, LastTenants: []string{"T"}, PreviousInstallationID: "before", LastCounted: true,
+			Server: server, Last: &head, LastListed: 1, LastTenants: []string{"T"}, PreviousInstallationID: "before", LastCounted: true,
 			PartialSince: &partial.At, Gap: &last,
 		}
 		nonZero(t, want, "ServerReadings.Last.Workloads")
