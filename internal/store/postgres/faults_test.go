@@ -46,9 +46,9 @@ func TestFaultsByCode(t *testing.T) {
 	s := openAt(t, pgtest.Database(t))
 	storetest.OneServer(t, s)
 	for statement, want := range map[string]fault.Code{
-		`INSERT INTO companies SELECT 9, uid, name, name_key, enabled, created_at, removed_at, checksum FROM companies WHERE id = 2`: fault.Conflict,
-		`INSERT INTO facts SELECT position, subject, attribute, value, valid_from, checksum FROM facts LIMIT 1`:                      fault.Conflict,
-		`INSERT INTO gaps (position, server, at, reason, text) VALUES (1, 99, 0, '', '')`:                                            fault.Conflict,
+		`INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at, profile, checksum) SELECT 9, uid, name, name_key, enabled, created_at, removed_at, profile, checksum FROM companies WHERE id = 2`: fault.Conflict,
+		`INSERT INTO facts SELECT position, subject, attribute, value, valid_from, checksum FROM facts LIMIT 1`:                                                                                                             fault.Conflict,
+		`INSERT INTO gaps (position, server, at, reason, text) VALUES (1, 99, 0, '', '')`:                                                                                                                                   fault.Conflict,
 		`UPDATE companies SET enabled = 7`:             fault.Internal,
 		`SELECT 'x'::bigint`:                           fault.Internal,
 		`SELECT nonsense`:                              fault.Internal,

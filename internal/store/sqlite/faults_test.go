@@ -108,9 +108,9 @@ func TestFaultsByCode(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "tally.db"))
 	addBenchServer(t, s)
 	for statement, want := range map[string]fault.Code{
-		`INSERT INTO companies SELECT 9, uid, name, name_key, enabled, created_at, removed_at, checksum FROM companies WHERE id = 2`: fault.Conflict,
-		`INSERT INTO facts SELECT position, subject, attribute, value, valid_from, checksum FROM facts LIMIT 1`:                      fault.Conflict,
-		`INSERT INTO gaps (position, server, at, reason, text) VALUES (1, 99, 0, '', '')`:                                            fault.Conflict,
+		`INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at, profile, checksum) SELECT 9, uid, name, name_key, enabled, created_at, removed_at, profile, checksum FROM companies WHERE id = 2`: fault.Conflict,
+		`INSERT INTO facts SELECT position, subject, attribute, value, valid_from, checksum FROM facts LIMIT 1`:                                                                                                             fault.Conflict,
+		`INSERT INTO gaps (position, server, at, reason, text) VALUES (1, 99, 0, '', '')`:                                                                                                                                   fault.Conflict,
 		`UPDATE companies SET enabled = 7`:                                             fault.Internal,
 		`INSERT INTO log (first_position, first_recorded, body) VALUES ('x', 99, X'')`: fault.Internal, // STRICT
 		`SELECT nonsense`: fault.Internal,
