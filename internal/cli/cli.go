@@ -134,6 +134,7 @@ func (e *env) run(args []string) (err error) {
 	if err != nil {
 		return &usageError{err}
 	}
+	e.ctx = audit.By(e.ctx, audit.Actor{Name: me(), Via: "cli"})
 	e.data, e.database, e.types, e.catalogue, e.json = cli.Data, cli.Database, cli.Types, cli.Catalogue, cli.JSON
 	if e.data == "" {
 		return &usageError{errors.New("--data: is empty: name a directory, or leave it out for the default")}
@@ -202,7 +203,6 @@ func (e *env) app(create bool) (*app.App, error) {
 	if e.opened != nil {
 		return e.opened, nil
 	}
-	e.ctx = audit.By(e.ctx, audit.Actor{Name: me(), Via: "cli"})
 	a, err := app.Open(e.ctx, e.options(create, slog.LevelError))
 	e.opened = a
 	return a, err
