@@ -47,7 +47,7 @@ func (s *Service) Forget(ctx context.Context) error {
 	s.forgotten.Lock()
 	defer s.forgotten.Unlock()
 	now := s.Now()
-	if at := s.forgotten.at; !at.IsZero() && !now.Before(at) && now.Sub(at) < forgetEvery {
+	if !passed(s.forgotten.at, now, forgetEvery) {
 		return nil
 	}
 	_, err := s.Answers.ForgetEvents(ctx, usage.Truncate(now.AddDate(0, -keptMonths, 0)))

@@ -45,7 +45,7 @@ func (s *Service) CheckMonths(ctx context.Context) error {
 	s.months.Lock()
 	defer s.months.Unlock()
 	now := s.Now()
-	if at := s.months.at; !at.IsZero() && !now.Before(at) && now.Sub(at) < monthsEvery {
+	if !passed(s.months.at, now, monthsEvery) {
 		return nil
 	}
 	if err := s.checkMonths(ctx, now); err != nil {
@@ -79,11 +79,9 @@ func (s *Service) checkMonths(ctx context.Context, now time.Time) error {
 		s.months.failed.company(company, found.Failed[company])
 	}
 	settle := make(map[usage.CompanyID][]Condition)
+	maps.Copy(settle, found.Holds)
 	for company := range standing {
 		settle[company] = found.Holds[company]
-	}
-	for company, holds := range found.Holds {
-		settle[company] = holds
 	}
 	for company, holds := range settle {
 		if found.Failed[company] != nil || (&verdict{holds: holds}).settled(standing[company]) {

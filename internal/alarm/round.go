@@ -30,7 +30,7 @@ func (s *Service) CheckChanged(ctx context.Context) error {
 	}
 	now := s.Now()
 	var failed failures
-	if whole := s.round.whole; changes.All || now.Sub(whole) >= WholeEvery || now.Before(whole) {
+	if changes.All || passed(s.round.whole, now, WholeEvery) {
 		if failed, err = s.checkAll(ctx); err == nil {
 			s.round.whole = now
 		}
@@ -42,6 +42,12 @@ func (s *Service) CheckChanged(ctx context.Context) error {
 	}
 	s.round.seen, s.round.failed = changes.Head, failed
 	return failed.err()
+}
+
+// passed reports whether it is time again for what is done every so often and was done at an instant, zero: never. After a
+// clock that went back it is.
+func passed(at, now time.Time, every time.Duration) bool {
+	return now.Before(at) || now.Sub(at) >= every
 }
 
 // checkServersOf checks the servers that the companies' answers rest on, which are all of which a flag could come, and some

@@ -105,18 +105,26 @@ func (d *Detail) Say(words string) { d.parts = append(d.parts, words) }
 // String gives all of it; empty: nothing was said.
 func (d *Detail) String() string { return strings.Join(d.parts, "; ") }
 
-// Differing names the members that two JSON objects do not have alike, in their order.
-func Differing(was, is map[string]json.RawMessage) (names []string) {
-	for name, value := range is {
-		if before, there := was[name]; !there || string(before) != string(value) {
+// Differing names the members that two values kept as JSON do not have alike, in their order; of what is no object, nothing.
+func Differing(was, is string) (names []string) {
+	before, after := members(was), members(is)
+	for name, value := range after {
+		if old, there := before[name]; !there || string(old) != string(value) {
 			names = append(names, name)
 		}
 	}
-	for name := range was {
-		if _, there := is[name]; !there {
+	for name := range before {
+		if _, there := after[name]; !there {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return names
+}
+
+func members(text string) (members map[string]json.RawMessage) {
+	if json.Unmarshal([]byte(text), &members) != nil {
+		return nil
+	}
+	return members
 }

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -28,7 +27,7 @@ func companyChanges(was, is *Company) string {
 			d.Say("cloud tenant " + t.text() + " goes")
 		}
 	}
-	if members := audit.Differing(was.Profile.members(), is.Profile.members()); len(members) > 0 {
+	if members := audit.Differing(was.Profile.Text(), is.Profile.Text()); len(members) > 0 {
 		d.Say("profile: " + strings.Join(members, ", "))
 	}
 	return d.String()
@@ -84,15 +83,4 @@ func (t Tenant) text() string {
 		return fmt.Sprintf("%q", t.Name)
 	}
 	return fmt.Sprintf("%q on server %d", t.Name, t.Server)
-}
-
-// members gives what is kept, by name.
-func (p *Profile) members() map[string]json.RawMessage {
-	members := make(map[string]json.RawMessage)
-	if text := p.Text(); text != "" {
-		if err := json.Unmarshal([]byte(text), &members); err != nil { // cannot happen: Text writes an object
-			panic(err)
-		}
-	}
-	return members
 }

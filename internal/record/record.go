@@ -36,7 +36,7 @@ type Below struct {
 
 // Store keeps records. Every method is one transaction.
 type Store interface {
-	// AddRecord gives the record its number and stores it. NotFound: there is no such company.
+	// AddRecord gives the record its number and its times and stores it. NotFound: there is no such company.
 	AddRecord(ctx context.Context, r Record, now time.Time) (Record, error)
 	// UpdateRecord replaces the body, and the removal, of the record that had the revision. NotFound, or
 	// fault.Meanwhile: it has another one by now.
@@ -68,9 +68,8 @@ type Book[T any] struct {
 
 // Add keeps a new value.
 func (b Book[T]) Add(ctx context.Context, below Below, value T) (Item[T], error) {
-	now := usage.Truncate(b.Now())
-	r := Record{Kind: b.Kind, Company: below.Company, Owner: below.Owner, Body: encode(value), CreatedAt: now, ChangedAt: now}
-	added, err := b.Store.AddRecord(audit.Note(ctx, audit.Added, ""), r, now)
+	r := Record{Kind: b.Kind, Company: below.Company, Owner: below.Owner, Body: encode(value)}
+	added, err := b.Store.AddRecord(audit.Note(ctx, audit.Added, ""), r, b.Now())
 	return Item[T]{added, value}, err
 }
 
@@ -130,18 +129,9 @@ func (b Book[T]) change(ctx context.Context, below Below, id int64, action strin
 		}
 		now := usage.Truncate(b.Now())
 		item.ChangedAt = now
-		return b.Store.UpdateRecord(audit.Note(ctx, action, differing(was, item.Body)), item.Record, now)
+		return b.Store.UpdateRecord(audit.Note(ctx, action, strings.Join(audit.Differing(was, item.Body), ", ")), item.Record, now)
 	})
 	return item, err
-}
-
-// differing names the members that are otherwise, for the trail.
-func differing(was, is string) string {
-	var a, b map[string]json.RawMessage
-	if json.Unmarshal([]byte(was), &a) != nil || json.Unmarshal([]byte(is), &b) != nil {
-		return "" // it is no object
-	}
-	return strings.Join(audit.Differing(a, b), ", ")
 }
 
 // encode cannot fail: values are plain structs, and maps of what was JSON.

@@ -31,10 +31,7 @@ const (
 // AnswerEvent changes an event's status as a person says.
 func (s *Store) AnswerEvent(ctx context.Context, id int64, a alarm.Answer, at time.Time) (alarm.Event, error) {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		e, found, err := first(ctx, tx, proven(scanEvent), eventSQL, id)
-		if err == nil && !found {
-			err = noEvent(id)
-		}
+		e, err := storedEvent(ctx, tx, id)
 		if err == nil {
 			err = answerable(&e, a.Status)
 		}
@@ -81,6 +78,14 @@ func answerable(e *alarm.Event, status alarm.Status) error {
 	return nil
 }
 
+func storedEvent(ctx context.Context, tx *sql.Tx, id int64) (alarm.Event, error) {
+	e, found, err := first(ctx, tx, proven(scanEvent), eventSQL, id)
+	if err == nil && !found {
+		err = noEvent(id)
+	}
+	return e, err
+}
+
 func noEvent(id int64) error { return fault.New(fault.NotFound, "there is no alarm %d", id) }
 
 // step is one change of status within an activation.
@@ -119,10 +124,7 @@ func summedSteps() summed {
 // EventHistory gives the activations of an event that are kept.
 func (s *Store) EventHistory(ctx context.Context, id int64) (all []alarm.Activation, err error) {
 	err = s.read(ctx, func(tx *sql.Tx) error {
-		e, found, err := first(ctx, tx, proven(scanEvent), eventSQL, id)
-		if err == nil && !found {
-			err = noEvent(id)
-		}
+		e, err := storedEvent(ctx, tx, id)
 		if err != nil {
 			return err
 		}

@@ -252,7 +252,7 @@ func (s *Store) Repositories(ctx context.Context) ([]fleet.Repository, error) {
 
 // Repository gives one that is present.
 func (s *Store) Repository(ctx context.Context, id fleet.RepositoryID) (fleet.Repository, error) {
-	return onlyOne(present(ctx, s, scanRepository, repositorySQL, int64(id)))(fault.New(fault.NotFound, "there is no backup repository %d", id))
+	return presentOne(ctx, s, scanRepository, repositorySQL, int64(id), "backup repository")
 }
 
 // Jobs lists those present.
@@ -262,7 +262,7 @@ func (s *Store) Jobs(ctx context.Context) ([]fleet.Job, error) {
 
 // Job gives one that is present.
 func (s *Store) Job(ctx context.Context, id fleet.JobID) (fleet.Job, error) {
-	return onlyOne(present(ctx, s, scanJob, jobSQL, int64(id)))(fault.New(fault.NotFound, "there is no job %d", id))
+	return presentOne(ctx, s, scanJob, jobSQL, int64(id), "job")
 }
 
 func present[T any](ctx context.Context, s *Store, scan func(scanner) (stocked[T], proof, error), query string, args ...any) (list []T, err error) {
@@ -277,17 +277,16 @@ func present[T any](ctx context.Context, s *Store, scan func(scanner) (stocked[T
 	return list, err
 }
 
-// onlyOne gives the first of a list, or what to say where there is none.
-func onlyOne[T any](list []T, err error) func(none error) (T, error) {
-	return func(none error) (one T, _ error) {
-		switch {
-		case err != nil:
-			return one, err
-		case len(list) == 0:
-			return one, none
+func presentOne[T any](ctx context.Context, s *Store, scan func(scanner) (stocked[T], proof, error), query string, id int64, what string) (one T, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		row, found, err := first(ctx, tx, proven(scan), query, id)
+		if err == nil && !found {
+			err = fault.New(fault.NotFound, "there is no %s %d", what, id)
 		}
-		return list[0], nil
-	}
+		one = row.thing
+		return err
+	})
+	return one, err
 }
 
 func scanRepository(row scanner) (r stocked[fleet.Repository], p proof, err error) {

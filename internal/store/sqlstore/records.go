@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -29,7 +31,7 @@ func (s *Store) AddRecord(ctx context.Context, r record.Record, now time.Time) (
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		if r.Company != 0 {
 			if there, err := exists(ctx, tx, companyHereSQL, int64(r.Company)); err != nil || !there {
-				return orMissing(err, r.Company)
+				return cmp.Or(err, noCompany(r.Company))
 			}
 		}
 		id, _, err := first(ctx, tx, scanInt, nextRecordSQL, string(r.Kind))
@@ -51,13 +53,6 @@ func (s *Store) AddRecord(ctx context.Context, r record.Record, now time.Time) (
 		return record.Record{}, err
 	}
 	return r, nil
-}
-
-func orMissing(err error, company usage.CompanyID) error {
-	if err != nil {
-		return err
-	}
-	return noCompany(company)
 }
 
 func ofRecord(r *record.Record) concern {
@@ -117,18 +112,9 @@ func (s *Store) Records(ctx context.Context, kind record.Kind, below record.Belo
 		return err
 	})
 	if below.Company != 0 && below.Owner != 0 {
-		return ownedBy(records, below.Owner), err
+		records = slices.DeleteFunc(records, func(r record.Record) bool { return r.Owner != below.Owner })
 	}
 	return records, err
-}
-
-func ownedBy(records []record.Record, owner int64) (owned []record.Record) {
-	for i := range records {
-		if records[i].Owner == owner {
-			owned = append(owned, records[i])
-		}
-	}
-	return owned
 }
 
 func scanRecord(row scanner) (r record.Record, p proof, err error) {
