@@ -28,11 +28,9 @@ func (c *auditCmd) Run(e *env) error {
 	}
 	q := audit.Query{Before: c.Before, Limit: c.Limit}
 	if c.Company != "" {
-		company, err := a.Fleet.FindCompany(e.ctx, c.Company)
-		if err != nil {
+		if q.Company, err = e.one(a, c.Company); err != nil {
 			return err
 		}
-		q.Company = company.ID
 	}
 	entries, err := a.Store.Audit(e.ctx, q)
 	if err != nil {
