@@ -57,8 +57,8 @@ func (d *Directory) AddCompany(ctx context.Context, n NewCompany) (Company, erro
 type CompanyEdit struct {
 	Name          *string
 	Enabled       *bool
-	Profile       *Profile
-	AddTenants    []Tenant // those that are the company's already stay so
+	Profile       func(*Profile) error // changes what is there; its error is the answer
+	AddTenants    []Tenant             // those that are the company's already stay so
 	RemoveTenants []Tenant
 	From          time.Time // from when mappings are valid; zero: now (C38)
 }
@@ -74,7 +74,9 @@ func (d *Directory) EditCompany(ctx context.Context, id usage.CompanyID, e Compa
 			c.Enabled = *e.Enabled
 		}
 		if e.Profile != nil {
-			c.Profile = *e.Profile
+			if err := e.Profile(&c.Profile); err != nil {
+				return "", nil, err
+			}
 			c.Profile.check(&fields)
 		}
 		return audit.Changed, e.mappings(c, fromOr(e.From, now), now, &fields), fault.InvalidFields("the company is not changed", fields)
@@ -128,20 +130,6 @@ func (d *Directory) changeCompany(ctx context.Context, id usage.CompanyID, edit 
 		return Company{}, err
 	}
 	return c, nil
-}
-
-// ChangeProfile changes what is kept of a company beside its name, on what is there at that moment.
-func (d *Directory) ChangeProfile(ctx context.Context, id usage.CompanyID, edit func(*Company) error) (Company, error) {
-	return d.changeCompany(ctx, id, func(c *Company, _ time.Time) (string, []usage.Fact, error) {
-		changed := *c
-		if err := edit(&changed); err != nil {
-			return "", nil, err
-		}
-		var fields []fault.Field
-		c.Profile = changed.Profile
-		c.Profile.check(&fields)
-		return audit.Changed, nil, fault.InvalidFields("the company is not changed", fields)
-	})
 }
 
 // RemoveCompany removes a company: its history stays, its tenants go to

@@ -85,6 +85,11 @@ func TestEditsAtOnceAreAllKept(t *testing.T) {
 				_, errs[i] = b.EditCompany(t.Context(), c.ID, fleet.CompanyEdit{Name: &name})
 			case 1:
 				_, errs[i] = b.EditCompany(t.Context(), c.ID, fleet.CompanyEdit{Enabled: &off})
+			case 2, 3: // each a member of its own
+				_, errs[i] = b.EditCompany(t.Context(), c.ID, fleet.CompanyEdit{Profile: func(p *fleet.Profile) error {
+					*map[int]*string{2: &p.City, 3: &p.Notes}[i] = "kept"
+					return nil
+				}})
 			default:
 				_, errs[i] = b.EditCompany(t.Context(), c.ID, fleet.CompanyEdit{AddTenants: []fleet.Tenant{{Name: fmt.Sprint("t", i)}}})
 			}
@@ -97,7 +102,7 @@ func TestEditsAtOnceAreAllKept(t *testing.T) {
 		}
 	}
 	got, err := b.FindCompany(t.Context(), c.ID.String())
-	if err != nil || got.Name != "Northwind 0" || got.Enabled || len(got.Tenants) != many-2 {
+	if err != nil || got.Name != "Northwind 0" || got.Enabled || len(got.Tenants) != many-4 || got.Profile.City != "kept" || got.Profile.Notes != "kept" {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -114,9 +119,12 @@ func TestTheTrailSaysWhatChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	edit(fleet.CompanyEdit{Name: &name, Profile: &notes})
-	edit(fleet.CompanyEdit{Name: &name, Profile: &notes, AddTenants: []fleet.Tenant{{Name: "nw"}}}) // nothing changes
-	edit(fleet.CompanyEdit{RemoveTenants: []fleet.Tenant{{Name: "nw"}}, Profile: &fleet.Profile{City: "Rome"}})
+	becomes := func(p fleet.Profile) func(*fleet.Profile) error {
+		return func(kept *fleet.Profile) error { *kept = p; return nil }
+	}
+	edit(fleet.CompanyEdit{Name: &name, Profile: becomes(notes)})
+	edit(fleet.CompanyEdit{Name: &name, Profile: becomes(notes), AddTenants: []fleet.Tenant{{Name: "nw"}}}) // nothing changes
+	edit(fleet.CompanyEdit{RemoveTenants: []fleet.Tenant{{Name: "nw"}}, Profile: becomes(fleet.Profile{City: "Rome"})})
 	s := b.server(fleet.NewServer{Company: c.ID, URL: "vbr01.example", Username: "u", Password: "geheim", TLS: fleet.TLS{Insecure: true}})
 	other := "geheimer"
 	if _, err := b.EditServer(t.Context(), s.ID, fleet.ServerEdit{Password: &other}); err != nil {

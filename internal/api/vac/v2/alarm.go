@@ -46,14 +46,13 @@ func (s *Surface) eventsOf(r *http.Request, template alarm.TemplateID) (any, err
 }
 
 func (s *Surface) getEvent(r *http.Request) (any, error) {
-	ref := api.PathID(r, "ID")
-	id, err := strconv.ParseInt(ref, 10, 64)
+	id, err := pathNumber(r, "ID", "event")
 	if err != nil {
-		return nil, fault.New(fault.NotFound, "There is no event %q.", ref)
+		return nil, err
 	}
 	e, err := s.Alarms.Event(r.Context(), id)
 	if fault.Is(err, fault.NotFound) {
-		return nil, fault.New(fault.NotFound, "There is no event %q.", ref)
+		err = noneOf(r, "ID", "event")
 	}
 	return answer{shape: shapeOfEvent, value: s.toWireEvent(r, &e)}, err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"mime"
 	"net/http"
@@ -21,13 +22,14 @@ import (
 // own clients quote though it is a number or a truth value is read as such. What is wrong is collected, field by field.
 // Properties that nobody asks for are left aside, as the reference's servers do: clients send back what they were given.
 type body struct {
-	values map[string]json.RawMessage // by lower-case name
-	named  map[string]json.RawMessage // the same by the names that were sent
-	wrong  []fault.Field
+	properties map[string]property // by lower-case name
+	wrong      []fault.Field
 }
 
-func newBody() *body {
-	return &body{values: map[string]json.RawMessage{}, named: map[string]json.RawMessage{}}
+// property is a property of a body, by the name that was sent.
+type property struct {
+	name  string
+	value json.RawMessage
 }
 
 // object gives an object within; nil where there is none.
@@ -35,15 +37,15 @@ func (b *body) object(name string) *body {
 	if !b.has(name) {
 		return nil
 	}
-	inner := newBody()
-	if err := inner.parse(b.values[strings.ToLower(name)]); err != nil {
+	inner := &body{}
+	if err := inner.parse(b.properties[strings.ToLower(name)].value); err != nil {
 		b.fail(name, "is no object")
 		return nil
 	}
 	return inner
 }
 
-// take over what is wrong with an object within.
+// within takes over what is wrong with an object within.
 func (b *body) within(name string, inner *body) {
 	for _, field := range inner.wrong {
 		b.fail(name+"."+field.Path, field.Text)
@@ -56,7 +58,7 @@ func readBody(r *http.Request) (*body, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := newBody()
+	b := &body{}
 	if err := b.parse(text); err != nil {
 		if kind, _, bad := mime.ParseMediaType(r.Header.Get("Content-Type")); bad == nil && !strings.HasSuffix(kind, "json") && kind != "text/plain" {
 			return nil, api.NewStatusError(http.StatusUnsupportedMediaType, "The body is %s: a JSON object is expected.", kind)
@@ -67,6 +69,7 @@ func readBody(r *http.Request) (*body, error) {
 }
 
 func (b *body) parse(text []byte) error {
+	b.properties = make(map[string]property)
 	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	if t, err := d.Token(); err != nil {
 		return plain(err)
@@ -84,10 +87,10 @@ func (b *body) parse(text []byte) error {
 			return plain(err)
 		}
 		key := strings.ToLower(name)
-		if _, twice := b.values[key]; twice {
+		if _, twice := b.properties[key]; twice {
 			b.fail(name, "is given twice")
 		}
-		b.values[key], b.named[name] = value, value
+		b.properties[key] = property{name, value}
 	}
 	if _, err := d.Token(); err != nil {
 		return plain(err)
@@ -110,14 +113,27 @@ func plain(err error) error {
 	return err
 }
 
+// json writes the properties as they came, in the order of their names.
+func (b *body) json() json.RawMessage {
+	properties := slices.SortedFunc(maps.Values(b.properties), func(x, y property) int { return strings.Compare(x.name, y.name) })
+	text := []byte{'{'}
+	for i, p := range properties {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = append(append(append(text, quote(p.name)...), ':'), p.value...)
+	}
+	return append(text, '}')
+}
+
 func (b *body) fail(name, text string) {
 	b.wrong = append(b.wrong, fault.Field{Path: name, Text: text})
 }
 
 // has reports whether a property has a value; null is none.
 func (b *body) has(name string) bool {
-	value, ok := b.values[strings.ToLower(name)]
-	return ok && string(value) != "null"
+	p, ok := b.properties[strings.ToLower(name)]
+	return ok && string(p.value) != "null"
 }
 
 // take reads a property's value into a Go one, which stays as it is where there is none.
@@ -125,7 +141,7 @@ func (b *body) take(name, wanted string, read func(value string, quoted bool) bo
 	if !b.has(name) {
 		return
 	}
-	raw := b.values[strings.ToLower(name)]
+	raw := b.properties[strings.ToLower(name)].value
 	value, quoted := string(raw), raw[0] == '"'
 	if quoted {
 		if err := json.Unmarshal(raw, &value); err != nil { // cannot happen: the decoder took it for a value

@@ -97,11 +97,11 @@ func (s *Surface) fillCounts(ctx context.Context, e *estate, shown []reflect.Val
 			return err
 		}
 	}
-	for _, v := range shown {
-		t, ok := v.Addr().Interface().(*tenant)
-		if !ok {
-			return fault.New(fault.Internal, "a tenant of v2 is a %s", v.Type())
-		}
+	tenants, err := rowsShown[tenant](shown)
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants {
 		if err := s.count(ctx, e, t); err != nil {
 			return err
 		}

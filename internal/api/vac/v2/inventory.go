@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -24,14 +23,12 @@ func (s *Surface) listRepositories(r *http.Request) (any, error) {
 }
 
 func (s *Surface) getRepository(r *http.Request) (any, error) {
-	ref := api.PathID(r, "ID")
-	none := fault.New(fault.NotFound, "There is no backup repository %q.", ref)
-	id, err := strconv.ParseInt(ref, 10, 64)
+	id, err := pathNumber(r, "ID", "backup repository")
 	if err != nil {
-		return nil, none
+		return nil, err
 	}
 	repository, err := s.Inventory.Repository(r.Context(), fleet.RepositoryID(id))
-	at, err := s.placeNow(r, repository.Server, err, none)
+	at, err := s.placeNow(r, repository.Server, err, noneOf(r, "ID", "backup repository"))
 	if err != nil {
 		return nil, err
 	}
@@ -48,14 +45,12 @@ func (s *Surface) listJobs(r *http.Request) (any, error) {
 }
 
 func (s *Surface) getJob(r *http.Request) (any, error) {
-	ref := api.PathID(r, "ID")
-	none := fault.New(fault.NotFound, "There is no job %q.", ref)
-	id, err := strconv.ParseInt(ref, 10, 64)
+	id, err := pathNumber(r, "ID", "job")
 	if err != nil {
-		return nil, none
+		return nil, err
 	}
 	job, err := s.Inventory.Job(r.Context(), fleet.JobID(id))
-	at, err := s.placeNow(r, job.Server, err, none)
+	at, err := s.placeNow(r, job.Server, err, noneOf(r, "ID", "job"))
 	if err != nil {
 		return nil, err
 	}
@@ -275,13 +270,13 @@ func (s *Surface) jobLink(r *http.Request, id fleet.JobID) link {
 
 // fillServerLinks adds the links of servers that are shown to what they have.
 func (s *Surface) fillServerLinks(r *http.Request, shown []reflect.Value) error {
-	servers := make(map[usage.ServerID]*backupServer, len(shown))
+	rows, err := rowsShown[backupServer](shown)
+	if err != nil {
+		return err
+	}
+	servers := make(map[usage.ServerID]*backupServer, len(rows))
 	var only []usage.ServerID
-	for _, v := range shown {
-		w, ok := v.Addr().Interface().(*backupServer)
-		if !ok {
-			return fault.New(fault.Internal, "a backup server of v2 is a %s", v.Type())
-		}
+	for _, w := range rows {
 		servers[usage.ServerID(w.ID)] = w
 		only = append(only, usage.ServerID(w.ID))
 	}

@@ -4,14 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/tallystick/tallystick/internal/api"
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/record"
 )
@@ -35,119 +32,23 @@ func (s *Surface) quotas() record.Book[quota] {
 	return record.Book[quota]{Kind: "backup resource", Store: s.Records, Now: s.Now}
 }
 
-// recordNumber reads the number of a record in the path.
-func recordNumber(r *http.Request, id string, kind record.Kind) (int64, error) {
-	text := api.PathID(r, id)
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 1 {
-		return 0, fault.New(fault.NotFound, "There is no %s %q.", kind, text)
+// quotaSet are the quotas below something that a path names, written as W.
+func quotaSet[W any](s *Surface, shape *shape, of func(*http.Request) (record.Below, string, error), toWire func(url string, item *record.Item[quota]) W) recordSet[quota, W] {
+	return recordSet[quota, W]{
+		book: s.quotas(), shape: shape, id: "resourceID", of: of, read: readQuota,
+		toWire:   func(_ *http.Request, url string, item *record.Item[quota]) (W, error) { return toWire(url, item), nil },
+		replaced: "Backup resources have been replaced.", deleted: "Backup resources have been deleted.",
 	}
-	return n, nil
 }
 
-// quotaSet are the quotas below something that a path names, written as T.
-type quotaSet[T any] struct {
-	surface *Surface
-	shape   *shape
-	of      func(*http.Request) (below record.Below, url string, err error)
-	toWire  func(url string, item *record.Item[quota]) T
-}
-
-func (s *Surface) tenantQuotas() quotaSet[backupResource] {
-	return quotaSet[backupResource]{s, shapeOfBackupResource, s.belowTenant, s.toWireQuota}
+func (s *Surface) tenantQuotas() recordSet[quota, backupResource] {
+	return quotaSet(s, shapeOfBackupResource, s.belowTenant, s.toWireQuota)
 }
 
 func (s *Surface) belowTenant(r *http.Request) (record.Below, string, error) {
 	c, err := s.company(r)
 	return record.Below{Company: c.ID}, s.base(r) + "/tenants/" + c.ID.String() + "/backupResources", err
 }
-
-// routes are all that can be done with them.
-func (q quotaSet[T]) routes(list string) []api.Route {
-	one := list + "/{resourceID}"
-	return []api.Route{get(list, q.list), post(list, q.create), get(one, q.one), put(one, q.replace), remove(one, q.delete)}
-}
-
-func (q quotaSet[T]) list(r *http.Request) (any, error) {
-	below, url, err := q.of(r)
-	if err != nil {
-		return nil, err
-	}
-	items, err := q.surface.quotas().List(r.Context(), below)
-	if err != nil {
-		return nil, err
-	}
-	list := make([]T, len(items))
-	for i := range items {
-		list[i] = q.toWire(url, &items[i])
-	}
-	return answer{shape: q.shape, value: list}, nil
-}
-
-// named gives the quota that a path names.
-func (q quotaSet[T]) named(r *http.Request) (item record.Item[quota], below record.Below, url string, err error) {
-	if below, url, err = q.of(r); err != nil {
-		return item, below, url, err
-	}
-	id, err := recordNumber(r, "resourceID", q.surface.quotas().Kind)
-	if err == nil {
-		item, err = q.surface.quotas().Get(r.Context(), below, id)
-	}
-	return item, below, url, err
-}
-
-func (q quotaSet[T]) one(r *http.Request) (any, error) {
-	item, _, url, err := q.named(r)
-	if err != nil {
-		return nil, err
-	}
-	return answer{shape: q.shape, value: q.toWire(url, &item)}, nil
-}
-
-func (q quotaSet[T]) create(r *http.Request) (any, error) {
-	below, url, err := q.of(r)
-	if err != nil {
-		return nil, err
-	}
-	value, err := readQuota(r, "The backup resource is not created.")
-	if err != nil {
-		return nil, err
-	}
-	item, err := q.surface.quotas().Add(by(r), below, value)
-	if err != nil {
-		return nil, err
-	}
-	return answer{shape: q.shape, value: q.toWire(url, &item), status: http.StatusCreated, location: urlOf(url, item.ID)}, nil
-}
-
-func (q quotaSet[T]) replace(r *http.Request) (any, error) {
-	item, below, _, err := q.named(r)
-	if err != nil {
-		return nil, err
-	}
-	value, err := readQuota(r, "The backup resource is not replaced.")
-	if err != nil {
-		return nil, err
-	}
-	if _, err := q.surface.quotas().Change(by(r), below, item.ID, func(v *quota) error { *v = value; return nil }); err != nil {
-		return nil, err
-	}
-	return said{http.StatusCreated, "Backup resources have been replaced."}, nil
-}
-
-func (q quotaSet[T]) delete(r *http.Request) (any, error) {
-	item, below, _, err := q.named(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := q.surface.quotas().Remove(by(r), below, item.ID); err != nil {
-		return nil, err
-	}
-	return "Backup resources have been deleted.", nil
-}
-
-// urlOf is where one of a collection is.
-func urlOf(url string, id int64) string { return url + "/" + strconv.FormatInt(id, 10) }
 
 // readQuota reads what POST and PUT give (rest-v2.md §3.1.1), and what GET gives where it is put back.
 func readQuota(r *http.Request, refused string) (q quota, err error) {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -47,7 +46,7 @@ func (s *Surface) resellers() record.Book[resold] {
 
 // reseller gives the one that a path names.
 func (s *Surface) reseller(r *http.Request) (record.Item[resold], error) {
-	id, err := recordNumber(r, "ID", s.resellers().Kind)
+	id, err := pathNumber(r, "ID", string(s.resellers().Kind))
 	if err != nil {
 		return record.Item[resold]{}, err
 	}
@@ -62,12 +61,12 @@ func (s *Surface) ofReseller(routes []api.Route) []api.Route {
 }
 
 // clients gives the tenants of each reseller.
-func (s *Surface) clients(ctx context.Context) (map[int64][]fleet.Company, error) {
+func (s *Surface) clients(ctx context.Context) (map[int64][]usage.CompanyID, error) {
 	companies, err := s.Companies.Companies(ctx)
-	clients := make(map[int64][]fleet.Company)
+	clients := make(map[int64][]usage.CompanyID)
 	for i := range companies {
 		if id := companies[i].Profile.Reseller; id != 0 {
-			clients[id] = append(clients[id], companies[i])
+			clients[id] = append(clients[id], companies[i].ID)
 		}
 	}
 	return clients, err
@@ -78,22 +77,24 @@ func (s *Surface) listResellers(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]reseller, len(items))
 	clients, err := s.clients(r.Context())
 	if err != nil {
 		return nil, err
 	}
+	quotas, err := s.quotas().List(r.Context(), record.Below{})
+	if err != nil {
+		return nil, err
+	}
+	list := make([]reseller, len(items))
 	for i := range items {
-		if list[i], err = s.toWireReseller(r, &items[i], clients[items[i].ID]); err != nil {
-			return nil, err
-		}
+		list[i] = s.toWireReseller(r, &items[i], len(clients[items[i].ID]), quotas)
 	}
 	return answer{shape: shapeOfReseller, value: list, fill: func(shown []reflect.Value) error {
-		for _, v := range shown {
-			w, ok := v.Addr().Interface().(*reseller)
-			if !ok {
-				return fault.New(fault.Internal, "a reseller of v2 is a %s", v.Type())
-			}
+		rows, err := rowsShown[reseller](shown)
+		if err != nil {
+			return err
+		}
+		for _, w := range rows {
 			if err := s.addAgents(r.Context(), w, clients[w.ID]); err != nil {
 				return err
 			}
@@ -115,17 +116,20 @@ func (s *Surface) oneReseller(r *http.Request, item *record.Item[resold]) (answe
 	if err != nil {
 		return answer{}, err
 	}
-	w, err := s.toWireReseller(r, item, clients[item.ID])
-	if err == nil {
-		err = s.addAgents(r.Context(), &w, clients[item.ID])
+	quotas, err := s.quotas().List(r.Context(), record.Below{Owner: item.ID})
+	if err != nil {
+		return answer{}, err
 	}
+	w := s.toWireReseller(r, item, len(clients[item.ID]), quotas)
+	err = s.addAgents(r.Context(), &w, clients[item.ID])
 	return answer{shape: shapeOfReseller, value: w}, err
 }
 
-func (s *Surface) toWireReseller(r *http.Request, item *record.Item[resold], clients []fleet.Company) (reseller, error) {
+// toWireReseller takes its own of some quotas, and leaves the agents out.
+func (s *Surface) toWireReseller(r *http.Request, item *record.Item[resold], clients int, quotas []record.Item[quota]) reseller {
 	v, url := &item.Value, urlOf(s.base(r)+"/resellers", item.ID)
 	w := reseller{
-		ID: item.ID, Name: v.Name, Enabled: !v.Disabled, TenantsUsage: int64(len(clients)), Tenants: int64(v.Tenants),
+		ID: item.ID, Name: v.Name, Enabled: !v.Disabled, TenantsUsage: int64(clients), Tenants: int64(v.Tenants),
 		WorkstationAgents: int64(v.WorkstationAgents), ServerAgents: int64(v.ServerAgents), CloudReplicaType: "Not available",
 		UnlimitedTenants: v.UnlimitedTenants, UnlimitedWorkstations: v.UnlimitedWorkstations, UnlimitedServers: v.UnlimitedServers,
 		Links: []relation{
@@ -136,35 +140,51 @@ func (s *Surface) toWireReseller(r *http.Request, item *record.Item[resold], cli
 			{"related", http.MethodGet, url + "/backupResources"},
 		},
 	}
-	quotas, err := s.quotas().List(r.Context(), record.Below{Owner: item.ID})
 	for i := range quotas {
-		w.CloudBackup += bytesOf(quotas[i].Value.StorageGB)
+		if quotas[i].Owner == item.ID {
+			w.CloudBackup += bytesOf(quotas[i].Value.StorageGB)
+		}
 	}
-	return w, err
+	return w
 }
 
 // bytesOf stays within the numbers that a float has whole, as clients read them.
 func bytesOf(gigabytes int) int64 { return min(int64(gigabytes)*gigabyte, math.MaxInt64>>10) }
 
-// addAgents counts the agents of the reseller's clients, as their usage resources do (C29).
-func (s *Surface) addAgents(ctx context.Context, w *reseller, clients []fleet.Company) error {
-	for i := range clients {
-		tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: clients[i].ID, Product: usage.ProductConsole})
+func (s *Surface) addAgents(ctx context.Context, w *reseller, clients []usage.CompanyID) error {
+	for _, id := range clients {
+		a, err := s.agentsOf(ctx, id)
 		if err != nil {
 			return err
 		}
-		for j := range tally.Rows {
-			switch row := &tally.Rows[j]; row.Type {
-			case "VAC_Server_Agent":
-				w.ServerAgentsUsage += row.Used.Count
-				w.ServerAgentsNew += row.New.Count
-			case "VAC_Workstation_Agent":
-				w.WorkstationAgentsUsage += row.Used.Count
-				w.WorkstationAgentsNew += row.New.Count
-			}
-		}
+		w.ServerAgentsUsage += a.servers.used
+		w.ServerAgentsNew += a.servers.fresh
+		w.WorkstationAgentsUsage += a.workstations.used
+		w.WorkstationAgentsNew += a.workstations.fresh
 	}
 	return nil
+}
+
+// agents are numbers of agents that a console manages.
+type agents struct{ servers, workstations struct{ used, fresh int64 } }
+
+// agentsOf counts a tenant's, as its usage resource does (C29).
+func (s *Surface) agentsOf(ctx context.Context, company usage.CompanyID) (a agents, err error) {
+	tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: company, Product: usage.ProductConsole})
+	if err != nil {
+		return a, err
+	}
+	for i := range tally.Rows {
+		switch row := &tally.Rows[i]; row.Type {
+		case "VAC_Server_Agent":
+			a.servers.used += row.Used.Count
+			a.servers.fresh += row.New.Count
+		case "VAC_Workstation_Agent":
+			a.workstations.used += row.Used.Count
+			a.workstations.fresh += row.New.Count
+		}
+	}
+	return a, nil
 }
 
 // resold reads what POST and PUT give of a reseller (rest-v2.md §3.7).
@@ -308,40 +328,48 @@ func (s *Surface) clientsWhere(r *http.Request, wanted func(reseller int64, c *f
 	list := make([]client, len(companies))
 	for i := range companies {
 		c := &companies[i]
-		var agents reseller
-		if err := s.addAgents(r.Context(), &agents, companies[i:i+1]); err != nil {
-			return nil, err
-		}
 		list[i] = client{
-			TenantID: int64(c.ID), TenantName: c.Name, WorkstationAgents: agents.WorkstationAgentsUsage + agents.WorkstationAgentsNew,
-			ServerAgents: agents.ServerAgentsUsage + agents.ServerAgentsNew, CloudBackupQuota: bytes[c.ID], HasCloudBackup: has[c.ID],
+			TenantID: int64(c.ID), TenantName: c.Name, CloudBackupQuota: bytes[c.ID], HasCloudBackup: has[c.ID],
 			HasCloudVCD: c.Profile.VCDOrganization != "", CloudConnectAgentUID: cmp.Or(guid(c.Profile.CloudAgent), zeroUID),
 			Links: []relation{{"related", http.MethodGet, s.base(r) + "/tenants/" + c.ID.String()}},
 		}
 	}
-	return answer{shape: shapeOfClient, value: list}, nil
+	return answer{shape: shapeOfClient, value: list, fill: func(shown []reflect.Value) error {
+		rows, err := rowsShown[client](shown)
+		if err != nil {
+			return err
+		}
+		for _, w := range rows {
+			a, err := s.agentsOf(r.Context(), usage.CompanyID(w.TenantID))
+			if err != nil {
+				return err
+			}
+			w.ServerAgents, w.WorkstationAgents = a.servers.used+a.servers.fresh, a.workstations.used+a.workstations.fresh
+		}
+		return nil
+	}}, nil
 }
 
 func (s *Surface) addClients(r *http.Request) (any, error) {
-	return s.moveClients(r, "Clients have been added.", func(reseller int64, c *fleet.Company) (int64, error) {
-		if c.Profile.Reseller != 0 && c.Profile.Reseller != reseller {
-			return 0, fault.New(fault.Conflict, "Tenant %d is the client of reseller %d.", c.ID, c.Profile.Reseller)
+	return s.moveClients(r, "Clients have been added.", func(reseller int64, c usage.CompanyID, now int64) (int64, error) {
+		if now != 0 && now != reseller {
+			return 0, fault.New(fault.Conflict, "Tenant %d is the client of reseller %d.", c, now)
 		}
 		return reseller, nil
 	})
 }
 
 func (s *Surface) removeClients(r *http.Request) (any, error) {
-	return s.moveClients(r, "Clients have been removed.", func(reseller int64, c *fleet.Company) (int64, error) {
-		if c.Profile.Reseller != reseller {
-			return 0, fault.New(fault.NotFound, "Tenant %d is no client of reseller %d.", c.ID, reseller)
+	return s.moveClients(r, "Clients have been removed.", func(reseller int64, c usage.CompanyID, now int64) (int64, error) {
+		if now != reseller {
+			return 0, fault.New(fault.NotFound, "Tenant %d is no client of reseller %d.", c, reseller)
 		}
 		return 0, nil
 	})
 }
 
-// moveClients looks at all tenants before it changes one.
-func (s *Surface) moveClients(r *http.Request, done string, to func(reseller int64, c *fleet.Company) (int64, error)) (any, error) {
+// moveClients looks at all tenants before it changes one. to gives whose client one is to be, from whose it is now.
+func (s *Surface) moveClients(r *http.Request, done string, to func(reseller int64, c usage.CompanyID, now int64) (int64, error)) (any, error) {
 	item, err := s.reseller(r)
 	if err != nil {
 		return nil, err
@@ -356,18 +384,17 @@ func (s *Surface) moveClients(r *http.Request, done string, to func(reseller int
 			return nil, noTenant(id.String())
 		}
 		if err == nil {
-			_, err = to(item.ID, &c)
+			_, err = to(item.ID, id, c.Profile.Reseller)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
 	for _, id := range ids {
-		if _, err := s.Directory.ChangeProfile(by(r), id, func(c *fleet.Company) error {
-			reseller, err := to(item.ID, c)
-			c.Profile.Reseller = reseller
+		if _, err := s.Directory.EditCompany(by(r), id, fleet.CompanyEdit{Profile: func(p *fleet.Profile) (err error) {
+			p.Reseller, err = to(item.ID, id, p.Reseller)
 			return err
-		}); err != nil {
+		}}); err != nil {
 			return nil, err
 		}
 	}
@@ -408,47 +435,12 @@ type sitePart struct {
 	Unlimited bool `json:"unlimited,omitempty"`
 }
 
-func (s *Surface) scopes() record.Book[sitePart] {
-	return record.Book[sitePart]{Kind: "site scope", Store: s.Records, Now: s.Now}
-}
-
-func (s *Surface) listScopes(r *http.Request) (any, error) {
-	owner, err := s.reseller(r)
-	if err != nil {
-		return nil, err
+func (s *Surface) scopes() recordSet[sitePart, siteScope] {
+	return recordSet[sitePart, siteScope]{
+		book: record.Book[sitePart]{Kind: "site scope", Store: s.Records, Now: s.Now}, shape: shapeOfScope, id: "scopeID",
+		of: s.belowReseller("siteScopes"), read: readScope, toWire: s.toWireScope,
+		replaced: "Site scope has been replaced.", deleted: "Site scope has been deleted.",
 	}
-	items, err := s.scopes().List(r.Context(), record.Below{Owner: owner.ID})
-	if err != nil {
-		return nil, err
-	}
-	list := make([]siteScope, len(items))
-	for i := range items {
-		if list[i], err = s.toWireScope(r, &items[i]); err != nil {
-			return nil, err
-		}
-	}
-	return answer{shape: shapeOfScope, value: list}, nil
-}
-
-func (s *Surface) scope(r *http.Request) (record.Item[sitePart], error) {
-	owner, err := s.reseller(r)
-	if err != nil {
-		return record.Item[sitePart]{}, err
-	}
-	id, err := recordNumber(r, "scopeID", s.scopes().Kind)
-	if err != nil {
-		return record.Item[sitePart]{}, err
-	}
-	return s.scopes().Get(r.Context(), record.Below{Owner: owner.ID}, id)
-}
-
-func (s *Surface) getScope(r *http.Request) (any, error) {
-	item, err := s.scope(r)
-	if err != nil {
-		return nil, err
-	}
-	w, err := s.toWireScope(r, &item)
-	return answer{shape: shapeOfScope, value: w}, err
 }
 
 func readScope(r *http.Request, refused string) (v sitePart, err error) {
@@ -465,55 +457,11 @@ func readScope(r *http.Request, refused string) (v sitePart, err error) {
 	return v, b.err(refused, nil, nil)
 }
 
-func (s *Surface) createScope(r *http.Request) (any, error) {
-	owner, err := s.reseller(r)
-	if err != nil {
-		return nil, err
-	}
-	v, err := readScope(r, "The site scope is not created.")
-	if err != nil {
-		return nil, err
-	}
-	item, err := s.scopes().Add(by(r), record.Below{Owner: owner.ID}, v)
-	if err != nil {
-		return nil, err
-	}
-	w, err := s.toWireScope(r, &item)
-	return answer{shape: shapeOfScope, value: w, status: http.StatusCreated, location: w.Links[0].Href}, err
-}
-
-func (s *Surface) replaceScope(r *http.Request) (any, error) {
-	item, err := s.scope(r)
-	if err != nil {
-		return nil, err
-	}
-	v, err := readScope(r, "The site scope is not replaced.")
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.scopes().Change(by(r), record.Below{Owner: item.Owner}, item.ID, func(kept *sitePart) error { *kept = v; return nil }); err != nil {
-		return nil, err
-	}
-	return said{http.StatusCreated, "Site scope has been replaced."}, nil
-}
-
-func (s *Surface) deleteScope(r *http.Request) (any, error) {
-	item, err := s.scope(r)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.scopes().Remove(by(r), record.Below{Owner: item.Owner}, item.ID); err != nil {
-		return nil, err
-	}
-	return "Site scope has been deleted.", nil
-}
-
 // toWireScope names the site where the agent is one of a server that we read.
-func (s *Surface) toWireScope(r *http.Request, item *record.Item[sitePart]) (siteScope, error) {
-	url := urlOf(urlOf(s.base(r)+"/resellers", item.Owner)+"/siteScopes", item.ID)
+func (s *Surface) toWireScope(r *http.Request, url string, item *record.Item[sitePart]) (siteScope, error) {
 	w := siteScope{
 		ID: item.ID, CloudConnectAgentUID: item.Value.Agent, TenantQuota: int64(item.Value.Tenants), TenantQuotaUnlimited: item.Value.Unlimited,
-		Links: []relation{{"self", http.MethodGet, url}},
+		Links: []relation{{"self", http.MethodGet, urlOf(url, item.ID)}},
 	}
 	e, err := s.estate(r.Context())
 	for _, site := range e.sites {
@@ -524,13 +472,16 @@ func (s *Surface) toWireScope(r *http.Request, item *record.Item[sitePart]) (sit
 	return w, err
 }
 
-func (s *Surface) resellerQuotas() quotaSet[resellerResource] {
-	return quotaSet[resellerResource]{s, shapeOfResellerResource, s.belowReseller, toWireResellerQuota}
+func (s *Surface) resellerQuotas() recordSet[quota, resellerResource] {
+	return quotaSet(s, shapeOfResellerResource, s.belowReseller("backupResources"), toWireResellerQuota)
 }
 
-func (s *Surface) belowReseller(r *http.Request) (record.Below, string, error) {
-	item, err := s.reseller(r)
-	return record.Below{Owner: item.ID}, urlOf(s.base(r)+"/resellers", item.ID) + "/backupResources", err
+// belowReseller gives the one that a path names, and where what is below it is.
+func (s *Surface) belowReseller(what string) func(*http.Request) (record.Below, string, error) {
+	return func(r *http.Request) (record.Below, string, error) {
+		item, err := s.reseller(r)
+		return record.Below{Owner: item.ID}, urlOf(s.base(r)+"/resellers", item.ID) + "/" + what, err
+	}
 }
 
 // toWireResellerQuota shows all of it as free: no backup server tells how much of a quota is used.
@@ -539,6 +490,6 @@ func toWireResellerQuota(url string, item *record.Item[quota]) resellerResource 
 	return resellerResource{
 		ID: item.ID, BackupRepositoryUID: cmp.Or(q.Repository, zeroUID), CloudConnectAgentUID: zeroUID, FreeSpace: bytesOf(q.StorageGB), CloudRepositoryName: q.Name,
 		Quota: resellerQuota{int64(q.StorageGB), q.Unlimited, int64(q.VMs), int64(q.Workstations), int64(q.Servers)},
-		Links: []relation{{"self", http.MethodGet, url + "/" + strconv.FormatInt(item.ID, 10)}},
+		Links: []relation{{"self", http.MethodGet, urlOf(url, item.ID)}},
 	}
 }

@@ -56,6 +56,7 @@ func refused(why string, lines ...string) []api.Route {
 }
 
 func (s *Surface) groups() []group {
+	policies := s.policies()
 	return []group{
 		{"Authorization", s.authorization()},
 		{"Companies", s.tenants()},
@@ -82,7 +83,7 @@ func (s *Surface) groups() []group {
 		}},
 		{"Subscription plans", absent("GET /subscriptionPlans", "GET /subscriptionPlans/{ID}")},
 		{"Backup agents and policies", append(backupAgents(),
-			get("/v2/backupPolicies", s.listPolicies), post("/v2/backupPolicies", s.createPolicy), get("/v2/backupPolicies/{ID}", s.getPolicy),
+			get("/v2/backupPolicies", policies.list), post("/v2/backupPolicies", policies.create), get("/v2/backupPolicies/{ID}", policies.one),
 		)},
 		{"Computers and discovery", append(
 			absent("GET /computers", "GET /computers/{ID}", "POST /computers/{ID}/action"), discoveryRules()...,
@@ -208,15 +209,12 @@ func infrastructure() []api.Route {
 func (s *Surface) resellerRoutes() []api.Route {
 	const all, one = "/v2/resellers", "/v2/resellers/{ID}"
 	const replica, vcd = "/resellers/{ID}/replicaResources", "/resellers/{ID}/vcdResources"
-	scopes := one + "/siteScopes"
 	return slices.Concat([]api.Route{
 		get(all, s.listResellers), post(all, s.createReseller), get(one, s.getReseller), put(one, s.replaceReseller), remove(one, s.deleteReseller),
 		post(one+"/enable", s.enableReseller), post(one+"/disable", s.disableReseller),
-		get(scopes, s.listScopes), post(scopes, s.createScope),
-		get(scopes+"/{scopeID}", s.getScope), put(scopes+"/{scopeID}", s.replaceScope), remove(scopes+"/{scopeID}", s.deleteScope),
 		get(one+"/availableClients", s.availableClients), get(one+"/managedClients", s.managedClients),
 		post(one+"/managedClients", s.addClients), remove(one+"/managedClients", s.removeClients),
-	}, s.resellerQuotas().routes(one+"/backupResources"),
+	}, s.scopes().routes(one+"/siteScopes"), s.resellerQuotas().routes(one+"/backupResources"),
 		refused("This console sends no e-mail.", "POST /resellers/{ID}/sendWelcomeEmail"),
 		s.ofReseller(slices.Concat(
 			emptyOf[replicaResource]("replica resource", replica, "/{resourceID}"),

@@ -108,6 +108,19 @@ type answer struct {
 	location string // where what was made is; empty: nothing was made
 }
 
+// rowsShown gives the elements that an answer's fill completes.
+func rowsShown[T any](shown []reflect.Value) ([]*T, error) {
+	rows := make([]*T, len(shown))
+	for i, v := range shown {
+		row, ok := v.Addr().Interface().(*T)
+		if !ok {
+			return nil, fault.New(fault.Internal, "a row of v2 is a %s, not a %T", v.Type(), row)
+		}
+		rows[i] = row
+	}
+	return rows, nil
+}
+
 // said is what an action answers with another status than 200.
 type said struct {
 	status int

@@ -19,7 +19,6 @@ import (
 type Directory interface {
 	AddCompany(ctx context.Context, n fleet.NewCompany) (fleet.Company, error)
 	EditCompany(ctx context.Context, id usage.CompanyID, e fleet.CompanyEdit) (fleet.Company, error)
-	ChangeProfile(ctx context.Context, id usage.CompanyID, edit func(*fleet.Company) error) (fleet.Company, error)
 	RemoveCompany(ctx context.Context, id usage.CompanyID) error
 }
 
@@ -229,11 +228,14 @@ func (s *Surface) replaceTenant(r *http.Request) (any, error) {
 		}
 		*fixed.is = *fixed.was
 	}
-	n.Profile.Reseller = c.Profile.Reseller
 	if err := b.err("The tenant is not replaced.", n.Check(), tenantNames); err != nil {
 		return nil, err
 	}
-	edit := fleet.CompanyEdit{Name: &n.Name, Profile: &n.Profile}
+	edit := fleet.CompanyEdit{Name: &n.Name, Profile: func(p *fleet.Profile) error {
+		n.Profile.Reseller = p.Reseller // a reseller's routes write it
+		*p = n.Profile
+		return nil
+	}}
 	for _, account := range n.Tenants {
 		if !slices.ContainsFunc(c.Tenants, func(t fleet.Tenant) bool { return t.Name == account.Name }) {
 			edit.AddTenants = append(edit.AddTenants, account)
@@ -309,7 +311,7 @@ func actionName(r *http.Request, known ...string) (string, error) {
 		return "", err
 	}
 	for _, name := range known {
-		if _, there := b.values[strings.ToLower(name)]; there && len(b.values) == 1 && len(b.wrong) == 0 {
+		if _, there := b.properties[strings.ToLower(name)]; there && len(b.properties) == 1 && len(b.wrong) == 0 {
 			return name, nil
 		}
 	}

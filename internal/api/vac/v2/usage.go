@@ -30,9 +30,9 @@ type renderedUsage struct {
 	body        []byte
 }
 
-// renderUsage gives the bytes of a tally, without its headers yet.
-func (s *Surface) renderUsage(t *metering.Tally) *renderedUsage {
-	e := &renderedUsage{tally: t, counted: t.At, body: slices.Clone(AppendUsageRows(nil, t, s.Profile))}
+// newRendered gives an answer about a tally, without its headers yet.
+func newRendered(t *metering.Tally, body []byte) *renderedUsage {
+	e := &renderedUsage{tally: t, counted: t.At, body: body}
 	if t.AsOf != nil {
 		e.asOf[0] = instantText(*t.AsOf)
 	}
@@ -86,8 +86,8 @@ func (s *Surface) usageOf(product usage.Product) api.Endpoint {
 		if err != nil {
 			return nil, err
 		}
-		e := s.covering(s.renderUsage(tally), at)
-		e.body = body
+		e := newRendered(tally, body)
+		e.shared = usageWordsOf(tally, at).fields() // hardly anybody else asks for the same instant
 		return e.raw(at), nil
 	}
 }
@@ -131,7 +131,7 @@ func (s *Surface) usageNow(r *http.Request, product usage.Product) (any, error) 
 		if _, err := s.company(r); err != nil {
 			return nil, err
 		}
-		entry = s.renderUsage(tally)
+		entry = newRendered(tally, slices.Clone(AppendUsageRows(nil, tally, s.Profile)))
 	}
 	at := instant(entry.counted, asked)
 	if second := at.Unix(); second < entry.from || second >= entry.until {

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	"github.com/tallystick/tallystick/internal/access"
-	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
@@ -40,13 +38,12 @@ func (s *Surface) getUser(r *http.Request) (any, error) {
 }
 
 func (s *Surface) userOf(r *http.Request) (u access.User, err error) {
-	text := api.PathID(r, "ID")
-	id, bad := strconv.ParseInt(text, 10, 64)
-	if bad == nil {
-		u, err = s.Users.User(r.Context(), access.UserID(id))
+	id, err := pathNumber(r, "ID", "user")
+	if err != nil {
+		return u, err
 	}
-	if bad != nil || fault.Is(err, fault.NotFound) {
-		return u, fault.New(fault.NotFound, "There is no user %q.", text)
+	if u, err = s.Users.User(r.Context(), access.UserID(id)); fault.Is(err, fault.NotFound) {
+		err = noneOf(r, "ID", "user")
 	}
 	return u, err
 }

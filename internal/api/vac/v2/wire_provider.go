@@ -92,8 +92,8 @@ type siteScope struct {
 type client struct {
 	TenantID             int64      `json:"tenantId"`
 	TenantName           string     `json:"tenantName"`
-	WorkstationAgents    int64      `json:"workstationAgentsCount"`
-	ServerAgents         int64      `json:"serverAgentsCount"`
+	WorkstationAgents    int64      `json:"workstationAgentsCount" fill:"late"`
+	ServerAgents         int64      `json:"serverAgentsCount" fill:"late"`
 	CloudBackupUsage     int64      `json:"cloudBackupResourceUsage"`
 	CloudBackupQuota     int64      `json:"cloudBackupResourceQuota"`
 	HasCloudBackup       bool       `json:"hasCloudBackupResources"`
