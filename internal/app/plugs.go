@@ -8,6 +8,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/explorer"
 	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/collect/vbr"
@@ -78,6 +79,10 @@ func (a *App) surfaces(o ServeOptions) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	frame := api.Frame{Surfaces: []api.Surface{vac}, Check: a.Access.Check, Within: o.Within, Log: a.log}
+	pages, err := explorer.New()
+	if err != nil {
+		return nil, err
+	}
+	frame := api.Frame{Surfaces: []api.Surface{vac, pages}, Check: a.Access.Check, Within: o.Within, Log: a.log}
 	return frame.Handler()
 }

@@ -24,6 +24,14 @@ import (
 type body struct {
 	properties map[string]property // by lower-case name
 	wrong      []fault.Field
+	asked      map[string]schema // where what reads a body tells what it asks for; nil: it reads
+}
+
+// askedBy gives the properties that are read of a body, as the document describes them.
+func askedBy(read func(*body)) map[string]schema {
+	b := body{asked: make(map[string]schema)}
+	read(&b)
+	return b.asked
 }
 
 // property is a property of a body, by the name that was sent.
@@ -34,6 +42,11 @@ type property struct {
 
 // object gives an object within; nil where there is none.
 func (b *body) object(name string) *body {
+	if b.asked != nil {
+		inner := &body{asked: make(map[string]schema)}
+		b.asked[name] = schema{Type: "object", Properties: inner.asked}
+		return inner
+	}
 	if !b.has(name) {
 		return nil
 	}
@@ -136,8 +149,26 @@ func (b *body) has(name string) bool {
 	return ok && string(p.value) != "null"
 }
 
+// wanted is what a property has to be: in words, and in the document's.
+type wanted struct {
+	text   string
+	schema schema
+}
+
+var (
+	aText   = wanted{"a text", schema{Type: "string"}}
+	aNumber = wanted{"a whole number", schema{Type: "integer", Format: "int64"}}
+	aTruth  = wanted{"true or false", schema{Type: "boolean"}}
+	aTime   = wanted{"a time as 2030-01-31T00:00:00Z", schema{Type: "string", Description: "ISO 8601"}}
+	aGUID   = wanted{"a GUID", schema{Type: "string", Format: "uuid"}}
+)
+
 // take reads a property's value into a Go one, which stays as it is where there is none.
-func (b *body) take(name, wanted string, read func(value string, quoted bool) bool) {
+func (b *body) take(name string, w wanted, read func(value string, quoted bool) bool) {
+	if b.asked != nil {
+		b.asked[name] = w.schema
+		return
+	}
 	if !b.has(name) {
 		return
 	}
@@ -150,12 +181,12 @@ func (b *body) take(name, wanted string, read func(value string, quoted bool) bo
 		}
 	}
 	if !read(value, quoted) {
-		b.fail(name, "is "+wanted)
+		b.fail(name, "is "+w.text)
 	}
 }
 
 func (b *body) text(name string, to *string) {
-	b.take(name, "a text", func(value string, quoted bool) bool {
+	b.take(name, aText, func(value string, quoted bool) bool {
 		*to = value
 		return quoted
 	})
@@ -163,14 +194,14 @@ func (b *body) text(name string, to *string) {
 
 // code is text that some clients write as a number.
 func (b *body) code(name string, to *string) {
-	b.take(name, "a text", func(value string, quoted bool) bool {
+	b.take(name, aText, func(value string, quoted bool) bool {
 		*to = value
 		return quoted || value[0] != '{' && value[0] != '[' && value != "true" && value != "false"
 	})
 }
 
 func (b *body) number(name string, to *int) {
-	b.take(name, "a whole number", func(value string, _ bool) bool {
+	b.take(name, aNumber, func(value string, _ bool) bool {
 		n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 		*to = int(n)
 		return err == nil && n == math.Trunc(n) && math.Abs(n) < 1<<53
@@ -178,7 +209,7 @@ func (b *body) number(name string, to *int) {
 }
 
 func (b *body) truth(name string, to *bool) {
-	b.take(name, "true or false", func(value string, _ bool) bool {
+	b.take(name, aTruth, func(value string, _ bool) bool {
 		*to = strings.EqualFold(value, "true")
 		return *to || strings.EqualFold(value, "false")
 	})
@@ -186,7 +217,7 @@ func (b *body) truth(name string, to *bool) {
 
 // instant reads ISO 8601; without a zone it is in UTC.
 func (b *body) instant(name string, to *time.Time) {
-	b.take(name, "a time as 2030-01-31T00:00:00Z", func(value string, quoted bool) bool {
+	b.take(name, aTime, func(value string, quoted bool) bool {
 		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02"} {
 			if at, err := time.Parse(layout, strings.TrimSpace(value)); err == nil {
 				*to = at.UTC()

@@ -62,6 +62,7 @@ used only to describe compatibility.
 | license settings | Tallystick needs no license: ` + "`type`" + ` is ` + "`NotInstalled`, `status` `Valid`" + `; the counts are what the provider protects; both ` + "`licenseTo` and `licensedTo`, `supportID` and `supportId`" + ` are there, and ` + "`null`" + ` |
 | alarms | templates 15 and 42 are the vendor's, from 1001 on our own; ` + "`locationId`" + ` repeats ` + "`companyId`" + `; events of shared servers have company 1; one about a company's statement has no ` + "`computerName`" + `, and the month as ` + "`objectName`" + `; ` + "`status`" + ` is Error, Warning, Information, Acknowledged or Resolved, and ` + "`remark`" + ` what a person said of it |
 | countries and states | the 249 of ISO 3166-1, numbered from 3 by name, as the reference's sample begins; states with the District of Columbia and the inhabited territories, numbered from 1; numbers never change |
+| documents | Swagger 2.0 of what is served in the profile, without a token, at ` + "`/swagger/docs/v2`" + `; an interactive page at ` + "`/swagger/`, which loads from nowhere else; `$count` and `$inlinecount`" + ` are not in it, as they change the answer's form |
 | empty | lists that nothing is ever in take the query options all the same; one of them is a 404 by its name, as is what lies below one; below an unknown tenant the tenant is |
 | not served | a 501 says why, where there is a reason: licenses are only read; of what is empty, nothing can be made |
 | errors | ` + "`{\"Message\":…}`, with `ModelState`" + ` on a 400; the reference is silent |

@@ -32,15 +32,12 @@ func (s *Surface) policies() recordSet[policy, backupPolicy] {
 		of: func(r *http.Request) (record.Below, string, error) {
 			return record.Below{}, s.base(r) + "/backupPolicies", nil
 		},
-		read: readPolicy, toWire: toWirePolicy,
+		read: (*body).policy, toWire: toWirePolicy,
 	}
 }
 
-func readPolicy(r *http.Request, refused string) (policy, error) {
-	b, err := readBody(r)
-	if err != nil {
-		return policy{}, err
-	}
+// policy reads a policy, whose creator is who sends it.
+func (b *body) policy(r *http.Request) policy {
 	value := policy{Creator: api.Actor(r.Context()).Name}
 	b.text("name", &value.Name)
 	b.text("osType", &value.OSType)
@@ -51,7 +48,7 @@ func readPolicy(r *http.Request, refused string) (policy, error) {
 		delete(b.properties, own)
 	}
 	value.Posted = b.json()
-	return value, b.err(refused, nil, nil)
+	return value
 }
 
 func toWirePolicy(_ *http.Request, url string, item *record.Item[policy]) (backupPolicy, error) {

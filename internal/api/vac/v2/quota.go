@@ -35,7 +35,7 @@ func (s *Surface) quotas() record.Book[quota] {
 // quotaSet are the quotas below something that a path names, written as W.
 func quotaSet[W any](s *Surface, shape *shape, of func(*http.Request) (record.Below, string, error), toWire func(url string, item *record.Item[quota]) W) recordSet[quota, W] {
 	return recordSet[quota, W]{
-		book: s.quotas(), shape: shape, id: "resourceID", of: of, read: readQuota,
+		book: s.quotas(), shape: shape, id: "resourceID", of: of, read: (*body).quota,
 		toWire:   func(_ *http.Request, url string, item *record.Item[quota]) (W, error) { return toWire(url, item), nil },
 		replaced: "Backup resources have been replaced.", deleted: "Backup resources have been deleted.",
 	}
@@ -50,12 +50,8 @@ func (s *Surface) belowTenant(r *http.Request) (record.Below, string, error) {
 	return record.Below{Company: c.ID}, s.base(r) + "/tenants/" + c.ID.String() + "/backupResources", err
 }
 
-// readQuota reads what POST and PUT give (rest-v2.md §3.1.1), and what GET gives where it is put back.
-func readQuota(r *http.Request, refused string) (q quota, err error) {
-	b, err := readBody(r)
-	if err != nil {
-		return q, err
-	}
+// quota reads what POST and PUT give (rest-v2.md §3.1.1), and what GET gives where it is put back.
+func (b *body) quota(*http.Request) (q quota) {
 	b.text("cloudRepositoryName", &q.Name)
 	b.text("cloudRepositoryFriendlyName", &q.Name)
 	b.guid("providerRepositoryUid", &q.Repository)
@@ -68,10 +64,9 @@ func readQuota(r *http.Request, refused string) (q quota, err error) {
 	b.amount("vMsQuota", &q.VMs)
 	b.amount("serversQuota", &q.Servers)
 	b.amount("workstationsQuota", &q.Workstations)
-	if units := "GB"; b.has("storageQuotaUnits") {
-		if b.text("storageQuotaUnits", &units); !strings.EqualFold(units, "GB") {
-			b.fail("storageQuotaUnits", "is GB")
-		}
+	units := "GB"
+	if b.text("storageQuotaUnits", &units); !strings.EqualFold(units, "GB") {
+		b.fail("storageQuotaUnits", "is GB")
 	}
 	if inner := b.object("quota"); inner != nil {
 		inner.amount("storageGb", &q.StorageGB)
@@ -85,7 +80,7 @@ func readQuota(r *http.Request, refused string) (q quota, err error) {
 	if problem := usage.LineProblem(q.Name, 200); problem != "" {
 		b.fail("cloudRepositoryFriendlyName", problem)
 	}
-	return q, b.err(refused, nil, nil)
+	return q
 }
 
 // amount is a quota: 0 and -1 are unlimited.
@@ -105,7 +100,7 @@ func (b *body) amount(name string, to *int) {
 }
 
 func (b *body) guid(name string, to *guid) {
-	b.take(name, "a GUID", func(value string, quoted bool) bool {
+	b.take(name, aGUID, func(value string, quoted bool) bool {
 		id, err := uuid.Parse(value)
 		*to = guid(id.String())
 		if *to == zeroUID {

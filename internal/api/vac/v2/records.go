@@ -16,15 +16,26 @@ type recordSet[V, W any] struct {
 	shape             *shape
 	id                string // the name of a record's number in the path
 	of                func(*http.Request) (below record.Below, url string, err error)
-	read              func(r *http.Request, refused string) (V, error) // from the body of POST and PUT
+	read              func(b *body, r *http.Request) V // what POST and PUT give
 	toWire            func(r *http.Request, url string, item *record.Item[V]) (W, error)
 	replaced, deleted string // what is answered
 }
 
 // routes are all that can be done with them.
-func (s recordSet[V, W]) routes(list string) []api.Route {
-	one := list + "/{" + s.id + "}"
-	return []api.Route{get(list, s.list), post(list, s.create), get(one, s.one), put(one, s.replace), remove(one, s.delete)}
+func (s recordSet[V, W]) routes(list string) []route {
+	one, form, replaced := list+"/{"+s.id+"}", s.form(), text
+	replaced.status = http.StatusCreated
+	return []route{
+		get(list, s.list, listOf(s.shape)), post(list, s.create, form, newOf(s.shape)),
+		get(one, s.one, itemOf(s.shape)), put(one, s.replace, form, replaced), remove(one, s.delete),
+	}
+}
+
+// form describes what POST and PUT give.
+func (s recordSet[V, W]) form() *form {
+	f := formOf(wireName(s.shape.name)+"Body", func(b *body) { s.read(b, &http.Request{}) })
+	f.schema.open(s.shape)
+	return f
 }
 
 func (s recordSet[V, W]) list(r *http.Request) (any, error) {
@@ -66,12 +77,22 @@ func (s recordSet[V, W]) one(r *http.Request) (any, error) {
 	return answer{shape: s.shape, value: w}, err
 }
 
+// value reads the body.
+func (s recordSet[V, W]) value(r *http.Request, done string) (v V, err error) {
+	b, err := readBody(r)
+	if err != nil {
+		return v, err
+	}
+	v = s.read(b, r)
+	return v, b.err(fmt.Sprintf("The %s is not %s.", s.book.Kind, done), nil, nil)
+}
+
 func (s recordSet[V, W]) create(r *http.Request) (any, error) {
 	below, url, err := s.of(r)
 	if err != nil {
 		return nil, err
 	}
-	value, err := s.read(r, fmt.Sprintf("The %s is not created.", s.book.Kind))
+	value, err := s.value(r, "created")
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +110,7 @@ func (s recordSet[V, W]) replace(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	value, err := s.read(r, fmt.Sprintf("The %s is not replaced.", s.book.Kind))
+	value, err := s.value(r, "replaced")
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (s *Surface) reseller(r *http.Request) (record.Item[resold], error) {
 	return s.resellers().Get(r.Context(), record.Below{}, id)
 }
 
-func (s *Surface) ofReseller(routes []api.Route) []api.Route {
+func (s *Surface) ofReseller(routes []route) []route {
 	return behind(routes, func(r *http.Request) error {
 		_, err := s.reseller(r)
 		return err
@@ -223,6 +223,8 @@ func (s *Surface) readReseller(r *http.Request, refused string) (v resold, err e
 	v = b.resold()
 	return v, b.err(refused, v.check(), tenantNames)
 }
+
+var resellerForm = formOf("ResellerBody", func(b *body) { b.resold() })
 
 func (s *Surface) createReseller(r *http.Request) (any, error) {
 	v, err := s.readReseller(r, "The reseller is not created.")
@@ -401,6 +403,10 @@ func (s *Surface) moveClients(r *http.Request, done string, to func(reseller int
 	return done, nil
 }
 
+var clientsForm = &form{name: "ClientsBody", schema: schema{Type: "object", Properties: map[string]schema{
+	"tenantId": {Type: "integer", Format: "int64"}, "tenantIds": {Type: "array", Items: &schema{Type: "integer", Format: "int64"}},
+}}}
+
 // clientIDs reads the tenants that a body names: {"tenantId":7}, {"tenantIds":[7,8]} or [7,8]. The reference does not say.
 func clientIDs(r *http.Request) ([]usage.CompanyID, error) {
 	text, err := api.ReadBody(r)
@@ -438,23 +444,19 @@ type sitePart struct {
 func (s *Surface) scopes() recordSet[sitePart, siteScope] {
 	return recordSet[sitePart, siteScope]{
 		book: record.Book[sitePart]{Kind: "site scope", Store: s.Records, Now: s.Now}, shape: shapeOfScope, id: "scopeID",
-		of: s.belowReseller("siteScopes"), read: readScope, toWire: s.toWireScope,
+		of: s.belowReseller("siteScopes"), read: (*body).scope, toWire: s.toWireScope,
 		replaced: "Site scope has been replaced.", deleted: "Site scope has been deleted.",
 	}
 }
 
-func readScope(r *http.Request, refused string) (v sitePart, err error) {
-	b, err := readBody(r)
-	if err != nil {
-		return v, err
-	}
+func (b *body) scope(*http.Request) (v sitePart) {
 	b.guid("cloudConnectAgentUid", &v.Agent)
 	b.amount("tenantQuota", &v.Tenants)
 	b.truth("tenantQuotaIsUnlimited", &v.Unlimited)
 	if v.Agent == "" && len(b.wrong) == 0 {
 		b.fail("cloudConnectAgentUid", "is required")
 	}
-	return v, b.err(refused, nil, nil)
+	return v
 }
 
 // toWireScope names the site where the agent is one of a server that we read.

@@ -2,54 +2,108 @@ package v2
 
 import (
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 // group is a resource group of the reference (rest-v2.md §3) with its routes.
 type group struct {
 	name   string
-	routes []api.Route
+	routes []route
 }
+
+// route is a line of the table, with what the document says of it.
+type route struct {
+	api.Route
+	takes *form   // the body; nil: none, or one of which nothing is read
+	gives gives   // where all is well
+	only  Profile // the profile to which it belongs; empty: to each
+}
+
+// form is a body.
+type form struct {
+	name   string // in the document
+	schema schema
+	action bool // it names one, which there may not be here
+}
+
+// formOf describes a body by what is read of it.
+func formOf(name string, read func(*body)) *form {
+	return &form{name: name, schema: schema{Type: "object", Properties: askedBy(read)}}
+}
+
+// gives is what a route answers: a list, a single object, or a text.
+type gives struct {
+	status  int    // 0: 200
+	shape   *shape // nil: a text
+	list    bool
+	headers []header
+}
+
+func listOf(s *shape) gives { return gives{shape: s, list: true} }
+func itemOf(s *shape) gives { return gives{shape: s} }
+func newOf(s *shape) gives  { return gives{shape: s, status: http.StatusCreated} }
+
+var (
+	text  = gives{}              // what an action answers
+	never = gives{shape: nobody} // nothing is ever there
+)
 
 // Routes is the whole table: every endpoint of the reference, and our aliases.
 func (s *Surface) Routes() []api.Route {
 	var all []api.Route
 	for _, g := range s.groups() {
-		all = append(all, g.routes...)
+		for _, r := range g.routes {
+			if r.only != "" && r.only != s.Profile && r.Handle != nil {
+				r.Handle = s.foreign(&r)
+			}
+			all = append(all, r.Route)
+		}
 	}
 	return all
 }
 
-func get(pattern string, handle api.Endpoint) api.Route {
-	return api.Route{Method: http.MethodGet, Pattern: pattern, Served: api.Full, Handle: handle}
+// foreign answers for a route of another profile.
+func (s *Surface) foreign(r *route) api.Endpoint {
+	err := fault.New(fault.NotFound, "%s belongs to profile %s; this console answers as %s.", path.Base(r.Pattern), r.only, s.Profile)
+	return func(*http.Request) (any, error) { return nil, err }
 }
 
-func post(pattern string, handle api.Endpoint) api.Route {
-	return api.Route{Method: http.MethodPost, Pattern: pattern, Served: api.Full, Handle: handle}
+func served(method, pattern string, handle api.Endpoint, takes *form, gives gives) route {
+	return route{Route: api.Route{Method: method, Pattern: pattern, Served: api.Full, Handle: handle}, takes: takes, gives: gives}
 }
 
-func put(pattern string, handle api.Endpoint) api.Route {
-	return api.Route{Method: http.MethodPut, Pattern: pattern, Served: api.Full, Handle: handle}
+func get(pattern string, handle api.Endpoint, gives gives) route {
+	return served(http.MethodGet, pattern, handle, nil, gives)
 }
 
-func remove(pattern string, handle api.Endpoint) api.Route {
-	return api.Route{Method: http.MethodDelete, Pattern: pattern, Served: api.Full, Handle: handle}
+func post(pattern string, handle api.Endpoint, takes *form, gives gives) route {
+	return served(http.MethodPost, pattern, handle, takes, gives)
+}
+
+func put(pattern string, handle api.Endpoint, takes *form, gives gives) route {
+	return served(http.MethodPut, pattern, handle, takes, gives)
+}
+
+func remove(pattern string, handle api.Endpoint) route {
+	return served(http.MethodDelete, pattern, handle, nil, text)
 }
 
 // absent lists routes that are not served: methods, a blank, and a pattern below /v2.
-func absent(lines ...string) []api.Route { return refused("", lines...) }
+func absent(lines ...string) []route { return refused("", lines...) }
 
 // refused lists routes that are not served, for a reason that the 501 says.
-func refused(why string, lines ...string) []api.Route {
-	var routes []api.Route
+func refused(why string, lines ...string) []route {
+	var routes []route
 	for _, line := range lines {
 		methods, pattern, _ := strings.Cut(line, " ")
 		for method := range strings.SplitSeq(methods, ",") {
-			routes = append(routes, api.Route{Method: method, Pattern: "/v2" + pattern, Served: api.NotServed, Why: why})
+			routes = append(routes, route{Route: api.Route{Method: method, Pattern: "/v2" + pattern, Served: api.NotServed, Why: why}})
 		}
 	}
 	return routes
@@ -62,61 +116,68 @@ func (s *Surface) groups() []group {
 		{"Companies", s.tenants()},
 		{"License usage", s.licenseUsage()},
 		{"Licenses", s.licenses()},
-		{"Backup servers", []api.Route{
-			get("/v2/backupServers", s.listServers),
-			get("/v2/backupServers/{ID}", s.getServer),
+		{"Backup servers", []route{
+			get("/v2/backupServers", s.listServers, listOf(shapeOfServer)),
+			get("/v2/backupServers/{ID}", s.getServer, itemOf(shapeOfServer)),
 		}},
-		{"Alarms", []api.Route{
-			get("/v2/notifications/alarmTemplates", s.listTemplates),
-			get("/v2/notifications/alarmTemplates/{ID}", s.getTemplate),
-			get("/v2/notifications/alarmTemplates/{ID}/events", s.listTemplateEvents),
-			get("/v2/notifications/events", s.listEvents),
-			get("/v2/notifications/events/{ID}", s.getEvent),
+		{"Alarms", []route{
+			get("/v2/notifications/alarmTemplates", s.listTemplates, listOf(shapeOfTemplate)),
+			get("/v2/notifications/alarmTemplates/{ID}", s.getTemplate, itemOf(shapeOfTemplate)),
+			get("/v2/notifications/alarmTemplates/{ID}/events", s.listTemplateEvents, listOf(shapeOfEvent)),
+			get("/v2/notifications/events", s.listEvents, listOf(shapeOfEvent)),
+			get("/v2/notifications/events/{ID}", s.getEvent, itemOf(shapeOfEvent)),
 		}},
 		{"Company resources", append(s.companyResources(), s.replicaResources()...)},
 		{"Repositories and jobs", s.inventory()},
 		{"Resellers", s.resellerRoutes()},
-		{"Users", []api.Route{
-			get("/v2/users", s.listUsers),
-			get("/v2/users/{ID}", s.getUser),
-			empty("/users/{ID}/backupResources", s.listUserResources),
+		{"Users", []route{
+			get("/v2/users", s.listUsers, listOf(shapeOfUser)),
+			get("/v2/users/{ID}", s.getUser, itemOf(shapeOfUser)),
+			empty("/users/{ID}/backupResources", s.listUserResources, listOf(shapeOfUserResource)),
 		}},
 		{"Subscription plans", absent("GET /subscriptionPlans", "GET /subscriptionPlans/{ID}")},
 		{"Backup agents and policies", append(backupAgents(),
-			get("/v2/backupPolicies", policies.list), post("/v2/backupPolicies", policies.create), get("/v2/backupPolicies/{ID}", policies.one),
+			get("/v2/backupPolicies", policies.list, listOf(policies.shape)), post("/v2/backupPolicies", policies.create, policies.form(), newOf(policies.shape)), get("/v2/backupPolicies/{ID}", policies.one, itemOf(policies.shape)),
 		)},
 		{"Computers and discovery", append(
 			absent("GET /computers", "GET /computers/{ID}", "POST /computers/{ID}/action"), discoveryRules()...,
 		)},
 		{"Cloud Connect infrastructure", infrastructure()},
-		{"Miscellaneous", []api.Route{get("/v2/misc/countries", listCountries), get("/v2/misc/usaStates", listStates)}},
+		{"Documents", []route{s.documentRoute()}},
+		{"Miscellaneous", []route{get("/v2/misc/countries", listCountries, listOf(shapeOfRegion)), get("/v2/misc/usaStates", listStates, listOf(shapeOfRegion))}},
 	}
 }
 
-func (s *Surface) authorization() []api.Route {
-	login := post("/token", s.token)
+func (s *Surface) authorization() []route {
+	login := post("/token", s.token, tokenForm, itemOf(shapeOfPair))
 	login.Public, login.BodyMax = true, tokenBodyMax
 	alias := login
 	alias.Pattern = "/v2/token"
-	return []api.Route{login, alias, post("/v2/accounts/logout", s.logOut), post("/accounts/logout", s.logOut)}
+	return []route{login, alias, post("/accounts/logout", s.logOut, nil, text), post("/v2/accounts/logout", s.logOut, nil, text)}
 }
 
-func (s *Surface) tenants() []api.Route {
-	return append([]api.Route{
-		get("/v2/tenants", s.listTenants),
-		post("/v2/tenants", s.createTenant),
-		get("/v2/tenants/{ID}", s.getTenant),
-		put("/v2/tenants/{ID}", s.replaceTenant),
+func (s *Surface) documentRoute() route {
+	r := get(documentPattern, s.document, itemOf(shapeOfDocument))
+	r.Public = true
+	return r
+}
+
+func (s *Surface) tenants() []route {
+	return append([]route{
+		get("/v2/tenants", s.listTenants, listOf(shapeOfTenant)),
+		post("/v2/tenants", s.createTenant, tenantForm, newOf(shapeOfTenant)),
+		get("/v2/tenants/{ID}", s.getTenant, itemOf(shapeOfTenant)),
+		put("/v2/tenants/{ID}", s.replaceTenant, tenantForm, newOf(shapeOfTenant)),
 		remove("/v2/tenants/{ID}", s.deleteTenant),
-		post("/v2/tenants/{ID}/enable", s.enableTenant),
-		post("/v2/tenants/{ID}/disable", s.disableTenant),
-		post("/v2/tenants/{ID}/action", s.tenantAction),
-		get("/v2/tenants/{ID}/backupServers", s.listTenantServers),
+		post("/v2/tenants/{ID}/enable", s.enableTenant, nil, text),
+		post("/v2/tenants/{ID}/disable", s.disableTenant, nil, text),
+		post("/v2/tenants/{ID}/action", s.tenantAction, actionForm("TenantActionBody", tenantActions), text),
+		get("/v2/tenants/{ID}/backupServers", s.listTenantServers, listOf(shapeOfServer)),
 	}, refused("This console sends no e-mail.", "POST /tenants/{ID}/sendWelcomeEmail")...)
 }
 
-func (s *Surface) licenseUsage() []api.Route {
-	var routes []api.Route
+func (s *Surface) licenseUsage() []route {
+	var routes []route
 	for _, resource := range []struct {
 		name    string
 		product usage.Product
@@ -126,22 +187,26 @@ func (s *Surface) licenseUsage() []api.Route {
 		{"availabilityConsoleUsage", usage.ProductConsole},
 	} {
 		pattern := "/v2/tenants/{ID}/licensing/" + resource.name
-		routes = append(routes, get(pattern, s.usageOf(resource.product)), get(pattern+"/byVCCTenantUid", s.byTenantUID(resource.product)))
+		rows := listOf(usageShape(s.Profile))
+		rows.headers = usageHeaders
+		byUID := get(pattern+"/byVCCTenantUid", s.byTenantUID(resource.product), rows)
+		byUID.only = Profile60
+		routes = append(routes, get(pattern, s.usageOf(resource.product), rows), byUID)
 	}
 	return append(routes, absent(
 		"GET /tenants/licensing/reports", "GET /tenants/licensing/reports/latest", "POST /tenants/licensing/reports/finalization",
 	)...)
 }
 
-func (s *Surface) licenses() []api.Route {
+func (s *Surface) licenses() []route {
 	server, cloud := s.serverLicenses(), s.cloudLicenses()
-	return slices.Concat([]api.Route{
-		get("/v2/licensing/backupserverLicenses", server.list),
-		get("/v2/licensing/backupserverLicenses/{ID}", server.one),
-		get("/v2/backupLicenses/{ID}", server.one),
-		get("/v2/licensing/cloudconnectLicenses", cloud.list),
-		get("/v2/licensing/cloudconnectLicenses/{ID}", cloud.one),
-		get("/v2/licenseSettings", s.getLicenseSettings),
+	return slices.Concat([]route{
+		get("/v2/licensing/backupserverLicenses", server.list, listOf(server.shape)),
+		get("/v2/licensing/backupserverLicenses/{ID}", server.one, itemOf(server.shape)),
+		get("/v2/backupLicenses/{ID}", server.one, itemOf(server.shape)),
+		get("/v2/licensing/cloudconnectLicenses", cloud.list, listOf(cloud.shape)),
+		get("/v2/licensing/cloudconnectLicenses/{ID}", cloud.one, itemOf(cloud.shape)),
+		get("/v2/licenseSettings", s.getLicenseSettings, itemOf(shapeOfLicenseSettings)),
 	}, refused("Tallystick only reads licenses: it never installs, updates or removes one.",
 		"PUT,PATCH,DELETE /licensing/backupserverLicenses/{ID}", "POST /licensing/backupserverLicenses/{ID}/update",
 		"PUT,PATCH,DELETE /licensing/cloudconnectLicenses/{ID}", "POST /licensing/cloudconnectLicenses/{ID}/update",
@@ -150,25 +215,25 @@ func (s *Surface) licenses() []api.Route {
 	))
 }
 
-func (s *Surface) companyResources() []api.Route {
-	return slices.Concat(s.tenantQuotas().routes("/v2/tenants/{ID}/backupResources"), []api.Route{
-		get("/v2/tenants/{ID}/locations", s.listLocations), get("/v2/tenants/{ID}/locations/{locationID}", s.getLocation),
+func (s *Surface) companyResources() []route {
+	return slices.Concat(s.tenantQuotas().routes("/v2/tenants/{ID}/backupResources"), []route{
+		get("/v2/tenants/{ID}/locations", s.listLocations, listOf(shapeOfLocation)), get("/v2/tenants/{ID}/locations/{locationID}", s.getLocation, itemOf(shapeOfLocation)),
 	}, absent("GET /tenants/{ID}/subscriptionPlan", "PUT /tenants/{ID}/subscriptionPlan/{planID}"))
 }
 
-func (s *Surface) inventory() []api.Route {
-	return append([]api.Route{
-		get("/v2/backupRepositories", s.listRepositories),
-		get("/v2/backupRepositories/{ID}", s.getRepository),
-		get("/v2/jobs", s.listJobs),
-		get("/v2/jobs/{ID}", s.getJob),
+func (s *Surface) inventory() []route {
+	return append([]route{
+		get("/v2/backupRepositories", s.listRepositories, listOf(shapeOfRepository)),
+		get("/v2/backupRepositories/{ID}", s.getRepository, itemOf(shapeOfRepository)),
+		get("/v2/jobs", s.listJobs, listOf(shapeOfJob)),
+		get("/v2/jobs/{ID}", s.getJob, itemOf(shapeOfJob)),
 	}, refused("Tallystick only reads backup servers: it never starts, stops or changes a job.",
 		"POST /jobs/{ID}/start", "POST /jobs/{ID}/stop", "POST /jobs/{ID}/retry", "POST /jobs/{ID}/enable", "POST /jobs/{ID}/disable",
 		"POST /jobs/{ID}/action",
 	)...)
 }
 
-func (s *Surface) replicaResources() []api.Route {
+func (s *Surface) replicaResources() []route {
 	const replica, vcd, one = "/tenants/{ID}/replicaResources", "/tenants/{ID}/vcdResources", "/{resourceID}"
 	const appliances, appliance = "/networkExtensionAppliance", "/{applianceID}"
 	return s.ofTenant(slices.Concat(
@@ -182,7 +247,7 @@ func (s *Surface) replicaResources() []api.Route {
 	))
 }
 
-func backupAgents() []api.Route {
+func backupAgents() []route {
 	const job = "/backupAgents/{ID}/jobs/{jobID}"
 	return append(
 		emptyOf[backupAgent]("backup agent", "/backupAgents", "/{ID}", "/jobs", "/jobs/{jobID}"),
@@ -190,14 +255,14 @@ func backupAgents() []api.Route {
 	)
 }
 
-func discoveryRules() []api.Route {
+func discoveryRules() []route {
 	return emptyOf[discoveryRule]("discovery rule", "/discoveryRules", "/{ID}", "/networkSettings", "/notificationSettings", "/filters")
 }
 
-func infrastructure() []api.Route {
+func infrastructure() []route {
 	const plan = "/failoverPlans/{ID}"
 	return slices.Concat(
-		[]api.Route{emptyList[gatewayPool]("/cloudGatewayPools")},
+		[]route{emptyList[gatewayPool]("/cloudGatewayPools")},
 		emptyOf[hardwarePlan]("hardware plan", "/hardwarePlans", "/{ID}"),
 		emptyOf[failoverPlan]("failover plan", "/failoverPlans", "/{ID}"),
 		unwritable("failover plans", "POST /failoverPlans", "POST "+plan+"/start", "POST "+plan+"/undo", "POST "+plan+"/action"),
@@ -206,14 +271,14 @@ func infrastructure() []api.Route {
 	)
 }
 
-func (s *Surface) resellerRoutes() []api.Route {
+func (s *Surface) resellerRoutes() []route {
 	const all, one = "/v2/resellers", "/v2/resellers/{ID}"
 	const replica, vcd = "/resellers/{ID}/replicaResources", "/resellers/{ID}/vcdResources"
-	return slices.Concat([]api.Route{
-		get(all, s.listResellers), post(all, s.createReseller), get(one, s.getReseller), put(one, s.replaceReseller), remove(one, s.deleteReseller),
-		post(one+"/enable", s.enableReseller), post(one+"/disable", s.disableReseller),
-		get(one+"/availableClients", s.availableClients), get(one+"/managedClients", s.managedClients),
-		post(one+"/managedClients", s.addClients), remove(one+"/managedClients", s.removeClients),
+	return slices.Concat([]route{
+		get(all, s.listResellers, listOf(shapeOfReseller)), post(all, s.createReseller, resellerForm, newOf(shapeOfReseller)), get(one, s.getReseller, itemOf(shapeOfReseller)), put(one, s.replaceReseller, resellerForm, newOf(shapeOfReseller)), remove(one, s.deleteReseller),
+		post(one+"/enable", s.enableReseller, nil, text), post(one+"/disable", s.disableReseller, nil, text),
+		get(one+"/availableClients", s.availableClients, listOf(shapeOfClient)), get(one+"/managedClients", s.managedClients, listOf(shapeOfClient)),
+		post(one+"/managedClients", s.addClients, clientsForm, text), served(http.MethodDelete, one+"/managedClients", s.removeClients, clientsForm, text),
 	}, s.scopes().routes(one+"/siteScopes"), s.resellerQuotas().routes(one+"/backupResources"),
 		refused("This console sends no e-mail.", "POST /resellers/{ID}/sendWelcomeEmail"),
 		s.ofReseller(slices.Concat(

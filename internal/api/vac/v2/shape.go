@@ -16,6 +16,7 @@ import (
 // writes the struct as JSON, and it is what a path in $filter, $orderby or
 // $select is looked up in, so that no property can be written and not asked for.
 type shape struct {
+	name   string // of the wire struct
 	fields []field
 	rest   []int // the place of members that are written as they came, behind the others; nil: there are none
 }
@@ -24,6 +25,8 @@ type field struct {
 	name    string
 	index   int
 	kind    kind
+	null    bool   // it may be null
+	whole   bool   // with kindNumber: it has no fraction
 	nested  *shape // with kindObject, and with kindList where the elements are objects
 	element kind   // with kindList: of its elements
 	late    bool   // it costs more than the others, and is filled only where it is asked for or shown
@@ -41,15 +44,16 @@ type scalar interface {
 func shapeOf[T any]() *shape { return newShape(reflect.TypeFor[T]()) }
 
 func newShape(t reflect.Type) *shape {
-	s := &shape{}
+	s := &shape{name: t.Name()}
 	for i := range t.NumField() {
 		if t.Field(i).Type == reflect.TypeFor[posted]() {
 			s.rest = t.Field(i).Index
 			continue
 		}
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		f := field{name: name, index: i, late: t.Field(i).Tag.Get("fill") == "late"}
+		f := field{name: name, index: i, null: t.Field(i).Type.Kind() == reflect.Pointer, late: t.Field(i).Tag.Get("fill") == "late"}
 		f.kind, f.nested = kindOfType(t.Field(i).Type)
+		f.whole = f.kind == kindNumber && t.Field(i).Type != reflect.TypeFor[usage.Units]()
 		if f.kind == kindList {
 			f.element, _ = kindOfType(t.Field(i).Type.Elem())
 		}

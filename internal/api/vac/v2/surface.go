@@ -73,6 +73,8 @@ type Options struct {
 // Surface is the v2 API.
 type Surface struct {
 	Options
+	documentRest func() ([]byte, error) // the document without its addresses
+
 	headers  sharedHeaders
 	rendered usage.ByCompany[[usage.ProductCount]atomic.Pointer[renderedUsage]] // by product
 	uids     sync.Map                                                           // lower-case GUID -> usage.CompanyID; both never change, so neither does the pair
@@ -87,7 +89,9 @@ func New(o Options) (*Surface, error) {
 		return nil, fault.InvalidFields("API v2 cannot start", []fault.Field{{Path: "--profile", Text: "is 3.0 or 6.0"}})
 	}
 	o.PublicURL = strings.TrimRight(o.PublicURL, "/")
-	return &Surface{Options: o}, nil
+	s := &Surface{Options: o}
+	s.documentRest = sync.OnceValues(s.writeDocument)
+	return s, nil
 }
 
 // Admit lets portal administrators in, and nobody else (rest-v2.md §1.4).

@@ -286,9 +286,14 @@ func (s *Surface) switchTenant(r *http.Request, on bool) (any, error) {
 	return "Company has been disabled.", nil
 }
 
+var (
+	tenantForm    = formOf("TenantBody", func(b *body) { b.tenant() })
+	tenantActions = []string{"enable", "disable", "sendWelcomeEmail", "sendWelcomeLetter"}
+)
+
 // tenantAction is the older form of an action: an object with its name (rest-v2.md §2.2).
 func (s *Surface) tenantAction(r *http.Request) (any, error) {
-	name, err := actionName(r, "enable", "disable", "sendWelcomeEmail", "sendWelcomeLetter")
+	name, err := actionName(r, tenantActions...)
 	if err != nil {
 		return nil, err
 	}

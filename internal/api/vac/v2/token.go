@@ -6,8 +6,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -33,6 +33,21 @@ type Access interface {
 	LoginAny(ctx context.Context, address string, readings ...access.Credentials) (access.Pair, error)
 	Refresh(ctx context.Context, refresh, address string) (access.Pair, error)
 	Logout(ctx context.Context, accessToken string) error
+}
+
+var (
+	shapeOfPair = shapeOf[tokenPair]()
+	tokenForm   = &form{name: "TokenRequest"}
+)
+
+// tokenParameters are the fields of the form.
+func tokenParameters() []parameter {
+	return []parameter{
+		{Name: "grant_type", In: "formData", Type: "string", Required: true, Enum: []string{"password", "refresh_token"}},
+		{Name: "username", In: "formData", Type: "string", Description: "with password"},
+		{Name: "password", In: "formData", Type: "string", Format: "password", Description: "with password"},
+		{Name: "refresh_token", In: "formData", Type: "string", Description: "with refresh_token: it is good once"},
+	}
 }
 
 // token answers with a pair of tokens (rest-v2.md §1.1). Its Authorization header is not looked at: clients send an empty one.
@@ -74,12 +89,11 @@ func (s *Surface) logIn(r *http.Request, g grant) (access.Pair, error) {
 }
 
 func appendPair(b []byte, p access.Pair, now time.Time) []byte {
-	b = append(append(b, `{"access_token":`...), quote(p.Access)...)
-	b = append(b, `,"token_type":"bearer","expires_in":`...)
-	// A second less, for the way: the wire's own figure for an hour is 3599.
-	b = strconv.AppendInt(b, max(0, int64((p.AccessEnd.Sub(now)+time.Second-1)/time.Second)-1), 10)
-	b = append(append(b, `,"refresh_token":`...), quote(p.Refresh)...)
-	return append(b, '}')
+	return shapeOfPair.appendObject(b, reflect.ValueOf(tokenPair{
+		AccessToken: p.Access, TokenType: "bearer", RefreshToken: p.Refresh,
+		// A second less, for the way: the wire's own figure for an hour is 3599.
+		ExpiresIn: max(0, int64((p.AccessEnd.Sub(now)+time.Second-1)/time.Second)-1),
+	}), view{})
 }
 
 // logOut ends the session that asks.

@@ -96,9 +96,6 @@ func (s *Surface) usageOf(product usage.Product) api.Endpoint {
 func (s *Surface) byTenantUID(product usage.Product) api.Endpoint {
 	endpoint := s.usageOf(product)
 	return func(r *http.Request) (any, error) {
-		if s.Profile != Profile60 {
-			return nil, fault.New(fault.NotFound, "byVCCTenantUid belongs to profile 6.0; this console answers as 3.0.")
-		}
 		if _, number := companyNumber(api.PathID(r, "ID")); number {
 			return nil, fault.New(fault.NotFound, "byVCCTenantUid is addressed by the tenant's GUID.")
 		}
@@ -167,6 +164,16 @@ const (
 	headerUnits    = "X-Usage-Units"
 	headerCoverage = "X-Usage-Coverage"
 )
+
+// usageHeaders are said of each answer of a usage resource.
+var usageHeaders = []header{
+	{headerAt, "string", "the instant that the figures are of"},
+	{headerAsOf, "string", "the latest reading that they rest on; left out where there is none"},
+	{headerComplete, "boolean", "whether every server was read in time"},
+	{headerMissing, "string", "the names of those that were not, percent-encoded and separated by commas"},
+	{headerUnits, "string", "what the units are: one kind, or Mixed"},
+	{headerCoverage, "string", "how much of the month was read: 98.66; read=2; stale=0; unknown=0"},
+}
 
 // instantText writes an instant in UTC with as many places as it needs, six at most.
 func instantText(t time.Time) string { return usage.Truncate(t).Format(time.RFC3339Nano) }

@@ -12,6 +12,14 @@ type relation struct {
 	Href   string `json:"href"`
 }
 
+// tokenPair is what a log-in gives (rest-v2.md §1.2).
+type tokenPair struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	RefreshToken string `json:"refresh_token"`
+}
+
 // tenant is a company (rest-v2.md §3.1).
 type tenant struct {
 	ID                          int64       `json:"id"`

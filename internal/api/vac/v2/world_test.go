@@ -27,17 +27,18 @@ import (
 
 // world is the surface on a real store behind a real TLS listener.
 type world struct {
-	t       testing.TB
-	clock   *testkit.Clock
-	store   *sqlite.Store
-	fleet   *fleet.Directory
-	ledger  *ledger.Ledger
-	access  *access.Service
-	surface *v2.Surface
-	handler http.Handler
-	addr    string
-	client  *http.Client
-	token   string
+	t        testing.TB
+	clock    *testkit.Clock
+	store    *sqlite.Store
+	fleet    *fleet.Directory
+	ledger   *ledger.Ledger
+	access   *access.Service
+	surface  *v2.Surface
+	handler  http.Handler
+	contract *contract // nil in a benchmark
+	addr     string
+	client   *http.Client
+	token    string
 }
 
 const (
@@ -90,6 +91,10 @@ func (w *world) serve(s api.Surface) {
 	var err error
 	if w.handler, err = frame.Handler(); err != nil {
 		w.t.Fatal(err)
+	}
+	if t, test := w.t.(*testing.T); test {
+		w.contract = &contract{t: t, handler: w.handler}
+		w.handler = w.contract
 	}
 	certificate, _, _, err := api.SelfSigned(w.t.TempDir(), nil, time.Now())
 	if err != nil {
