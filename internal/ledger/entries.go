@@ -76,6 +76,9 @@ type View interface {
 	Facts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, error)
 	// CoveredFacts gives all of it.
 	CoveredFacts(ctx context.Context, company usage.CompanyID, product usage.Product, at time.Time) (metering.Facts, error)
+	// Lists gives what each server of a product that is not removed at an instant lists then, in the order in which they
+	// were added, a shared one's as a whole; whichever company's they are.
+	Lists(ctx context.Context, product usage.Product, at time.Time) (Lists, error)
 	// Period gives what a server's readings and gaps in force say of a stretch of time. NotFound: there is no such server.
 	Period(ctx context.Context, server usage.ServerID, from, until time.Time) (Period, error)
 	// CatalogRows gives what a catalogue version has of the provider's own: a question of its own would wait for a
@@ -83,6 +86,18 @@ type View interface {
 	CatalogRows(ctx context.Context, version string) (string, error)
 	// Policy gives the dated values of an attribute of the policy, by their positions.
 	Policy(ctx context.Context, attribute usage.Attribute) ([]usage.Fact, error)
+}
+
+// Lists is what all servers of a product list.
+type Lists struct {
+	Catalog string // catalogue version in force; empty: none was recorded yet
+	Servers []ServerList
+}
+
+// ServerList is one server's. It has no snapshot where the server is unknown, and no list where it never gave one.
+type ServerList struct {
+	Owner usage.CompanyID // whose server it is; usage.Provider: it is shared
+	metering.Server
 }
 
 // Period is how a server was read from an instant until before another.

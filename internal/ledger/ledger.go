@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -193,11 +194,13 @@ func builtIn(version string) (*catalog.Catalog, error) {
 // weights gives a catalogue by its version.
 type weights func(ctx context.Context, version string) (*catalog.Catalog, error)
 
+// inForce gives the version that counts where facts name one or none: then nothing is recorded yet, and it is the first one,
+// from the beginning of time.
+func inForce(version string) string { return cmp.Or(version, catalog.Versions()[0]) }
+
 // counted counts with the catalogue that the facts name.
 func counted(ctx context.Context, weigh weights, count counter, facts *metering.Facts) (*metering.Tally, error) {
-	if facts.Catalog == "" { // nothing recorded yet: the first one, from the beginning of time
-		facts.Catalog = catalog.Versions()[0]
-	}
+	facts.Catalog = inForce(facts.Catalog)
 	known, err := weigh(ctx, facts.Catalog)
 	if err != nil {
 		return nil, err

@@ -19,12 +19,20 @@ type Evidence struct {
 	AbsentBefore *time.Time
 }
 
+// Valid gives the stated date, unless it is void: it lies behind the first snapshot that lists the workload (C9). nil: there is none.
+func (e Evidence) Valid() *time.Time {
+	if e.Stated == nil || e.Stated.After(e.FirstListed) {
+		return nil
+	}
+	return e.Stated
+}
+
 // FirstProtected gives the first protection by C9; ok is false when it is
 // unknown, and then the workload is not new. By a sighting it is a lower bound:
 // the workload was protected after it.
 func (e Evidence) FirstProtected() (first time.Time, ok bool) {
 	switch {
-	case e.Stated != nil && !e.Stated.After(e.FirstListed): // later ones are void
+	case e.Valid() != nil:
 		return *e.Stated, true
 	case e.AbsentBefore != nil && e.FirstListsNew:
 		return *e.AbsentBefore, true

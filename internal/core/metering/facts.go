@@ -68,8 +68,8 @@ const (
 	Computed Authority = "computed" // our own count from the list
 )
 
-// company gives to whom a workload belongs, where the server is looked at as a whole; 0: to the one whose facts these are.
-func (s *Server) company(w *usage.Workload) usage.CompanyID {
+// CompanyOf gives to whom a workload belongs, where the server is looked at as a whole; 0: to the one whose facts these are.
+func (s *Server) CompanyOf(w *usage.Workload) usage.CompanyID {
 	if s.Tenants == nil {
 		return 0
 	}

@@ -37,7 +37,7 @@ func (n *count) group() [][]int {
 		}
 		d := n.domains[it.server]
 		if it.w.MachineID != "" && it.typ.Family != "" {
-			link(machine{domain: d.first, company: n.facts.Servers[it.server].company(it.w), family: it.typ.Family, id: it.w.MachineID}, i)
+			link(machine{domain: d.first, company: n.facts.Servers[it.server].CompanyOf(it.w), family: it.typ.Family, id: it.w.MachineID}, i)
 		}
 		if d.servers > 1 {
 			link(machine{domain: d.first, order: it.typ.Order, id: it.w.ID}, i)

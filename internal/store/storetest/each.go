@@ -1,12 +1,15 @@
 package storetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -51,6 +54,7 @@ var eachTests = map[string]func(*testing.T, store.Store){
 							wantEqual(t, must1(alone.Period(t.Context(), server, from, until))(t), must1(each.Period(t.Context(), server, from, until))(t))
 						}
 					}
+					wantLists(t.Context(), t, each, usage.ProductVBR, until, companies...)
 					_, err := each.Period(t.Context(), 999, ahead.From, until)
 					wantCode(t, err, fault.NotFound)
 				})
@@ -83,6 +87,42 @@ var eachTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, companies[:2], asked)
 		must(t, s.LookEach(t.Context(), ledger.Ahead{Before: everything}, func(usage.CompanyID, ledger.View) error { return stop }))
 	},
+}
+
+// wantLists holds the lists of a product's servers to the facts of those whose servers they are.
+func wantLists(ctx context.Context, t rapid.TB, v ledger.View, product usage.Product, at time.Time, companies ...usage.CompanyID) {
+	t.Helper()
+	facts := make(map[usage.CompanyID]metering.Facts)
+	count := 0
+	for _, company := range append(slices.Clone(companies), usage.Provider) {
+		if _, asked := facts[company]; asked {
+			continue
+		}
+		f, err := v.Facts(ctx, company, product, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.Servers = slices.DeleteFunc(f.Servers, func(s metering.Server) bool { return s.Shared != (company == usage.Provider) })
+		facts[company] = f
+		count += len(f.Servers)
+	}
+	lists, err := v.Lists(ctx, product, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lists.Catalog != facts[usage.Provider].Catalog || len(lists.Servers) != count {
+		t.Fatalf("%d servers and catalogue %q, where facts have %d and %q", len(lists.Servers), lists.Catalog, count, facts[usage.Provider].Catalog)
+	}
+	for i := range lists.Servers {
+		l := &lists.Servers[i]
+		at := slices.IndexFunc(facts[l.Owner].Servers, func(s metering.Server) bool { return s.ID == l.ID })
+		if at < 0 || i > 0 && lists.Servers[i-1].ID >= l.ID {
+			t.Fatalf("server %d is listed as one of company %d behind %d others", l.ID, l.Owner, i)
+		}
+		if d := cmp.Diff(facts[l.Owner].Servers[at], l.Server); d != "" {
+			t.Fatalf("server %d of company %d: facts (-), list (+)\n%s", l.ID, l.Owner, d)
+		}
+	}
 }
 
 // wantEach calls check for each company with what it sees alone and with what it sees after those before it.

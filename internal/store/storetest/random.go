@@ -193,6 +193,10 @@ func (m *random) ask() {
 	m.owned(at, before)
 	m.looked(company, product, at, before)
 	m.lookedEach(product, at, before)
+	m.check(m.s.Look(m.t.Context(), before, func(look ledger.View) error {
+		wantLists(m.t.Context(), m.r, look, product, at, usage.Unassigned, 2, 3, 4)
+		return nil
+	}))
 }
 
 // looked holds what a look gives for instant after instant, also back in time, to what is answered for each alone.
