@@ -32,6 +32,13 @@ func (l *Ledger) Listed(ctx context.Context, product usage.Product) (all []Liste
 		if err != nil {
 			return err
 		}
+		count := 0
+		for i := range lists.Servers {
+			if list := lists.Servers[i].List; list != nil {
+				count += len(list.Workloads)
+			}
+		}
+		all = make([]Listed, 0, count)
 		for i := range lists.Servers {
 			all = lists.Servers[i].appendListed(all, types)
 		}

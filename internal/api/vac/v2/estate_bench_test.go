@@ -25,7 +25,7 @@ const (
 
 // BenchmarkTenants asks for lists of tenants of a large estate, with answers kept, without the cost of TLS.
 func BenchmarkTenants(b *testing.B) {
-	handler := largeEstate(b)
+	handler := largeEstate(b, func(s *sqlite.Draft) { storetest.Estate(b, s, estateCompanies, estateServers) })
 	for _, query := range []string{
 		"", "?$top=100&$skip=5000", "?$filter=name%20eq%20'Company%2004711'", "?$filter=vMsBackedUp%20gt%204&$top=100",
 	} {
@@ -51,14 +51,14 @@ func BenchmarkTenants(b *testing.B) {
 }
 
 // largeEstate serves one, watched.
-func largeEstate(b *testing.B) http.Handler {
+func largeEstate(b *testing.B, fill func(*sqlite.Draft)) http.Handler {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "t.db")
 	draft, err := sqlite.NewDraft(b.Context(), path)
 	if err != nil {
 		b.Fatal(err)
 	}
-	storetest.Estate(b, draft, estateCompanies, estateServers)
+	fill(draft)
 	if err := draft.Keep(); err != nil {
 		b.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func largeEstate(b *testing.B) http.Handler {
 	if err != nil {
 		b.Fatal(err)
 	}
-	w := &world{t: b, store: s, ledger: &ledger.Ledger{Store: s, Now: storetest.Now}}
+	w := &world{t: b, store: s, ledger: &ledger.Ledger{Store: s, History: s, Now: storetest.Now}}
 	stop := watched(b, w)
 	b.Cleanup(func() { stop(); _ = s.Close() })
 	surface, err := v2.New(v2.Options{Companies: s, Servers: s, Ledger: w.ledger, Alarms: s, Inventory: s, Now: storetest.Now})

@@ -118,21 +118,25 @@ func (p *places) of(id usage.ServerID) (*place, error) {
 }
 
 func (s *Surface) placeOf(r *http.Request, e *estate, server *fleet.Server) (*place, error) {
-	at := &place{server: server, company: usage.Unassigned, tenants: link{s.base(r) + "/tenants"}}
-	at.locations = at.tenants // where no tenant is meant, all of them are
-	if server.Shared {
-		return at, nil
+	at := &place{server: server, company: usage.Unassigned}
+	if !server.Shared {
+		c, err := s.owner(r.Context(), e, server)
+		if err != nil {
+			return nil, err
+		}
+		at.company, at.name = c.ID, c.Name
 	}
-	c, err := s.owner(r.Context(), e, server)
-	if err != nil {
-		return nil, err
-	}
-	at.company, at.name = c.ID, c.Name
-	if c.ID >= usage.FirstCompany {
-		at.tenants.Href += "/" + c.ID.String()
-		at.locations = s.locationLink(r, c.ID)
-	}
+	at.tenants, at.locations = s.companyLinks(r, at.company)
 	return at, nil
+}
+
+// companyLinks lead to a tenant and its location; where no tenant is meant, to all tenants.
+func (s *Surface) companyLinks(r *http.Request, company usage.CompanyID) (tenants, locations link) {
+	tenants = link{s.base(r) + "/tenants"}
+	if company < usage.FirstCompany {
+		return tenants, tenants
+	}
+	return link{tenants.Href + "/" + company.String()}, s.locationLink(r, company)
 }
 
 // placeNow is that of one thing, whose look-up may have failed; none is what to say where it, or its server, is not there.

@@ -136,12 +136,10 @@ func (s *Surface) groups() []group {
 			empty("/users/{ID}/backupResources", s.listUserResources, listOf(shapeOfUserResource)),
 		}},
 		{"Subscription plans", absent("GET /subscriptionPlans", "GET /subscriptionPlans/{ID}")},
-		{"Backup agents and policies", append(backupAgents(),
+		{"Backup agents and policies", append(s.backupAgents(),
 			get("/v2/backupPolicies", policies.list, listOf(policies.shape)), post("/v2/backupPolicies", policies.create, policies.form(), newOf(policies.shape)), get("/v2/backupPolicies/{ID}", policies.one, itemOf(policies.shape)),
 		)},
-		{"Computers and discovery", append(
-			absent("GET /computers", "GET /computers/{ID}", "POST /computers/{ID}/action"), discoveryRules()...,
-		)},
+		{"Computers and discovery", append(s.computers(), discoveryRules()...)},
 		{"Cloud Connect infrastructure", infrastructure()},
 		{"Documents", []route{s.documentRoute()}},
 		{"Miscellaneous", []route{get("/v2/misc/countries", listCountries, listOf(shapeOfRegion)), get("/v2/misc/usaStates", listStates, listOf(shapeOfRegion))}},
@@ -247,12 +245,22 @@ func (s *Surface) replicaResources() []route {
 	))
 }
 
-func backupAgents() []route {
-	const job = "/backupAgents/{ID}/jobs/{jobID}"
-	return append(
-		emptyOf[backupAgent]("backup agent", "/backupAgents", "/{ID}", "/jobs", "/jobs/{jobID}"),
-		unwritable("backup agents", "DELETE /backupAgents/{ID}", "DELETE "+job, "POST "+job+"/start", "POST "+job+"/stop")...,
+// onlyLists is why nothing is done with what a console lists.
+const onlyLists = "Tallystick only reads what a console lists: it never installs, activates, deactivates or removes an agent, nor runs its jobs."
+
+func (s *Surface) backupAgents() []route {
+	const one, jobs, job = "/backupAgents/{ID}", "/backupAgents/{ID}/jobs", "/backupAgents/{ID}/jobs/{jobID}"
+	return slices.Concat(
+		[]route{get("/v2/backupAgents", s.listAgents, listOf(shapeOfAgent)), get("/v2"+one, s.getAgent, itemOf(shapeOfAgent))},
+		s.ofAgent(emptyOf[agentJob]("backup agent job", jobs, "/{jobID}")),
+		refused(onlyLists, "DELETE "+one, "DELETE "+job, "POST "+job+"/start", "POST "+job+"/stop"),
 	)
+}
+
+func (s *Surface) computers() []route {
+	return append([]route{
+		get("/v2/computers", s.listComputers, listOf(shapeOfComputer)), get("/v2/computers/{ID}", s.getComputer, itemOf(shapeOfComputer)),
+	}, refused(onlyLists, "POST /computers/{ID}/action")...)
 }
 
 func discoveryRules() []route {

@@ -37,6 +37,7 @@ type Servers interface {
 type Ledger interface {
 	Usage(ctx context.Context, q ledger.Query) (*metering.Tally, error)
 	Readings(ctx context.Context, only ...usage.ServerID) ([]ledger.ServerReadings, error)
+	Listed(ctx context.Context, product usage.Product) ([]ledger.Listed, error)
 }
 
 // Alarms gives events; alarm.Store is one.

@@ -15,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/internal/api/apitest"
 	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
 	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
@@ -140,7 +141,7 @@ func TestErrors(t *testing.T) {
 		{"GET", "/v2/licensing/backupserverLicenses/" + cc01, 404, `{"Message":"There is no backup server license \"` + cc01 + `\"."}`},
 		{"DELETE", "/v2/licensing/cloudconnectLicenses/" + cc01, 501, `{"Message":"Tallystick only reads licenses: it never installs, updates or removes one."}`},
 		{"POST", "/v2/upload/license", 501, `{"Message":"Tallystick itself needs no license: there is none to install or update."}`},
-		{"GET", "/v2/computers", 501, `{"Message":"This resource is not served."}`},
+		{"GET", "/v2/subscriptionPlans", 501, `{"Message":"This resource is not served."}`},
 		{"POST", "/v2/jobs/1/start", 501, `{"Message":"Tallystick only reads backup servers: it never starts, stops or changes a job."}`},
 		{"GET", "/v2/jobs/99", 404, `{"Message":"There is no job \"99\"."}`},
 		{"GET", "/v2/jobs/x", 404, `{"Message":"There is no job \"x\"."}`},
@@ -199,6 +200,10 @@ func (brokenLedger) Usage(context.Context, ledger.Query) (*metering.Tally, error
 	return nil, errors.New("disk on fire at /var/lib")
 }
 
+func (brokenLedger) Listed(context.Context, usage.Product) ([]ledger.Listed, error) {
+	return nil, errors.New("disk on fire at /var/lib")
+}
+
 // A defect shows nothing internal, and the id under which the log has it.
 func TestInternalErrors(t *testing.T) {
 	t.Parallel()
@@ -210,7 +215,10 @@ func TestInternalErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.serve(s)
-	for _, path := range []string{usagePath, "/v2/tenants", "/v2/tenants/2", "/v2/licensing/backupserverLicenses", "/v2/licensing/cloudconnectLicenses", "/v2/licenseSettings"} {
+	for _, path := range []string{
+		usagePath, "/v2/tenants", "/v2/tenants/2", "/v2/licensing/backupserverLicenses", "/v2/licensing/cloudconnectLicenses", "/v2/licenseSettings",
+		"/v2/computers", "/v2/computers/7", "/v2/backupAgents", "/v2/backupAgents/7", "/v2/backupAgents/7/jobs",
+	} {
 		status, header, body := w.do(http.MethodGet, path, "")
 		id := header.Get("X-Request-Id")
 		if status != 500 || id == "" || body != `{"Message":"An error has occurred. It is in the log under request id `+id+`."}` {

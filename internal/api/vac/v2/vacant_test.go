@@ -19,7 +19,6 @@ var vacant = []struct{ list, known, one string }{
 	{"/v2/wanAccelerators", "id eq guid'e8baf0ee-3919-49dc-894e-dbacef8eecd8'", "WAN accelerator"},
 	{"/v2/vcd/organizations", "dataCenterCount eq 0", "vCloud Director organization"},
 	{"/v2/discoveryRules", "lastRun lt 2026-10-01T00:00:00Z and exclusionMask eq null", "discovery rule"},
-	{"/v2/backupAgents", "successfulPercentage lt 100 and guiMode eq 'Full'", "backup agent"},
 	{"/v2/tenants/2/replicaResources", "failoverCapabilitiesEnabled eq true", "replica resource"},
 	{"/v2/tenants/2/replicaResources/networkExtensionAppliance", "dhcpEnabled eq false", "network extension appliance"},
 	{"/v2/tenants/2/vcdResources", "isWanAccelerationEnabled eq false", "vCloud Director resource"},
@@ -98,8 +97,6 @@ func TestWritesOfEmptyResources(t *testing.T) {
 	w := newWorld(t, v2.Profile30)
 	for call, what := range map[string]string{
 		"POST /v2/failoverPlans/7/start":                                   "failover plans",
-		"DELETE /v2/backupAgents/7":                                        "backup agents",
-		"POST /v2/backupAgents/7/jobs/8/start":                             "backup agents",
 		"POST /v2/tenants/2/replicaResources":                              "replica resources",
 		"DELETE /v2/tenants/2/vcdResources/7":                              "vCloud Director resources",
 		"PUT /v2/tenants/2/vcdResources/networkExtensionAppliance/7":       "network extension appliances",

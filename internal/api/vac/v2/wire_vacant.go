@@ -45,30 +45,6 @@ type vcdResource struct {
 	WANAcceleratorName *string `json:"wanAcceleratorName"`
 }
 
-type backupAgent struct {
-	ID                     guid       `json:"id"`
-	ScheduleDisabled       bool       `json:"scheduleDisabled"`
-	CompanyID              int64      `json:"companyId"`
-	LocationID             int64      `json:"locationId"`
-	Name                   string     `json:"name"`
-	SuccessJobsCount       int64      `json:"successJobsCount"`
-	TotalJobsCount         int64      `json:"totalJobsCount"`
-	SuccessfulPercentage   int64      `json:"successfulPercentage"`
-	IsReadOnlyMode         bool       `json:"isReadOnlyMode"`
-	GUIMode                string     `json:"guiMode"`
-	IsViewModeChanging     bool       `json:"isViewModeChanging"`
-	IsSettingsChanging     bool       `json:"isSettingsChanging"`
-	VAWPlatform            string     `json:"vawPlatform"`
-	CloudCopy              bool       `json:"cloudCopy"`
-	LastModified           isoTime    `json:"lastModified"`
-	LastModificationDoneBy string     `json:"lastModificationDoneBy"`
-	BackupMode             []string   `json:"backupMode"`
-	OperationMode          string     `json:"operationMode"`
-	MultijobSupport        bool       `json:"multijobSupport"`
-	Version                string     `json:"version"`
-	Links                  []relation `json:"_links"`
-}
-
 type discoveryRule struct {
 	ID                   int64          `json:"id"`
 	Name                 string         `json:"name"`

@@ -64,7 +64,7 @@ func newWorld(t testing.TB, profile v2.Profile) *world {
 	w.fleet = &fleet.Directory{Companies: w.store, Servers: w.store, Policy: w.store, Now: w.clock.Now, NewUID: func() string {
 		return fmt.Sprintf("5b0f0000-0000-4000-8000-%012d", uids.Add(1))
 	}}
-	w.ledger = &ledger.Ledger{Store: w.store, Now: w.clock.Now}
+	w.ledger = &ledger.Ledger{Store: w.store, History: w.store, Now: w.clock.Now}
 	w.access = &access.Service{Users: w.store, Sessions: w.store, Now: w.clock.Now}
 	w.surface, err = v2.New(v2.Options{
 		Companies: w.store, Directory: w.fleet, Servers: w.store, Ledger: w.ledger,
