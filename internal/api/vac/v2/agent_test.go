@@ -207,6 +207,9 @@ func TestAgentsOfOthers(t *testing.T) {
 	if got := of("2"); strings.Contains(got, w.agentOf("stray")) || strings.Count(got, `"name":"tux"`) != 1 || strings.Contains(got, contoso[len(`[{"id":"`):][:len(tux)]) {
 		t.Errorf("of Northwind: %s", got)
 	}
+	if got := w.get("/v2/tenants?$select=id,managedPhysicalServers,managedPhysicalWorkstations"); got != `[{"id":2,"managedPhysicalWorkstations":0,"managedPhysicalServers":1},{"id":3,"managedPhysicalWorkstations":0,"managedPhysicalServers":1}]` {
+		t.Errorf("counted: %s", got)
+	}
 	northwind := of("2")
 	w.listAgents(&shared, october.Add(-20*time.Minute))
 	if got := of("2"); got != northwind || of("3") != "[]" || of("1") != "[]" {
