@@ -69,6 +69,8 @@ var ids = map[string]string{
 	"/v2/licensing/cloudconnectLicenses/": cc01,
 	"/v2/backupLicenses/":                 vbr01,
 	"/v2/notifications/alarmTemplates/":   "15",
+	"/v2/computers/":                      laptop,
+	"/v2/backupAgents/":                   laptopAgent,
 }
 
 // Every operation is asked for, and answers as its own document says: each answer of this package's tests is held against it.
@@ -76,6 +78,7 @@ func TestEveryOperationAnswersAsDocumented(t *testing.T) {
 	t.Parallel()
 	for _, profile := range []v2.Profile{v2.Profile30, v2.Profile60} {
 		w := newWorld(t, profile)
+		w.consoles()
 		for _, r := range documented {
 			if status, _, body := w.do(r.method, r.path, r.body); status > http.StatusCreated {
 				t.Fatalf("%s: %s %s: %d %s", profile, r.method, r.path, status, body)
