@@ -168,7 +168,7 @@ const (
 // usageHeaders are said of each answer of a usage resource.
 var usageHeaders = []header{
 	{headerAt, "string", "the instant that the figures are of"},
-	{headerAsOf, "string", "the latest reading that they rest on; left out where there is none"},
+	{headerAsOf, "string", "the oldest reading that they rest on; left out where there is none"},
 	{headerComplete, "boolean", "whether every server was read in time"},
 	{headerMissing, "string", "the names of those that were not, percent-encoded and separated by commas"},
 	{headerUnits, "string", "what the units are: one kind, or Mixed"},
