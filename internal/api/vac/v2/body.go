@@ -72,7 +72,7 @@ func readBody(r *http.Request) (*body, error) {
 		return nil, err
 	}
 	b := &body{}
-	if err := b.parse(text); err != nil {
+	if err := b.parse(inUTF8(text)); err != nil {
 		if kind, _, bad := mime.ParseMediaType(r.Header.Get("Content-Type")); bad == nil && !strings.HasSuffix(kind, "json") && kind != "text/plain" {
 			return nil, api.NewStatusError(http.StatusUnsupportedMediaType, "The body is %s: a JSON object is expected.", kind)
 		}

@@ -18,13 +18,11 @@ func (s *Surface) toWireCloudLicense(r *http.Request, e *estate, server *fleet.S
 	w := cloudLicense{
 		ID: id, Edition: stated(edition(wireEdition(l.Edition))), LicensedTo: stated(l.LicensedTo), LicenseType: wireCloudLicenseType(l.Type),
 		Status: wireLicenseStatus(l.Status), SupportID: stated(l.SupportID), BackupServerName: server.Name,
+		LicenseExpirationDate: timeOrNever(l.ExpiresAt), SupportExpirationDate: timeOrNever(l.SupportExpiresAt),
 		Links: licenseLinks{
 			Self:          link{s.base(r) + "/licensing/cloudconnectLicenses/" + string(id)},
 			BackupServers: []link{{s.base(r) + "/backupServers/" + server.ID.String()}},
 		},
-	}
-	if l.ExpiresAt != nil {
-		w.LicenseExpirationDate = isoTime(*l.ExpiresAt)
 	}
 	if !server.Shared {
 		c, err := s.owner(r.Context(), e, server)

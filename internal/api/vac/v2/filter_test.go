@@ -176,7 +176,7 @@ func TestFilterComparesWireForms(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.filter, got, c.want)
 		}
 	}
-	licenses := []serverLicense{{UsedVMs: 1, Edition: "Enterprise Plus"}, {UsedVMs: 2, Edition: "Enterprise"}}
+	licenses := []serverLicense{{UsedVMs: 1, Edition: stated(edition("Enterprise Plus"))}, {UsedVMs: 2, Edition: stated(edition("Enterprise"))}}
 	for _, filter := range []string{"edition eq 'Enterprise Plus'", "edition eq 'EnterprisePlus'", "edition ne 'Enterprise'"} {
 		if got := matching(t, shapeOfLicense, licenses, filter, func(l *serverLicense) int64 { return l.UsedVMs }); got != "1" {
 			t.Errorf("%s: %q", filter, got)

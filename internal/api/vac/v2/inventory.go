@@ -164,7 +164,7 @@ const (
 
 func (s *Surface) toWireRepository(r *http.Request, at *place, v *fleet.Repository) backupRepository {
 	return backupRepository{
-		ID: int64(v.ID), Name: v.Name, RepositoryUID: guid(v.UID), ServerName: at.server.Name, CompanyName: at.name, LocationName: locationName,
+		ID: int64(v.ID), Name: v.Name, RepositoryUID: guid(v.UID), ServerName: at.server.Name, CompanyName: stated(at.name), LocationName: locationName,
 		Capacity: inUnits(v.Capacity, gigabyte), CapacityUnits: "GB", FreeSpace: inUnits(v.Free, gigabyte), FreeSpaceUnits: "GB",
 		BackupSize: inUnits(v.Used, gigabyte), BackupSizeUnits: "GB",
 		HealthState: wireHealth(v.Health), BackupServerID: int64(v.Server),
@@ -202,7 +202,7 @@ func (s *Surface) toWireJob(r *http.Request, at *place, j *fleet.Job) serverJob 
 		LastRun: timeOrNever(j.LastRun), EndTime: timeOrNever(j.EndedAt), DurationUnits: "s", AvgDurationUnits: "s",
 		ProcessingRate: inUnits(j.Rate, megabyte), ProcessingRateUnits: "MB/s",
 		TransferredData: inUnits(j.Transferred, gigabyte), TransferredDataUnits: "GB",
-		Bottleneck: j.Bottleneck, ServerName: at.server.Name, IsEnabled: j.Enabled, SchedulingType: j.Schedule,
+		Bottleneck: stated(j.Bottleneck), ServerName: at.server.Name, IsEnabled: j.Enabled, SchedulingType: j.Schedule,
 		CompanyID: int64(at.company), LocationID: int64(at.company), Actions: []string{},
 		Links: jobLinks{Self: s.jobLink(r, j.ID), Tenants: at.tenants},
 	}

@@ -84,16 +84,14 @@ func (l licenses[T]) where(r *http.Request, wanted func(*fleet.Server) bool) ([]
 func (s *Surface) toWireLicense(r *http.Request, e *estate, server *fleet.Server, l *usage.License) (serverLicense, error) {
 	id := uidOf(server)
 	w := serverLicense{
-		ID: id, Edition: edition(wireEdition(l.Edition)), LicensedTo: l.LicensedTo,
+		ID: id, Edition: stated(edition(wireEdition(l.Edition))), LicensedTo: l.LicensedTo,
 		LicenseType: wireLicenseType(l.Type), Status: wireLicenseStatus(l.Status), SupportID: l.SupportID,
+		LicenseExpirationDate: timeOrNever(l.ExpiresAt), SupportExpirationDate: timeOrNever(l.SupportExpiresAt),
 		BackupServerName: server.Name, LocationName: locationName,
 		Links: licenseLinks{
 			Self:          link{s.base(r) + "/backupLicenses/" + string(id)}, // the reference's own path (rest-v2.md §2.5)
 			BackupServers: []link{{s.base(r) + "/backupServers/" + server.ID.String()}},
 		},
-	}
-	if l.ExpiresAt != nil {
-		w.LicenseExpirationDate = isoTime(*l.ExpiresAt)
 	}
 	if l.Licensed != nil {
 		w.TotalInstances = wholeUnits(*l.Licensed)
@@ -108,7 +106,7 @@ func (s *Surface) toWireLicense(r *http.Request, e *estate, server *fleet.Server
 		if err != nil {
 			return w, err
 		}
-		w.CompanyName = c.Name
+		w.CompanyName = stated(c.Name)
 	}
 	err := s.fillUsed(r.Context(), e, server, &w)
 	return w, err

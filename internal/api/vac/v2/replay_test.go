@@ -38,6 +38,11 @@ func (c *wire) send(lines []string, body string) (status int, text string) {
 	if _, err := io.WriteString(c.conn, strings.Join(lines, "\r\n")+"\r\n\r\n"+body); err != nil {
 		c.t.Fatal(err)
 	}
+	return c.answer(lines[0])
+}
+
+func (c *wire) answer(to string) (status int, text string) {
+	c.t.Helper()
 	answer, err := http.ReadResponse(c.in, nil)
 	if err != nil {
 		c.t.Fatal(err)
@@ -48,7 +53,7 @@ func (c *wire) send(lines []string, body string) (status int, text string) {
 		c.t.Fatal(err)
 	}
 	if answer.Header.Get("Content-Type") != "application/json; charset=utf-8" || answer.ContentLength != int64(len(bytes)) {
-		c.t.Errorf("%s: %v", lines[0], answer.Header)
+		c.t.Errorf("%s: %v", to, answer.Header)
 	}
 	return answer.StatusCode, string(bytes)
 }

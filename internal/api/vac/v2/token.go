@@ -113,9 +113,7 @@ func bearerOf(r *http.Request) string {
 // Clients do not encode what they put into the form (rest-v2.md §0.3, fact 3).
 func parseGrant(body []byte) grant {
 	body = bytes.TrimRight(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), "\r\n")
-	if !utf8.Valid(body) { // Windows PowerShell 5.1 sends ISO 8859-1
-		body = fromLatin1(body)
-	}
+	body = inUTF8(body)
 	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
 		var fields map[string]any
 		if json.Unmarshal(body, &fields) == nil {
@@ -125,7 +123,11 @@ func parseGrant(body []byte) grant {
 	return formGrant(string(body))
 }
 
-func fromLatin1(b []byte) []byte {
+// inUTF8 gives a body as it is meant: Windows PowerShell 5.1 sends ISO 8859-1, whatever the body is.
+func inUTF8(b []byte) []byte {
+	if utf8.Valid(b) {
+		return b
+	}
 	runes := make([]rune, len(b))
 	for i, c := range b {
 		runes[i] = rune(c)

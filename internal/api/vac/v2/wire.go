@@ -101,7 +101,7 @@ type serverLicense struct {
 	ContactPerson             string       `json:"contactPerson"`
 	LicenseAdministratorEmail string       `json:"licenseAdministratorEmail"`
 	LicenseeEmail             string       `json:"licenseeEmail"`
-	Edition                   edition      `json:"edition"`
+	Edition                   *edition     `json:"edition"`
 	LicensedTo                string       `json:"licensedTo"`
 	LicenseType               string       `json:"licenseType"`
 	Status                    string       `json:"status"`
@@ -113,7 +113,7 @@ type serverLicense struct {
 	LicensedVMs               int64        `json:"licensedVMs"`
 	UsedVMs                   int64        `json:"usedVMs"`
 	BackupServerName          string       `json:"backupServerName"`
-	CompanyName               string       `json:"companyName"`
+	CompanyName               *string      `json:"companyName"`
 	LocationName              string       `json:"locationName"`
 	NewVMs                    int64        `json:"newVMs"`
 	TotalInstances            int64        `json:"totalInstances"`

@@ -8,7 +8,7 @@ type backupRepository struct {
 	Name              string          `json:"name"`
 	RepositoryUID     guid            `json:"repositoryUid"`
 	ServerName        string          `json:"serverName"`
-	CompanyName       string          `json:"companyName"`
+	CompanyName       *string         `json:"companyName"`
 	LocationName      string          `json:"locationName"`
 	Capacity          usage.Units     `json:"capacity"`
 	CapacityUnits     string          `json:"capacityUnits"`
@@ -45,7 +45,7 @@ type serverJob struct {
 	ProcessingRateUnits  string      `json:"processingRateUnits"`
 	TransferredData      usage.Units `json:"transferredData"`
 	TransferredDataUnits string      `json:"transferredDataUnits"`
-	Bottleneck           string      `json:"bottleneck"`
+	Bottleneck           *string     `json:"bottleneck"`
 	ServerName           string      `json:"serverName"`
 	IsEnabled            bool        `json:"isEnabled"`
 	ProtectedVMs         int64       `json:"protectedVMs"`

@@ -210,12 +210,12 @@ func inventories(vbr, cc usage.ServerID) []fleet.Inventory {
 
 func vbrReading(at time.Time) usage.Snapshot {
 	old, fresh := time.Date(2026, 8, 3, 20, 0, 0, 0, time.UTC), time.Date(2026, 10, 5, 20, 0, 0, 0, time.UTC)
-	expires, licensed := time.Date(2027, 12, 31, 0, 0, 0, 0, time.UTC), 100*usage.One
+	expires, support, licensed := time.Date(2027, 12, 31, 0, 0, 0, 0, time.UTC), time.Date(2027, 6, 30, 0, 0, 0, 0, time.UTC), 100*usage.One
 	s := usage.Snapshot{
 		TakenAt: at, Product: usage.ProductVBR, Server: usage.ServerFacts{InstallationID: vbr01, Name: "VBR01", Version: "12.3.1.1139"}, ListsNew: true,
 		License: usage.License{
 			Type: usage.LicenseRental, Edition: "EnterprisePlus", Unit: usage.Instances, Status: "Valid", LicensedTo: "Northwind", SupportID: "001",
-			ExpiresAt: &expires, Licensed: &licensed,
+			ExpiresAt: &expires, SupportExpiresAt: &support, Licensed: &licensed,
 		},
 	}
 	add := func(id, kind string, first time.Time) {
