@@ -52,14 +52,22 @@ type Actor struct {
 // TokenHash is the SHA-256 of a token: tokens themselves are never kept.
 type TokenHash [32]byte
 
+// Client is who sent a request, as far as that can be told.
+type Client struct {
+	Address string // without a port
+	Agent   string // what the program says of itself
+}
+
 // Session is one pair of tokens. Family ties the pairs that refresh one another.
 type Session struct {
-	Family     string // random id of the log-in
+	Family     string // random id of the log-in; names it to people, and opens nothing
 	User       UserID
 	Access     TokenHash
 	Refresh    TokenHash
 	AccessEnd  time.Time
 	RefreshEnd time.Time
+	Began      time.Time // the log-in; zero where an older version made the pair
+	From       Client    // who was given this pair
 }
 
 // UserStore keeps users.
@@ -81,7 +89,7 @@ type UserStore interface {
 type SessionStore interface {
 	// AddSession stores a new pair and forgets those whose refresh token has ended.
 	AddSession(ctx context.Context, s Session, now time.Time) error
-	// RotateSession replaces the pair that holds the refresh token by next (same family and user, which the
+	// RotateSession replaces the pair that holds the refresh token by next (same family, user and log-in, which the
 	// store fills in) and returns it. An unknown or ended token is Unauthenticated; a token that was used before
 	// revokes its whole family, in the same transaction, and is Unauthenticated.
 	RotateSession(ctx context.Context, refresh TokenHash, next Session, now time.Time) (Session, error)
@@ -89,4 +97,9 @@ type SessionStore interface {
 	SessionByAccess(ctx context.Context, access TokenHash) (Session, error)
 	// EndFamily revokes all pairs of a family.
 	EndFamily(ctx context.Context, family string) error
+	// SessionsOf gives the pairs of a user that can be refreshed now, the latest first, at most limit.
+	SessionsOf(ctx context.Context, user UserID, limit int, now time.Time) ([]Session, error)
+	// EndSessions revokes a family of a user, or with an empty one all of the user's, and gives how many of them could
+	// be refreshed. NotFound: there is no such user, or no such family of it.
+	EndSessions(ctx context.Context, user UserID, family string, now time.Time) (int, error)
 }

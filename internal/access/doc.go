@@ -9,4 +9,7 @@
 // gives a new pair of the same family; using it again revokes the family
 // (rest-v2.md §8). Log-in attempts are limited per account and address. Check
 // answers from memory; Forget drops that when another process changed a user.
+//
+// People see a log-in with all that was refreshed from it as one OpenSession,
+// and revoke it (docs/decisions/0031). Nothing is written where a token is only used.
 package access

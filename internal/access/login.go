@@ -18,18 +18,18 @@ const readingsMax = 4
 // Login checks a password and gives a new pair. address is the client's, without
 // a port. Unauthenticated, without saying what was wrong; or Limited, with RetryAfter.
 func (s *Service) Login(ctx context.Context, name, password, address string) (Pair, error) {
-	return s.LoginAny(ctx, address, Credentials{name, password})
+	return s.LoginAny(ctx, Client{Address: address}, Credentials{name, password})
 }
 
 // LoginAny is Login for a request that can be read in several ways: the first
 // reading that is right counts, and all together are one attempt. No more than four are tried.
-func (s *Service) LoginAny(ctx context.Context, address string, readings ...Credentials) (Pair, error) {
+func (s *Service) LoginAny(ctx context.Context, from Client, readings ...Credentials) (Pair, error) {
 	if err := s.hasher.enter(ctx); err != nil {
 		return Pair{}, err
 	}
 	defer s.hasher.leave()
 	now := s.Now()
-	try, err := s.begin(address, readings[:min(len(readings), readingsMax)], now)
+	try, err := s.begin(from.Address, readings[:min(len(readings), readingsMax)], now)
 	if err != nil {
 		return Pair{}, err
 	}
@@ -42,7 +42,7 @@ func (s *Service) LoginAny(ctx context.Context, address string, readings ...Cred
 		if right {
 			try.giveBack()
 			s.accounts.reset(accountKey(u.Name))
-			return s.open(ctx, &u, now)
+			return s.open(ctx, &u, from, now)
 		}
 	}
 	return Pair{}, fault.New(fault.Unauthenticated, "the user name or the password is wrong")
@@ -113,8 +113,8 @@ func (s *Service) verify(ctx context.Context, c Credentials) (u User, right bool
 
 // open stores a new session and gives its pair out, unless the user was disabled or given another password since
 // it was read: that has ended all sessions but this one.
-func (s *Service) open(ctx context.Context, verified *User, now time.Time) (Pair, error) {
-	pair, session := newPair(verified.ID, now)
+func (s *Service) open(ctx context.Context, verified *User, from Client, now time.Time) (Pair, error) {
+	pair, session := newPair(verified.ID, from, now)
 	if err := s.Sessions.AddSession(ctx, session, now); err != nil {
 		return Pair{}, err
 	}

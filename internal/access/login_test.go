@@ -17,7 +17,7 @@ import (
 // outcome of a log-in: "" for a pair, else the fault's code; with the wait where it is limited.
 func outcome(t *testing.T, s *access.Service, address string, readings ...access.Credentials) (fault.Code, time.Duration) {
 	t.Helper()
-	p, err := s.LoginAny(t.Context(), address, readings...)
+	p, err := s.LoginAny(t.Context(), access.Client{Address: address}, readings...)
 	if (err == nil) != (p.Access != "") {
 		t.Errorf("pair %+v with %v", p, err)
 	}
@@ -100,7 +100,7 @@ func TestAnAddressIsLimited(t *testing.T) {
 	if code, _ := outcome(t, w.Service, "2001:db8:0:1::1", right); code != "" {
 		t.Errorf("another network: %s", code)
 	}
-	_, err := w.Refresh(t.Context(), "x", "2001:db8::3")
+	_, err := w.Refresh(t.Context(), "x", access.Client{Address: "2001:db8::3"})
 	wantCode(t, err, fault.Limited)
 	w.pass(time.Hour)
 	if code, _ := outcome(t, w.Service, "2001:db8::1", right); code != "" {
@@ -112,10 +112,10 @@ func TestGuessedRefreshTokensCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for range 50 {
-		_, err := w.Refresh(t.Context(), "x", client)
+		_, err := w.Refresh(t.Context(), "x", from)
 		wantCode(t, err, fault.Unauthenticated)
 	}
-	_, err := w.Refresh(t.Context(), "x", client)
+	_, err := w.Refresh(t.Context(), "x", from)
 	wantCode(t, err, fault.Limited)
 }
 

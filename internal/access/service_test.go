@@ -93,7 +93,7 @@ func TestSetPassword(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantLiving(before.Access, false)
-	_, err := w.Refresh(t.Context(), before.Refresh, client)
+	_, err := w.Refresh(t.Context(), before.Refresh, from)
 	wantCode(t, err, fault.Unauthenticated)
 	_, err = w.Login(t.Context(), "a", password, client)
 	wantCode(t, err, fault.Unauthenticated)

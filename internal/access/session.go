@@ -41,9 +41,12 @@ func newToken() (string, TokenHash) {
 func hashToken(token string) TokenHash { return sha256.Sum256([]byte(token)) }
 
 // newPair makes tokens and the session that goes with them.
-func newPair(user UserID, now time.Time) (Pair, Session) {
+func newPair(user UserID, from Client, now time.Time) (Pair, Session) {
 	now = usage.Truncate(now)
-	session := Session{Family: rand.Text(), User: user, AccessEnd: now.Add(accessLife), RefreshEnd: now.Add(refreshLife)}
+	session := Session{
+		Family: rand.Text(), User: user, AccessEnd: now.Add(accessLife), RefreshEnd: now.Add(refreshLife), Began: now,
+		From: Client{Address: from.Address, Agent: shownAgent(from.Agent)},
+	}
 	pair := Pair{AccessEnd: session.AccessEnd}
 	pair.Access, session.Access = newToken()
 	pair.Refresh, session.Refresh = newToken()
@@ -51,13 +54,13 @@ func newPair(user UserID, now time.Time) (Pair, Session) {
 }
 
 // Refresh gives a new pair for a refresh token, which ends with that; one that was used
-// before ends its whole family. address is the client's. Unauthenticated, or Limited with RetryAfter.
-func (s *Service) Refresh(ctx context.Context, refresh, address string) (Pair, error) {
-	now, key := s.Now(), addressKey(address)
+// before ends its whole family. Unauthenticated, or Limited with RetryAfter.
+func (s *Service) Refresh(ctx context.Context, refresh string, from Client) (Pair, error) {
+	now, key := s.Now(), addressKey(from.Address)
 	if wait := s.addresses.wait(key, now); wait > 0 {
 		return Pair{}, limited(wait, "too many failed attempts from this address")
 	}
-	pair, session, err := s.rotate(ctx, refresh, now)
+	pair, session, err := s.rotate(ctx, refresh, from, now)
 	if err != nil {
 		if fault.Is(err, fault.Unauthenticated) {
 			s.addresses.take(key, addressFree, now)
@@ -75,11 +78,11 @@ func (s *Service) Refresh(ctx context.Context, refresh, address string) (Pair, e
 	return pair, nil
 }
 
-func (s *Service) rotate(ctx context.Context, refresh string, now time.Time) (Pair, Session, error) {
+func (s *Service) rotate(ctx context.Context, refresh string, from Client, now time.Time) (Pair, Session, error) {
 	if len(refresh) != tokenLength {
 		return Pair{}, Session{}, errNoRefresh()
 	}
-	pair, next := newPair(0, now)
+	pair, next := newPair(0, from, now)
 	session, err := s.Sessions.RotateSession(ctx, hashToken(refresh), next, now)
 	switch {
 	case err == nil:

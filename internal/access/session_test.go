@@ -52,17 +52,17 @@ func TestRefresh(t *testing.T) {
 	w.wantLiving(one.Access, false) // both tokens are replaced, also in memory
 	w.wantLiving(two.Access, true)
 
-	_, err := w.Refresh(t.Context(), one.Refresh, client) // stolen, or sent twice: the family ends
+	_, err := w.Refresh(t.Context(), one.Refresh, from) // stolen, or sent twice: the family ends
 	wantCode(t, err, fault.Unauthenticated)
 	w.wantLiving(two.Access, false)
-	_, err = w.Refresh(t.Context(), two.Refresh, client)
+	_, err = w.Refresh(t.Context(), two.Refresh, from)
 	wantCode(t, err, fault.Unauthenticated)
 	w.wantLiving(other.Access, true)
 
 	w.pass(14*24*time.Hour - time.Microsecond)
 	third := w.refresh(other.Refresh)
 	w.pass(14 * 24 * time.Hour)
-	_, err = w.Refresh(t.Context(), third.Refresh, client)
+	_, err = w.Refresh(t.Context(), third.Refresh, from)
 	wantCode(t, err, fault.Unauthenticated)
 }
 
@@ -77,7 +77,7 @@ func TestLogoutEndsTheFamilyOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantLiving(two.Access, false)
-	_, err := w.Refresh(t.Context(), two.Refresh, client)
+	_, err := w.Refresh(t.Context(), two.Refresh, from)
 	wantCode(t, err, fault.Unauthenticated)
 	w.wantLiving(other.Access, true)
 	wantCode(t, w.Logout(t.Context(), two.Access), fault.Unauthenticated)

@@ -20,6 +20,8 @@ const (
 	client   = "192.0.2.7"
 )
 
+var from = access.Client{Address: client, Agent: "test/1"}
+
 // world is the service over a real store, with a clock that the test sets.
 type world struct {
 	*access.Service
@@ -90,7 +92,7 @@ func (w *world) login(name string) access.Pair {
 
 func (w *world) refresh(token string) access.Pair {
 	w.t.Helper()
-	p, err := w.Refresh(w.t.Context(), token, client)
+	p, err := w.Refresh(w.t.Context(), token, from)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -53,6 +53,11 @@ func Address(r *http.Request) string {
 	return host
 }
 
+// ClientOf gives who asks, for log-ins.
+func ClientOf(r *http.Request) access.Client {
+	return access.Client{Address: Address(r), Agent: r.UserAgent()}
+}
+
 // ReadBody reads the whole body, within the limit of the route.
 func ReadBody(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)

@@ -50,6 +50,11 @@ func TestExitCodes(t *testing.T) {
 		"usage series 2 --from 2026-10-02 --to 2026-10-01":       exitUsage,
 		"usage series 2 --from 2001-10-02 --to 2026-10-01":       exitUsage,
 		"server readings 1 --from 2026-10-02 --until 2026-10-01": exitUsage,
+		"user sessions nobody":                                   exitFailed,
+		"user sessions nobody --limit 0":                         exitUsage,
+		"user sessions revoke nobody":                            exitUsage,
+		"user sessions revoke nobody X --all":                    exitUsage,
+		"user sessions revoke nobody --all":                      exitFailed,
 	} {
 		args := strings.Fields(line)
 		if !strings.HasPrefix(line, "--data=") {
@@ -97,7 +102,7 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 	for _, line := range []string{
 		"serve", "demo", "sim", "company add", "company list", "company show", "company edit", "company disable", "company enable",
 		"company remove", "server add", "server list", "server test", "server edit", "server remove", "collect", "import", "usage show",
-		"user add", "user list", "user passwd", "user disable", "user enable", "alarms", "backup", "restore", "migrate", "doctor", "version",
+		"user add", "user list", "user passwd", "user disable", "user enable", "user sessions", "user sessions list", "user sessions revoke", "alarms", "backup", "restore", "migrate", "doctor", "version",
 	} {
 		var out, said bytes.Buffer
 		if code := Main(t.Context(), append(strings.Fields(line), "--help"), strings.NewReader(""), &out, &said); code != exitDone ||

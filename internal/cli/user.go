@@ -5,16 +5,18 @@ import (
 	"strconv"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 type userCmd struct {
-	Add     userAdd     `cmd:"" help:"Add a user. Example: echo \"$PASSWORD\" | tallystick user add --name 'contoso\\jsmith' --role portal-administrator --password-stdin"`
-	List    userList    `cmd:"" help:"List users. Example: tallystick user list"`
-	Passwd  userPasswd  `cmd:"" help:"Set a new password; ends all sessions of the user. Example: echo \"$PASSWORD\" | tallystick user passwd admin --password-stdin"`
-	Disable userDisable `cmd:"" help:"Disable a user; ends all its sessions. Example: tallystick user disable nw"`
-	Enable  userEnable  `cmd:"" help:"Enable a user. Example: tallystick user enable nw"`
+	Add      userAdd      `cmd:"" help:"Add a user. Example: echo \"$PASSWORD\" | tallystick user add --name 'contoso\\jsmith' --role portal-administrator --password-stdin"`
+	List     userList     `cmd:"" help:"List users. Example: tallystick user list"`
+	Passwd   userPasswd   `cmd:"" help:"Set a new password; ends all sessions of the user. Example: echo \"$PASSWORD\" | tallystick user passwd admin --password-stdin"`
+	Disable  userDisable  `cmd:"" help:"Disable a user; ends all its sessions. Example: tallystick user disable nw"`
+	Enable   userEnable   `cmd:"" help:"Enable a user. Example: tallystick user enable nw"`
+	Sessions userSessions `cmd:"" help:"Where a user is logged in, and how to end that. Example: tallystick user sessions admin"`
 }
 
 type userJSON struct {
@@ -113,17 +115,23 @@ type userRef struct {
 	Name string `arg:"" help:"Log-in name."`
 }
 
+// user finds whom a command is about.
+func (c *userRef) user(e *env) (*app.App, access.User, error) {
+	a, err := e.app(false)
+	if err != nil {
+		return nil, access.User{}, err
+	}
+	user, err := a.Store.UserByName(e.ctx, c.Name)
+	return a, user, err
+}
+
 type userPasswd struct {
 	userRef
 	PasswordStdin bool `help:"Read the new password from standard input." required:""`
 }
 
 func (c *userPasswd) Run(e *env) error {
-	a, err := e.app(false)
-	if err != nil {
-		return err
-	}
-	user, err := a.Store.UserByName(e.ctx, c.Name)
+	a, user, err := c.user(e)
 	if err != nil {
 		return err
 	}
@@ -148,11 +156,7 @@ type userEnable struct{ userRef }
 func (c *userEnable) Run(e *env) error { return c.enable(e, true, "enabled") }
 
 func (c *userRef) enable(e *env, on bool, done string) error {
-	a, err := e.app(false)
-	if err != nil {
-		return err
-	}
-	user, err := a.Store.UserByName(e.ctx, c.Name)
+	a, user, err := c.user(e)
 	if err != nil {
 		return err
 	}

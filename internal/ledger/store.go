@@ -12,7 +12,7 @@ import (
 type Head struct {
 	Position   usage.Position // of the last entry; 0 when empty
 	RecordedAt time.Time      // of the last entry; zero when empty
-	// Version changes with every committed change of anything, also by another process; for cache checks.
+	// Version changes with every committed change of anything but log-ins, also by another process; for cache checks.
 	Version int64
 	// Fleet changes with every change of a company's or server's row: their names are part of answers.
 	Fleet int64

@@ -46,6 +46,7 @@ func TestTamperingIsTold(t *testing.T) {
 		`UPDATE servers SET tls_insecure = 0 WHERE id = 1`:    "server 1",
 		`UPDATE users SET role = 'portal-administrator'`:      "user 1",
 		`UPDATE sessions SET access_end = access_end + 1`:     "session of user 1",
+		`UPDATE sessions SET address = 'elsewhere'`:           "session of user 1",
 		`UPDATE events SET status = 'Error'`:                  "event 1",
 		`UPDATE events SET company = 3 WHERE company = 2`:     "event 2",
 		`UPDATE activations SET message = ''`:                 "an activation of event 1",

@@ -300,7 +300,7 @@ func readHead(ctx context.Context, tx *sql.Tx) (h head, err error) {
 	return h, err
 }
 
-// Head gives the end of the ledger. Its Version changes with every change but those of sessions.
+// Head gives the end of the ledger. Its Version changes with every change but log-ins, refreshes and log-outs.
 func (s *Store) Head(ctx context.Context) (ledger.Head, error) {
 	var h head
 	err := s.read(ctx, func(tx *sql.Tx) (err error) {

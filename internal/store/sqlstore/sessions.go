@@ -12,11 +12,15 @@ import (
 // A pair that was refreshed stays until its refresh token ends, without its
 // access token, so that a second use is told from an unknown token.
 const (
-	sessionColumns     = `SELECT family, user_id, access, refresh, access_end, refresh_end, used, checksum FROM sessions`
+	sessionColumns     = `SELECT family, user_id, access, refresh, access_end, refresh_end, used, began, address, agent, checksum FROM sessions`
+	bareSessionsSQL    = `SELECT family, user_id, access, refresh, access_end, refresh_end, used, NULL, '', '', checksum FROM sessions ORDER BY refresh` // before 0016
 	sessionByAccess    = sessionColumns + ` WHERE access = $1`
 	sessionByRefresh   = sessionColumns + ` WHERE refresh = $1`
-	insertSessionSQL   = `INSERT INTO sessions (refresh, access, family, user_id, access_end, refresh_end, used, checksum) VALUES ($1, $2, $3, $4, $5, $6, 0, $7)`
+	sessionsOfSQL      = sessionColumns + ` WHERE user_id = $1 AND used = 0 AND refresh_end > $2 ORDER BY refresh_end DESC, refresh DESC LIMIT $3`
+	openSessionsSQL    = `SELECT COUNT(*) FROM sessions WHERE user_id = $1 AND used = 0 AND refresh_end > $2`
+	insertSessionSQL   = `INSERT INTO sessions (refresh, access, family, user_id, access_end, refresh_end, used, began, address, agent, checksum) VALUES ($1, $2, $3, $4, $5, $6, 0, $7, $8, $9, $10)`
 	useSessionSQL      = `UPDATE sessions SET used = 1, access = NULL, checksum = $2 WHERE refresh = $1`
+	endOneSQL          = `DELETE FROM sessions WHERE family = $1 AND user_id = $2`
 	endFamilySQL       = `DELETE FROM sessions WHERE family = $1`
 	forgetSessionsSQL  = `DELETE FROM sessions WHERE refresh_end <= $1`
 	refreshRefusedText = "the refresh token is unknown or has ended"
@@ -34,8 +38,13 @@ func (s *Store) AddSession(ctx context.Context, session access.Session, now time
 
 func insertSession(ctx context.Context, tx *sql.Tx, p access.Session) error {
 	_, err := tx.ExecContext(ctx, insertSessionSQL, p.Refresh[:], p.Access[:], p.Family, int64(p.User), micros(p.AccessEnd), micros(p.RefreshEnd),
-		sessionSum(&storedSession{p, false}))
+		beganOrNull(p.Began), p.From.Address, p.From.Agent, sessionSum(&storedSession{p, false}))
 	return err
+}
+
+// beganOrNull: of pairs that an older version made, nobody knows when the log-in was.
+func beganOrNull(t time.Time) sql.NullInt64 {
+	return sql.NullInt64{Int64: micros(t), Valid: !t.IsZero()}
 }
 
 // RotateSession replaces the pair that holds the refresh token by next. A token that was used
@@ -55,7 +64,7 @@ func (s *Store) RotateSession(ctx context.Context, refresh access.TokenHash, nex
 			refused = fault.New(fault.Unauthenticated, refreshRefusedText)
 			return nil
 		}
-		next.Family, next.User = old.Family, old.User
+		next.Family, next.User, next.Began = old.Family, old.User, old.Began
 		old.used, old.Access = true, access.TokenHash{}
 		if _, err := tx.ExecContext(ctx, useSessionSQL, refresh[:], sessionSum(&old)); err != nil {
 			return err
@@ -93,6 +102,67 @@ func (s *Store) EndFamily(ctx context.Context, family string) error {
 	})
 }
 
+// SessionsOf gives the pairs of a user that can be refreshed now, the latest first.
+func (s *Store) SessionsOf(ctx context.Context, user access.UserID, limit int, now time.Time) (sessions []access.Session, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		stored, err := collect(ctx, tx, proven(scanSession), sessionsOfSQL, int64(user), micros(now), limit)
+		for i := range stored {
+			sessions = append(sessions, stored[i].Session)
+		}
+		return err
+	})
+	return sessions, err
+}
+
+// EndSessions revokes a family of a user, or with an empty one all of the user's, and says how many could be refreshed.
+// Whoever asks for it is noted; and consoles that run hear of it, as of every change of a user.
+func (s *Store) EndSessions(ctx context.Context, user access.UserID, family string, now time.Time) (ended int, err error) {
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		u, found, err := first(ctx, tx, proven(scanUser), userSQL, int64(user))
+		if err == nil && !found {
+			err = fault.New(fault.NotFound, "there is no user %d", user)
+		}
+		if err != nil {
+			return err
+		}
+		var removed int64
+		ended, removed, err = endSessions(ctx, tx, user, family, now)
+		switch {
+		case err != nil:
+			return err
+		case removed == 0 && family != "":
+			return fault.New(fault.NotFound, "user %d has no session %q", user, family)
+		case removed == 0:
+			return nil
+		}
+		if err := noted(ctx, tx, ofUser(&u), now); err != nil {
+			return err
+		}
+		return bump(ctx, tx)
+	})
+	return ended, err
+}
+
+// endSessions takes out the rows, also of what has ended: by another clock it may not have.
+func endSessions(ctx context.Context, tx *sql.Tx, user access.UserID, family string, now time.Time) (ended int, removed int64, err error) {
+	if family != "" {
+		removed, err = affected(tx.ExecContext(ctx, endOneSQL, family, int64(user)))
+		return 1, removed, err
+	}
+	open, _, err := first(ctx, tx, scanInt, openSessionsSQL, int64(user), micros(now))
+	if err == nil {
+		removed, err = affected(tx.ExecContext(ctx, endUserSQL, int64(user)))
+	}
+	return int(open), removed, err
+}
+
+func affected(result sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 type storedSession struct {
 	access.Session
 	used bool
@@ -101,15 +171,25 @@ type storedSession struct {
 func scanSession(row scanner) (p storedSession, sum proof, err error) {
 	var accessHash, refreshHash []byte
 	var accessEnd, refreshEnd int64
-	err = row.Scan(&p.Family, &p.User, &accessHash, &refreshHash, &accessEnd, &refreshEnd, &p.used, &sum.kept)
+	var began sql.NullInt64
+	err = row.Scan(&p.Family, &p.User, &accessHash, &refreshHash, &accessEnd, &refreshEnd, &p.used, &began, &p.From.Address, &p.From.Agent, &sum.kept)
 	copy(p.Access[:], accessHash)
 	copy(p.Refresh[:], refreshHash)
 	p.AccessEnd, p.RefreshEnd = fromMicros(accessEnd), fromMicros(refreshEnd)
+	if began.Valid {
+		p.Began = fromMicros(began.Int64)
+	}
 	sum.what, sum.of, sum.want = "a session of user", int64(p.User), sessionSum(&p)
 	return p, sum, err
 }
 
 func sessionSum(p *storedSession) int64 {
-	return checksum(p.Family, number(int64(p.User)), string(p.Access[:]), string(p.Refresh[:]), number(micros(p.AccessEnd)), number(micros(p.RefreshEnd)),
-		number(fromBool(p.used)))
+	parts := []string{
+		p.Family, number(int64(p.User)), string(p.Access[:]), string(p.Refresh[:]), number(micros(p.AccessEnd)), number(micros(p.RefreshEnd)),
+		number(fromBool(p.used)),
+	}
+	if !p.Began.IsZero() || p.From != (access.Client{}) { // rows of older versions keep their sum
+		parts = append(parts, optional(beganOrNull(p.Began)), p.From.Address, p.From.Agent)
+	}
+	return checksum(parts...)
 }

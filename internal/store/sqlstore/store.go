@@ -193,7 +193,7 @@ const (
 	bumpFleetSQL = `UPDATE meta SET version = version + 1, fleet = fleet + 1, checksum = checksum + 2`
 )
 
-// bump makes Head.Version change. Every writing step calls it, but those of sessions: no answer rests on
+// bump makes Head.Version change. Every writing step calls it, but log-ins, refreshes and log-outs: no answer rests on
 // them, and a log-in must not throw away everybody's cached answers.
 func bump(ctx context.Context, tx *sql.Tx) error {
 	_, err := tx.ExecContext(ctx, bumpSQL)

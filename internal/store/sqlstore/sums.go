@@ -130,7 +130,7 @@ func (c Checksums) Add(ctx context.Context, tx *sql.Tx) error {
 }
 
 // allThen selects all rows of a table as these migrations find it, where that is otherwise than today.
-var allThen = map[string]string{"companies": bareCompaniesSQL, "events": serverEventsOnlySQL}
+var allThen = map[string]string{"companies": bareCompaniesSQL, "events": serverEventsOnlySQL, "sessions": bareSessionsSQL}
 
 // filledByConvert are the tables that migration 0003 fills, beside meta.
 var filledByConvert = []string{"gaps", "installations", "tips", "chunks", "log"}

@@ -79,18 +79,21 @@ func wantSession(t testing.TB, s store.Store, p access.Session, there bool) {
 var sessionTests = map[string]func(*testing.T, store.Store){
 	"no field is lost": func(t *testing.T, s store.Store) {
 		p := pairOf("f", newUser(t, s, "u").ID, 1)
+		p.Began, p.From = kept, access.Client{Address: "2001:db8::1", Agent: "cürl/8"} // not in the fixtures of older schemas
 		nonZero(t, p)
 		must(t, s.AddSession(t.Context(), p, Now()))
 		wantSession(t, s, p, true)
+		wantEqual(t, []access.Session{p}, must1(s.SessionsOf(t.Context(), p.User, 1, Now()))(t))
 		wantSession(t, s, pairOf("f", 1, 2), false)
 	},
 	"a refresh token is used once": func(t *testing.T, s store.Store) {
 		u := newUser(t, s, "u").ID
 		one, two, three := pairOf("f", u, 1), pairOf("ignored", 77, 2), pairOf("", 0, 3)
+		one.Began, two.Began, two.From.Address = kept, Now(), "there"
 		must(t, s.AddSession(t.Context(), one, Now()))
 		must(t, s.AddSession(t.Context(), pairOf("other", u, 9), Now()))
 		got := must1(s.RotateSession(t.Context(), one.Refresh, two, Now()))(t)
-		two.Family, two.User = "f", u
+		two.Family, two.User, two.Began = "f", u, kept
 		wantEqual(t, two, got)
 		wantSession(t, s, one, false)
 		wantSession(t, s, two, true)
@@ -143,6 +146,58 @@ var sessionTests = map[string]func(*testing.T, store.Store){
 		must(t, s.UpdateUser(t.Context(), u, true))
 		wantSession(t, s, pairs[2], false)
 		wantSession(t, s, pairs[3], true)
+	},
+	"open sessions are listed, the latest first": func(t *testing.T, s store.Store) {
+		u, v := newUser(t, s, "u").ID, newUser(t, s, "v").ID
+		var pairs []access.Session
+		for n := range byte(5) {
+			p := pairOf(string(rune('a'+n)), u, n)
+			p.RefreshEnd = Now().Add(time.Duration(n%4) * time.Hour) // of the first and the fifth, it is over
+			pairs = append(pairs, p)
+			must(t, s.AddSession(t.Context(), p, Now().Add(-time.Hour)))
+		}
+		must(t, s.AddSession(t.Context(), pairOf("theirs", v, 50), Now().Add(-time.Hour)))
+		next := pairOf("", 0, 60)
+		next.RefreshEnd = Now().Add(150 * time.Minute)
+		next = must1(s.RotateSession(t.Context(), pairs[1].Refresh, next, Now()))(t) // the pair before is listed no more
+		want := []access.Session{pairs[3], next, pairs[2]}
+		wantEqual(t, want, must1(s.SessionsOf(t.Context(), u, 10, Now()))(t))
+		wantEqual(t, want[:2], must1(s.SessionsOf(t.Context(), u, 2, Now()))(t))
+		wantEqual(t, []access.Session(nil), must1(s.SessionsOf(t.Context(), 99, 2, Now()))(t))
+	},
+	"one session, or all of a user, are revoked": func(t *testing.T, s store.Store) {
+		u, v := newUser(t, s, "u").ID, newUser(t, s, "v").ID
+		one, two, three, theirs := pairOf("f", u, 1), pairOf("g", u, 2), pairOf("h", u, 3), pairOf("t", v, 4)
+		for _, p := range []access.Session{one, two, three, theirs} {
+			must(t, s.AddSession(t.Context(), p, Now()))
+		}
+		head := must1(s.Head(t.Context()))(t)
+		next := must1(s.RotateSession(t.Context(), one.Refresh, pairOf("", 0, 5), Now()))(t)
+		for _, family := range []string{"t", "nobody's", "F"} {
+			_, err := s.EndSessions(t.Context(), u, family, Now())
+			wantCode(t, err, fault.NotFound, family)
+		}
+		_, err := s.EndSessions(t.Context(), 99, "", Now())
+		wantCode(t, err, fault.NotFound, "99")
+		wantEqual(t, head, must1(s.Head(t.Context()))(t))
+
+		wantEqual(t, 1, must1(s.EndSessions(t.Context(), u, "f", Now()))(t))
+		wantSession(t, s, next, false)
+		for _, token := range []access.TokenHash{one.Refresh, next.Refresh} {
+			_, err = s.RotateSession(t.Context(), token, pairOf("", 0, 6), Now())
+			wantCode(t, err, fault.Unauthenticated, "unknown")
+		}
+		_, err = s.EndSessions(t.Context(), u, "f", Now())
+		wantCode(t, err, fault.NotFound, "f")
+		if after := must1(s.Head(t.Context()))(t); after.Version == head.Version {
+			t.Error("no running console hears of it")
+		}
+		wantSession(t, s, two, true)
+		wantEqual(t, 2, must1(s.EndSessions(t.Context(), u, "", Now()))(t))
+		wantSession(t, s, two, false)
+		wantSession(t, s, three, false)
+		wantSession(t, s, theirs, true)
+		wantEqual(t, 0, must1(s.EndSessions(t.Context(), u, "", Now()))(t))
 	},
 	"log-ins leave the version alone": func(t *testing.T, s store.Store) {
 		u := newUser(t, s, "u")

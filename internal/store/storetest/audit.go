@@ -39,13 +39,16 @@ var auditTests = map[string]func(*testing.T, store.Store){
 		must(t, s.UpdateServer(ctx, v, nil, Now()))
 		u := must1(s.AddUser(ctx, access.User{Name: "u", Role: access.CompanyAdministrator, Company: c.ID, CreatedAt: Now()}))(t)
 		must(t, s.UpdateUser(ctx, u, true))
+		must1(s.EndSessions(ctx, u.ID, "", Now()))(t) // there are none: nothing is done
+		must(t, s.AddSession(ctx, pairOf("f", u.ID, 1), Now()))
+		must1(s.EndSessions(ctx, u.ID, "f", Now()))(t)
 		must(t, s.RecordFacts(ctx, []usage.Fact{{Subject: usage.PolicySubject, Attribute: usage.AttrZone, Value: "UTC"}}, Now()))
 		must(t, s.RecordCatalog(ctx, "2026-11", "", everything, Now()))
 		var subjects []string
 		for _, e := range must1(s.Audit(t.Context(), audit.Query{}))(t) {
 			subjects = append(subjects, fmt.Sprint(e.Company, " ", e.Subject))
 		}
-		wantEqual(t, []string{"0 policy", "0 policy", "2 user 1", "2 user 1", "2 server 1", "2 server 1"}, subjects)
+		wantEqual(t, []string{"0 policy", "0 policy", "2 user 1", "2 user 1", "2 user 1", "2 server 1", "2 server 1"}, subjects)
 	},
 	"what is not done is not noted": func(t *testing.T, s store.Store) {
 		a := newCompany(t, s, "a", fleet.Tenant{Name: "T"})

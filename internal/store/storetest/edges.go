@@ -264,6 +264,35 @@ var rivalTests = map[string]func(*testing.T, store.Store, store.Store){
 			}
 		}
 	},
+	"what is revoked while it is refreshed does not live on": func(t *testing.T, a, b store.Store) {
+		u := newUser(t, a, "u").ID
+		for i := range byte(16) {
+			family := fmt.Sprint("f", i)
+			old, next := pairOf(family, u, 3*i), pairOf("", 0, 3*i+1)
+			must(t, a.AddSession(t.Context(), old, Now()))
+			both(a, b, func(s store.Store, n int) {
+				var err error
+				if n == 0 {
+					_, err = s.RotateSession(t.Context(), old.Refresh, next, Now())
+					if fault.Is(err, fault.Unauthenticated) { // it was too late
+						err = nil
+					}
+				} else {
+					_, err = s.EndSessions(t.Context(), u, []string{family, ""}[i%2], Now())
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			for _, s := range []store.Store{a, b} {
+				wantSession(t, s, old, false)
+				wantSession(t, s, next, false)
+				wantEqual(t, 0, len(must1(s.SessionsOf(t.Context(), u, 9, Now()))(t)))
+			}
+			_, err := a.RotateSession(t.Context(), next.Refresh, pairOf("", 0, 3*i+2), Now())
+			wantCode(t, err, fault.Unauthenticated)
+		}
+	},
 	"one event is raised once": func(t *testing.T, a, b store.Store) {
 		server := oneServer(t, a)
 		for i := range 8 {

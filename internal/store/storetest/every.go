@@ -59,6 +59,7 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 	settleFinals(t, s, 3, late(ours, "m"), late(theirs, "m"))
 	n.mark = must1(s.Mark(t.Context()))(t)
 	must(t, s.AddSession(t.Context(), pairOf("spare", ourUser, spareSession), Now()))
+	must(t, s.AddSession(t.Context(), pairOf("ended", ourUser, spareSession+1), Now()))
 	must(t, s.RecordCatalog(t.Context(), catalogName, catalogName, 0, Now()))
 	return n
 }
@@ -88,11 +89,11 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 	if method == "SessionByAccess" {
 		token = pairOf("", 0, spareSession).Access
 	}
-	if method == "Statement" && t == reflect.TypeFor[int]() {
+	if (method == "Statement" || method == "SessionsOf") && t == reflect.TypeFor[int]() {
 		return reflect.ValueOf(1)
 	}
 	text := map[string]string{
-		"UserByName": "OURS", "EndFamily": "AddSession", "NoteRevision": "r",
+		"UserByName": "OURS", "EndFamily": "AddSession", "EndSessions": "ended", "NoteRevision": "r",
 		"CatalogRows": catalogName, "RecordCatalog": catalogName,
 	}[method]
 	for _, value := range []any{

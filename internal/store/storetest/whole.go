@@ -40,8 +40,9 @@ var wholeTests = map[string]func(*testing.T, store.Store){
 	},
 	"a rotated pair is whole": func(t *testing.T, s store.Store) {
 		u := newUser(t, s, "u").ID
-		must(t, s.AddSession(t.Context(), pairOf("f", u, 1), Now()))
-		next := pairOf("f", u, 2)
+		old, next := pairOf("f", u, 1), pairOf("f", u, 2)
+		old.Began, next.Began, next.From = Now(), Now(), access.Client{Address: "a", Agent: "b"}
+		must(t, s.AddSession(t.Context(), old, Now()))
 		next.AccessEnd, next.RefreshEnd = Now().Add(time.Microsecond), Now().Add(2*time.Microsecond)
 		must1(s.RotateSession(t.Context(), pairOf("f", u, 1).Refresh, next, Now()))(t)
 		nonZero(t, next)

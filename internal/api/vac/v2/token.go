@@ -30,8 +30,8 @@ type grant struct {
 // Access logs in and out; *access.Service is one.
 type Access interface {
 	// LoginAny tries the readings of what a client sent, as one attempt.
-	LoginAny(ctx context.Context, address string, readings ...access.Credentials) (access.Pair, error)
-	Refresh(ctx context.Context, refresh, address string) (access.Pair, error)
+	LoginAny(ctx context.Context, from access.Client, readings ...access.Credentials) (access.Pair, error)
+	Refresh(ctx context.Context, refresh string, from access.Client) (access.Pair, error)
 	Logout(ctx context.Context, accessToken string) error
 }
 
@@ -65,7 +65,7 @@ func (s *Surface) token(r *http.Request) (any, error) {
 		if g.refresh == "" {
 			return nil, newTokenError("invalid_request", "refresh_token is required.")
 		}
-		pair, err = s.Access.Refresh(r.Context(), g.refresh, api.Address(r))
+		pair, err = s.Access.Refresh(r.Context(), g.refresh, api.ClientOf(r))
 	case "":
 		return nil, newTokenError("invalid_request", "grant_type is required: password or refresh_token, in a form in the body.")
 	default:
@@ -85,7 +85,7 @@ func (s *Surface) logIn(r *http.Request, g grant) (access.Pair, error) {
 	if len(g.readings) == 0 || g.readings[0].Name == "" || g.readings[0].Password == "" {
 		return none, newTokenError("invalid_request", "username and password are required.")
 	}
-	return s.Access.LoginAny(r.Context(), api.Address(r), g.readings...)
+	return s.Access.LoginAny(r.Context(), api.ClientOf(r), g.readings...)
 }
 
 func appendPair(b []byte, p access.Pair, now time.Time) []byte {
