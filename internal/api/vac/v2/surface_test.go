@@ -165,24 +165,6 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-func TestOthersAreRefused(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t, v2.Profile30)
-	pair, err := w.access.Login(t.Context(), "reader", password, "127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.token = pair.Access
-	if status, _, body := w.do(http.MethodGet, "/v2/tenants", ""); status != 403 || body != `{"Message":"API v2 is open to portal administrators only."}` {
-		t.Errorf("%d %s", status, body)
-	}
-	w.token = "nobody"
-	status, header, body := w.do(http.MethodGet, "/v2/tenants", "")
-	if status != 401 || body != `{"Message":"Authorization has been denied for this request."}` || header.Get("WWW-Authenticate") != "Bearer" {
-		t.Errorf("%d %s %v", status, body, header)
-	}
-}
-
 type brokenLedger struct{ *ledger.Ledger }
 
 func (brokenLedger) Usage(context.Context, ledger.Query) (*metering.Tally, error) {

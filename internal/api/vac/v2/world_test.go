@@ -268,6 +268,11 @@ func (w *world) ask(method, path, kind, body string) (int, http.Header, string) 
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
 	}
+	return w.sent(r)
+}
+
+func (w *world) sent(r *http.Request) (int, http.Header, string) {
+	w.t.Helper()
 	answer, err := w.client.Do(r)
 	if err != nil {
 		w.t.Fatal(err)

@@ -1,0 +1,189 @@
+package api_test
+
+import (
+	"bufio"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/api"
+)
+
+// pipes is a listener whose connections lie in memory: on these, time can be made to pass.
+type pipes struct {
+	accepted chan net.Conn
+	done     chan struct{}
+	once     sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.accepted:
+		return c, nil
+	case <-p.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.done) })
+	return nil
+}
+
+func (*pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+// connection is a client's, to a server of its own.
+type connection struct {
+	net.Conn
+	t     *testing.T
+	begin time.Time
+}
+
+// wantEnd fails unless the server ends the connection when so much time has passed.
+func (c *connection) wantEnd(want time.Duration) {
+	c.t.Helper()
+	if n, err := io.Copy(io.Discard, c); err != nil || n > 0 {
+		c.t.Errorf("%d bytes more, %v", n, err)
+	}
+	if took := time.Since(c.begin); took != want {
+		c.t.Errorf("ended after %s, want %s", took, want)
+	}
+}
+
+// withServer runs a server as the product does, with TLS or behind it, in a bubble whose time goes on when all wait.
+func withServer(t *testing.T, secured bool, routes []api.Route, test func(c *connection)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		h := newFrameAt(t, slog.LevelInfo, io.Discard, &surface{"one", routes})
+		server := api.NewServer(h, selfSigned(t, t.TempDir(), time.Now()).cert, slog.New(slog.DiscardHandler))
+		listener := &pipes{accepted: make(chan net.Conn), done: make(chan struct{})}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if secured {
+				_ = server.ServeTLS(listener, "", "")
+			} else {
+				_ = server.Serve(listener)
+			}
+		}()
+		near, far := net.Pipe()
+		listener.accepted <- far
+		test(&connection{near, t, time.Now()})
+		_ = near.Close()
+		_ = server.Close()
+		<-done
+	})
+}
+
+// send writes a request; the server reads it as it comes.
+func (c *connection) send(text string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c, text); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *connection) answer(status int, after time.Duration, text string) *http.Response {
+	c.t.Helper()
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	body, err := io.ReadAll(answer.Body)
+	if took := time.Since(c.begin); err != nil || answer.StatusCode != status || took != after || !strings.Contains(string(body), text) {
+		c.t.Errorf("%d %q after %s, %v", answer.StatusCode, body, took, err)
+	}
+	_ = answer.Body.Close()
+	return answer
+}
+
+const authorized = "Authorization: Bearer " + token + "\r\nHost: console\r\n"
+
+// Who sends a body slowly, with a byte now and then so that the connection is never idle, is answered after a minute.
+func TestASlowSenderIsEnded(t *testing.T) {
+	t.Parallel()
+	routes := []api.Route{{Method: http.MethodPut, Pattern: "/v2/upload", Served: api.Full, Handle: reading}}
+	withServer(t, false, routes, func(c *connection) {
+		c.send("PUT /v2/upload HTTP/1.1\r\n" + authorized + "Content-Length: 1000\r\n\r\n")
+		var sender sync.WaitGroup
+		sender.Go(func() {
+			for {
+				time.Sleep(7 * time.Second)
+				if _, err := io.WriteString(c, "x"); err != nil {
+					return
+				}
+			}
+		})
+		answer := c.answer(http.StatusBadRequest, time.Minute, "the body could not be read to its end")
+		if !answer.Close {
+			t.Error("the connection is kept")
+		}
+		c.wantEnd(time.Minute)
+		sender.Wait()
+	})
+}
+
+// Who does not come to the end of the headers, or of the handshake before them, has ten seconds.
+func TestASlowBeginnerIsEnded(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]string{"headers": "GET /v2/who HTTP/1.1\r\nHost: console\r\nX-Slow: ", "handshake": "\x16\x03\x01"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			withServer(t, name == "handshake", []api.Route{get("/v2/who", echo())}, func(c *connection) {
+				c.send(begin)
+				c.wantEnd(10 * time.Second)
+			})
+		})
+	}
+}
+
+// Who reads slowly has two minutes, however much there is to read.
+func TestASlowReaderIsEnded(t *testing.T) {
+	t.Parallel()
+	body := make([]byte, 1<<20)
+	routes := []api.Route{get("/v2/long", func(*http.Request) (any, error) {
+		return api.Raw{ContentType: "text/x", Body: body}, nil
+	})}
+	withServer(t, false, routes, func(c *connection) {
+		c.send("GET /v2/long HTTP/1.1\r\n" + authorized + "\r\n")
+		read := 0
+		for piece := make([]byte, 1000); ; time.Sleep(10 * time.Second) {
+			n, err := c.Read(piece)
+			read += n
+			if err != nil {
+				break
+			}
+		}
+		if took := time.Since(c.begin); took < 2*time.Minute || took > 2*time.Minute+10*time.Second || read >= len(body) {
+			t.Errorf("%d bytes in %s", read, took)
+		}
+	})
+}
+
+// A query that would never come to an end is answered for after half a minute.
+func TestAnEndlessQueryIsEnded(t *testing.T) {
+	t.Parallel()
+	routes := []api.Route{get("/v2/endless", func(r *http.Request) (any, error) {
+		for {
+			select { // as between two steps of a store, or two rows of a filter
+			case <-r.Context().Done():
+				return nil, r.Context().Err()
+			case <-time.After(time.Second):
+			}
+		}
+	})}
+	withServer(t, false, routes, func(c *connection) {
+		c.send("GET /v2/endless HTTP/1.1\r\n" + authorized + "\r\n")
+		answer := c.answer(http.StatusServiceUnavailable, 30*time.Second, "The console did not answer in time.")
+		if answer.Header.Get("Retry-After") != "5" || answer.Close {
+			t.Errorf("%v", answer.Header)
+		}
+		c.wantEnd(30*time.Second + 3*time.Minute) // nothing more is asked
+	})
+}
