@@ -41,6 +41,31 @@ type User struct {
 	CreatedAt    time.Time
 }
 
+// UserChange is what of a user becomes other; nil stays as it is, whoever else changes it meanwhile.
+type UserChange struct {
+	Role         *Role
+	Company      *usage.CompanyID
+	PasswordHash *string
+	Enabled      *bool
+}
+
+// Apply gives the user as it becomes.
+func (c UserChange) Apply(u User) User {
+	if c.Role != nil {
+		u.Role = *c.Role
+	}
+	if c.Company != nil {
+		u.Company = *c.Company
+	}
+	if c.PasswordHash != nil {
+		u.PasswordHash = *c.PasswordHash
+	}
+	if c.Enabled != nil {
+		u.Enabled = *c.Enabled
+	}
+	return u
+}
+
 // Actor is an authenticated user with what it may reach.
 type Actor struct {
 	User    UserID
@@ -74,9 +99,8 @@ type Session struct {
 type UserStore interface {
 	// AddUser gives the user its ID; a taken name is a Conflict.
 	AddUser(ctx context.Context, u User) (User, error)
-	// UpdateUser replaces role, company, password hash and enabled; revokes all sessions of the user in the
-	// same transaction when revoke is set.
-	UpdateUser(ctx context.Context, u User, revoke bool) error
+	// UpdateUser changes what is given, and revokes all sessions of the user in the same transaction when revoke is set.
+	UpdateUser(ctx context.Context, id UserID, c UserChange, revoke bool) error
 	// UserByName finds a user without regard to case; NotFound otherwise.
 	UserByName(ctx context.Context, name string) (User, error)
 	// User gives one; NotFound otherwise.

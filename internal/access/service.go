@@ -103,23 +103,22 @@ func (s *Service) SetPassword(ctx context.Context, id UserID, password string) e
 	if err != nil {
 		return err
 	}
-	return s.change(audit.Note(ctx, audit.Changed, "password"), id, true, func(u *User) { u.PasswordHash = hash })
+	return s.change(audit.Note(ctx, audit.Changed, "password"), id, UserChange{PasswordHash: &hash}, true)
 }
 
 // SetEnabled enables or disables a user; disabling ends all its sessions. NotFound.
 func (s *Service) SetEnabled(ctx context.Context, id UserID, on bool) error {
 	var detail audit.Detail
 	detail.Change("enabled", fmt.Sprint(!on), fmt.Sprint(on))
-	return s.change(audit.Note(ctx, audit.Changed, detail.String()), id, !on, func(u *User) { u.Enabled = on })
+	return s.change(audit.Note(ctx, audit.Changed, detail.String()), id, UserChange{Enabled: &on}, !on)
 }
 
-func (s *Service) change(ctx context.Context, id UserID, revoke bool, edit func(*User)) error {
+func (s *Service) change(ctx context.Context, id UserID, c UserChange, revoke bool) error {
 	u, err := s.Users.User(ctx, id)
 	if err != nil {
 		return err
 	}
-	edit(&u)
-	if err := s.Users.UpdateUser(ctx, u, revoke); err != nil {
+	if err := s.Users.UpdateUser(ctx, id, c, revoke); err != nil {
 		return err
 	}
 	s.Forget()

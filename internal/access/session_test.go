@@ -148,6 +148,29 @@ func TestNothingOutdatedIsKeptInMemory(t *testing.T) {
 	w.wantLiving(p.Access, false)
 }
 
+// Who is disabled while somebody sets another password stays so, and the password is the new one.
+func TestTwoChangesOfAUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	u, b := w.user("a"), w.another()
+	w.Users = &gate{w.Users, func() { // while SetPassword has read the user, and not yet changed it
+		if err := b.SetEnabled(t.Context(), u.ID, false); err != nil {
+			t.Error(err)
+		}
+	}}
+	if err := w.SetPassword(t.Context(), u.ID, "another horse"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.Login(t.Context(), "a", "another horse", client)
+	wantCode(t, err, fault.Unauthenticated)
+	if err := w.SetEnabled(t.Context(), u.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Login(t.Context(), "a", "another horse", client); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAChangeDuringALoginWins(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*access.Service, access.UserID) error{

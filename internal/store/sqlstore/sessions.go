@@ -118,10 +118,7 @@ func (s *Store) SessionsOf(ctx context.Context, user access.UserID, limit int, n
 // Whoever asks for it is noted; and consoles that run hear of it, as of every change of a user.
 func (s *Store) EndSessions(ctx context.Context, user access.UserID, family string, now time.Time) (ended int, err error) {
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		u, found, err := first(ctx, tx, proven(scanUser), userSQL, int64(user))
-		if err == nil && !found {
-			err = fault.New(fault.NotFound, "there is no user %d", user)
-		}
+		u, err := userNow(ctx, tx, user)
 		if err != nil {
 			return err
 		}

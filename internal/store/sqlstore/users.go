@@ -58,17 +58,14 @@ func companyOrNull(id usage.CompanyID) sql.NullInt64 {
 	return sql.NullInt64{Int64: int64(id), Valid: id != 0}
 }
 
-// UpdateUser replaces role, company, password hash and enabled; revoke ends all sessions of the user.
-func (s *Store) UpdateUser(ctx context.Context, u access.User, revoke bool) error {
+// UpdateUser changes what is given; revoke ends all sessions of the user.
+func (s *Store) UpdateUser(ctx context.Context, id access.UserID, c access.UserChange, revoke bool) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		stored, found, err := first(ctx, tx, proven(scanUser), userSQL, int64(u.ID))
-		if err == nil && !found {
-			err = fault.New(fault.NotFound, "there is no user %d", u.ID)
-		}
+		stored, err := userNow(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		u.Name, u.CreatedAt = stored.Name, stored.CreatedAt
+		u := c.Apply(stored)
 		if _, err := tx.ExecContext(ctx, updateUserSQL, int64(u.ID), string(u.Role), companyOrNull(u.Company), u.PasswordHash, fromBool(u.Enabled), userSum(&u)); err != nil {
 			return err
 		}
@@ -82,6 +79,15 @@ func (s *Store) UpdateUser(ctx context.Context, u access.User, revoke bool) erro
 		}
 		return bump(ctx, tx)
 	})
+}
+
+// userNow gives the user within a step; NotFound.
+func userNow(ctx context.Context, tx *sql.Tx, id access.UserID) (access.User, error) {
+	u, found, err := first(ctx, tx, proven(scanUser), userSQL, int64(id))
+	if err == nil && !found {
+		err = fault.New(fault.NotFound, "there is no user %d", id)
+	}
+	return u, err
 }
 
 // UserByName finds a user without regard to case.

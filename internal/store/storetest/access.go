@@ -27,14 +27,17 @@ var userTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, u, must1(s.UserByName(t.Context(), `dom\JÖRG s.`))(t))
 		wantEqual(t, []access.User{u}, must1(s.Users(t.Context()))(t))
 	},
-	"update keeps the name": func(t *testing.T, s store.Store) {
+	"update changes what is given, and nothing else": func(t *testing.T, s store.Store) {
 		u := newUser(t, s, "a")
-		u.Role, u.Company, u.PasswordHash, u.Enabled = access.PortalAdministrator, 0, "h2", false
-		changed := u
-		changed.Name, changed.CreatedAt = "other", Now()
-		must(t, s.UpdateUser(t.Context(), changed, false))
-		wantEqual(t, u, must1(s.User(t.Context(), u.ID))(t))
-		wantCode(t, s.UpdateUser(t.Context(), access.User{ID: 99}, true), fault.NotFound, "99")
+		for _, c := range []access.UserChange{
+			{}, {PasswordHash: ref("h2")}, {Enabled: ref(false)}, {Role: ref(access.PortalAdministrator), Company: ref(usage.CompanyID(0))},
+		} {
+			must(t, s.UpdateUser(t.Context(), u.ID, c, false))
+			u = c.Apply(u)
+			wantEqual(t, u, must1(s.User(t.Context(), u.ID))(t))
+		}
+		wantEqual(t, []any{access.PortalAdministrator, usage.CompanyID(0), "h2", false}, []any{u.Role, u.Company, u.PasswordHash, u.Enabled})
+		wantCode(t, s.UpdateUser(t.Context(), 99, access.UserChange{}, true), fault.NotFound, "99")
 	},
 	"names are unique without regard to case, numbers in order": func(t *testing.T, s store.Store) {
 		newUser(t, s, "b")
@@ -141,9 +144,9 @@ var sessionTests = map[string]func(*testing.T, store.Store){
 		for i, there := range []bool{false, false, true, true} {
 			wantSession(t, s, pairs[i], there)
 		}
-		must(t, s.UpdateUser(t.Context(), u, false))
+		must(t, s.UpdateUser(t.Context(), u.ID, access.UserChange{}, false))
 		wantSession(t, s, pairs[2], true)
-		must(t, s.UpdateUser(t.Context(), u, true))
+		must(t, s.UpdateUser(t.Context(), u.ID, access.UserChange{}, true))
 		wantSession(t, s, pairs[2], false)
 		wantSession(t, s, pairs[3], true)
 	},

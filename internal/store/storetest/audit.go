@@ -38,7 +38,7 @@ var auditTests = map[string]func(*testing.T, store.Store){
 		v := must1(s.AddServer(ctx, fleet.Server{Name: "v", Product: usage.ProductVBR, Company: c.ID, CreatedAt: Now()}, factsOf(fleet.Server{Company: c.ID}, Now()), nil, Now()))(t)
 		must(t, s.UpdateServer(ctx, v, nil, Now()))
 		u := must1(s.AddUser(ctx, access.User{Name: "u", Role: access.CompanyAdministrator, Company: c.ID, CreatedAt: Now()}))(t)
-		must(t, s.UpdateUser(ctx, u, true))
+		must(t, s.UpdateUser(ctx, u.ID, access.UserChange{}, true))
 		must1(s.EndSessions(ctx, u.ID, "", Now()))(t) // there are none: nothing is done
 		must(t, s.AddSession(ctx, pairOf("f", u.ID, 1), Now()))
 		must1(s.EndSessions(ctx, u.ID, "f", Now()))(t)

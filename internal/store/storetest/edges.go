@@ -226,7 +226,7 @@ var rivalTests = map[string]func(*testing.T, store.Store, store.Store){
 				if err != nil {
 					t.Error(err)
 				}
-				if err := s.UpdateUser(t.Context(), u, false); err != nil {
+				if err := s.UpdateUser(t.Context(), u.ID, access.UserChange{}, false); err != nil {
 					t.Error(err)
 				}
 			})

@@ -34,8 +34,9 @@ var wholeTests = map[string]func(*testing.T, store.Store){
 		must(t, s.UpdateServer(t.Context(), v, nil, Now()))
 		wantEqual(t, v, must1(s.Server(t.Context(), v.ID))(t))
 		u := newUser(t, s, "u")
-		u.Role, u.Company, u.PasswordHash, u.Enabled = access.PortalOperator, c.ID, "other", false
-		must(t, s.UpdateUser(t.Context(), u, false))
+		change := access.UserChange{Role: ref(access.PortalOperator), Company: &c.ID, PasswordHash: ref("other"), Enabled: ref(false)}
+		must(t, s.UpdateUser(t.Context(), u.ID, change, false))
+		u = change.Apply(u)
 		wantEqual(t, u, must1(s.User(t.Context(), u.ID))(t))
 	},
 	"a rotated pair is whole": func(t *testing.T, s store.Store) {
@@ -82,9 +83,7 @@ var wholeTests = map[string]func(*testing.T, store.Store){
 		u := newUser(t, s, "u")
 		_, err := s.AddUser(t.Context(), access.User{Name: "v", Company: 99})
 		wantCode(t, err, fault.Conflict)
-		lost := u
-		lost.Company = 99
-		wantCode(t, s.UpdateUser(t.Context(), lost, true), fault.Conflict)
+		wantCode(t, s.UpdateUser(t.Context(), u.ID, access.UserChange{Company: ref(usage.CompanyID(99))}, true), fault.Conflict)
 		wantCode(t, s.AddSession(t.Context(), pairOf("f", 99, 1), Now()), fault.Conflict)
 		wantSession(t, s, pairOf("f", 99, 1), false)
 		wantEqual(t, []access.User{u}, must1(s.Users(t.Context()))(t))

@@ -228,8 +228,7 @@ func goOn(t testing.TB, s store.Store) {
 	moveOn(t, s)
 	SeedLater(t, s)
 	for _, u := range must1(s.Users(t.Context()))(t) {
-		u.PasswordHash = "later"
-		must(t, s.UpdateUser(t.Context(), u, false))
+		must(t, s.UpdateUser(t.Context(), u.ID, access.UserChange{PasswordHash: ref("later")}, false))
 		must1(s.RotateSession(t.Context(), pairOf("f", 1, 1).Refresh, pairOf("", 0, 2), Now()))(t)
 		must(t, s.AddSession(t.Context(), pairOf("f2", u.ID, 1+100), Now()))
 	}
