@@ -89,7 +89,8 @@ func (c *connection) send(text string) {
 	}
 }
 
-func (c *connection) answer(status int, after time.Duration, text string) *http.Response {
+// answer gives what came after so much time, its body read.
+func (c *connection) answer(status int, after time.Duration, text string) (header http.Header, last bool) {
 	c.t.Helper()
 	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
@@ -100,7 +101,7 @@ func (c *connection) answer(status int, after time.Duration, text string) *http.
 		c.t.Errorf("%d %q after %s, %v", answer.StatusCode, body, took, err)
 	}
 	_ = answer.Body.Close()
-	return answer
+	return answer.Header, answer.Close
 }
 
 const authorized = "Authorization: Bearer " + token + "\r\nHost: console\r\n"
@@ -114,14 +115,13 @@ func TestASlowSenderIsEnded(t *testing.T) {
 		var sender sync.WaitGroup
 		sender.Go(func() {
 			for {
-				time.Sleep(7 * time.Second)
+				<-time.After(7 * time.Second)
 				if _, err := io.WriteString(c, "x"); err != nil {
 					return
 				}
 			}
 		})
-		answer := c.answer(http.StatusBadRequest, time.Minute, "the body could not be read to its end")
-		if !answer.Close {
+		if _, last := c.answer(http.StatusBadRequest, time.Minute, "the body could not be read to its end"); !last {
 			t.Error("the connection is kept")
 		}
 		c.wantEnd(time.Minute)
@@ -153,7 +153,7 @@ func TestASlowReaderIsEnded(t *testing.T) {
 	withServer(t, false, routes, func(c *connection) {
 		c.send("GET /v2/long HTTP/1.1\r\n" + authorized + "\r\n")
 		read := 0
-		for piece := make([]byte, 1000); ; time.Sleep(10 * time.Second) {
+		for piece := make([]byte, 1000); ; <-time.After(10 * time.Second) {
 			n, err := c.Read(piece)
 			read += n
 			if err != nil {
@@ -180,9 +180,9 @@ func TestAnEndlessQueryIsEnded(t *testing.T) {
 	})}
 	withServer(t, false, routes, func(c *connection) {
 		c.send("GET /v2/endless HTTP/1.1\r\n" + authorized + "\r\n")
-		answer := c.answer(http.StatusServiceUnavailable, 30*time.Second, "The console did not answer in time.")
-		if answer.Header.Get("Retry-After") != "5" || answer.Close {
-			t.Errorf("%v", answer.Header)
+		header, last := c.answer(http.StatusServiceUnavailable, 30*time.Second, "The console did not answer in time.")
+		if header.Get("Retry-After") != "5" || last {
+			t.Errorf("%v", header)
 		}
 		c.wantEnd(30*time.Second + 3*time.Minute) // nothing more is asked
 	})

@@ -446,10 +446,11 @@ func TestToolThatImports(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, v2.Profile30)
 	c := w.dial(t)
-	log := func(fields string) (pair struct {
+	type tokens struct {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
-	}) {
+	}
+	log := func(fields string) (pair tokens) {
 		t.Helper()
 		status, text := c.send([]string{
 			"POST /token HTTP/1.1", "Content-Type: application/x-www-form-urlencoded", "Accept: application/json", "User-Agent: PostmanRuntime/7.28.4",
