@@ -331,6 +331,7 @@ func addsUp(t *testing.T, s *statement.Statement) {
 		rows[r.RowKey] = r
 	}
 	same(t, rows, sums)
+	sharesAddUp(t, s)
 }
 
 // Who makes up a peak and is gone at the end of the month is in the statement, with how it was read; and what it rests on

@@ -446,17 +446,19 @@ func (s *Service) Finalise(ctx context.Context, company usage.CompanyID, month u
 	if err := by(actor); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement, all []Statement) error {
-		if err := t.need(Approved, "finalised"); err != nil {
-			return err
-		}
-		if err := t.before(all, Final); err != nil {
-			return err
-		}
-		t.State = Final
-		t.note(s.Now(), actor, didFinalise, "")
-		return nil
-	})
+	return s.change(ctx, company, month, func(t *Statement, all []Statement) error { return t.finalise(all, s.Now(), actor) })
+}
+
+func (t *Statement) finalise(all []Statement, at time.Time, actor string) error {
+	if err := t.need(Approved, "finalised"); err != nil {
+		return err
+	}
+	if err := t.before(all, Final); err != nil {
+		return err
+	}
+	t.State = Final
+	t.note(at, actor, didFinalise, "")
+	return nil
 }
 
 // Supersede makes a new draft in place of a final statement, which stays, and lists the differences. Its adjustments are

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -47,44 +48,95 @@ type JumpLimit struct {
 // StandingOf says how a month stands. Where there never was a statement, nothing waits: who makes none is not asked for any. A company
 // that was added since, or is removed, and never had one, has none to wait for.
 func (s *Service) StandingOf(ctx context.Context, month usage.Month, zone *time.Location, limit JumpLimit) (MonthStanding, error) {
-	standing := MonthStanding{Month: month, Failed: make(map[usage.CompanyID]error)}
-	last, err := s.Store.LatestMonths(ctx)
-	if err != nil || len(last) == 0 {
+	standing, now, err := s.waiting(ctx, month, zone)
+	if err != nil || len(standing.Waiting) == 0 {
 		return standing, err
 	}
-	companies, err := s.Companies.Companies(ctx)
-	if err != nil {
-		return standing, err
+	due := make(map[usage.CompanyID]bool, len(standing.Waiting))
+	for i := range standing.Waiting {
+		due[standing.Waiting[i].Company] = true
 	}
-	names := make(map[usage.CompanyID]string, len(companies))
-	due := make(map[usage.CompanyID]bool, len(companies))
-	for id := range last {
-		due[id] = true
-	}
-	for i := range companies {
-		c := &companies[i]
-		names[c.ID] = c.Name
-		if c.ID != usage.Unassigned && c.CreatedAt.Before(month.End(zone)) {
-			due[c.ID] = true
-		}
-	}
-	now, then := s.latestOf(ctx, month, due, standing.Failed), s.latestOf(ctx, month.Previous(), due, standing.Failed)
-	for id := range due {
-		t, there := now[id]
-		if standing.Failed[id] != nil || t.State == Final {
-			continue
-		}
-		name := cmp.Or(names[id], t.CompanyName, "company "+id.String())
-		standing.Waiting = append(standing.Waiting, Waiting{id, name, cmp.Or(t.State, Open)})
-		if old, known := then[id]; known && there {
+	then := s.latestOf(ctx, month.Previous(), due, standing.Failed)
+	for i := range standing.Waiting {
+		w := &standing.Waiting[i]
+		t, there := now[w.Company]
+		if old, known := then[w.Company]; known && there {
 			if d := jumps(&old, &t, limit); len(d) > 0 {
-				standing.Jumps = append(standing.Jumps, Jump{t.Key(), name, d})
+				standing.Jumps = append(standing.Jumps, Jump{t.Key(), w.Name, d})
 			}
 		}
 	}
-	slices.SortFunc(standing.Waiting, func(a, b Waiting) int { return cmp.Compare(a.Company, b.Company) })
-	slices.SortFunc(standing.Jumps, func(a, b Jump) int { return cmp.Compare(a.Company, b.Company) })
 	return standing, ctx.Err()
+}
+
+// waiting says what waits of a month, and gives the latest statements of it.
+func (s *Service) waiting(ctx context.Context, month usage.Month, zone *time.Location) (MonthStanding, map[usage.CompanyID]Statement, error) {
+	standing := MonthStanding{Month: month, Failed: make(map[usage.CompanyID]error)}
+	d, err := s.dues(ctx, month, zone)
+	if err != nil || len(d.last) == 0 {
+		return standing, nil, err
+	}
+	all := make(map[usage.CompanyID]bool, len(d.last))
+	for id := range d.last {
+		all[id] = true
+	}
+	maps.Copy(all, d.there)
+	now := s.latestOf(ctx, month, all, standing.Failed)
+	for id := range all {
+		t, has := now[id]
+		if standing.Failed[id] == nil && t.State != Final && (has || d.owes(id)) {
+			name := cmp.Or(d.names[id], t.CompanyName, "company "+id.String())
+			standing.Waiting = append(standing.Waiting, Waiting{id, name, cmp.Or(t.State, Open)})
+		}
+	}
+	slices.SortFunc(standing.Waiting, func(a, b Waiting) int { return cmp.Compare(a.Company, b.Company) })
+	return standing, now, ctx.Err()
+}
+
+// dues says which companies are to have a statement of a month.
+type dues struct {
+	month usage.Month
+	names map[usage.CompanyID]string      // of those that are not removed
+	there map[usage.CompanyID]bool        // those of them that were there before it ended
+	last  map[usage.CompanyID]usage.Month // of which each has its last statement
+}
+
+func (s *Service) dues(ctx context.Context, month usage.Month, zone *time.Location) (d dues, err error) {
+	d.month, d.names, d.there = month, make(map[usage.CompanyID]string), make(map[usage.CompanyID]bool)
+	if d.last, err = s.Store.LatestMonths(ctx); err != nil || len(d.last) == 0 {
+		return d, err
+	}
+	companies, err := s.Companies.Companies(ctx)
+	for i := range companies {
+		c := &companies[i]
+		d.names[c.ID] = c.Name
+		if c.ID != usage.Unassigned && c.CreatedAt.Before(month.End(zone)) {
+			d.there[c.ID] = true
+		}
+	}
+	return d, err
+}
+
+// owes reports whether a company that has no statement of the month is to have one: it was there, or has one of an
+// earlier month. Who begins with a later one was not there yet.
+func (d *dues) owes(id usage.CompanyID) bool {
+	last, has := d.last[id]
+	return d.there[id] || has && last.Before(d.month)
+}
+
+// Undrafted counts the companies that are to have a statement of a month and have none among those of it.
+func (s *Service) Undrafted(ctx context.Context, month usage.Month, zone *time.Location, have []Statement) (n int, err error) {
+	d, err := s.dues(ctx, month, zone)
+	for i := range have {
+		delete(d.there, have[i].Company)
+		delete(d.last, have[i].Company)
+	}
+	for id := range d.last {
+		if d.owes(id) {
+			d.there[id] = true
+		}
+	}
+	return len(d.there), err
 }
 
 // latestOf gives the month's latest statement of each company that has one. Where not all can be read at once, they are read

@@ -70,6 +70,7 @@ func Ordered() []Statement {
 		{"statements of a company", statementsOfSQL, 1, false},
 		{"bundle", bundleSQL, 3, false},
 		{"statements of a month", statementsInSQL, 1, false},
+		{"months of statements", monthsSQL, 0, true},
 		{"marks of statements", marksSQL, 1, false},
 		{"repositories", repositoriesSQL, 0, true},
 		{"repositories of a server", repositoriesOfSQL, 1, false},

@@ -17,6 +17,7 @@ const (
 	statementsOfSQL    = statementColumns + ` WHERE t.company = $1 ORDER BY t.month, t.number`
 	statementsInSQL    = statementColumns + ` WHERE t.month = $1 AND NOT EXISTS (SELECT 1 FROM statements s
  WHERE s.month = t.month AND s.company = t.company AND s.number > t.number) ORDER BY t.company`
+	monthsSQL          = `SELECT DISTINCT month FROM statements ORDER BY month`
 	latestMonthsSQL    = `SELECT company, MAX(month) FROM statements GROUP BY company`
 	marksSQL           = `SELECT month, number, revision FROM statements WHERE company = $1 ORDER BY month, number`
 	allStatementsSQL   = statementColumns + ` ORDER BY t.company, t.month, t.number`
@@ -52,14 +53,37 @@ func (s *Store) StatementsIn(ctx context.Context, month usage.Month) ([]statemen
 	return s.statements(ctx, statementsInSQL, month.String())
 }
 
+// Months lists the months of which there are statements, in their order.
+func (s *Store) Months(ctx context.Context) (months []usage.Month, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		months, err = collect(ctx, tx, func(row scanner) (usage.Month, error) {
+			text, err := scanOne[string](row)
+			if err != nil {
+				return usage.Month{}, err
+			}
+			return fromMonth(text)
+		}, monthsSQL)
+		return err
+	})
+	return months, err
+}
+
+func fromMonth(text string) (usage.Month, error) {
+	month, err := usage.ParseMonth(text)
+	if err != nil {
+		err = fault.Wrap(err, fault.Internal, "the database is damaged: there is a statement of the month %q; restore it from a backup", text)
+	}
+	return month, err
+}
+
 // LatestMonths gives the last month of which each company has a statement.
 func (s *Store) LatestMonths(ctx context.Context) (map[usage.CompanyID]usage.Month, error) {
 	months := make(map[usage.CompanyID]usage.Month)
 	err := s.read(ctx, func(tx *sql.Tx) error {
 		latest, err := collect(ctx, tx, scanPair[usage.CompanyID, string], latestMonthsSQL)
 		for _, l := range latest {
-			if months[l.a], err = usage.ParseMonth(l.b); err != nil {
-				return fault.Wrap(err, fault.Internal, "the database is damaged: company %d has a statement of the month %q; restore it from a backup", l.a, l.b)
+			if months[l.a], err = fromMonth(l.b); err != nil {
+				return err
 			}
 		}
 		return err

@@ -66,6 +66,9 @@ var statementTests = map[string]func(*testing.T, store.Store){
 	},
 	"statements come by month and number, or by company": func(t *testing.T, s store.Store) {
 		a, b := newCompany(t, s, "a").ID, newCompany(t, s, "b").ID
+		if none := must1(s.Months(t.Context()))(t); len(none) > 0 {
+			t.Errorf("%v", none)
+		}
 		later := saved(t, s, statementOf(a, october.Next(), 1))
 		second := saved(t, s, statementOf(a, october, 2))
 		theirs := saved(t, s, statementOf(b, october, 1))
@@ -75,6 +78,7 @@ var statementTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, first, must1(s.Statement(t.Context(), a, october, 1))(t))
 		wantEqual(t, second, must1(s.Statement(t.Context(), a, october, 0))(t))
 		wantEqual(t, map[usage.CompanyID]usage.Month{a: october.Next(), b: october}, must1(s.LatestMonths(t.Context()))(t))
+		wantEqual(t, []usage.Month{october, october.Next()}, must1(s.Months(t.Context()))(t))
 		if none := must1(s.StatementsIn(t.Context(), october.Next().Next()))(t); len(none) > 0 {
 			t.Errorf("%+v", none)
 		}

@@ -1,0 +1,68 @@
+package statement
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// FinaliseMonth makes all approved statements of a month final: all or none. Where all are final already, nothing is
+// written. NotFound: there are none; Conflict: a company's is not approved, or an earlier month of it is not final.
+func (s *Service) FinaliseMonth(ctx context.Context, month usage.Month, actor string) error {
+	if err := by(actor); err != nil {
+		return err
+	}
+	all, err := s.Store.StatementsIn(ctx, month)
+	if err == nil && len(all) == 0 {
+		err = fault.New(fault.NotFound, "there are no statements of %s", month)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.allApproved(ctx, month, all[0].Content.Zone); err != nil {
+		return err
+	}
+	var changed []Statement
+	var seen []Seen
+	now := s.Now()
+	for i := range all {
+		if all[i].State == Final {
+			continue
+		}
+		t, others, err := s.latest(ctx, all[i].Company, month)
+		if err == nil {
+			err = t.finalise(others, now, actor)
+		}
+		if err != nil {
+			return err
+		}
+		changed, seen = append(changed, t), append(seen, seenOf(t.Company, others))
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	return s.Store.SaveStatements(ctx, changed, seen...)
+}
+
+// allApproved refuses a step with a whole month while a company's statement of it is not approved, or not made.
+func (s *Service) allApproved(ctx context.Context, month usage.Month, zone string) error {
+	in, err := time.LoadLocation(zone)
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "a statement of %s was counted in the zone %q, which is not known here", month, zone)
+	}
+	standing, _, err := s.waiting(ctx, month, in)
+	if err != nil {
+		return err
+	}
+	for _, err := range standing.Failed {
+		return err
+	}
+	standing.Waiting = slices.DeleteFunc(standing.Waiting, func(w Waiting) bool { return w.State == Approved })
+	if len(standing.Waiting) > 0 {
+		return fault.New(fault.Conflict, "%s: each is to be approved before, with a reason for what needs one", standing.WaitingText())
+	}
+	return nil
+}

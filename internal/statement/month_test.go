@@ -1,0 +1,112 @@
+package statement_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// A month becomes final as a whole, or not at all: a company that is not approved, or was forgotten, is named (C40).
+func TestFinaliseMonth(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	companies := w.crowd(3)
+	states := func() (states []statement.State) {
+		all, err := w.store.StatementsIn(t.Context(), september)
+		w.check(err)
+		for i := range all {
+			states = append(states, all[i].State)
+		}
+		return states
+	}
+	finalise := func(code fault.Code, said string) {
+		t.Helper()
+		err := w.FinaliseMonth(t.Context(), september, "jane")
+		if w.refused(err, code); !strings.Contains(err.Error(), said) {
+			t.Error(err)
+		}
+	}
+	finalise(fault.NotFound, "there are no statements of 2026-09")
+	for _, c := range companies[:2] {
+		w.must(statementOf(w.Draft(t.Context(), c, september, "a")))
+		w.must(w.Approve(t.Context(), c, september, "a", nil, false))
+	}
+	finalise(fault.Conflict, "company 2 (not drafted)")
+	w.must(statementOf(w.Draft(t.Context(), companies[2], september, "a")))
+	finalise(fault.Conflict, "company 2 (draft)")
+	same(t, []statement.State{statement.Approved, statement.Approved, statement.Draft}, states())
+	w.must(w.Approve(t.Context(), companies[2], september, "a", nil, false))
+	w.must(w.Finalise(t.Context(), companies[1], september, "joe"))
+	w.refused(w.FinaliseMonth(t.Context(), september, ""), fault.Invalid)
+	w.check(w.FinaliseMonth(t.Context(), september, "jane"))
+	same(t, []statement.State{statement.Final, statement.Final, statement.Final}, states())
+	for i, who := range []string{"jane", "joe", "jane"} {
+		all, err := w.store.StatementsOf(t.Context(), companies[i])
+		w.check(err)
+		same(t, who, all[0].Trail[len(all[0].Trail)-1].Actor)
+	}
+	before, err := w.store.Head(t.Context())
+	w.check(err)
+	w.check(w.FinaliseMonth(t.Context(), september, "joe")) // again: nothing is written
+	after, err := w.store.Head(t.Context())
+	w.check(err)
+	same(t, before, after)
+	// A month that is superseded holds the next one up, of all companies.
+	w.now = at(2026, 11, 1)
+	for _, c := range companies {
+		w.must(statementOf(w.Draft(t.Context(), c, october, "a")))
+		reasons := map[string]string{"*": "it was switched off"}
+		w.must(w.Approve(t.Context(), c, october, "a", reasons, false))
+	}
+	w.must(w.SupersedeToAdjust(t.Context(), companies[0], september, "a", "r"))
+	w.refused(w.FinaliseMonth(t.Context(), october, "jane"), fault.Conflict)
+	left, err := w.store.StatementsIn(t.Context(), october)
+	w.check(err)
+	for i := range left {
+		same(t, statement.Approved, left[i].State)
+	}
+	months, err := w.store.Months(t.Context())
+	w.check(err)
+	same(t, []usage.Month{september, october}, months)
+}
+
+// Who was not there yet in a month, and has a statement of a later one, is not waited for; who was there, or had one before, is.
+func TestWhoOwesAStatement(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	companies := w.crowd(2) // there in September
+	undrafted := func(want int, month usage.Month) {
+		t.Helper()
+		have, err := w.store.StatementsIn(t.Context(), month)
+		w.check(err)
+		n, err := w.Undrafted(t.Context(), month, time.UTC, have)
+		w.check(err)
+		same(t, want, n)
+	}
+	undrafted(0, september) // nobody makes statements
+	for _, c := range companies {
+		w.must(statementOf(w.Draft(t.Context(), c, september, "a")))
+		w.must(w.Approve(t.Context(), c, september, "a", nil, false))
+	}
+	w.check(w.FinaliseMonth(t.Context(), september, "a"))
+	w.now = at(2026, 10, 20)
+	late := w.company("added in October")
+	w.now = at(2026, 11, 1)
+	w.must(statementOf(w.Draft(t.Context(), late, october, "a")))
+	standing, err := w.StandingOf(t.Context(), september, time.UTC, statement.JumpLimit{})
+	w.check(err)
+	same(t, 0, len(standing.Waiting))
+	undrafted(0, september)
+	undrafted(2, october)
+	servers, err := w.store.Servers(t.Context())
+	w.check(err)
+	w.check(w.fleet.RemoveServer(t.Context(), servers[0].ID, time.Time{}))
+	w.check(w.fleet.RemoveCompany(t.Context(), companies[0])) // it had one of September
+	undrafted(2, october)
+	w.must(statementOf(w.Draft(t.Context(), companies[0], october, "a")))
+	undrafted(1, october)
+}
