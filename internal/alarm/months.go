@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -35,20 +36,25 @@ type months struct {
 	sync.Mutex
 	at     time.Time
 	failed failures
+	moved  atomic.Bool // a statement, since
 }
 
 // ofMonths are the templates about statements of months that are over.
 var ofMonths = []TemplateID{StatementWaiting, FigureChanged}
+
+// MonthsMoved says that somebody moved statements on: the next CheckMonths looks, whenever the last one did.
+func (s *Service) MonthsMoved() { s.months.moved.Store(true) }
 
 // CheckMonths raises and resolves the alarms about the statements of months that are over, once an hour.
 func (s *Service) CheckMonths(ctx context.Context) error {
 	s.months.Lock()
 	defer s.months.Unlock()
 	now := s.Now()
-	if !passed(s.months.at, now, monthsEvery) {
+	if moved := s.months.moved.Swap(false); !moved && !passed(s.months.at, now, monthsEvery) {
 		return nil
 	}
 	if err := s.checkMonths(ctx, now); err != nil {
+		s.months.at = time.Time{}
 		return err
 	}
 	s.months.at = now

@@ -84,7 +84,7 @@ func TestStatementsThatWaitAreAnAlarm(t *testing.T) {
 	}
 }
 
-// A process looks once an hour.
+// A process looks once an hour, and when somebody moved statements on here.
 func TestStatementsAreLookedAtHourly(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
@@ -97,6 +97,13 @@ func TestStatementsAreLookedAtHourly(t *testing.T) {
 		o.check(o.Alarms.CheckMonths(t.Context()))
 		o.says(step.want...)
 	}
+	o.draft(novemberMonth)
+	o.finaliseMonth(novemberMonth)
+	o.check(o.Alarms.CheckMonths(t.Context()))
+	o.says(nothingDrafted)
+	o.Alarms.MonthsMoved()
+	o.check(o.Alarms.CheckMonths(t.Context()))
+	o.says()
 }
 
 // Who makes no statements is not asked for any.
