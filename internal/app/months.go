@@ -4,11 +4,28 @@ import (
 	"context"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
 // approveEvery is how often a console looks whether a month is to be approved by the clock.
 const approveEvery = 10 * time.Minute
+
+// months are the statements for those who ask over an API: what alarms say of them follows soon.
+type months struct {
+	*statement.Service
+
+	alarms *alarm.Service
+}
+
+func (m months) FinaliseMonth(ctx context.Context, month usage.Month, actor string) error {
+	err := m.Service.FinaliseMonth(ctx, month, actor)
+	if err == nil {
+		m.alarms.MonthsMoved()
+	}
+	return err
+}
 
 // approveMonths approves, on a day of each month, what nobody approved of the month before, until ctx ends.
 func (a *App) approveMonths(ctx context.Context, day int) {

@@ -222,6 +222,23 @@ func TestFindServers(t *testing.T) {
 	}
 }
 
+// The provider's names are those that were given last, the first one first.
+func TestLicensees(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, names := range [][]string{nil, {"Provider Ltd", "Provider GmbH"}, {"Other"}} {
+		if names != nil {
+			if err := b.SetLicensees(t.Context(), names); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := b.Licensees(t.Context()); err != nil || !slices.Equal(got, names) {
+			t.Errorf("%v, %v, want %v", got, err, names)
+		}
+		b.clock.Add(time.Hour)
+	}
+}
+
 // C8, C38: the first zone holds from the beginning of time, a later one from its change.
 func TestZoneIsDated(t *testing.T) {
 	t.Parallel()

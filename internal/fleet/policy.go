@@ -74,3 +74,10 @@ func (d *Directory) SetLicensees(ctx context.Context, names []string) error {
 	}
 	return d.setPolicy(ctx, usage.AttrLicensees, strings.Join(checked, "\n"))
 }
+
+// Licensees gives the names under which the provider is licensed now, the first one first; none: nobody said any.
+func (d *Directory) Licensees(ctx context.Context) ([]string, error) {
+	facts, err := d.Policy.SubjectFacts(ctx, usage.PolicySubject, usage.AttrLicensees)
+	names, _ := usage.ValueAt(facts, d.Now())
+	return strings.FieldsFunc(names, func(r rune) bool { return r == '\n' }), err
+}

@@ -126,7 +126,7 @@ func (c *contract) check(r *http.Request, answer *copier) error {
 		return errors.New("something stands behind the value")
 	}
 	for name := range answer.Header() {
-		if _, told := response.Headers[name]; !told && strings.HasPrefix(name, "X-Usage-") {
+		if _, told := response.Headers[name]; !told && (strings.HasPrefix(name, "X-Usage-") || strings.HasPrefix(name, "X-Report-")) {
 			return fmt.Errorf("%s is not in the document", name)
 		}
 	}

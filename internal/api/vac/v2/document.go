@@ -381,7 +381,7 @@ func (w *documentWriter) responses(r *route) map[string]response {
 		refuse(http.StatusRequestEntityTooLarge, http.StatusTooManyRequests)
 		all["400"] = response{Description: "it is refused", Schema: referTo("TokenError")}
 	}
-	if strings.Contains(r.Pattern, "{") {
+	if strings.Contains(r.Pattern, "{") || r.only != "" {
 		refuse(http.StatusNotFound)
 	}
 	if r.Method != http.MethodGet && !r.Public {

@@ -11,3 +11,6 @@ var (
 	UnitKinds = unitKinds
 	Missing   = missing
 )
+
+// ReportType is the name of a workload type in a usage report.
+var ReportType = reportType

@@ -2,7 +2,6 @@ package v2
 
 import (
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 
@@ -23,6 +22,7 @@ type route struct {
 	takes *form   // the body; nil: none, or one of which nothing is read
 	gives gives   // where all is well
 	only  Profile // the profile to which it belongs; empty: to each
+	named string  // what belongs to it
 }
 
 // form is a body.
@@ -70,8 +70,16 @@ func (s *Surface) Routes() []api.Route {
 
 // foreign answers for a route of another profile.
 func (s *Surface) foreign(r *route) api.Endpoint {
-	err := fault.New(fault.NotFound, "%s belongs to profile %s; this console answers as %s.", path.Base(r.Pattern), r.only, s.Profile)
+	err := fault.New(fault.NotFound, "%s belongs to profile %s; this console answers as %s.", r.named, r.only, s.Profile)
 	return func(*http.Request) (any, error) { return nil, err }
+}
+
+// onlyIn are routes of one profile.
+func onlyIn(p Profile, named string, routes ...route) []route {
+	for i := range routes {
+		routes[i].only, routes[i].named = p, named
+	}
+	return routes
 }
 
 func served(method, pattern string, handle api.Endpoint, takes *form, gives gives) route {
@@ -187,13 +195,10 @@ func (s *Surface) licenseUsage() []route {
 		pattern := "/v2/tenants/{ID}/licensing/" + resource.name
 		rows := listOf(usageShape(s.Profile))
 		rows.headers = usageHeaders
-		byUID := get(pattern+"/byVCCTenantUid", s.byTenantUID(resource.product), rows)
-		byUID.only = Profile60
-		routes = append(routes, get(pattern, s.usageOf(resource.product), rows), byUID)
+		routes = append(routes, get(pattern, s.usageOf(resource.product), rows))
+		routes = append(routes, onlyIn(Profile60, "byVCCTenantUid", get(pattern+"/byVCCTenantUid", s.byTenantUID(resource.product), rows))...)
 	}
-	return append(routes, absent(
-		"GET /tenants/licensing/reports", "GET /tenants/licensing/reports/latest", "POST /tenants/licensing/reports/finalization",
-	)...)
+	return append(routes, s.reportRoutes()...)
 }
 
 func (s *Surface) licenses() []route {

@@ -57,18 +57,20 @@ type Inventory interface {
 
 // Options are what the surface stands on.
 type Options struct {
-	Companies Companies
-	Directory Directory
-	Servers   Servers
-	Ledger    Ledger
-	Alarms    Alarms
-	Inventory Inventory
-	Access    Access
-	Users     Users
-	Records   record.Store
-	Profile   Profile // empty: 3.0
-	PublicURL string  // what links begin with; empty: the request's host
-	Now       func() time.Time
+	Companies  Companies
+	Directory  Directory
+	Statements Statements
+	Months     Months
+	Servers    Servers
+	Ledger     Ledger
+	Alarms     Alarms
+	Inventory  Inventory
+	Access     Access
+	Users      Users
+	Records    record.Store
+	Profile    Profile // empty: 3.0
+	PublicURL  string  // what links begin with; empty: the request's host
+	Now        func() time.Time
 }
 
 // Surface is the v2 API.

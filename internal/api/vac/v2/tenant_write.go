@@ -15,11 +15,12 @@ import (
 	"github.com/tallystick/tallystick/internal/fleet"
 )
 
-// Directory changes companies; *fleet.Directory is one.
+// Directory changes companies, and knows the provider's names; *fleet.Directory is one.
 type Directory interface {
 	AddCompany(ctx context.Context, n fleet.NewCompany) (fleet.Company, error)
 	EditCompany(ctx context.Context, id usage.CompanyID, e fleet.CompanyEdit) (fleet.Company, error)
 	RemoveCompany(ctx context.Context, id usage.CompanyID) error
+	Licensees(ctx context.Context) ([]string, error)
 }
 
 // by says who changes something.
