@@ -72,7 +72,7 @@ func newAccess(s store.Store, now func() time.Time) *access.Service {
 // surfaces wires everything that answers over HTTPS.
 func (a *App) surfaces(o ServeOptions) (http.Handler, error) {
 	vac, err := v2.New(v2.Options{
-		Companies: a.Store, Directory: a.Fleet, Statements: a.Store, Months: months{a.Months, a.Alarms}, Servers: a.Store, Ledger: a.Ledger,
+		Companies: a.Store, Directory: a.Fleet, Statements: a.Store, Months: months{a.Months, a.Alarms}, Plans: a.Plans, Servers: a.Store, Ledger: a.Ledger,
 		Alarms: a.Store, Inventory: a.Store, Access: a.Access, Users: a.Store, Records: a.Store,
 		Profile: v2.Profile(o.Profile), PublicURL: o.PublicURL, Now: a.Now,
 	})

@@ -38,6 +38,7 @@ type root struct {
 	Demo      demoCmd      `cmd:"" help:"Run a whole product on simulated servers, in one command. Example: tallystick demo --check"`
 	Sim       simCmd       `cmd:"" help:"Run simulated backup servers from a scenario file. Example: tallystick sim --scenario first-light"`
 	Company   companyCmd   `cmd:"" help:"Companies, the customers of the provider. Example: tallystick company list"`
+	Plan      planCmd      `cmd:"" help:"Subscription plans: what is asked for services. Example: tallystick plan list"`
 	Server    serverCmd    `cmd:"" help:"Backup servers that are read, or fed by import. Example: tallystick server list"`
 	Collect   collectCmd   `cmd:"" help:"Read servers now; 'collect status' shows the schedule. Example: tallystick collect name:VBR01"`
 	Import    importCmd    `cmd:"" help:"Put saved readings into the ledger. Example: tallystick import readings.ndjson.gz"`

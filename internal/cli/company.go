@@ -26,10 +26,11 @@ type companyJSON struct {
 	Name    string          `json:"name"`
 	Enabled bool            `json:"enabled"`
 	Tenants []string        `json:"cloudTenants"`
+	Plan    int64           `json:"plan"`
 }
 
 func toCompanyJSON(c *fleet.Company) companyJSON {
-	j := companyJSON{ID: c.ID, UID: c.UID, Name: c.Name, Enabled: c.Enabled, Tenants: []string{}}
+	j := companyJSON{ID: c.ID, UID: c.UID, Name: c.Name, Enabled: c.Enabled, Tenants: []string{}, Plan: c.Profile.Plan}
 	for _, t := range c.Tenants {
 		j.Tenants = append(j.Tenants, tenantText(t))
 	}
@@ -54,7 +55,11 @@ func (e *env) printCompany(c *fleet.Company, done string) error {
 	}
 	j := toCompanyJSON(c)
 	return e.table("COMPANY|"+c.ID.String(), [][]string{
-		{"name", c.Name}, {"guid", c.UID}, {"enabled", yes(c.Enabled)}, {"cloud tenants", orDash(strings.Join(j.Tenants, ", "))},
+		{"name", c.Name},
+		{"guid", c.UID},
+		{"enabled", yes(c.Enabled)},
+		{"cloud tenants", orDash(strings.Join(j.Tenants, ", "))},
+		{"plan", strconv.FormatInt(j.Plan, 10)},
 	})
 }
 
@@ -165,6 +170,7 @@ type companyEdit struct {
 	AddCloudTenantOn    []string `help:"Map a tenant of one shared server." placeholder:"SERVER=NAME" sep:"none"`
 	RemoveCloudTenant   []string `help:"Give a tenant back to 'unassigned'." placeholder:"NAME" sep:"none"`
 	RemoveCloudTenantOn []string `help:"The same for a tenant of one shared server." placeholder:"SERVER=NAME" sep:"none"`
+	Plan                *string  `help:"Its subscription plan: a number or name:…; 0: none." placeholder:"PLAN"`
 	From                *string  `help:"Mappings are valid from this time; default now." placeholder:"TIME"`
 }
 
@@ -185,9 +191,15 @@ func (c *companyEdit) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if company, err = a.Fleet.EditCompany(e.ctx, company.ID, fleet.CompanyEdit{
-		Name: c.Name, AddTenants: add, RemoveTenants: remove, From: from,
-	}); err != nil {
+	edit := fleet.CompanyEdit{Name: c.Name, AddTenants: add, RemoveTenants: remove, From: from}
+	if c.Plan != nil {
+		given, err := a.Plans.Find(e.ctx, *c.Plan)
+		if err != nil {
+			return err
+		}
+		edit.Profile = a.Plans.Giving(e.ctx, given.ID)
+	}
+	if company, err = a.Fleet.EditCompany(e.ctx, company.ID, edit); err != nil {
 		return err
 	}
 	return e.afterFleetChange(a, e.printCompany(&company, "changed"))

@@ -50,6 +50,7 @@ type Profile struct {
 	ExpiresAt       time.Time `json:"expiresAt,omitzero"` // to the second; kept while Expires is off
 
 	Reseller int64 `json:"reseller,omitempty"` // whose client it is; 0: the provider's own
+	Plan     int64 `json:"plan,omitempty"`     // its subscription plan; 0: the default one
 }
 
 // Titles are the forms of address.

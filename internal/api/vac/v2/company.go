@@ -150,6 +150,7 @@ func (s *Surface) toWireTenant(r *http.Request, e *estate, c *fleet.Company) ten
 		Links: tenantLinks{
 			Self:            link{s.base(r) + "/tenants/" + c.ID.String()},
 			BackupResources: []link{}, Locations: []link{s.locationLink(r, c.ID)}, ReplicaResources: []link{}, Users: []link{},
+			SubscriptionPlan: link{s.planURL(r, p.Plan)},
 		},
 	}
 	if !p.ExpiresAt.IsZero() {

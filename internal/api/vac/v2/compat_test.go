@@ -52,6 +52,7 @@ func TestServedRoutes(t *testing.T) {
 		"GET /v2/computers", "GET /v2/computers/{ID}", "GET /v2/backupAgents", "GET /v2/backupAgents/{ID}",
 		"GET /v2/tenants/licensing/reports", "GET /v2/tenants/licensing/reports/latest", "GET /v2/tenants/licensing/reports/{date}",
 		"POST /v2/tenants/licensing/reports/finalization",
+		"GET /v2/subscriptionPlans", "GET /v2/subscriptionPlans/{ID}", "GET /v2/tenants/{ID}/subscriptionPlan", "PUT /v2/tenants/{ID}/subscriptionPlan/{planID}",
 		"GET /v2/backupRepositories", "GET /v2/backupRepositories/{ID}", "GET /v2/jobs", "GET /v2/jobs/{ID}",
 	} {
 		if !strings.Contains("\n"+strings.Join(served, "\n")+"\n", "\n"+want+"\n") {

@@ -102,10 +102,7 @@ func remove(pattern string, handle api.Endpoint) route {
 	return served(http.MethodDelete, pattern, handle, nil, text)
 }
 
-// absent lists routes that are not served: methods, a blank, and a pattern below /v2.
-func absent(lines ...string) []route { return refused("", lines...) }
-
-// refused lists routes that are not served, for a reason that the 501 says.
+// refused lists routes that are not served, for a reason that the 501 says: methods, a blank, and a pattern below /v2.
 func refused(why string, lines ...string) []route {
 	var routes []route
 	for _, line := range lines {
@@ -143,7 +140,7 @@ func (s *Surface) groups() []group {
 			get("/v2/users/{ID}", s.getUser, itemOf(shapeOfUser)),
 			empty("/users/{ID}/backupResources", s.listUserResources, listOf(shapeOfUserResource)),
 		}},
-		{"Subscription plans", absent("GET /subscriptionPlans", "GET /subscriptionPlans/{ID}")},
+		{"Subscription plans", []route{get("/v2/subscriptionPlans", s.listPlans, listOf(shapeOfPlan)), get("/v2/subscriptionPlans/{ID}", s.getPlan, itemOf(shapeOfPlan))}},
 		{"Backup agents and policies", append(s.backupAgents(),
 			get("/v2/backupPolicies", policies.list, listOf(policies.shape)), post("/v2/backupPolicies", policies.create, policies.form(), newOf(policies.shape)), get("/v2/backupPolicies/{ID}", policies.one, itemOf(policies.shape)),
 		)},
@@ -221,7 +218,8 @@ func (s *Surface) licenses() []route {
 func (s *Surface) companyResources() []route {
 	return slices.Concat(s.tenantQuotas().routes("/v2/tenants/{ID}/backupResources"), []route{
 		get("/v2/tenants/{ID}/locations", s.listLocations, listOf(shapeOfLocation)), get("/v2/tenants/{ID}/locations/{locationID}", s.getLocation, itemOf(shapeOfLocation)),
-	}, absent("GET /tenants/{ID}/subscriptionPlan", "PUT /tenants/{ID}/subscriptionPlan/{planID}"))
+		get("/v2/tenants/{ID}/subscriptionPlan", s.getTenantPlan, itemOf(shapeOfPlan)), put("/v2/tenants/{ID}/subscriptionPlan/{planID}", s.assignPlan, nil, text),
+	})
 }
 
 func (s *Surface) inventory() []route {

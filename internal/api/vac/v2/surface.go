@@ -61,6 +61,7 @@ type Options struct {
 	Directory  Directory
 	Statements Statements
 	Months     Months
+	Plans      Plans
 	Servers    Servers
 	Ledger     Ledger
 	Alarms     Alarms

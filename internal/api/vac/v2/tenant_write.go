@@ -233,7 +233,7 @@ func (s *Surface) replaceTenant(r *http.Request) (any, error) {
 		return nil, err
 	}
 	edit := fleet.CompanyEdit{Name: &n.Name, Profile: func(p *fleet.Profile) error {
-		n.Profile.Reseller = p.Reseller // a reseller's routes write it
+		n.Profile.Reseller, n.Profile.Plan = p.Reseller, p.Plan // routes of their own write them
 		*p = n.Profile
 		return nil
 	}}

@@ -76,6 +76,7 @@ type tenantLinks struct {
 	Locations        []link `json:"locations"`
 	ReplicaResources []link `json:"replicaResources"`
 	Users            []link `json:"users"`
+	SubscriptionPlan link   `json:"subscriptionPlans"`
 }
 
 // backupServer is a server that protects (rest-v2.md §3.4).

@@ -21,6 +21,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/plan"
 	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 	"github.com/tallystick/tallystick/internal/testkit"
@@ -34,6 +35,7 @@ type world struct {
 	fleet    *fleet.Directory
 	ledger   *ledger.Ledger
 	months   *statement.Service
+	plans    *plan.Service
 	access   *access.Service
 	surface  *v2.Surface
 	handler  http.Handler
@@ -68,9 +70,10 @@ func newWorld(t testing.TB, profile v2.Profile) *world {
 	}}
 	w.ledger = &ledger.Ledger{Store: w.store, History: w.store, Now: w.clock.Now}
 	w.months = &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Store: w.store, Now: w.clock.Now}
+	w.plans = &plan.Service{Records: w.store, Companies: w.store, Directory: w.fleet, Now: w.clock.Now}
 	w.access = &access.Service{Users: w.store, Sessions: w.store, Now: w.clock.Now}
 	w.surface, err = v2.New(v2.Options{
-		Companies: w.store, Directory: w.fleet, Statements: w.store, Months: w.months, Servers: w.store, Ledger: w.ledger,
+		Companies: w.store, Directory: w.fleet, Statements: w.store, Months: w.months, Plans: w.plans, Servers: w.store, Ledger: w.ledger,
 		Alarms: w.store, Inventory: w.store, Access: w.access, Users: w.store, Records: w.store, Profile: profile,
 		PublicURL: "https://console.example:1281/", Now: w.clock.Now,
 	})
