@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,6 +19,8 @@ import (
 	"github.com/go-openapi/validate"
 
 	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
 )
 
 // The document is valid Swagger 2.0, open to all, and has the addresses that were asked.
@@ -62,6 +65,7 @@ var documented = []struct{ method, path, body string }{
 	{"PUT", "/v2/resellers/1/siteScopes/1", `{"cloudConnectAgentUid":"` + cc01 + `","tenantQuota":6}`},
 	{"POST", "/v2/resellers/1/backupResources", `{"cloudRepositoryFriendlyName":"Repository","quota":{"storageGb":9}}`},
 	{"PUT", "/v2/resellers/1/backupResources/2", `{"cloudRepositoryFriendlyName":"Repository","quota":{"storageGb":8}}`},
+	{"PUT", "/v2/tenants/2/subscriptionPlan/0", ""},
 	{"POST", "/v2/backupPolicies", `{"name":"Daily","osType":"Server","advancedSettings":{"retention":7}}`},
 }
 
@@ -74,6 +78,8 @@ var ids = map[string]string{
 	"/v2/licensing/cloudconnectLicenses/": cc01,
 	"/v2/backupLicenses/":                 vbr01,
 	"/v2/notifications/alarmTemplates/":   "15",
+	"/v2/tenants/licensing/reports/":      "2026-10",
+	"/v2/subscriptionPlans/":              "0",
 	"/v2/computers/":                      laptop,
 	"/v2/backupAgents/":                   laptopAgent,
 }
@@ -114,6 +120,9 @@ func TestEveryOperationAnswersAsDocumented(t *testing.T) {
 				t.Errorf("%s: DELETE %s: %d %s", profile, path, status, text)
 			}
 		}
+		if profile == v2.Profile60 {
+			w.reports(t)
+		}
 		w.tokenCall("grant_type=password&username=" + userName + "&password=" + password)
 		w.do(http.MethodPost, "/v2/token", "grant_type=password&username="+userName+"&password="+password)
 		w.logOut("/accounts/logout")
@@ -134,6 +143,23 @@ func TestEveryOperationAnswersAsDocumented(t *testing.T) {
 			}
 		}
 	}
+}
+
+// reports asks for usage reports, and makes one final, in a world of its own, which has statements.
+func (w *world) reports(t *testing.T) {
+	t.Helper()
+	other := newWorld(t, w.surface.Profile)
+	drafted(t, other)
+	for _, id := range []usage.CompanyID{usage.Unassigned, 2, 3} {
+		must[statement.Statement](t)(other.months.Approve(t.Context(), id, monthOfReport, "jane", map[string]string{"*": "it is known"}, false))
+	}
+	for _, path := range []string{"", "/latest", "/2026-10"} {
+		goldenIn(t, w.surface.Profile, "report", other.get(reports+path))
+	}
+	if status, _, body := other.do(http.MethodPost, reports+"/finalization", ""); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+	maps.Copy(w.contract.answered, other.contract.answered)
 }
 
 // goldenIn holds a body to its file in testdata/operations. Profile 6.0 has one of its own where it differs from 3.0.

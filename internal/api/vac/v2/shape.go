@@ -53,13 +53,20 @@ func newShape(t reflect.Type) *shape {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
 		f := field{name: name, index: i, null: t.Field(i).Type.Kind() == reflect.Pointer, late: t.Field(i).Tag.Get("fill") == "late"}
 		f.kind, f.nested = kindOfType(t.Field(i).Type)
-		f.whole = f.kind == kindNumber && t.Field(i).Type != reflect.TypeFor[usage.Units]()
+		f.whole = isWhole(t.Field(i).Type)
 		if f.kind == kindList {
 			f.element, _ = kindOfType(t.Field(i).Type.Elem())
 		}
 		s.fields = append(s.fields, f)
 	}
 	return s
+}
+
+func isWhole(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		return isWhole(t.Elem())
+	}
+	return (t.Kind() == reflect.Int || t.Kind() == reflect.Int64) && t != reflect.TypeFor[usage.Units]() && !t.Implements(reflect.TypeFor[scalar]())
 }
 
 func kindOfType(t reflect.Type) (kind, *shape) {

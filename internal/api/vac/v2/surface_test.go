@@ -130,7 +130,6 @@ func TestErrors(t *testing.T) {
 		{"GET", "/v2/licensing/backupserverLicenses/" + cc01, 404, `{"Message":"There is no backup server license \"` + cc01 + `\"."}`},
 		{"DELETE", "/v2/licensing/cloudconnectLicenses/" + cc01, 501, `{"Message":"Tallystick only reads licenses: it never installs, updates or removes one."}`},
 		{"POST", "/v2/upload/license", 501, `{"Message":"Tallystick itself needs no license: there is none to install or update."}`},
-		{"GET", "/v2/subscriptionPlans", 501, `{"Message":"This resource is not served."}`},
 		{"POST", "/v2/jobs/1/start", 501, `{"Message":"Tallystick only reads backup servers: it never starts, stops or changes a job."}`},
 		{"GET", "/v2/jobs/99", 404, `{"Message":"There is no job \"99\"."}`},
 		{"GET", "/v2/jobs/x", 404, `{"Message":"There is no job \"x\"."}`},
