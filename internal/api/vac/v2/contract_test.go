@@ -26,6 +26,8 @@ type contract struct {
 	t       *testing.T
 	handler http.Handler
 
+	broken   bool // it is one that cannot help being so: a defect may be answered
+
 	once     sync.Once
 	document *spec.Swagger // expanded
 
@@ -112,6 +114,9 @@ func (c *contract) check(r *http.Request, answer *copier) error {
 	if r.Method == http.MethodHead {
 		return nil
 	}
+	if answer.status == http.StatusInternalServerError && !c.broken {
+		return errors.New("a defect")
+	}
 	response, ok := operation.Responses.StatusCodeResponses[answer.status]
 	if !ok {
 		return fmt.Errorf("%s has no response of this status", operation.ID)
@@ -168,6 +173,9 @@ func complete(at string, s *spec.Schema, value any, some, noLinks bool) error {
 		if len(s.Properties) == 0 && s.AdditionalProperties != nil {
 			return nil
 		}
+		if _, there := value["_links"]; there && noLinks && !some {
+			return fmt.Errorf("%s._links is there", at)
+		}
 		for name, member := range value {
 			property, told := s.Properties[name]
 			if !told && s.AdditionalProperties == nil {
@@ -184,6 +192,29 @@ func complete(at string, s *spec.Schema, value any, some, noLinks bool) error {
 				return fmt.Errorf("%s.%s is missing", at, name)
 			}
 		}
+	}
+	return nil
+}
+
+// takes holds a body against the document: each property that is sent is one of its, and of its type.
+func (c *contract) takes(t *testing.T, method, path, body string) error {
+	t.Helper()
+	operation := c.operation(httptest.NewRequestWithContext(t.Context(), method, "https://console.example:1281"+path, nil))
+	for _, p := range operation.Parameters {
+		if p.In != "body" {
+			continue
+		}
+		var value any
+		if err := json.Unmarshal([]byte(body), &value); err != nil {
+			return err
+		}
+		if err := validate.AgainstSchema(p.Schema, value, strfmt.Default); err != nil {
+			return err
+		}
+		return complete("", p.Schema, value, true, false)
+	}
+	if body != "" {
+		return errors.New("the document has no body")
 	}
 	return nil
 }

@@ -341,7 +341,7 @@ func (w *documentWriter) query(r *route) []parameter {
 		}
 		names = append(names, "select", "setLinks")
 	}
-	if len(r.gives.headers) > 0 {
+	if r.gives.asOf {
 		names = append(names, "asOf")
 	}
 	list := make([]parameter, len(names))
@@ -372,13 +372,12 @@ func (w *documentWriter) responses(r *route) map[string]response {
 			all[strconv.Itoa(status)] = response{Ref: fmt.Sprintf("#/responses/%d", status)}
 		}
 	}
-	refuse(http.StatusInternalServerError, http.StatusServiceUnavailable)
-	refuse(http.StatusBadRequest)
+	refuse(http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	if !r.Public {
 		refuse(http.StatusUnauthorized, http.StatusForbidden)
 	}
 	if r.takes == tokenForm {
-		refuse(http.StatusRequestEntityTooLarge, http.StatusTooManyRequests)
+		refuse(http.StatusTooManyRequests)
 		all["400"] = response{Description: "it is refused", Schema: referTo("TokenError")}
 	}
 	if strings.Contains(r.Pattern, "{") || r.only != "" {
@@ -388,7 +387,7 @@ func (w *documentWriter) responses(r *route) map[string]response {
 		refuse(http.StatusConflict)
 	}
 	if r.takes != nil && r.takes != tokenForm {
-		refuse(http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		refuse(http.StatusUnsupportedMediaType)
 	}
 	if r.takes != nil && r.takes.action {
 		refuse(http.StatusNotImplemented)

@@ -39,6 +39,25 @@ func TestDocument(t *testing.T) {
 			got.SecurityDefinitions["password"].TokenURL != "https://console.example:1281/token" {
 			t.Errorf("%s: %s %s %v %+v", profile, got.Host, got.BasePath, got.Schemes, got.SecurityDefinitions["password"])
 		}
+		for pattern, item := range document.Spec().Paths.Paths {
+			for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete} {
+				operation := operationOf(&item, method)
+				if operation == nil {
+					continue
+				}
+				token := strings.HasSuffix(pattern, "/token")
+				open := token || pattern == documentPath
+				if (operation.Security != nil && len(operation.Security) == 0) != open || !open && operation.Security != nil {
+					t.Errorf("%s: %s %s asks for %v", profile, method, pattern, operation.Security)
+				}
+				if slices.Contains(operation.Consumes, "application/x-www-form-urlencoded") != token {
+					t.Errorf("%s: %s %s takes %v", profile, method, pattern, operation.Consumes)
+				}
+			}
+		}
+		if len(document.Spec().Security) != 2 {
+			t.Errorf("%s: nobody is asked for a token: %v", profile, document.Spec().Security)
+		}
 		_, units := document.Spec().Definitions["UsageRow"].Properties["unitType"]
 		_, byUID := document.Spec().Paths.Paths["/v2/tenants/{ID}/licensing/backupServerUsage/byVCCTenantUid"]
 		if units != (profile == v2.Profile60) || byUID != units {
@@ -93,6 +112,9 @@ func TestEveryOperationAnswersAsDocumented(t *testing.T) {
 		for _, r := range documented {
 			if status, _, body := w.do(r.method, r.path, r.body); status > http.StatusCreated {
 				t.Fatalf("%s: %s %s: %d %s", profile, r.method, r.path, status, body)
+			}
+			if err := w.contract.takes(t, r.method, r.path, r.body); err != nil {
+				t.Errorf("%s: %s %s: %v", profile, r.method, r.path, err)
 			}
 		}
 		paths := w.contract.document.Paths.Paths
@@ -192,8 +214,15 @@ func fileOr(t *testing.T, path string) []byte {
 
 // existing puts what there is in the place of a path's ids.
 func existing(pattern string) string {
+	id, uid := "2", "5b0f0000-0000-4000-8000-000000000001"
+	if strings.Contains(pattern, "/cloudConnectUsage") {
+		id, uid = "3", "5b0f0000-0000-4000-8000-000000000002"
+	}
 	if strings.HasSuffix(pattern, "/byVCCTenantUid") {
-		return strings.Replace(pattern, "{ID}", "5b0f0000-0000-4000-8000-000000000001", 1)
+		id = uid
+	}
+	if strings.Contains(pattern, "Usage") {
+		return strings.Replace(pattern, "{ID}", id, 1)
 	}
 	path := ""
 	for rest := pattern; ; {

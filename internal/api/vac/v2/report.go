@@ -117,7 +117,7 @@ var reportHeaders = []header{
 // reports answers with the reports of months, made as far as they are asked about or shown.
 func (s *Surface) reports(r *http.Request, months []usage.Month) (any, error) {
 	q, err := parseQuery(r.URL.RawQuery, shapeOfReport, true)
-	if err != nil {
+	if err := joinInvalid(err, noInstant(q.plain)); err != nil {
 		return nil, err
 	}
 	list := make([]usageReport, len(months))

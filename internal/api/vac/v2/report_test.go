@@ -134,6 +134,11 @@ func TestUsageReports(t *testing.T) {
 		want(http.MethodGet, reports+path, 400, `{"Message":"There is no such report.","ModelState":{"date":["is a month as 2026-10"]}}`)
 	}
 	want(http.MethodGet, reports+"?$filter=nothing%20eq%201", 400, `there is no property`)
+	for query, said := range map[string]string{
+		"asOf=2026-01-01T00:00:00Z": `"asOf":["is not for reports: they are of whole months"]`, "as_of=x": `"as_of":["is not a parameter: asOf is meant?"]`, "asOf=garbage": `is not a time`,
+	} {
+		want(http.MethodGet, reports+"/latest?"+query, 400, said)
+	}
 	want(http.MethodGet, reports+"/finalization", 405, "")
 	want(http.MethodPost, reports, 405, "")
 

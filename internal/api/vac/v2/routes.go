@@ -43,6 +43,7 @@ type gives struct {
 	shape   *shape // nil: a text
 	list    bool
 	headers []header
+	asOf    bool // it can be asked for as of another instant
 }
 
 func listOf(s *shape) gives { return gives{shape: s, list: true} }
@@ -191,7 +192,7 @@ func (s *Surface) licenseUsage() []route {
 	} {
 		pattern := "/v2/tenants/{ID}/licensing/" + resource.name
 		rows := listOf(usageShape(s.Profile))
-		rows.headers = usageHeaders
+		rows.headers, rows.asOf = usageHeaders, true
 		routes = append(routes, get(pattern, s.usageOf(resource.product), rows))
 		routes = append(routes, onlyIn(Profile60, "byVCCTenantUid", get(pattern+"/byVCCTenantUid", s.byTenantUID(resource.product), rows))...)
 	}

@@ -185,6 +185,7 @@ func TestInternalErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.serve(s)
+	w.contract.broken = true
 	for _, path := range []string{
 		usagePath, "/v2/tenants", "/v2/tenants/2", "/v2/licensing/backupserverLicenses", "/v2/licensing/cloudconnectLicenses", "/v2/licenseSettings",
 		"/v2/computers", "/v2/computers/7", "/v2/backupAgents", "/v2/backupAgents/7", "/v2/backupAgents/7/jobs",

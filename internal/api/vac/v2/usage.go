@@ -273,6 +273,15 @@ func asOf(plain map[string][]string) (time.Time, error) {
 	return at, fault.InvalidFields("The query is not valid.", fields)
 }
 
+// noInstant refuses the parameter, and what looks like it, where there is no figure of another instant.
+func noInstant(plain map[string][]string) error {
+	at, err := asOf(plain)
+	if err == nil && !at.IsZero() {
+		err = fault.InvalidFields("The query is not valid.", []fault.Field{{Path: "asOf", Text: "is not for reports: they are of whole months"}})
+	}
+	return err
+}
+
 func asOfTime(values []string) (time.Time, error) {
 	switch len(values) {
 	case 0:
