@@ -63,6 +63,9 @@ func (t *ByCompany[T]) All(visit func(*T)) {
 		return
 	}
 	for _, page := range *pages {
+		if page == nil { // nobody asked for companies that early yet
+			continue
+		}
 		for i := range page {
 			visit(&page[i])
 		}

@@ -47,3 +47,15 @@ func TestByCompany(t *testing.T) {
 		t.Errorf("All adds up to %d", seen)
 	}
 }
+
+// What was kept is visited, also where nobody asked for the companies before it.
+func TestAllSkipsWhatNobodyAskedFor(t *testing.T) {
+	t.Parallel()
+	var table usage.ByCompany[int]
+	*table.Make(1000) = 7
+	seen := 0
+	table.All(func(n *int) { seen += *n })
+	if seen != 7 {
+		t.Errorf("All adds up to %d", seen)
+	}
+}
