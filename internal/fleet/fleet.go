@@ -82,7 +82,7 @@ type CompanyStore interface {
 	UpdateCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) error
 	// Company answers for a removed one too; NotFound when there never was one.
 	Company(ctx context.Context, id usage.CompanyID) (Company, error)
-	// Companies lists those not removed, by ID; without Unassigned.
+	// Companies lists those not removed, by ID; without Unassigned. The list may be shared: it is only read.
 	Companies(ctx context.Context) ([]Company, error)
 }
 

@@ -155,41 +155,83 @@ func mappedNow(ctx context.Context, tx *sql.Tx, tenant usage.Subject, now time.T
 	return company, nil
 }
 
-// Company gives one company, removed or not.
-func (s *Store) Company(ctx context.Context, id usage.CompanyID) (c fleet.Company, err error) {
-	companies, err := s.companies(ctx, companySQL, int64(id))
-	if err == nil && len(companies) == 0 {
-		return c, noCompany(id)
-	}
-	if err != nil {
-		return c, err
-	}
-	return companies[0], nil
+// listed is the list of companies as it was read last. It is right for as long as no row and no fact has changed, and no
+// fact that is known begins to be valid.
+type listed struct {
+	fleet       int64 // the state of the rows
+	told        int   // how many facts were known
+	from, until time.Time
+	companies   []fleet.Company
 }
 
-// Companies lists those not removed, by ID; without Unassigned.
-func (s *Store) Companies(ctx context.Context) ([]fleet.Company, error) {
-	return s.companies(ctx, companiesSQL, int64(usage.FirstCompany))
+func (l *listed) holds(h head, v view) bool {
+	return l != nil && l.fleet == h.fleet && l.told == v.p.told && !v.at.Before(l.from) && (l.until.IsZero() || v.at.Before(l.until))
 }
 
-func (s *Store) companies(ctx context.Context, query string, args ...any) (companies []fleet.Company, err error) {
+// Companies lists those not removed, by ID; without Unassigned. Of many thousands, reading the rows takes longer than all
+// that is done with them, so the list is kept, and shared.
+func (s *Store) Companies(ctx context.Context) (companies []fleet.Company, err error) {
 	now := usage.Truncate(s.now())
 	err = s.read(ctx, func(tx *sql.Tx) error {
-		companies, err = collect(ctx, tx, proven(scanCompany), query, args...)
+		h, err := readHead(ctx, tx)
 		if err != nil {
 			return err
 		}
-		v, err := s.viewNow(ctx, tx, now)
+		v, err := s.projection.view(ctx, tx, h, now, h.Position+1)
 		if err != nil {
 			return err
 		}
-		defer v.release()
-		for i := range companies {
-			companies[i].Tenants = v.tenants(companies[i].ID)
+		kept := s.listed.Load()
+		holds := kept.holds(h, v)
+		v.release()
+		if holds {
+			companies = kept.companies
+			return nil
 		}
-		return nil
+		companies, err = s.companies(ctx, tx, func(v view, list []fleet.Company) {
+			if v.p.position == h.Position { // nothing is known that this transaction does not see
+				s.listed.Store(&listed{h.fleet, v.p.told, now, v.nextTurn(), list})
+			}
+		}, now, companiesSQL, int64(usage.FirstCompany))
+		return err
 	})
-	return companies, err
+	return slices.Clip(companies), err
+}
+
+// Company gives one company, removed or not.
+func (s *Store) Company(ctx context.Context, id usage.CompanyID) (c fleet.Company, err error) {
+	now := usage.Truncate(s.now())
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		companies, err := s.companies(ctx, tx, func(view, []fleet.Company) {}, now, companySQL, int64(id))
+		if err == nil && len(companies) == 0 {
+			err = noCompany(id)
+		}
+		if err == nil {
+			c = companies[0]
+		}
+		return err
+	})
+	return c, err
+}
+
+// companies reads rows, with the tenants as they are now, and shows them with the view that they come from.
+func (s *Store) companies(
+	ctx context.Context, tx *sql.Tx, shown func(view, []fleet.Company), now time.Time, query string, args ...any,
+) ([]fleet.Company, error) {
+	companies, err := collect(ctx, tx, proven(scanCompany), query, args...)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.viewNow(ctx, tx, now)
+	if err != nil {
+		return nil, err
+	}
+	defer v.release()
+	for i := range companies {
+		companies[i].Tenants = v.tenants(companies[i].ID)
+	}
+	shown(v, companies)
+	return companies, nil
 }
 
 func scanCompany(row scanner) (c fleet.Company, p proof, err error) {

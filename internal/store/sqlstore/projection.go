@@ -41,6 +41,7 @@ type projection struct {
 	saidOf    map[usage.ServerID][]string          // the same, the other way round
 	readFrom  map[usage.ServerID]usage.Position    // the first reading of each server
 	turns     []int64                              // from when facts are valid that are not the first of their attribute, sorted
+	told      int                                  // how many facts there are
 
 	fleet    int64 // the state of the rows below
 	registry map[usage.ServerID]registered
@@ -192,6 +193,7 @@ func (p *projection) readRegistry(ctx context.Context, tx *sql.Tx, h head) error
 }
 
 func (p *projection) addFact(f usage.Fact) {
+	p.told++
 	key := factKey{f.Subject, f.Attribute}
 	p.facts[key] = append(p.facts[key], f)
 	if len(p.facts[key]) > 1 { // the first one is valid from the beginning of time (C38)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -51,6 +52,7 @@ type Store struct {
 	guard    func() error
 
 	projection projection
+	listed     atomic.Pointer[listed]
 	ends       ends
 	sharing    sharing
 	near       bool

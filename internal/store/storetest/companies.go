@@ -125,6 +125,33 @@ var companyTests = map[string]func(*testing.T, store.Store){
 		}, Now()))
 		wantEqual(t, 0, len(must1(s.Company(t.Context(), a.ID))(t).Tenants))
 	},
+	"the list follows every change": func(t *testing.T, s store.Store) {
+		same := func(want ...usage.CompanyID) {
+			t.Helper()
+			for range 2 { // as it is read, and as it may be kept
+				list := must1(s.Companies(t.Context()))(t)
+				wantEqual(t, len(want), len(list))
+				for i, id := range want {
+					wantEqual(t, must1(s.Company(t.Context(), id))(t), list[i])
+				}
+			}
+		}
+		same()
+		a := newCompany(t, s, "a", fleet.Tenant{Name: "T"})
+		same(a.ID)
+		b := newCompany(t, s, "b")
+		same(a.ID, b.ID)
+		a.Name, a.Enabled, a.Profile = "z", false, fullProfile()
+		must(t, s.UpdateCompany(t.Context(), a, nil, Now()))
+		same(a.ID, b.ID)
+		must(t, s.RecordFacts(t.Context(), []usage.Fact{tenantFact(0, "T", b.ID.String(), Now())}, Now()))
+		same(a.ID, b.ID)
+		newServer(t, s, "v", a.ID)
+		same(a.ID, b.ID)
+		b.RemovedAt = ref(Now())
+		must(t, s.UpdateCompany(t.Context(), b, nil, Now()))
+		same(a.ID)
+	},
 }
 
 // fullProfile is a profile in which nothing is empty.

@@ -7,7 +7,6 @@ import (
 	"math"
 	"net/http"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -316,7 +315,12 @@ func (s *Surface) clientsWhere(r *http.Request, wanted func(reseller int64, c *f
 	if err != nil {
 		return nil, err
 	}
-	companies = slices.DeleteFunc(companies, func(c fleet.Company) bool { return !wanted(item.ID, &c) })
+	var clients []*fleet.Company
+	for i := range companies {
+		if wanted(item.ID, &companies[i]) {
+			clients = append(clients, &companies[i])
+		}
+	}
 	quotas, err := s.quotas().List(r.Context(), record.Below{})
 	if err != nil {
 		return nil, err
@@ -327,9 +331,8 @@ func (s *Surface) clientsWhere(r *http.Request, wanted func(reseller int64, c *f
 		bytes[quotas[i].Company] += bytesOf(quotas[i].Value.StorageGB)
 		has[quotas[i].Company] = true
 	}
-	list := make([]client, len(companies))
-	for i := range companies {
-		c := &companies[i]
+	list := make([]client, len(clients))
+	for i, c := range clients {
 		list[i] = client{
 			TenantID: int64(c.ID), TenantName: c.Name, CloudBackupQuota: bytes[c.ID], HasCloudBackup: has[c.ID],
 			HasCloudVCD: c.Profile.VCDOrganization != "", CloudConnectAgentUID: cmp.Or(guid(c.Profile.CloudAgent), zeroUID),
