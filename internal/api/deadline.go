@@ -2,22 +2,26 @@ package api
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
 
-// deadline is a context that ends at an instant. Only who waits for its end makes a timer: most answers come from memory,
-// and for them a timer would cost a twentieth of the whole request.
+// deadline is a context that ends at an instant, which may be put off. Only who waits for its end makes a timer: most
+// answers come from memory, and for them a timer would cost a twentieth of the whole request.
 type deadline struct {
 	context.Context
 
+	mu     sync.Mutex
 	at     time.Time
-	once   sync.Once
 	timed  context.Context //nolint:containedctx // it is this one, once somebody waits
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
 }
 
 func (d *deadline) Deadline() (time.Time, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if at, ok := d.Context.Deadline(); ok && at.Before(d.at) {
 		return at, true
 	}
@@ -30,16 +34,53 @@ func (d *deadline) Err() error {
 	if err := d.Context.Err(); err != nil {
 		return err
 	}
-	return d.wait().Err()
+	timed := d.wait()
+	if errors.Is(context.Cause(timed), context.DeadlineExceeded) {
+		return context.DeadlineExceeded
+	}
+	return timed.Err()
 }
 
 func (d *deadline) wait() context.Context {
-	d.once.Do(func() { d.timed, d.cancel = context.WithDeadline(d.Context, d.at) })
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timed == nil {
+		d.timed, d.cancel = context.WithCancelCause(d.Context)
+		cancel := d.cancel
+		d.timer = time.AfterFunc(time.Until(d.at), func() { cancel(context.DeadlineExceeded) })
+	}
 	return d.timed
+}
+
+// pause lets no end come until renew, unless it came.
+func (d *deadline) pause() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+}
+
+// renew puts the end off, also for who waits for it already.
+func (d *deadline) renew(at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.at = at
+	if d.timer != nil {
+		d.timer.Reset(time.Until(at))
+	}
 }
 
 // end gives up the timer, if there is one. Nobody may use the context afterwards.
 func (d *deadline) end() {
-	d.once.Do(func() { d.timed, d.cancel = d.Context, func() {} })
-	d.cancel()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timed == nil {
+		d.timed = d.Context
+		return
+	}
+	if d.timer != nil {
+		d.timer.Stop()
+		d.cancel(context.Canceled)
+	}
 }

@@ -85,12 +85,22 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer ctx.end()
 	r = r.WithContext(ctx)
 	answer, err := h.answer(w, r, c)
-	if err != nil && client.Err() != nil && errors.Is(err, client.Err()) {
-		h.log(r, c, record{status: statusClientGone, begin: begin})
+	part := c.stream
+	if part == nil {
+		part = &stream{}
+	}
+	if err != nil && (part.lost != nil || client.Err() != nil && errors.Is(err, client.Err())) {
+		h.log(r, c, record{status: statusClientGone, bytes: part.sent, begin: begin})
 		panic(http.ErrAbortHandler) // the client has gone: nobody is there to tell
 	}
-	send(w, r, answer, err)
-	h.log(r, c, record{status: answer.Status, bytes: len(answer.Body), begin: begin, err: err})
+	if !part.begun {
+		send(w, r, answer, err)
+		part.sent = len(answer.Body)
+	}
+	h.log(r, c, record{status: answer.Status, bytes: part.sent, begin: begin, err: err})
+	if part.begun && err != nil {
+		panic(http.ErrAbortHandler) // a part of the answer is out: it must not look like the whole
+	}
 }
 
 // statusClientGone stands in the log for a request whose client did not wait.
@@ -135,7 +145,11 @@ func (h *handler) answer(w http.ResponseWriter, r *http.Request, c *call) (answe
 	if raw, ready := value.(Raw); ready {
 		return raw, nil
 	}
-	return s.Encode(r, value)
+	answer, err = s.Encode(r, value)
+	if err == nil && answer.Stream != nil {
+		err = h.streamed(w, r, c, answer)
+	}
+	return answer, err
 }
 
 // lateRetryAfter is how long a caller waits before it asks again what was not answered in time.
@@ -235,6 +249,17 @@ func fail(s Surface, r *http.Request, err error) (answer Raw) {
 
 // send writes the answer; whether the client still reads is not our concern.
 func send(w http.ResponseWriter, r *http.Request, answer Raw, err error) {
+	sendHead(w, r, &answer, len(answer.Body), err)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(answer.Body)
+	}
+}
+
+// lengthUnknown is that of a body of which only the first piece is there.
+const lengthUnknown = -1
+
+// sendHead writes status and headers of an answer whose body has a length.
+func sendHead(w http.ResponseWriter, r *http.Request, answer *Raw, length int, err error) {
 	h := w.Header()
 	// What concerns companies' figures and tokens is not to be kept by caches on the way.
 	h["Cache-Control"] = noStore
@@ -245,8 +270,8 @@ func send(w http.ResponseWriter, r *http.Request, answer Raw, err error) {
 	if answer.ContentType != "" {
 		h["Content-Type"] = []string{answer.ContentType}
 	}
-	if len(answer.Body) > bufferedMax || r.Method == http.MethodHead {
-		h["Content-Length"] = []string{strconv.Itoa(len(answer.Body))}
+	if length > bufferedMax || r.Method == http.MethodHead {
+		h["Content-Length"] = []string{strconv.Itoa(length)}
 	}
 	for name, values := range answer.Header {
 		h[name] = values
@@ -262,10 +287,7 @@ func send(w http.ResponseWriter, r *http.Request, answer Raw, err error) {
 	if err != nil {
 		addErrorHeaders(h, answer.Status, err)
 	}
-	w.WriteHeader(answer.Status)
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(answer.Body)
-	}
+	w.WriteHeader(cmp.Or(answer.Status, http.StatusOK))
 }
 
 // bufferedMax is how long a body may be for which the server, which holds it back, writes Content-Length itself. Up to

@@ -16,6 +16,8 @@ type call struct {
 	actor access.Actor
 	names []string // of the ids in the path
 	ids   []string // unescaped
+
+	stream *stream // by which it is answered; nil: as a whole
 }
 
 type callKey struct{}

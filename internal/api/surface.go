@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bufio"
 	"net/http"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -43,6 +44,10 @@ type Raw struct {
 	// no X-Request-Id: up to eight headers lie in one piece of memory, and a ninth costs a sixth of the whole request.
 	Own  [2]Field
 	Body []byte
+	// Stream writes the body instead, where it may be long: what there is of it at a time takes no more memory for that. It
+	// is sent piece by piece while it is written. An error before the first piece is answered as any other; after it, the
+	// connection is broken off. Only Encode gives one.
+	Stream func(*bufio.Writer) error
 }
 
 // Field is a header by its canonical name.

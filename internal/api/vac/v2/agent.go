@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -90,16 +89,15 @@ func (s *Surface) listComputers(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]computer, len(agents))
-	for i := range agents {
-		list[i] = toWireComputer(&agents[i], s.Profile)
-	}
-	return answer{shape: shapeOfComputer, value: list, fill: func(shown []reflect.Value) error {
-		rows, err := rowsShown[computer](shown)
-		for i, a := range agentsOf(agents, list, rows) {
-			rows[i].Links = s.computerLinks(r, a)
-		}
-		return err
+	return answer{shape: shapeOfComputer, value: &listed[computer]{
+		count: len(agents),
+		at:    func(i int) (computer, error) { return toWireComputer(&agents[i], s.Profile), nil },
+		fill: func(shown []*computer) error {
+			for _, w := range shown {
+				w.Links = s.computerLinks(r, w.agent)
+			}
+			return nil
+		},
 	}}, nil
 }
 
@@ -118,16 +116,15 @@ func (s *Surface) listAgents(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]backupAgent, len(agents))
-	for i := range agents {
-		list[i] = toWireAgent(&agents[i])
-	}
-	return answer{shape: shapeOfAgent, value: list, fill: func(shown []reflect.Value) error {
-		rows, err := rowsShown[backupAgent](shown)
-		for i, a := range agentsOf(agents, list, rows) {
-			rows[i].Links = s.agentLinks(r, a)
-		}
-		return err
+	return answer{shape: shapeOfAgent, value: &listed[backupAgent]{
+		count: len(agents),
+		at:    func(i int) (backupAgent, error) { return toWireAgent(&agents[i]), nil },
+		fill: func(shown []*backupAgent) error {
+			for _, w := range shown {
+				w.Links = s.agentLinks(r, w.agent)
+			}
+			return nil
+		},
 	}}, nil
 }
 
@@ -141,25 +138,11 @@ func (s *Surface) getAgent(r *http.Request) (any, error) {
 	return answer{shape: shapeOfAgent, value: w}, nil
 }
 
-// agentsOf gives the agents of some rows of a list that has a row for each.
-func agentsOf[W any](agents []agent, list []W, rows []*W) []*agent {
-	places := make(map[*W]int, len(rows))
-	for i, row := range rows {
-		places[row] = i
-	}
-	found := make([]*agent, len(rows))
-	for i := range list {
-		if place, wanted := places[&list[i]]; wanted {
-			found[place] = &agents[i]
-		}
-	}
-	return found
-}
-
 // toWireComputer leaves out the links. The last restore point is the last sign of life that anybody tells.
 func toWireComputer(a *agent, p Profile) computer {
 	return computer{
-		ID: a.uid(aComputer), HostName: a.Name, Type: cmp.Or(a.kind, unknown), PlatformType: wirePlatform(a.Workload, p),
+		agent: a,
+		ID:    a.uid(aComputer), HostName: a.Name, Type: cmp.Or(a.kind, unknown), PlatformType: wirePlatform(a.Workload, p),
 		GuestOS: orNull(cmp.Or(systemOf(a.Platform), systemOf(a.Type))), LastHeartbeat: ticksOrNull(a.LastProtectedAt),
 		BackupAgentInstalled: true, ActivationDate: ticksOrNull(a.First), LicenceType: licenceType(a.Workload),
 	}
@@ -167,7 +150,8 @@ func toWireComputer(a *agent, p Profile) computer {
 
 func toWireAgent(a *agent) backupAgent {
 	w := backupAgent{
-		ID: a.uid(anAgent), CompanyID: int64(a.Company), LocationID: int64(a.Company), Name: a.Name, GUIMode: "Na",
+		agent: a,
+		ID:    a.uid(anAgent), CompanyID: int64(a.Company), LocationID: int64(a.Company), Name: a.Name, GUIMode: "Na",
 		BackupMode: []string{}, OperationMode: orNull(a.kind),
 	}
 	if a.Revoked {

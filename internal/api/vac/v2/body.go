@@ -134,7 +134,7 @@ func (b *body) json() json.RawMessage {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		text = append(append(append(text, quote(p.name)...), ':'), p.value...)
+		text = append(append(appendQuoted(text, p.name), ':'), p.value...)
 	}
 	return append(text, '}')
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 
@@ -80,34 +79,30 @@ func (s *Surface) listTenants(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]tenant, len(companies))
-	for i := range companies {
-		list[i] = s.toWireTenant(r, e, &companies[i])
-	}
-	return answer{shape: shapeOfTenant, value: list, fill: func(shown []reflect.Value) error { return s.fillCounts(r.Context(), e, shown) }}, nil
+	filled := 0
+	return answer{shape: shapeOfTenant, value: &listed[tenant]{
+		count: len(companies),
+		at:    func(i int) (tenant, error) { return s.toWireTenant(r, e, &companies[i]), nil },
+		fill: func(shown []*tenant) error {
+			if filled += len(shown); filled > fewTenants && !e.read {
+				read, err := s.estate(r.Context())
+				if err != nil {
+					return err
+				}
+				e = read
+			}
+			for _, t := range shown {
+				if err := s.count(r.Context(), e, t); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}}, nil
 }
 
 // fewTenants are so few that all their answers are asked for rather than looked up who has servers.
 const fewTenants = 500
-
-// fillCounts counts for the tenants that are shown.
-func (s *Surface) fillCounts(ctx context.Context, e *estate, shown []reflect.Value) (err error) {
-	if len(shown) > fewTenants && !e.read {
-		if e, err = s.estate(ctx); err != nil {
-			return err
-		}
-	}
-	tenants, err := rowsShown[tenant](shown)
-	if err != nil {
-		return err
-	}
-	for _, t := range tenants {
-		if err := s.count(ctx, e, t); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 func (s *Surface) count(ctx context.Context, e *estate, t *tenant) error {
 	counts, err := s.countsOf(ctx, e, usage.CompanyID(t.ID))
@@ -183,7 +178,8 @@ func orNull[T comparable](v T) *T {
 	if v == none {
 		return nil
 	}
-	return &v
+	there := v // not v itself: then it would cost memory also where it is null
+	return &there
 }
 
 var _ api.Surface = (*Surface)(nil)

@@ -26,7 +26,7 @@ type contract struct {
 	t       *testing.T
 	handler http.Handler
 
-	broken   bool // it is one that cannot help being so: a defect may be answered
+	broken bool // it is one that cannot help being so: a defect may be answered
 
 	once     sync.Once
 	document *spec.Swagger // expanded

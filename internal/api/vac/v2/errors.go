@@ -28,8 +28,8 @@ func (s *Surface) Fail(r *http.Request, err error) api.Raw {
 	raw.Status = status
 	var token *tokenError
 	if errors.As(err, &token) {
-		raw.Body = append(append([]byte(`{"error":`), quote(token.code)...), `,"error_description":`...)
-		raw.Body = append(append(raw.Body, quote(token.Error())...), '}')
+		raw.Body = append(appendQuoted([]byte(`{"error":`), token.code), `,"error_description":`...)
+		raw.Body = append(appendQuoted(raw.Body, token.Error()), '}')
 		return raw
 	}
 	message, fields := api.MessageOf(err), []fault.Field(nil)
@@ -50,7 +50,7 @@ func (s *Surface) Fail(r *http.Request, err error) api.Raw {
 
 // appendError writes the texts of one field together, fields in order of appearance.
 func appendError(b []byte, message string, fields []fault.Field) []byte {
-	b = append(append(b, `{"Message":`...), quote(message)...)
+	b = appendQuoted(append(b, `{"Message":`...), message)
 	if len(fields) > 0 {
 		b = append(b, `,"ModelState":{`...)
 		written := map[string]bool{}
@@ -62,7 +62,7 @@ func appendError(b []byte, message string, fields []fault.Field) []byte {
 				b = append(b, ',')
 			}
 			written[fields[i].Path] = true
-			b = appendTexts(append(append(b, quote(fields[i].Path)...), ':'), fields[i].Path, fields)
+			b = appendTexts(append(appendQuoted(b, fields[i].Path), ':'), fields[i].Path, fields)
 		}
 		b = append(b, '}')
 	}
@@ -73,7 +73,7 @@ func appendTexts(b []byte, path string, fields []fault.Field) []byte {
 	separator := byte('[')
 	for i := range fields {
 		if fields[i].Path == path {
-			b = append(append(b, separator), quote(fields[i].Text)...)
+			b = appendQuoted(append(b, separator), fields[i].Text)
 			separator = ','
 		}
 	}

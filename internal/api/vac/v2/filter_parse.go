@@ -14,6 +14,9 @@ type expression struct {
 	text  string // of a literal, for coercion
 	fixed bool   // a literal
 	eval  func(*scope) value
+
+	late  bool               // of a condition, or a side of and: it names a property that is filled late
+	early func(*scope) value // of a late one: a condition without such properties that holds wherever it does; nil: none is known
 }
 
 // parser is a recursive-descent parser of the filter language:
@@ -38,24 +41,24 @@ type parser struct {
 // depthMax bounds nesting, so that a hostile filter cannot exhaust the stack.
 const depthMax = 64
 
-// parseFilter compiles a $filter, and says whether it names a property that is filled late. Invalid: position and what
-// was expected.
-func parseFilter(text string, s *shape) (condition *expression, late bool, err error) {
+// parseFilter compiles a $filter. Invalid: position and what was expected.
+func parseFilter(text string, s *shape) (condition *expression, err error) {
 	p := &parser{lexer: lexer{option: "$filter", text: text}, shape: s}
 	if err := p.advance(); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	e, err := p.or()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if err := p.end("and, or, or the end"); err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if e.kind != kindBool {
-		return nil, false, p.wrong(e.at, "a condition is expected, such as name eq 'x'; this is %s", e.kind)
+		return nil, p.wrong(e.at, "a condition is expected, such as name eq 'x'; this is %s", e.kind)
 	}
-	return &e, p.late, nil
+	e.late = p.late
+	return &e, nil
 }
 
 func (p *parser) advance() (err error) {
@@ -102,9 +105,40 @@ func (p *parser) or() (expression, error) {
 }
 
 func (p *parser) and() (expression, error) {
-	return p.chain(p.not, func(at int, _ string, a, b expression) (expression, error) {
-		return p.logical(at, a, b, false)
+	return p.chain(p.side, func(at int, _ string, a, b expression) (expression, error) {
+		joined, err := p.logical(at, a, b, false)
+		joined.late = a.late || b.late
+		joined.early = bothEarly(a.withoutLate(), b.withoutLate())
+		return joined, err
 	}, "and")
+}
+
+// side parses a side of and, and notes whether it is late.
+func (p *parser) side() (expression, error) {
+	before := p.late
+	p.late = false
+	e, err := p.not()
+	e.late = p.late
+	p.late = p.late || before
+	return e, err
+}
+
+// withoutLate gives a condition that holds wherever e does, and costs little; nil: none is known.
+func (e *expression) withoutLate() func(*scope) value {
+	if e.late {
+		return e.early
+	}
+	return e.eval
+}
+
+func bothEarly(a, b func(*scope) value) func(*scope) value {
+	if a == nil || b == nil {
+		if a == nil {
+			return b
+		}
+		return a
+	}
+	return func(s *scope) value { return truthValue(a(s).truth && b(s).truth) }
 }
 
 func (p *parser) sum() (expression, error) { return p.chain(p.product, p.arithmetic, "add", "sub") }

@@ -26,7 +26,7 @@ func sampleEvents() []alarmEvent {
 
 func matching[T any](t *testing.T, s *shape, list []T, filter string, id func(*T) int64) string {
 	t.Helper()
-	condition, _, err := parseFilter(filter, s)
+	condition, err := parseFilter(filter, s)
 	if err != nil {
 		return err.Error()
 	}
@@ -230,7 +230,7 @@ func TestFilterErrors(t *testing.T) {
 		{strings.Repeat("not ", 200) + "true", "nested more than 64 deep"},
 		{strings.Repeat("-", 200) + "1 eq 1", "nested more than 64 deep"},
 	} {
-		_, _, err := parseFilter(c.filter, shapeOfEvent)
+		_, err := parseFilter(c.filter, shapeOfEvent)
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "$filter: position ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s:\n got %v\nwant %s", c.filter, err, c.want)
 		}
@@ -247,7 +247,7 @@ func FuzzFilter(f *testing.F) {
 	f.Add("replace(concat(computerName,'x'),'x','yy') eq 'é''")
 	events := sampleEvents()
 	f.Fuzz(func(t *testing.T, text string) {
-		condition, _, err := parseFilter(text, shapeOfEvent)
+		condition, err := parseFilter(text, shapeOfEvent)
 		var e *fault.Error
 		switch {
 		case err == nil:
@@ -323,7 +323,7 @@ func TestFilterMeansWhatItsPartsMean(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		c := conditions().Draw(t, "condition")
-		condition, _, err := parseFilter(c.text, shapeOfEvent)
+		condition, err := parseFilter(c.text, shapeOfEvent)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -361,7 +361,7 @@ func TestPrecedence(t *testing.T) {
 		for _, g := range append(groups, current) {
 			want = want || g
 		}
-		condition, _, err := parseFilter(text.String(), shapeOfEvent)
+		condition, err := parseFilter(text.String(), shapeOfEvent)
 		if err != nil || holds(context.Background(), condition, alarmEvent{}) != want {
 			t.Fatalf("%s: want %v (%v)", text.String(), want, err)
 		}

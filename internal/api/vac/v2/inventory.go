@@ -1,9 +1,9 @@
 package v2
 
 import (
+	"context"
 	"math"
 	"net/http"
-	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -272,26 +272,38 @@ func (s *Surface) jobLink(r *http.Request, id fleet.JobID) link {
 	return link{s.base(r) + "/jobs/" + strconv.FormatInt(int64(id), 10)}
 }
 
-// fillServerLinks adds the links of servers that are shown to what they have.
-func (s *Surface) fillServerLinks(r *http.Request, shown []reflect.Value) error {
-	rows, err := rowsShown[backupServer](shown)
-	if err != nil {
-		return err
-	}
-	servers := make(map[usage.ServerID]*backupServer, len(rows))
-	var only []usage.ServerID
-	for _, w := range rows {
-		servers[usage.ServerID(w.ID)] = w
-		only = append(only, usage.ServerID(w.ID))
-	}
-	if len(only) == 0 {
+// linking adds the links of servers that are shown to what they have. Of more than one, what is kept of all is read, once.
+func (s *Surface) linking(r *http.Request) func(shown []*backupServer) error {
+	var all map[usage.ServerID]*fleet.InventoryState
+	return func(shown []*backupServer) (err error) {
+		some := all
+		switch {
+		case all != nil:
+		case len(shown) == 1:
+			some, err = s.inventories(r.Context(), usage.ServerID(shown[0].ID))
+		default:
+			all, err = s.inventories(r.Context())
+			some = all
+		}
+		if err != nil {
+			return err
+		}
+		for _, w := range shown {
+			if state := some[usage.ServerID(w.ID)]; state != nil {
+				s.linkInventory(r, w, state)
+			}
+		}
 		return nil
 	}
-	states, err := s.Inventory.Inventories(r.Context(), only...)
+}
+
+func (s *Surface) inventories(ctx context.Context, only ...usage.ServerID) (map[usage.ServerID]*fleet.InventoryState, error) {
+	states, err := s.Inventory.Inventories(ctx, only...)
+	by := make(map[usage.ServerID]*fleet.InventoryState, len(states))
 	for i := range states {
-		s.linkInventory(r, servers[states[i].Server], &states[i])
+		by[states[i].Server] = &states[i]
 	}
-	return err
+	return by, err
 }
 
 func (s *Surface) linkInventory(r *http.Request, w *backupServer, state *fleet.InventoryState) {

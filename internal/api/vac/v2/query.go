@@ -1,10 +1,8 @@
 package v2
 
 import (
-	"context"
 	"fmt"
 	"net/url"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +23,7 @@ type query struct {
 	top     int // -1: all
 	skip    int
 	counted bool // $inlinecount=allpages or $count=true
-	late    bool // filter or order name a property that is filled late
+	late    bool // order names a property that is filled late
 	view    view
 	// plain holds the other parameters, by lower-case name.
 	plain map[string][]string
@@ -110,13 +108,9 @@ func (r *optionReader) option(name, text string) (err error) {
 	q := r.query
 	switch name {
 	case "$filter":
-		var late bool
-		q.filter, late, err = parseFilter(text, r.shape)
-		q.late = q.late || late
+		q.filter, err = parseFilter(text, r.shape)
 	case "$orderby":
-		var late bool
-		q.order, late, err = parseOrder(text, r.shape)
-		q.late = q.late || late
+		q.order, q.late, err = parseOrder(text, r.shape)
 	case "$top":
 		q.top, err = wholeNumber(text)
 	case "$skip":
@@ -248,113 +242,4 @@ func (c *selection) add(path string, s *shape, l *lexer, at int) error {
 		c.children[f.name] = child
 	}
 	return child.add(rest, f.nested, l, at+len(part)+1)
-}
-
-// answer writes a list that is complete.
-func (q *query) answer(ctx context.Context, s *shape, list reflect.Value) ([]byte, error) {
-	return q.filled(ctx, s, list, func([]reflect.Value) error { return nil })
-}
-
-// filled writes a list after filter, orderby, skip and top, in that order (rest-v2.md §2.4). fill completes what is
-// asked about, or shown, and no more.
-func (q *query) filled(ctx context.Context, s *shape, list reflect.Value, fill func([]reflect.Value) error) ([]byte, error) {
-	if q.late {
-		if err := fill(elements(list)); err != nil {
-			return nil, err
-		}
-	}
-	var b []byte
-	kept, err := q.kept(ctx, list)
-	if err != nil {
-		return nil, err
-	}
-	count := len(kept)
-	kept = kept[min(q.skip, len(kept)):]
-	if q.top >= 0 {
-		kept = kept[:min(q.top, len(kept))]
-	}
-	if !q.late && s.showsLate(q.view) {
-		if err := fill(kept); err != nil {
-			return nil, err
-		}
-	}
-	if q.counted { // as OData v3 writes it: the number is a text
-		b = strconv.AppendInt(append(b, `{"odata.count":"`...), int64(count), 10)
-		b = append(b, `","value":`...)
-	}
-	b = append(b, '[')
-	for i, v := range kept {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = s.appendObject(b, v, q.view)
-	}
-	b = append(b, ']')
-	if q.counted {
-		b = append(b, '}')
-	}
-	return b, nil
-}
-
-func elements(list reflect.Value) []reflect.Value {
-	all := make([]reflect.Value, list.Len())
-	for i := range all {
-		all[i] = list.Index(i)
-	}
-	return all
-}
-
-// kept gives what is asked for, in its order; the context bounds the time that it takes.
-func (q *query) kept(ctx context.Context, list reflect.Value) ([]reflect.Value, error) {
-	at := &scope{ctx: ctx}
-	kept := make([]reflect.Value, 0, list.Len())
-	for i := range list.Len() {
-		if at.record = list.Index(i); q.filter == nil || q.filter.eval(at).truth {
-			kept = append(kept, at.record)
-		}
-		if !at.goOn() {
-			return nil, at.err
-		}
-	}
-	if len(q.order) == 0 {
-		return kept, nil
-	}
-	return q.sorted(at, kept)
-}
-
-// keyed is a record with what it is ordered by.
-type keyed struct {
-	record reflect.Value
-	keys   []value
-}
-
-// sorted works each key out once.
-func (q *query) sorted(at *scope, records []reflect.Value) ([]reflect.Value, error) {
-	all := make([]keyed, len(records))
-	for i := range records {
-		at.record = records[i]
-		all[i] = keyed{records[i], make([]value, len(q.order))}
-		for k := range q.order {
-			all[i].keys[k] = q.order[k].eval(at)
-		}
-		if !at.goOn() {
-			return nil, at.err
-		}
-	}
-	slices.SortStableFunc(all, func(a, b keyed) int {
-		for k := range q.order {
-			c := compareValues(a.keys[k], b.keys[k])
-			if q.order[k].descending {
-				c = -c
-			}
-			if c != 0 {
-				return c
-			}
-		}
-		return 0
-	})
-	for i := range all {
-		records[i] = all[i].record
-	}
-	return records, nil
 }

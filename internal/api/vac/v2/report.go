@@ -1,10 +1,11 @@
 package v2
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -120,24 +121,28 @@ func (s *Surface) reports(r *http.Request, months []usage.Month) (any, error) {
 	if err := joinInvalid(err, noInstant(q.plain)); err != nil {
 		return nil, err
 	}
-	list := make([]usageReport, len(months))
-	for i, m := range months {
-		list[i].Parameters.ID = reportNumber(m)
-	}
 	shown := make(map[int64]standing)
-	body, err := q.filled(r.Context(), shapeOfReport, reflect.ValueOf(list), func(late []reflect.Value) error {
-		rows, err := rowsShown[usageReport](late)
-		if err != nil {
-			return err
-		}
-		for _, w := range rows {
-			if shown[w.Parameters.ID], err = s.fillReport(r.Context(), w); err != nil {
-				return err
+	var b bytes.Buffer
+	body := bufio.NewWriter(&b)
+	err = q.write(r.Context(), shapeOfReport, &listed[usageReport]{
+		count: len(months),
+		at: func(i int) (w usageReport, err error) {
+			w.Parameters.ID = reportNumber(months[i])
+			return w, nil
+		},
+		fill: func(rows []*usageReport) (err error) {
+			for _, w := range rows {
+				if shown[w.Parameters.ID], err = s.fillReport(r.Context(), w); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
-	})
-	raw := jsonRaw(body)
+			return nil
+		},
+	}, body)
+	if err == nil {
+		err = body.Flush()
+	}
+	raw := jsonRaw(b.Bytes())
 	raw.Fields = standingFields(shown)
 	return raw, err
 }

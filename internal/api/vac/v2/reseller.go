@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
-	"reflect"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -84,21 +83,19 @@ func (s *Surface) listResellers(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]reseller, len(items))
-	for i := range items {
-		list[i] = s.toWireReseller(r, &items[i], len(clients[items[i].ID]), quotas)
-	}
-	return answer{shape: shapeOfReseller, value: list, fill: func(shown []reflect.Value) error {
-		rows, err := rowsShown[reseller](shown)
-		if err != nil {
-			return err
-		}
-		for _, w := range rows {
-			if err := s.addAgents(r.Context(), w, clients[w.ID]); err != nil {
-				return err
+	return answer{shape: shapeOfReseller, value: &listed[reseller]{
+		count: len(items),
+		at: func(i int) (reseller, error) {
+			return s.toWireReseller(r, &items[i], len(clients[items[i].ID]), quotas), nil
+		},
+		fill: func(shown []*reseller) error {
+			for _, w := range shown {
+				if err := s.addAgents(r.Context(), w, clients[w.ID]); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		},
 	}}, nil
 }
 
@@ -331,27 +328,26 @@ func (s *Surface) clientsWhere(r *http.Request, wanted func(reseller int64, c *f
 		bytes[quotas[i].Company] += bytesOf(quotas[i].Value.StorageGB)
 		has[quotas[i].Company] = true
 	}
-	list := make([]client, len(clients))
-	for i, c := range clients {
-		list[i] = client{
-			TenantID: int64(c.ID), TenantName: c.Name, CloudBackupQuota: bytes[c.ID], HasCloudBackup: has[c.ID],
-			HasCloudVCD: c.Profile.VCDOrganization != "", CloudConnectAgentUID: cmp.Or(guid(c.Profile.CloudAgent), zeroUID),
-			Links: []relation{{"related", http.MethodGet, s.base(r) + "/tenants/" + c.ID.String()}},
-		}
-	}
-	return answer{shape: shapeOfClient, value: list, fill: func(shown []reflect.Value) error {
-		rows, err := rowsShown[client](shown)
-		if err != nil {
-			return err
-		}
-		for _, w := range rows {
-			a, err := s.agentsOf(r.Context(), usage.CompanyID(w.TenantID))
-			if err != nil {
-				return err
+	return answer{shape: shapeOfClient, value: &listed[client]{
+		count: len(clients),
+		at: func(i int) (client, error) {
+			c := clients[i]
+			return client{
+				TenantID: int64(c.ID), TenantName: c.Name, CloudBackupQuota: bytes[c.ID], HasCloudBackup: has[c.ID],
+				HasCloudVCD: c.Profile.VCDOrganization != "", CloudConnectAgentUID: cmp.Or(guid(c.Profile.CloudAgent), zeroUID),
+				Links: []relation{{"related", http.MethodGet, s.base(r) + "/tenants/" + c.ID.String()}},
+			}, nil
+		},
+		fill: func(shown []*client) error {
+			for _, w := range shown {
+				a, err := s.agentsOf(r.Context(), usage.CompanyID(w.TenantID))
+				if err != nil {
+					return err
+				}
+				w.ServerAgents, w.WorkstationAgents = a.servers.used+a.servers.fresh, a.workstations.used+a.workstations.fresh
 			}
-			w.ServerAgents, w.WorkstationAgents = a.servers.used+a.servers.fresh, a.workstations.used+a.workstations.fresh
-		}
-		return nil
+			return nil
+		},
 	}}, nil
 }
 

@@ -2,7 +2,6 @@ package v2
 
 import (
 	"net/http"
-	"reflect"
 	"strconv"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -28,20 +27,17 @@ func (s *Surface) serversWhere(r *http.Request, wanted func(*fleet.Server) bool)
 	if err != nil {
 		return nil, err
 	}
-	list := []backupServer{}
+	var there []*fleet.Server
 	for i := range e.servers {
 		if server := &e.servers[i]; protects(server) && wanted(server) {
-			wire, err := s.toWireServer(r, e, server)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, wire)
+			there = append(there, server)
 		}
 	}
-	return answer{
-		shape: shapeOfServer, value: list,
-		fill: func(shown []reflect.Value) error { return s.fillServerLinks(r, shown) },
-	}, nil
+	return answer{shape: shapeOfServer, value: &listed[backupServer]{
+		count: len(there),
+		at:    func(i int) (backupServer, error) { return s.toWireServer(r, e, there[i]) },
+		fill:  s.linking(r),
+	}}, nil
 }
 
 func (s *Surface) getServer(r *http.Request) (any, error) {

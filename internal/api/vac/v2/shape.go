@@ -51,6 +51,9 @@ func newShape(t reflect.Type) *shape {
 			continue
 		}
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		if name == "-" {
+			continue
+		}
 		f := field{name: name, index: i, null: t.Field(i).Type.Kind() == reflect.Pointer, late: t.Field(i).Tag.Get("fill") == "late"}
 		f.kind, f.nested = kindOfType(t.Field(i).Type)
 		f.whole = isWhole(t.Field(i).Type)
@@ -140,11 +143,15 @@ func valueOf(v reflect.Value) value {
 		}
 		v = v.Elem()
 	}
-	switch x := v.Interface().(type) {
+	switch x := boxed(v).(type) {
+	case *string:
+		return textValue(*x)
 	case scalar:
 		return x.value()
 	case usage.Units:
-		return value{kind: kindNumber, number: float64(x) / float64(usage.One)}
+		return unitsValue(x)
+	case *usage.Units:
+		return unitsValue(*x)
 	}
 	switch v.Kind() {
 	case reflect.Bool:
@@ -154,6 +161,17 @@ func valueOf(v reflect.Value) value {
 	default:
 		return value{kind: kindString, text: v.String()}
 	}
+}
+
+func unitsValue(u usage.Units) value { return numberValue(float64(u) / float64(usage.One)) }
+
+// boxed gives what v holds, or a pointer to it where it lies in memory already: copies of all values that are looked at
+// would be most of what a long list costs.
+func boxed(v reflect.Value) any {
+	if v.CanAddr() {
+		return v.Addr().Interface()
+	}
+	return v.Interface()
 }
 
 // view says which properties are written: $select and setLinks.
@@ -222,17 +240,19 @@ func appendAny(b []byte, v reflect.Value, nested *shape, w view) []byte {
 		}
 		v = v.Elem()
 	}
-	switch x := v.Interface().(type) {
+	switch x := boxed(v).(type) {
+	case *string:
+		return appendQuoted(b, *x)
 	case scalar:
 		return x.appendJSON(b)
 	case usage.Units:
 		return x.Append(b)
-	case string:
-		return append(b, quote(x)...)
-	case bool:
-		return strconv.AppendBool(b, x)
+	case *usage.Units:
+		return x.Append(b)
 	}
 	switch v.Kind() {
+	case reflect.Bool:
+		return strconv.AppendBool(b, v.Bool())
 	case reflect.Int, reflect.Int64:
 		return strconv.AppendInt(b, v.Int(), 10)
 	case reflect.Slice:
@@ -240,27 +260,26 @@ func appendAny(b []byte, v reflect.Value, nested *shape, w view) []byte {
 	case reflect.Struct:
 		return nested.appendObject(b, v, w)
 	default:
-		return append(b, quote(v.String())...)
+		return appendQuoted(b, v.String())
 	}
 }
 
-// quote writes a JSON string; plain text, the usual case, takes no detour through encoding/json.
-func quote(s string) []byte {
+// appendQuoted writes a JSON string; plain text, the usual case, takes no detour through encoding/json.
+func appendQuoted(b []byte, s string) []byte {
 	plain := true
 	for i := 0; i < len(s) && plain; i++ {
 		plain = s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\'
 	}
 	if plain {
-		b := make([]byte, 0, len(s)+2)
 		return append(append(append(b, '"'), s...), '"')
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)              // "&" in a name stays "&", as clients of this wire see it
 	if err := e.Encode(s); err != nil { // cannot happen: a string always has a JSON form
 		panic(err)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return append(b, bytes.TrimSuffix(text.Bytes(), []byte("\n"))...)
 }
 
 // The wire's own scalars.
@@ -271,10 +290,10 @@ type (
 	ticks   time.Time // seven digits of fraction and Z, as alarms have them (rest-v2.md §3.5)
 )
 
-func (g guid) appendJSON(b []byte) []byte { return append(b, quote(string(g))...) }
+func (g guid) appendJSON(b []byte) []byte { return appendQuoted(b, string(g)) }
 func (g guid) value() value               { return value{kind: kindGUID, text: strings.ToLower(string(g))} }
 
-func (e edition) appendJSON(b []byte) []byte { return append(b, quote(string(e))...) }
+func (e edition) appendJSON(b []byte) []byte { return appendQuoted(b, string(e)) }
 func (e edition) value() value               { return value{kind: kindEdition, text: string(e)} }
 
 func (t isoTime) appendJSON(b []byte) []byte {

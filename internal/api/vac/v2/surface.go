@@ -1,6 +1,7 @@
 package v2
 
 import (
+	"bufio"
 	"context"
 	"net/http"
 	"reflect"
@@ -106,27 +107,24 @@ func (s *Surface) Admit(actor access.Actor) error {
 	return nil
 }
 
-// answer is what an endpoint gives: a struct of the shape, or a slice of such.
+// answer is what an endpoint gives: a struct of the shape, a slice of such, or a list.
 type answer struct {
 	shape *shape
 	value any
-	fill  func(shown []reflect.Value) error // of a slice: completes these elements; nil: they are complete
 
 	status   int    // 0: 200
 	location string // where what was made is; empty: nothing was made
 }
 
-// rowsShown gives the elements that an answer's fill completes.
-func rowsShown[T any](shown []reflect.Value) ([]*T, error) {
-	rows := make([]*T, len(shown))
-	for i, v := range shown {
-		row, ok := v.Addr().Interface().(*T)
-		if !ok {
-			return nil, fault.New(fault.Internal, "a row of v2 is a %s, not a %T", v.Type(), row)
-		}
-		rows[i] = row
+// elements gives those of a list; nil: it is a single object.
+func (a *answer) elements() list {
+	if l, ok := a.value.(list); ok {
+		return l
 	}
-	return rows, nil
+	if v := reflect.ValueOf(a.value); v.Kind() == reflect.Slice {
+		return &whole{slice: v}
+	}
+	return nil
 }
 
 // said is what an action answers with another status than 200.
@@ -141,9 +139,9 @@ const contentType = "application/json; charset=utf-8"
 func (s *Surface) Encode(r *http.Request, v any) (api.Raw, error) {
 	switch text := v.(type) {
 	case string: // what an action answers
-		return jsonRaw(quote(text)), nil
+		return jsonRaw(appendQuoted(nil, text)), nil
 	case said:
-		raw := jsonRaw(quote(text.text))
+		raw := jsonRaw(appendQuoted(nil, text.text))
 		raw.Status = text.status
 		return raw, nil
 	}
@@ -151,21 +149,15 @@ func (s *Surface) Encode(r *http.Request, v any) (api.Raw, error) {
 	if !ok {
 		return api.Raw{}, fault.New(fault.Internal, "an endpoint of v2 gave a %T", v)
 	}
-	value := reflect.ValueOf(a.value)
-	collection := value.Kind() == reflect.Slice
-	q, err := parseQuery(r.URL.RawQuery, a.shape, collection)
+	l := a.elements()
+	q, err := parseQuery(r.URL.RawQuery, a.shape, l != nil)
 	if err != nil {
 		return api.Raw{}, err
 	}
-	if collection {
-		if a.fill == nil {
-			body, err := q.answer(r.Context(), a.shape, value)
-			return jsonRaw(body), err
-		}
-		body, err := q.filled(r.Context(), a.shape, value, a.fill)
-		return jsonRaw(body), err
+	if l != nil {
+		return api.Raw{ContentType: contentType, Stream: func(w *bufio.Writer) error { return q.write(r.Context(), a.shape, l, w) }}, nil
 	}
-	raw := jsonRaw(a.shape.appendObject(nil, value, q.view))
+	raw := jsonRaw(a.shape.appendObject(nil, reflect.ValueOf(a.value), q.view))
 	raw.Status = a.status
 	if a.location != "" {
 		raw.Fields = []api.Field{{Name: "Location", Values: []string{a.location}}}

@@ -4,6 +4,8 @@ import "github.com/tallystick/tallystick/internal/core/usage"
 
 // computer is a machine with an agent of a console (rest-v2.md §3.11). What is null is known to the console alone.
 type computer struct {
+	agent *agent `json:"-"` // that it is of
+
 	ID                   guid          `json:"id"`
 	HostName             string        `json:"hostName"`
 	Type                 string        `json:"type"`
@@ -47,6 +49,8 @@ type computerLinks struct {
 
 // backupAgent is the agent on such a machine (rest-v2.md §3.10).
 type backupAgent struct {
+	agent *agent `json:"-"` // it
+
 	ID                     guid       `json:"id"`
 	ScheduleDisabled       *bool      `json:"scheduleDisabled"`
 	CompanyID              int64      `json:"companyId"`

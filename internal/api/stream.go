@@ -1,0 +1,105 @@
+package api
+
+import (
+	"bufio"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// pieceSize is how many bytes of a streamed body are sent at a time; one that is no longer goes as a whole, with its length.
+const pieceSize = 32 << 10
+
+// pieces are kept for the next streams.
+var pieces = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, pieceSize) }}
+
+// stream sends a body piece by piece. Until the first one is sent, an error is answered as any other; after that the
+// connection is broken off, so that nobody takes a part for the whole.
+type stream struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	answer Raw
+	within time.Duration // what each piece may take
+
+	whole bool   // the body cannot come in pieces: the client would not see that it is cut off
+	kept  []byte // of a whole body
+	last  bool   // this is the rest of it
+
+	begun bool  // headers are out
+	sent  int   // bytes of the body
+	lost  error // why the client got no more of it
+}
+
+// streamed writes an answer's body as its surface streams it, and its headers before.
+func (h *handler) streamed(w http.ResponseWriter, r *http.Request, c *call, answer Raw) error {
+	s := &stream{w: w, r: r, answer: answer, within: h.within, whole: !r.ProtoAtLeast(1, 1)}
+	c.stream = s
+	out, _ := pieces.Get().(*bufio.Writer)
+	out.Reset(s)
+	defer func() {
+		out.Reset(nil)
+		pieces.Put(out)
+	}()
+	if err := answer.Stream(out); err != nil {
+		return err
+	}
+	s.last = true
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	return s.end()
+}
+
+// Write sends a piece.
+func (s *stream) Write(p []byte) (int, error) {
+	switch {
+	case s.r.Method == http.MethodHead:
+		s.sent += len(p)
+		return len(p), nil
+	case s.whole:
+		s.kept = append(s.kept, p...)
+		return len(p), nil
+	case !s.begun && s.last:
+		s.begin(len(p))
+	case !s.begun:
+		s.begin(lengthUnknown)
+	}
+	return s.send(p)
+}
+
+func (s *stream) begin(length int) {
+	s.begun = true
+	sendHead(s.w, s.r, &s.answer, length, nil)
+}
+
+// send lets the client take as long as it needs to read what came before: that is no time of ours.
+func (s *stream) send(p []byte) (int, error) {
+	d, ok := s.r.Context().(*deadline)
+	if ok {
+		d.pause()
+	}
+	n, err := s.w.Write(p)
+	s.sent += n
+	if err != nil {
+		s.lost = err
+	}
+	if ok {
+		d.renew(time.Now().Add(s.within))
+	}
+	return n, err
+}
+
+// end sends what was held back.
+func (s *stream) end() error {
+	if s.begun {
+		return nil
+	}
+	if s.r.Method == http.MethodHead {
+		s.begin(s.sent)
+		s.sent = 0
+		return nil
+	}
+	s.begin(len(s.kept))
+	_, err := s.send(s.kept)
+	return err
+}

@@ -1,0 +1,69 @@
+package v2
+
+import "reflect"
+
+// list is the elements of an answer. Some are taken at a time, so that a list takes no more memory for being long; those
+// are good until others are taken.
+type list interface {
+	len() int
+	take(which []int) error
+	element(k int) reflect.Value // the k-th of those that were taken
+	complete(ks []int) error     // fills what the k-th ones have late
+}
+
+// batchSize is how many elements are taken at a time.
+const batchSize = 128
+
+// listed is a list whose elements are made when they are taken.
+type listed[T any] struct {
+	count int
+	at    func(i int) (T, error)
+	fill  func(shown []*T) error // nil: nothing is filled late
+	room  []T
+	rows  reflect.Value // the same
+	shown []*T
+}
+
+func (l *listed[T]) len() int { return l.count }
+
+func (l *listed[T]) take(which []int) (err error) {
+	if l.room == nil {
+		l.room = make([]T, min(l.count, batchSize))
+		l.rows = reflect.ValueOf(l.room)
+	}
+	for k, i := range which {
+		if l.room[k], err = l.at(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *listed[T]) element(k int) reflect.Value { return l.rows.Index(k) }
+
+func (l *listed[T]) complete(ks []int) error {
+	if l.fill == nil || len(ks) == 0 {
+		return nil
+	}
+	l.shown = l.shown[:0]
+	for _, k := range ks {
+		l.shown = append(l.shown, &l.room[k])
+	}
+	return l.fill(l.shown)
+}
+
+// whole is a list of which all elements are there.
+type whole struct {
+	slice reflect.Value
+	taken []int
+}
+
+func (w *whole) len() int { return w.slice.Len() }
+
+func (w *whole) take(which []int) error {
+	w.taken = which
+	return nil
+}
+
+func (w *whole) element(k int) reflect.Value { return w.slice.Index(w.taken[k]) }
+func (w *whole) complete([]int) error        { return nil }
