@@ -19,7 +19,7 @@ const estateAgents = 50_000
 // BenchmarkAgents asks for agents of a large estate: those of the provider's own console, and of a console each that some
 // companies have.
 func BenchmarkAgents(b *testing.B) {
-	handler := largeEstate(b, func(s *sqlite.Draft) {
+	handler := largeEstate(b, func(b *testing.B, s *sqlite.Draft) {
 		storetest.Estate(b, s, estateCompanies, 0)
 		addConsoles(b, s)
 	})

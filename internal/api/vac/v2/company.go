@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,24 +76,17 @@ func (s *Surface) listTenants(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.estateOf(r.Context(), companies)
-	if err != nil {
-		return nil, err
-	}
-	filled := 0
+	e := &estate{}
 	return answer{shape: shapeOfTenant, value: &listed[tenant]{
 		count: len(companies),
-		at:    func(i int) (tenant, error) { return s.toWireTenant(r, e, &companies[i]), nil },
+		at:    func(i int) (tenant, error) { return s.toWireTenant(r, &companies[i]), nil },
 		fill: func(shown []*tenant) error {
-			if filled += len(shown); filled > fewTenants && !e.read {
-				read, err := s.estate(r.Context())
-				if err != nil {
-					return err
-				}
-				e = read
-			}
 			for _, t := range shown {
-				if err := s.count(r.Context(), e, t); err != nil {
+				at, there := slices.BinarySearchFunc(companies, usage.CompanyID(t.ID), func(c fleet.Company, id usage.CompanyID) int { return cmp.Compare(c.ID, id) })
+				if !there {
+					return fault.New(fault.Internal, "tenant %d is none of the list", t.ID)
+				}
+				if err := s.completeTenant(r.Context(), e, t, &companies[at]); err != nil {
 					return err
 				}
 			}
@@ -101,11 +95,23 @@ func (s *Surface) listTenants(r *http.Request) (any, error) {
 	}}, nil
 }
 
-// fewTenants are so few that all their answers are asked for rather than looked up who has servers.
-const fewTenants = 500
-
-func (s *Surface) count(ctx context.Context, e *estate, t *tenant) error {
-	counts, err := s.countsOf(ctx, e, usage.CompanyID(t.ID))
+// completeTenant adds what needs more than the company: its site, and what is counted. The servers are read into an empty
+// estate for the first company that is a tenant on one.
+func (s *Surface) completeTenant(ctx context.Context, e *estate, t *tenant, c *fleet.Company) error {
+	if len(c.Tenants) > 0 && e.sites == nil {
+		read, err := s.estate(ctx)
+		if err != nil {
+			return err
+		}
+		e.sites = read.sites
+	}
+	if site := e.siteOf(c); site != nil {
+		t.SiteName = site.Name
+		if c.Profile.CloudAgent == "" {
+			t.CloudConnectAgentUID = uidOf(site)
+		}
+	}
+	counts, err := s.countsOf(ctx, e, c.ID)
 	t.VMsBackedUp, t.VMsReplicated, t.VMsBackedUpToCloud = counts.virtual, counts.replicas, counts.cloud
 	t.ManagedPhysicalServers, t.ManagedPhysicalWorkstations = counts.servers, counts.workstations
 	return err
@@ -120,17 +126,13 @@ func (s *Surface) getTenant(r *http.Request) (any, error) {
 }
 
 func (s *Surface) oneTenant(r *http.Request, c *fleet.Company) (a answer, err error) {
-	e, err := s.estateOf(r.Context(), []fleet.Company{*c})
-	if err != nil {
-		return answer{}, err
-	}
-	t := s.toWireTenant(r, e, c)
-	err = s.count(r.Context(), e, &t)
+	t := s.toWireTenant(r, c)
+	err = s.completeTenant(r.Context(), &estate{}, &t, c)
 	return answer{shape: shapeOfTenant, value: t}, err
 }
 
-// toWireTenant fills everything but the counts; what there is no source for has the value of "none".
-func (s *Surface) toWireTenant(r *http.Request, e *estate, c *fleet.Company) tenant {
+// toWireTenant fills what the company tells; what there is no source for has the value of "none".
+func (s *Surface) toWireTenant(r *http.Request, c *fleet.Company) tenant {
 	p := &c.Profile
 	t := tenant{
 		ID: int64(c.ID), Name: c.Name, InstanceUID: guid(c.UID), CloudConnectAgentUID: zeroUID, TenantType: tenantKind(p),
@@ -154,9 +156,6 @@ func (s *Surface) toWireTenant(r *http.Request, e *estate, c *fleet.Company) ten
 	}
 	if len(c.Tenants) > 0 {
 		t.UserName = c.Tenants[0].Name
-	}
-	if site := e.siteOf(c); site != nil {
-		t.SiteName, t.CloudConnectAgentUID = site.Name, uidOf(site)
 	}
 	if p.CloudAgent != "" {
 		t.CloudConnectAgentUID = guid(p.CloudAgent)

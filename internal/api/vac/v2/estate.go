@@ -14,12 +14,11 @@ import (
 
 // estate is the servers, and for a list the companies, as one request sees them.
 type estate struct {
-	read      bool // the servers were
 	servers   []fleet.Server
 	companies map[usage.CompanyID]*fleet.Company // nil: asked for one by one
 
-	sites  []*fleet.Server // the shared Cloud Connect servers
-	owned  map[owned]bool
+	sites  []fleet.Server // the shared Cloud Connect servers; nil: they were not read
+	owned  map[owned]bool // nil: the servers were not read
 	shared map[usage.Product]bool
 }
 
@@ -31,7 +30,7 @@ type owned struct {
 
 func (s *Surface) estate(ctx context.Context) (*estate, error) {
 	servers, err := s.Servers.Servers(ctx)
-	e := &estate{read: true, servers: servers, owned: make(map[owned]bool), shared: make(map[usage.Product]bool)}
+	e := &estate{servers: servers, sites: []fleet.Server{}, owned: make(map[owned]bool), shared: make(map[usage.Product]bool)}
 	for i := range servers {
 		server := &servers[i]
 		if !server.Shared {
@@ -40,18 +39,10 @@ func (s *Surface) estate(ctx context.Context) (*estate, error) {
 		}
 		e.shared[server.Product] = true
 		if server.Product == usage.ProductCloudConnect {
-			e.sites = append(e.sites, server)
+			e.sites = append(e.sites, *server)
 		}
 	}
 	return e, err
-}
-
-// estateOf leaves the servers unread where none of the companies is a tenant on one.
-func (s *Surface) estateOf(ctx context.Context, companies []fleet.Company) (*estate, error) {
-	if !slices.ContainsFunc(companies, func(c fleet.Company) bool { return len(c.Tenants) > 0 }) {
-		return &estate{}, nil
-	}
-	return s.estate(ctx)
 }
 
 // wholeEstate reads the companies at once, too: a list of servers names one each.
@@ -88,9 +79,9 @@ func (s *Surface) owner(ctx context.Context, e *estate, server *fleet.Server) (*
 // siteOf gives the Cloud Connect server on which the company is a tenant: the wire calls it the site.
 func (e *estate) siteOf(c *fleet.Company) *fleet.Server {
 	for _, t := range c.Tenants {
-		for _, server := range e.sites {
-			if t.Server == 0 || t.Server == server.ID {
-				return server
+		for i := range e.sites {
+			if t.Server == 0 || t.Server == e.sites[i].ID {
+				return &e.sites[i]
 			}
 		}
 	}
@@ -100,7 +91,7 @@ func (e *estate) siteOf(c *fleet.Company) *fleet.Server {
 // has reports whether workloads of this product can belong to the company at all; it spares counting what is surely
 // nothing. Where servers were not read, they can.
 func (e *estate) has(company usage.CompanyID, p usage.Product) bool {
-	return !e.read || e.shared[p] || e.owned[owned{company, p}]
+	return e.owned == nil || e.shared[p] || e.owned[owned{company, p}]
 }
 
 // uidOf gives the GUID by which servers and their licenses are joined.

@@ -2,12 +2,15 @@ package v2_test
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
@@ -17,7 +20,7 @@ import (
 	"github.com/tallystick/tallystick/internal/store/storetest"
 )
 
-// The size of the estate: companies of which every fifth has a server, since filling takes the square of the servers.
+// The size of the estate: companies of which every fifth has a server.
 const (
 	estateCompanies = 10_000
 	estateServers   = 2_000
@@ -25,40 +28,111 @@ const (
 
 // BenchmarkTenants asks for lists of tenants of a large estate, with answers kept, without the cost of TLS.
 func BenchmarkTenants(b *testing.B) {
-	handler := largeEstate(b, func(s *sqlite.Draft) { storetest.Estate(b, s, estateCompanies, estateServers) })
+	handler := largeEstate(b, estate(1))
 	for _, query := range []string{
 		"", "?$top=100&$skip=5000", "?$filter=name%20eq%20'Company%2004711'", "?$filter=vMsBackedUp%20gt%204&$top=100",
+		"?$filter=vMsBackedUp%20gt%204%20and%20startswith(name,'Company%2047')", "?$orderby=name%20desc&$top=1", "?$inlinecount=allpages&$top=1",
 	} {
 		b.Run("tenants"+query, func(b *testing.B) {
-			ask := func() int64 {
-				r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/v2/tenants"+query, nil)
-				w := httptest.NewRecorder()
-				r.Header.Set("Authorization", "Bearer anybody")
-				handler.ServeHTTP(w, r)
-				n, err := io.Copy(io.Discard, w.Result().Body)
-				if err != nil || w.Code != http.StatusOK {
-					b.Fatal(w.Code, w.Body.String(), err)
-				}
-				return n
-			}
-			ask() // answers are kept from here on
+			askFor(b, handler, "/v2/tenants"+query, &discarded{}) // answers are kept from here on
 			b.ReportAllocs()
 			for b.Loop() {
-				ask()
+				askFor(b, handler, "/v2/tenants"+query, &discarded{})
 			}
 		})
 	}
 }
 
+// BenchmarkFirstTenantAgainstOne alternates the first of a list and the same tenant alone; first/one is the ratio of their medians.
+func BenchmarkFirstTenantAgainstOne(b *testing.B) {
+	handler := largeEstate(b, estate(1))
+	paths := [2]string{"/v2/tenants?$top=1", "/v2/tenants/2"}
+	var spent [2][]time.Duration
+	for i := 0; b.Loop(); i++ {
+		for k := range paths {
+			which := (i + k) % 2
+			begin := time.Now()
+			askFor(b, handler, paths[which], &discarded{})
+			spent[which] = append(spent[which], time.Since(begin))
+		}
+	}
+	var medians [2]float64
+	for i := range spent {
+		slices.Sort(spent[i])
+		medians[i] = float64(spent[i][len(spent[i])/2])
+	}
+	b.ReportMetric(medians[0]/medians[1], "first/one")
+	b.ReportMetric(medians[1], "one-ns")
+}
+
+// BenchmarkTenantsInMemory reports what a list takes of the heap while it is sent, at most, for estates of two sizes.
+func BenchmarkTenantsInMemory(b *testing.B) {
+	for _, part := range []int{10, 1} {
+		b.Run(strconv.Itoa(estateCompanies/part), func(b *testing.B) {
+			handler := largeEstate(b, estate(part))
+			askFor(b, handler, "/v2/tenants", &discarded{})
+			most := int64(0)
+			for b.Loop() {
+				w := &weighed{before: heap()}
+				askFor(b, handler, "/v2/tenants", w)
+				most = max(most, w.most-w.before)
+			}
+			b.ReportMetric(float64(most), "live-B")
+		})
+	}
+}
+
+// weighed is a client that looks at the heap whenever it gets something.
+type weighed struct {
+	discarded
+	before, most int64
+}
+
+func (w *weighed) Write(p []byte) (int, error) {
+	w.most = max(w.most, heap())
+	return len(p), nil
+}
+
+// heap gives the bytes that are in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC() // what pools hold goes with the second one
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func askFor(b *testing.B, handler http.Handler, path string, w interface {
+	http.ResponseWriter
+	answered() int
+},
+) {
+	b.Helper()
+	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, path, nil)
+	r.Header.Set("Authorization", "Bearer anybody")
+	handler.ServeHTTP(w, r)
+	if status := w.answered(); status != http.StatusOK {
+		b.Fatal(path, status)
+	}
+}
+
+// estate fills one, that many times smaller.
+func estate(part int) func(*testing.B, *sqlite.Draft) {
+	return func(b *testing.B, s *sqlite.Draft) {
+		b.Helper()
+		storetest.Estate(b, s, estateCompanies/part, estateServers/part)
+	}
+}
+
 // largeEstate serves one, watched.
-func largeEstate(b *testing.B, fill func(*sqlite.Draft)) http.Handler {
+func largeEstate(b *testing.B, fill func(*testing.B, *sqlite.Draft)) http.Handler {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "t.db")
 	draft, err := sqlite.NewDraft(b.Context(), path)
 	if err != nil {
 		b.Fatal(err)
 	}
-	fill(draft)
+	fill(b, draft)
 	if err := draft.Keep(); err != nil {
 		b.Fatal(err)
 	}

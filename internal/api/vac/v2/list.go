@@ -27,8 +27,8 @@ type listed[T any] struct {
 func (l *listed[T]) len() int { return l.count }
 
 func (l *listed[T]) take(which []int) (err error) {
-	if l.room == nil {
-		l.room = make([]T, min(l.count, batchSize))
+	if len(l.room) < len(which) {
+		l.room = make([]T, len(which))
 		l.rows = reflect.ValueOf(l.room)
 	}
 	for k, i := range which {

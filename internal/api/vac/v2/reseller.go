@@ -465,9 +465,9 @@ func (s *Surface) toWireScope(r *http.Request, url string, item *record.Item[sit
 		Links: []relation{{"self", http.MethodGet, urlOf(url, item.ID)}},
 	}
 	e, err := s.estate(r.Context())
-	for _, site := range e.sites {
-		if strings.EqualFold(string(uidOf(site)), string(item.Value.Agent)) {
-			w.SiteName = site.Name
+	for i := range e.sites {
+		if strings.EqualFold(string(uidOf(&e.sites[i])), string(item.Value.Agent)) {
+			w.SiteName = e.sites[i].Name
 		}
 	}
 	return w, err

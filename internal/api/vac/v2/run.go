@@ -112,8 +112,7 @@ func (r *run) append(kept []int, complete bool) error {
 // walk takes elements of the list by their numbers, and lets visit see those of each batch that the filter keeps, by their
 // places in it. What is filled late is there only if complete says so. It ends where visit wants no more.
 func (r *run) walk(filter *expression, numbers iter.Seq[int], visit func(numbers, kept []int, complete bool) (more bool, err error)) error {
-	batch := make([]int, 0, batchSize)
-	kept := make([]int, 0, batchSize)
+	var batch, kept []int
 	next := func() (more bool, err error) {
 		if err := r.list.take(batch); err != nil {
 			return false, err

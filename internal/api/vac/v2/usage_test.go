@@ -191,8 +191,8 @@ func TestMissingNames(t *testing.T) {
 	}
 }
 
-// A company's tally is asked for only where the provider has such servers at all.
-func TestTenantsCountOnlyWhatCanBe(t *testing.T) {
+// Tallies are asked for where their figures are shown, and of all companies together only where there are such servers at all.
+func TestOnlyWhatIsShownIsCounted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, v2.Profile30)
 	counting := &countingLedger{Ledger: w.ledger}
@@ -203,9 +203,16 @@ func TestTenantsCountOnlyWhatCanBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.serve(s)
-	w.get("/v2/tenants")
-	if counting.asked != 4 { // each of two companies: its own backup server, and the shared Cloud Connect
-		t.Errorf("%d tallies were asked for", counting.asked)
+	products := usage.ProductCount
+	for path, want := range map[string]int{
+		"/v2/tenants": 2 * products, "/v2/tenants?$top=1": products, "/v2/tenants?$skip=1": products, "/v2/tenants?$select=id,name,_links": 0,
+		"/v2/tenants?$filter=name%20eq%20'Northwind'%20and%20vMsBackedUp%20gt%200": products,
+		"/v2/licenseSettings": 5, // each of two companies: its own backup server, and the shared Cloud Connect; of nobody's, that
+	} {
+		counting.asked = 0
+		if w.get(path); counting.asked != want {
+			t.Errorf("%s: %d tallies were asked for, want %d", path, counting.asked, want)
+		}
 	}
 }
 

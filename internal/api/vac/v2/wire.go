@@ -25,8 +25,8 @@ type tenant struct {
 	ID                          int64       `json:"id"`
 	Name                        string      `json:"name"`
 	InstanceUID                 guid        `json:"instanceUid"`
-	CloudConnectAgentUID        guid        `json:"cloudConnectAgentUid"`
-	SiteName                    string      `json:"siteName"`
+	CloudConnectAgentUID        guid        `json:"cloudConnectAgentUid" fill:"late"`
+	SiteName                    string      `json:"siteName" fill:"late"`
 	VCDOrganizationUID          *guid       `json:"vcdOrganizationUid"`
 	TenantType                  string      `json:"tenantType"`
 	Description                 string      `json:"description"`
