@@ -14,11 +14,12 @@ type function struct {
 	arguments []kind
 	least     int // arguments that must be given; 0: all
 	result    kind
+	whole     bool // of a number: it has no fraction
 	apply     func([]value) value
 }
 
 func onTime(name string, part func(time.Time) int) function {
-	return function{name: name, arguments: []kind{kindTime}, result: kindNumber, apply: func(a []value) value {
+	return function{name: name, arguments: []kind{kindTime}, result: kindNumber, whole: true, apply: func(a []value) value {
 		return numberValue(float64(part(a[0].time)))
 	}}
 }
@@ -50,10 +51,10 @@ var functions = []function{
 	onText("tolower", strings.ToLower),
 	onText("toupper", strings.ToUpper),
 	onText("trim", strings.TrimSpace),
-	{name: "length", arguments: []kind{kindString}, result: kindNumber, apply: func(a []value) value {
+	{name: "length", arguments: []kind{kindString}, result: kindNumber, whole: true, apply: func(a []value) value {
 		return numberValue(float64(utf8.RuneCountInString(a[0].text)))
 	}},
-	{name: "indexof", arguments: []kind{kindString, kindString}, result: kindNumber, apply: indexOf},
+	{name: "indexof", arguments: []kind{kindString, kindString}, result: kindNumber, whole: true, apply: indexOf},
 	{name: "substring", arguments: []kind{kindString, kindNumber, kindNumber}, least: 2, result: kindString, apply: substring},
 	{name: "concat", arguments: []kind{kindString, kindString}, result: kindString, apply: func(a []value) value {
 		return textValue(a[0].text + a[1].text)
@@ -130,7 +131,7 @@ func (p *parser) call(name token) (expression, error) {
 	if err != nil {
 		return expression{}, err
 	}
-	return expression{kind: f.result, at: name.at, eval: func(v *scope) value {
+	return expression{kind: f.result, at: name.at, whole: f.whole, eval: func(v *scope) value {
 		values := make([]value, len(arguments))
 		for i := range arguments {
 			if values[i] = arguments[i].eval(v); values[i].null() {

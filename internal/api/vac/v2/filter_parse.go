@@ -13,6 +13,7 @@ type expression struct {
 	at    int
 	text  string // of a literal, for coercion
 	fixed bool   // a literal
+	whole bool   // of a number: it has no fraction, whatever the record
 	eval  func(*scope) value
 
 	late  bool               // of a condition, or a side of and: it names a property that is filled late
@@ -23,10 +24,11 @@ type expression struct {
 //
 //	or      = and { "or" and }
 //	and     = not { "and" not }
-//	not     = "not" not | compare
-//	compare = sum [ ("eq"|"ne"|"gt"|"ge"|"lt"|"le") sum | "in" "(" sum { "," sum } ")" ]
+//	not     = "not" not | equal
+//	equal   = compare { ("eq"|"ne") compare }
+//	compare = sum { ("gt"|"ge"|"lt"|"le") sum | "in" "(" sum { "," sum } ")" }
 //	sum     = product { ("add"|"sub") product }
-//	product = primary { ("mul"|"div"|"mod") primary }
+//	product = primary { ("mul"|"div"|"divby"|"mod") primary }
 //	primary = literal | path | function "(" [ or { "," or } ] ")" | lambda | "(" or ")" | "-" primary
 //	lambda  = path "/any" "(" ")" | path ( "/any" | "/all" ) "(" word ":" or ")"
 type parser struct {
@@ -144,7 +146,7 @@ func bothEarly(a, b func(*scope) value) func(*scope) value {
 func (p *parser) sum() (expression, error) { return p.chain(p.product, p.arithmetic, "add", "sub") }
 
 func (p *parser) product() (expression, error) {
-	return p.chain(p.primary, p.arithmetic, "mul", "div", "mod")
+	return p.chain(p.primary, p.arithmetic, "mul", "div", "divby", "mod")
 }
 
 // chain parses operand { operator operand }, left to right.
@@ -189,7 +191,7 @@ func (p *parser) logical(at int, a, b expression, or bool) (expression, error) {
 
 func (p *parser) not() (expression, error) {
 	if p.operator("not") == "" {
-		return p.compare()
+		return p.equal()
 	}
 	at := p.token.at
 	p.depth++
@@ -226,29 +228,34 @@ var comparisons = map[string]func(order int) bool{
 	"le": func(o int) bool { return o <= 0 },
 }
 
+func (p *parser) equal() (expression, error) {
+	e, err := p.chain(p.compare, p.comparison, "eq", "ne")
+	if err == nil && e.kind != kindBool && p.token.kind == tokenWord && p.operator("and", "or") == "" {
+		return e, p.unexpected("an operator (eq, ne, gt, ge, lt, le, in, and, or, add, sub, mul, div, divby, mod) or the end")
+	}
+	return e, err
+}
+
 func (p *parser) compare() (expression, error) {
 	left, err := p.sum()
-	if err != nil {
-		return left, err
-	}
-	word, at := p.operator("eq", "ne", "gt", "ge", "lt", "le", "in"), p.token.at
-	if word == "" {
-		if p.token.kind == tokenWord && p.operator("and", "or") == "" {
-			return left, p.unexpected("an operator (eq, ne, gt, ge, lt, le, in, and, or, add, sub, mul, div, mod) or the end")
+	for err == nil {
+		word, at := p.operator("gt", "ge", "lt", "le", "in"), p.token.at
+		if word == "" {
+			break
 		}
-		return left, nil
+		if err = p.advance(); err != nil {
+			break
+		}
+		if word == "in" {
+			left, err = p.in(left)
+			continue
+		}
+		var right expression
+		if right, err = p.sum(); err == nil {
+			left, err = p.comparison(at, word, left, right)
+		}
 	}
-	if err := p.advance(); err != nil {
-		return left, err
-	}
-	if word == "in" {
-		return p.in(left)
-	}
-	right, err := p.sum()
-	if err != nil {
-		return left, err
-	}
-	return p.comparison(at, word, left, right)
+	return left, err
 }
 
 func (p *parser) comparison(at int, word string, a, b expression) (expression, error) {
@@ -334,12 +341,17 @@ func (p *parser) arithmetic(at int, word string, a, b expression) (expression, e
 		}
 	}
 	left, right := a.eval, b.eval
-	return expression{kind: kindNumber, at: at, eval: func(v *scope) value {
+	whole := a.whole && b.whole && word != "divby"
+	return expression{kind: kindNumber, at: at, whole: whole, eval: func(v *scope) value {
 		x, y := left(v), right(v)
 		if x.null() || y.null() {
 			return value{}
 		}
-		return calculate(word, x.number, y.number)
+		n := calculate(word, x.number, y.number)
+		if whole && word == "div" {
+			n.number = math.Trunc(n.number)
+		}
+		return n
 	}}, nil
 }
 
@@ -353,7 +365,7 @@ func calculate(word string, x, y float64) value {
 		n = x - y
 	case "mul":
 		n = x * y
-	case "div":
+	case "div", "divby":
 		n = x / y
 	case "mod":
 		n = math.Mod(x, y)
@@ -370,13 +382,15 @@ func (p *parser) primary() (expression, error) {
 	t := p.token
 	switch t.kind {
 	case tokenLiteral:
-		return fixedExpression(t.value, t.text, t.at), p.advance()
+		e := fixedExpression(t.value, t.text, t.at)
+		e.whole = e.kind == kindNumber && !strings.ContainsAny(t.text, ".eEdDfFmM")
+		return e, p.advance()
 	case tokenOpen:
 		return p.group()
 	case tokenMinus:
 		return p.negative()
 	case tokenWord:
-		if p.operator("eq", "ne", "gt", "ge", "lt", "le", "in", "and", "or", "not", "add", "sub", "mul", "div", "mod") != "" {
+		if p.operator("eq", "ne", "gt", "ge", "lt", "le", "in", "and", "or", "not", "add", "sub", "mul", "div", "divby", "mod") != "" {
 			return expression{}, p.unexpected(operandExpected)
 		}
 		if err := p.advance(); err != nil {
@@ -419,7 +433,9 @@ func (p *parser) negative() (expression, error) {
 	if err != nil {
 		return e, err
 	}
-	return p.arithmetic(at, "sub", fixedExpression(numberValue(0), "", at), e)
+	zero := fixedExpression(numberValue(0), "", at)
+	zero.whole = true
+	return p.arithmetic(at, "sub", zero, e)
 }
 
 // reference is where a property lies: in the record, or in what a variable stands for.
@@ -491,5 +507,5 @@ func (p *parser) path(t token) (expression, error) {
 	case r.kind == kindObject:
 		return expression{}, p.wrong(t.at, "%s is an object: only its members, if any, can be compared", t.text)
 	}
-	return expression{kind: r.kind, at: t.at, eval: func(s *scope) value { return valueOf(r.of(s)) }}, nil
+	return expression{kind: r.kind, at: t.at, whole: r.whole, eval: func(s *scope) value { return valueOf(r.of(s)) }}, nil
 }

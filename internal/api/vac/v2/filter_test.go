@@ -77,6 +77,13 @@ func TestFilterKeepsWhatItSays(t *testing.T) {
 		{"date(lastActivation/time) eq 2026-10-14 and fractionalseconds(lastActivation/time) eq 0", "1 3"},
 		{"id add 1 mul 2 eq 3", "1"},
 		{"repeatCount mod 2 eq 1 and id div 2 lt 1", "1"},
+		{"id div 2 eq 1", "2 3"}, // of whole numbers it is whole
+		{"(id add 2) div 2 eq 2 and -id div 2 eq -1", "2 3"},
+		{"id divby 2 eq 1.5", "3"},
+		{"id div 2.0 eq 1.5 and length(computerName) div 2 eq 2 and 3L div 2 eq 1", "3"},
+		{"id mod 2 eq 1 eq true", "1 3"},
+		{"id lt 3 eq (repeatCount ge 3)", "2 3"}, // gt, ge, lt and le bind tighter than eq and ne
+		{"id in (1,2) eq false ne true", "1 2"},
 		{"-id eq -2", "2"},
 		{"id sub -1 eq 2", "1"},
 		{"id div 0 eq 1", ""},

@@ -142,7 +142,7 @@ func TestErrors(t *testing.T) {
 		},
 		{
 			"GET", "/v2/tenants?$filter=name%20is%20'x'", 400,
-			`{"Message":"The query is not valid.","ModelState":{"$filter":["position 6: expected an operator (eq, ne, gt, ge, lt, le, in, and, or, add, sub, mul, div, mod) or the end, found \"is\""]}}`,
+			`{"Message":"The query is not valid.","ModelState":{"$filter":["position 6: expected an operator (eq, ne, gt, ge, lt, le, in, and, or, add, sub, mul, div, divby, mod) or the end, found \"is\""]}}`,
 		},
 		{"GET", "/v2/tenants/2?$top=1", 400, `{"Message":"The query is not valid.","ModelState":{"$top":["applies to lists; this is a single object"]}}`},
 		{
