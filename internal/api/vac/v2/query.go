@@ -231,7 +231,7 @@ func (c *selection) add(path string, s *shape, l *lexer, at int) error {
 		c.children[f.name] = nil
 		return nil
 	}
-	if f.kind != kindObject {
+	if f.nested == nil {
 		return l.wrong(at, "%s has no members", f.name)
 	}
 	if known && child == nil {

@@ -28,6 +28,12 @@ func TestQueryOptions(t *testing.T) {
 		{"$select=id&$top=0", `[]`},
 		{"$select=id&$skip=9", `[]`},
 		{"$select=id&$count=true&$top=0", `{"odata.count":"3","value":[]}`},
+		{"$select=id&$inlinecount=allpages&$filter=id gt 1&$top=1", `{"odata.count":"2","value":[{"id":2}]}`},
+		{"$select=id&$count=true&$filter=id gt 9", `{"odata.count":"0","value":[]}`},
+		{"$select=id&$count=false&$skip=2", `[{"id":3}]`},
+		{"$select=id,_links/rel&$top=1", `[{"id":1,"_links":[{"rel":"self"},{"rel":"edit"}]}]`},
+		{"$select=_links/rel,_links&$top=1", `[{"_links":[{"rel":"self","method":"GET","href":"a"},{"rel":"edit","method":"PUT","href":"b"}]}]`},
+		{"$select=id,_links/rel&$top=1&setLinks=false", `[{"id":1}]`},
 		{"$select=id&$inlinecount=none&$top=1", `[{"id":1}]`},
 		{"$select=id&$format=application/json;odata=nometadata&$top=1", `[{"id":1}]`},
 		{"&&foo=1&$select=id&$top=1&", `[{"id":1}]`},
@@ -37,8 +43,31 @@ func TestQueryOptions(t *testing.T) {
 			t.Errorf("%s: %v", c.raw, err)
 			continue
 		}
-		if got, err := q.answer(t.Context(), shapeOfEvent, reflect.ValueOf(sampleEvents())); err != nil || string(got) != c.want {
+		events := sampleEvents()
+		events[0].Links = []relation{{"self", "GET", "a"}, {"edit", "PUT", "b"}}
+		if got, err := q.answer(t.Context(), shapeOfEvent, reflect.ValueOf(events)); err != nil || string(got) != c.want {
 			t.Errorf("%s: %s, want %s", c.raw, got, c.want)
+		}
+	}
+}
+
+// Null is lower than every value: first where the order ascends, last where it descends.
+func TestNullIsOrderedFirst(t *testing.T) {
+	t.Parallel()
+	low, high, a, b := -5, 3, "a", "b"
+	rows := []sample{{Number: 1, Maybe: &high, Note: &b}, {Number: 2, Note: &b}, {Number: 3, Maybe: &low}, {Number: 4, Note: &a}}
+	for order, want := range map[string]string{
+		"maybe": "2431", "maybe desc": "1324", "maybe asc,note": "4231", "note desc,maybe desc": "1243", "note,number desc": "3421",
+		"maybe add 1 desc, number desc": "1342", "length(note) desc,maybe": "2413",
+	} {
+		q, err := parseQuery("$select=number&$orderby="+url.QueryEscape(order), shapeOfSample, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := q.answer(t.Context(), shapeOfSample, reflect.ValueOf(rows))
+		got := strings.NewReplacer(`{"number":`, "", "}", "", ",", "", "[", "", "]", "").Replace(string(body))
+		if err != nil || got != want {
+			t.Errorf("%s: %s, want %s (%v)", order, got, want, err)
 		}
 	}
 }
