@@ -56,6 +56,7 @@ func entries() []entry {
 		{"https", (*bench).https},
 		{"busy", (*bench).busy},
 		{"memory", (*bench).memory},
+		{"lists", (*bench).lists},
 		{"start", (*bench).start},
 		{"past", (*bench).past},
 		{"append", (*bench).appends},
