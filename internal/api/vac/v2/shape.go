@@ -65,11 +65,12 @@ func newShape(t reflect.Type) *shape {
 	return s
 }
 
+// isWhole reports whether values of a type are numbers without a fraction.
 func isWhole(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
 		return isWhole(t.Elem())
 	}
-	return (t.Kind() == reflect.Int || t.Kind() == reflect.Int64) && t != reflect.TypeFor[usage.Units]() && !t.Implements(reflect.TypeFor[scalar]())
+	return t == reflect.TypeFor[int]() || t == reflect.TypeFor[int64]()
 }
 
 func kindOfType(t reflect.Type) (kind, *shape) {
