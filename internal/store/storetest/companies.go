@@ -162,6 +162,6 @@ func fullProfile() fleet.Profile {
 		VCDOrganization: "6f9619ff-8b86-d011-b42d-00c04fc964fa", CloudAgent: "6f9619ff-8b86-d011-b42d-00c04fc964fb",
 		Protection: true, ProtectionDays: 1, NetworkFailover: true, PublicIP: true, PublicIPs: 2, ConcurrentTasks: 3,
 		Throttled: true, Bandwidth: 4, BandwidthUnits: "KB/s", GatewayFailover: true,
-		Expires: true, ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Reseller: 8,
+		Expires: true, ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Reseller: 8, Plan: 3,
 	}
 }
