@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/record"
 )
 
 // zeroUID stands where there is no GUID to give.
@@ -76,10 +77,18 @@ func (s *Surface) listTenants(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &estate{}
+	e := &estate{belongings: s.belongings(r.Context(), record.Below{})}
 	return answer{shape: shapeOfTenant, value: &listed[tenant]{
 		count: len(companies),
 		at:    func(i int) (tenant, error) { return s.toWireTenant(r, &companies[i]), nil },
+		links: func(shown []*tenant) error {
+			for _, t := range shown {
+				if err := s.linkTenant(r, e, t); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
 		fill: func(shown []*tenant) error {
 			for _, t := range shown {
 				at, there := slices.BinarySearchFunc(companies, usage.CompanyID(t.ID), func(c fleet.Company, id usage.CompanyID) int { return cmp.Compare(c.ID, id) })
@@ -93,6 +102,18 @@ func (s *Surface) listTenants(r *http.Request) (any, error) {
 			return nil
 		},
 	}}, nil
+}
+
+// linkTenant adds the links to what lies below it.
+func (s *Surface) linkTenant(r *http.Request, e *estate, t *tenant) error {
+	below, err := e.belongings()
+	for _, id := range below.quotas[usage.CompanyID(t.ID)] {
+		t.Links.BackupResources = append(t.Links.BackupResources, link{urlOf(t.Links.Self.Href+"/backupResources", id)})
+	}
+	for _, id := range below.users[usage.CompanyID(t.ID)] {
+		t.Links.Users = append(t.Links.Users, link{urlOf(s.base(r)+"/users", id)})
+	}
+	return err
 }
 
 // completeTenant adds what needs more than the company: its site, and what is counted. The servers are read into an empty
@@ -126,8 +147,11 @@ func (s *Surface) getTenant(r *http.Request) (any, error) {
 }
 
 func (s *Surface) oneTenant(r *http.Request, c *fleet.Company) (a answer, err error) {
-	t := s.toWireTenant(r, c)
-	err = s.completeTenant(r.Context(), &estate{}, &t, c)
+	t, e := s.toWireTenant(r, c), &estate{belongings: s.belongings(r.Context(), record.Below{Company: c.ID})}
+	if err := s.linkTenant(r, e, &t); err != nil {
+		return answer{}, err
+	}
+	err = s.completeTenant(r.Context(), e, &t, c)
 	return answer{shape: shapeOfTenant, value: t}, err
 }
 

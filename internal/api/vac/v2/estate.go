@@ -5,11 +5,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/record"
 )
 
 // estate is the servers, and for a list the companies, as one request sees them.
@@ -20,6 +22,30 @@ type estate struct {
 	sites  []fleet.Server // the shared Cloud Connect servers; nil: they were not read
 	owned  map[owned]bool // nil: the servers were not read
 	shared map[usage.Product]bool
+
+	belongings func() (belongings, error) // read when the first tenant is shown
+}
+
+// belongings are the numbers of what lies below tenants.
+type belongings struct{ quotas, users map[usage.CompanyID][]int64 }
+
+// belongings gives a function that reads them once.
+func (s *Surface) belongings(ctx context.Context, of record.Below) func() (belongings, error) {
+	return sync.OnceValues(func() (belongings, error) {
+		b := belongings{make(map[usage.CompanyID][]int64), make(map[usage.CompanyID][]int64)}
+		quotas, err := s.quotas().List(ctx, of)
+		if err != nil {
+			return b, err
+		}
+		for i := range quotas {
+			b.quotas[quotas[i].Company] = append(b.quotas[quotas[i].Company], quotas[i].ID)
+		}
+		users, err := s.Users.Users(ctx)
+		for i := range users {
+			b.users[users[i].Company] = append(b.users[users[i].Company], int64(users[i].ID))
+		}
+		return b, err
+	})
 }
 
 // owned is a company that has a server of a product.

@@ -143,7 +143,7 @@ func largeEstate(b *testing.B, fill func(*testing.B, *sqlite.Draft)) http.Handle
 	w := &world{t: b, store: s, ledger: &ledger.Ledger{Store: s, History: s, Now: storetest.Now}}
 	stop := watched(b, w)
 	b.Cleanup(func() { stop(); _ = s.Close() })
-	surface, err := v2.New(v2.Options{Companies: s, Servers: s, Ledger: w.ledger, Alarms: s, Inventory: s, Now: storetest.Now})
+	surface, err := v2.New(v2.Options{Companies: s, Servers: s, Ledger: w.ledger, Alarms: s, Inventory: s, Users: s, Records: s, Now: storetest.Now})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,7 +8,8 @@ type list interface {
 	len() int
 	take(which []int) error
 	element(k int) reflect.Value // the k-th of those that were taken
-	complete(ks []int) error     // fills what the k-th ones have late
+	// complete fills what the k-th ones have late, or of that the links alone.
+	complete(ks []int, links bool) error
 }
 
 // batchSize is how many elements are taken at a time.
@@ -19,6 +20,7 @@ type listed[T any] struct {
 	count int
 	at    func(i int) (T, error)
 	fill  func(shown []*T) error // nil: nothing is filled late
+	links func(shown []*T) error // nil: fill does that, too
 	room  []T
 	rows  reflect.Value // the same
 	shown []*T
@@ -41,13 +43,18 @@ func (l *listed[T]) take(which []int) (err error) {
 
 func (l *listed[T]) element(k int) reflect.Value { return l.rows.Index(k) }
 
-func (l *listed[T]) complete(ks []int) error {
+func (l *listed[T]) complete(ks []int, links bool) error {
 	if l.fill == nil || len(ks) == 0 {
 		return nil
 	}
 	l.shown = l.shown[:0]
 	for _, k := range ks {
 		l.shown = append(l.shown, &l.room[k])
+	}
+	if l.links != nil {
+		if err := l.links(l.shown); err != nil || links {
+			return err
+		}
 	}
 	return l.fill(l.shown)
 }
@@ -66,4 +73,4 @@ func (w *whole) take(which []int) error {
 }
 
 func (w *whole) element(k int) reflect.Value { return w.slice.Index(w.taken[k]) }
-func (w *whole) complete([]int) error        { return nil }
+func (w *whole) complete([]int, bool) error  { return nil }

@@ -175,6 +175,11 @@ func TestUsers(t *testing.T) {
 			}
 		}
 		golden(t, "users-"+string(profile), w.get("/v2/users"))
+		for _, path := range []string{"/v2/tenants/2?$select=_links/users", "/v2/tenants?$top=1&$select=_links/users"} {
+			if got, want := strings.Trim(w.get(path), "[]"), `{"_links":{"users":[{"href":"https://console.example:1281/v2/users/5"}]}}`; got != want {
+				t.Errorf("%s: %s", path, got)
+			}
+		}
 		if got := w.get("/v2/users/1?$select=userName,role"); got != `{"userName":"contoso\\jsmith","role":"Portal Administrator"}` {
 			t.Error(got)
 		}

@@ -88,8 +88,8 @@ func (r *run) show(count int, filter *expression, number func(i int) int) error 
 
 // append writes elements that were taken, after the others.
 func (r *run) append(kept []int, complete bool) error {
-	if !complete && r.shape.showsLate(r.view) {
-		if err := r.list.complete(kept); err != nil {
+	if rest, links := r.shape.showsLate(r.view); !complete && (rest || links) {
+		if err := r.list.complete(kept, !rest); err != nil {
 			return err
 		}
 	}
@@ -124,7 +124,7 @@ func (r *run) walk(filter *expression, numbers iter.Seq[int], visit func(numbers
 		complete := filter != nil && filter.late
 		if complete {
 			kept = r.holding(filter.early, kept)
-			if err := r.list.complete(kept); err != nil {
+			if err := r.list.complete(kept, false); err != nil {
 				return false, err
 			}
 		}
@@ -178,7 +178,7 @@ func (r *run) found() (all []keyed, err error) {
 		}
 	}, func(numbers, kept []int, complete bool) (more bool, err error) {
 		if r.late && !complete {
-			if err := r.list.complete(kept); err != nil {
+			if err := r.list.complete(kept, false); err != nil {
 				return false, err
 			}
 		}

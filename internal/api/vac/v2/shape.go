@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,18 +111,23 @@ func (s *shape) find(name string) (found *field) {
 	return found
 }
 
-// showsLate reports whether a view shows a property that is filled late.
-func (s *shape) showsLate(w view) bool {
-	return slices.ContainsFunc(s.fields, func(f field) bool {
-		if w.noLinks && f.name == linksName {
-			return false
+// showsLate reports whether a view shows links that are filled late, and other properties that are.
+func (s *shape) showsLate(w view) (rest, links bool) {
+	for i := range s.fields {
+		f := &s.fields[i]
+		chosen := w.selected == nil
+		if !chosen {
+			_, chosen = w.selected.children[f.name]
 		}
-		if w.selected == nil {
-			return f.late
+		switch {
+		case !f.late || !chosen:
+		case f.name != linksName:
+			rest = true
+		case !w.noLinks:
+			links = true
 		}
-		_, chosen := w.selected.children[f.name]
-		return f.late && chosen
-	})
+	}
+	return rest, links
 }
 
 func (s *shape) names() string {

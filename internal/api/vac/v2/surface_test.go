@@ -179,7 +179,7 @@ func TestInternalErrors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, v2.Profile30)
 	s, err := v2.New(v2.Options{
-		Companies: w.store, Servers: w.store, Ledger: brokenLedger{w.ledger}, Alarms: w.store, Inventory: w.store, Access: w.access, Now: w.clock.Now,
+		Companies: w.store, Servers: w.store, Ledger: brokenLedger{w.ledger}, Alarms: w.store, Inventory: w.store, Users: w.store, Records: w.store, Access: w.access, Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -197,7 +197,7 @@ func TestOnlyWhatIsShownIsCounted(t *testing.T) {
 	w := newWorld(t, v2.Profile30)
 	counting := &countingLedger{Ledger: w.ledger}
 	s, err := v2.New(v2.Options{
-		Companies: w.store, Servers: w.store, Ledger: counting, Alarms: w.store, Inventory: w.store, Access: w.access, Now: w.clock.Now,
+		Companies: w.store, Servers: w.store, Ledger: counting, Alarms: w.store, Inventory: w.store, Users: w.store, Records: w.store, Access: w.access, Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -233,7 +233,7 @@ func TestUsageNowAsksNoStore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, v2.Profile30)
 	companies := &countingCompanies{of: w.store}
-	s, err := v2.New(v2.Options{Companies: companies, Servers: w.store, Ledger: w.ledger, Alarms: w.store, Inventory: w.store, Access: w.access, Now: w.clock.Now})
+	s, err := v2.New(v2.Options{Companies: companies, Servers: w.store, Ledger: w.ledger, Alarms: w.store, Inventory: w.store, Users: w.store, Records: w.store, Access: w.access, Now: w.clock.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

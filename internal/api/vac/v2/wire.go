@@ -67,7 +67,7 @@ type tenant struct {
 	ExpirationEnabled           bool        `json:"expirationEnabled"`
 	ExpirationDate              *isoTime    `json:"expirationDate"`
 	Actions                     []string    `json:"actions"`
-	Links                       tenantLinks `json:"_links"`
+	Links                       tenantLinks `json:"_links" fill:"late"`
 }
 
 type tenantLinks struct {
