@@ -28,6 +28,7 @@ type Route struct {
 	Handle  Endpoint // nil where not served
 	Why     string   // not served: what the 501 says, a sentence; empty: a general one
 	Public  bool     // answers without a token
+	Anybody bool     // with a token: also to those whom the surface does not admit
 	BodyMax int64    // bytes; 0: BodyMaxDefault
 }
 

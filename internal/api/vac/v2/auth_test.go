@@ -148,5 +148,12 @@ func TestOtherRolesAreRefused(t *testing.T) {
 			status, body = http.StatusOK, `[{"id":2},{"id":3}]`
 		}
 		w.wantAuth(string(role), "Bearer "+w.login(string(role)).Access, status, body)
+		kept := w.token
+		w.token = w.login(string(role)).Access
+		if status, _, body := w.do(http.MethodPost, "/v2/accounts/logout", ""); status != http.StatusOK { // what began may end
+			t.Errorf("%s logs out: %d %s", role, status, body)
+		}
+		w.wantAuth(string(role)+", logged out", "Bearer "+w.token, http.StatusUnauthorized, deniedBody)
+		w.token = kept
 	}
 }

@@ -116,17 +116,13 @@ func (s *Surface) linkTenant(r *http.Request, e *estate, t *tenant) error {
 	return err
 }
 
-// completeTenant adds what needs more than the company: its site, and what is counted. The servers are read into an empty
-// estate for the first company that is a tenant on one.
+// completeTenant adds what needs more than the company: its site, and what is counted.
 func (s *Surface) completeTenant(ctx context.Context, e *estate, t *tenant, c *fleet.Company) error {
-	if len(c.Tenants) > 0 && e.sites == nil {
-		read, err := s.estate(ctx)
-		if err != nil {
-			return err
-		}
-		e.sites = read.sites
+	site, err := s.site(ctx, e, c)
+	if err != nil {
+		return err
 	}
-	if site := e.siteOf(c); site != nil {
+	if site != nil {
 		t.SiteName = site.Name
 		if c.Profile.CloudAgent == "" {
 			t.CloudConnectAgentUID = uidOf(site)
@@ -136,6 +132,19 @@ func (s *Surface) completeTenant(ctx context.Context, e *estate, t *tenant, c *f
 	t.VMsBackedUp, t.VMsReplicated, t.VMsBackedUpToCloud = counts.virtual, counts.replicas, counts.cloud
 	t.ManagedPhysicalServers, t.ManagedPhysicalWorkstations = counts.servers, counts.workstations
 	return err
+}
+
+// site gives the Cloud Connect server on which a company is a tenant; nil: it is on none. The servers are read into an empty
+// estate for the first company that is a tenant.
+func (s *Surface) site(ctx context.Context, e *estate, c *fleet.Company) (*fleet.Server, error) {
+	if len(c.Tenants) > 0 && e.sites == nil {
+		read, err := s.estate(ctx)
+		if err != nil {
+			return nil, err
+		}
+		e.sites = read.sites
+	}
+	return e.siteOf(c), nil
 }
 
 func (s *Surface) getTenant(r *http.Request) (any, error) {

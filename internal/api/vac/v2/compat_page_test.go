@@ -41,7 +41,7 @@ used only to describe compatibility.
 | subject | what we do |
 |---|---|
 | roles | portal administrators only, as the reference says; others get 403 |
-| sessions | any number at a time; a refresh token is good once, a second use ends its whole family |
+| sessions | any number at a time; a refresh token is good once, a second use ends its whole family; a refresh ends the access token before it; who may not use this API may still log out |
 | log-in | failed log-ins are limited by account and address: 429 with ` + "`Retry-After`" + ` |
 | paths | letter case and a trailing slash do not matter; a tenant is addressed by number or GUID |
 | unassigned company | is no tenant here: 404 |
@@ -54,7 +54,7 @@ used only to describe compatibility.
 | writing a tenant | POST and PUT answer 201 with the tenant as GET gives it, POST with ` + "`Location`" + `; a PUT replaces everything but the password, the agent, the organization and whether it is enabled: what is not given has its first value again; what GET gives can be put back; ` + "`userName`" + ` makes the workloads of that account on shared servers the tenant's, and a PUT that names another account adds it and takes none away; numbers and truth values may be quoted, names differ in letter case, properties that are only read or not known are left aside; ` + "`MbitPerSec`" + ` becomes ` + "`MB/s`" + ` or ` + "`KB/s`" + `; the account's password is not kept, since we do not manage the account; a taken name is a 409, and so is deleting a tenant that still has servers |
 | backup resources | quotas as they were written here: nobody enforces them, and no backup server tells how much is used: ` + "`usedStorageQuota`" + ` and ` + "`usedTrafficQuota`" + ` are 0; the interval is the month; -1 and 0 are unlimited; both spellings of POST and GET are taken |
 | locations | each tenant has one, ` + "`Default location`" + `, with the tenant's number: where servers stand is nothing that this console knows; its sizes are those of the repositories of the tenant's own backup servers |
-| resellers | are kept here, with quotas and sites; a tenant is the client of one at most; ` + "`managedClients`" + ` takes ` + "`{\"tenantId\":7}`, `{\"tenantIds\":[7,8]}` or `[7,8]`" + `; agents are counted from the clients' usage rows, what is used of a quota is 0; a reseller with clients is not deleted (409) |
+| resellers | are kept here, with quotas and sites; a tenant is the client of one at most; ` + "`managedClients`" + ` takes ` + "`{\"tenantId\":7}`, `{\"tenantIds\":[7,8]}` or `[7,8]`" + `; agents are counted from the clients' rows of ` + "`availabilityConsoleUsage`" + `, what is used of a quota is 0; a reseller with clients is not deleted (409) |
 | subscription plans | are made with ` + "`tallystick plan`" + `, as the reference has no route for it; plan 0 is always there, asks for nothing, and is what a tenant has that was given no other; prices have six places at most; the unit of a space or a transfer is ` + "`GB` or `TB`" + `; no invoice is made of them |
 | users | those who log in to this console, without personal data; ` + "`portal-readonly`" + ` is shown as ` + "`Portal Operator`" + `, and ` + "`company-readonly`" + ` as ` + "`Invoice Auditor`" + `, the nearest roles that there are; none has a quota of its own |
 | backup policies | are kept and come back as they were posted, but ` + "`id`, `type`, `tenantsCount`, `modifiedDate`, `createdBy`, `_links`" + `, which are this console's; no agent is told |

@@ -213,7 +213,8 @@ func (w *documentWriter) add(group string, r *route) error {
 	}
 	for segment := range strings.SplitSeq(r.Pattern, "/") {
 		if name, isID := strings.CutPrefix(segment, "{"); isID {
-			o.Parameters = append(o.Parameters, parameter{Name: strings.TrimSuffix(name, "}"), In: "path", Required: true, Type: "string"})
+			name = strings.TrimSuffix(name, "}")
+			o.Parameters = append(o.Parameters, parameter{Name: name, In: "path", Required: true, Type: "string", Description: idWords(r.Pattern, name)})
 		}
 	}
 	o.Parameters = append(o.Parameters, w.query(r)...)
@@ -255,6 +256,19 @@ func (w *documentWriter) operationID(r *route) string {
 	}
 	w.named[id] = true
 	return id
+}
+
+// idWords says what stands in a path, where it is more than the number or GUID that a list gives.
+func idWords(pattern, name string) string {
+	switch {
+	case name == "ID" && strings.HasSuffix(pattern, "/byVCCTenantUid"):
+		return "the tenant's instanceUid"
+	case name == "ID" && strings.HasPrefix(pattern, "/v2/tenants/{ID}"):
+		return "the tenant's id or instanceUid"
+	case name == "date":
+		return "a month: 2026-10"
+	}
+	return ""
 }
 
 func capital(s string) string {
@@ -374,7 +388,10 @@ func (w *documentWriter) responses(r *route) map[string]response {
 	}
 	refuse(http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusInternalServerError, http.StatusServiceUnavailable)
 	if !r.Public {
-		refuse(http.StatusUnauthorized, http.StatusForbidden)
+		refuse(http.StatusUnauthorized)
+	}
+	if !r.Public && !r.Anybody {
+		refuse(http.StatusForbidden)
 	}
 	if r.takes == tokenForm {
 		refuse(http.StatusTooManyRequests)
@@ -423,7 +440,7 @@ func commonResponses() map[string]response {
 		http.StatusNotFound:              "there is none of that name",
 		http.StatusConflict:              "something stands against it",
 		http.StatusRequestEntityTooLarge: "the body is too long",
-		http.StatusUnsupportedMediaType:  "the body is no JSON",
+		http.StatusUnsupportedMediaType:  "the body is no JSON object, and of a media type that says so",
 		http.StatusTooManyRequests:       "too many attempts: Retry-After says when to come back",
 		http.StatusInternalServerError:   "a defect, which is in the log",
 		http.StatusNotImplemented:        "it is not served here, and why",

@@ -2,7 +2,7 @@ package v2
 
 // ParseGrant gives the first reading of a token request.
 func ParseGrant(body string) (kind, name, password string) {
-	g := parseGrant([]byte(body))
+	g := parseGrant([]byte(body), "")
 	return g.kind, g.readings[0].Name, g.readings[0].Password
 }
 

@@ -178,6 +178,11 @@ func TestTokenCallAsExportersSendIt(t *testing.T) {
 	for _, call := range []struct{ path, contentType, body string }{
 		{"/token", "application/x-www-form-urlencoded", "grant_type=password&username=contoso%5Cjsmith&password=correct+horse+battery"},
 		{"/token", "application/json", `grant_type=password&username=contoso\jsmith&password=correct%20horse%20battery`},
+		{
+			"/token", `multipart/form-data; boundary="b1"`,
+			"--b1\r\nContent-Disposition: form-data; name=\"grant_type\"\r\n\r\npassword\r\n--b1\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\n" +
+				"contoso\\jsmith\r\n--b1\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\n" + password + "\r\n--b1--\r\n",
+		},
 		{"/v2/token", "text/plain", `password=correct horse battery&username=CONTOSO\JSMITH&grant_type=password`},
 		{"/TOKEN/", "application/json", `{"grant_type":"password","username":"contoso\\jsmith","password":"correct horse battery"}`},
 	} {

@@ -313,9 +313,11 @@ func (s *Surface) clientsWhere(r *http.Request, wanted func(reseller int64, c *f
 		return nil, err
 	}
 	var clients []*fleet.Company
+	byID, e := make(map[usage.CompanyID]*fleet.Company), &estate{}
 	for i := range companies {
 		if wanted(item.ID, &companies[i]) {
 			clients = append(clients, &companies[i])
+			byID[companies[i].ID] = &companies[i]
 		}
 	}
 	quotas, err := s.quotas().List(r.Context(), record.Below{})
@@ -340,6 +342,13 @@ func (s *Surface) clientsWhere(r *http.Request, wanted func(reseller int64, c *f
 		},
 		fill: func(shown []*client) error {
 			for _, w := range shown {
+				site, err := s.site(r.Context(), e, byID[usage.CompanyID(w.TenantID)])
+				if err != nil {
+					return err
+				}
+				if site != nil && w.CloudConnectAgentUID == zeroUID { // as the tenant itself names it
+					w.CloudConnectAgentUID = uidOf(site)
+				}
 				a, err := s.agentsOf(r.Context(), usage.CompanyID(w.TenantID))
 				if err != nil {
 					return err

@@ -157,7 +157,11 @@ func (s *Surface) authorization() []route {
 	login.Public, login.BodyMax = true, tokenBodyMax
 	alias := login
 	alias.Pattern = "/v2/token"
-	return []route{login, alias, post("/accounts/logout", s.logOut, nil, text), post("/v2/accounts/logout", s.logOut, nil, text)}
+	logout := post("/accounts/logout", s.logOut, nil, text)
+	logout.Anybody = true // who may do nothing else here may still end what the log-in began
+	full := logout
+	full.Pattern = "/v2/accounts/logout"
+	return []route{login, alias, logout, full}
 }
 
 func (s *Surface) documentRoute() route {

@@ -99,7 +99,7 @@ type client struct {
 	HasCloudBackup       bool       `json:"hasCloudBackupResources"`
 	HasCloudReplication  bool       `json:"hasCloudReplicationResources"`
 	HasCloudVCD          bool       `json:"hasCloudVcdResources"`
-	CloudConnectAgentUID guid       `json:"cloudConnectAgentUid"`
+	CloudConnectAgentUID guid       `json:"cloudConnectAgentUid" fill:"late"`
 	Links                []relation `json:"_links"`
 }
 
