@@ -13,7 +13,7 @@ import (
 // access token, so that a second use is told from an unknown token.
 const (
 	sessionColumns     = `SELECT family, user_id, access, refresh, access_end, refresh_end, used, began, address, agent, checksum FROM sessions`
-	bareSessionsSQL    = `SELECT family, user_id, access, refresh, access_end, refresh_end, used, NULL, '', '', checksum FROM sessions ORDER BY refresh` // before 0016
+	bareSessionsSQL    = `SELECT family, user_id, access, refresh, access_end, refresh_end, used, NULL, '', '', checksum FROM sessions ORDER BY refresh` // before 0015
 	sessionByAccess    = sessionColumns + ` WHERE access = $1`
 	sessionByRefresh   = sessionColumns + ` WHERE refresh = $1`
 	sessionsOfSQL      = sessionColumns + ` WHERE user_id = $1 AND used = 0 AND refresh_end > $2 ORDER BY refresh_end DESC, refresh DESC LIMIT $3`
