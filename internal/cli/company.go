@@ -7,6 +7,7 @@ import (
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/plan"
 )
 
 type companyCmd struct {
@@ -197,7 +198,7 @@ func (c *companyEdit) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		edit.Profile = a.Plans.Giving(e.ctx, given.ID)
+		edit.Profile = plan.Giving(given.ID)
 	}
 	if company, err = a.Fleet.EditCompany(e.ctx, company.ID, edit); err != nil {
 		return err

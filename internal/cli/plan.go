@@ -138,14 +138,7 @@ func (e *env) printPlan(item *plan.Item, done string) error {
 		{"discount", p.Discount.String() + " %"},
 	}
 	for _, r := range p.Rates() {
-		text := r.Price.String()
-		if r.Per != "" {
-			text += " per " + r.Per
-		}
-		if r.Free > 0 {
-			text += fmt.Sprintf(", %d %s free", r.Free, r.FreePer)
-		}
-		rows = append(rows, []string{r.Name, text})
+		rows = append(rows, []string{r.Name, r.String()})
 	}
 	return e.table("PLAN|"+strconv.FormatInt(item.ID, 10), rows)
 }

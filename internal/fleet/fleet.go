@@ -75,10 +75,10 @@ const (
 // a method become ledger entries in that same transaction.
 type CompanyStore interface {
 	// AddCompany gives the company its ID (never reused) and stores it with its tenants. A name that is
-	// taken or a tenant that another company has is a Conflict.
+	// taken or a tenant that another company has is a Conflict. NotFound: its profile names a record that is not there.
 	AddCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) (Company, error)
 	// UpdateCompany replaces name, enabled, removal and profile of the company that had the revision; tenants follow from
-	// facts alone. fault.Meanwhile: it has another one by now.
+	// facts alone. fault.Meanwhile: it has another one by now. NotFound: as with AddCompany.
 	UpdateCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) error
 	// Company answers for a removed one too; NotFound when there never was one.
 	Company(ctx context.Context, id usage.CompanyID) (Company, error)

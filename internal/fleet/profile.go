@@ -53,6 +53,24 @@ type Profile struct {
 	Plan     int64 `json:"plan,omitempty"`     // its subscription plan; 0: the default one
 }
 
+// The kinds of records (package record) that a profile names; for ever what is stored.
+const (
+	KindReseller = "reseller"
+	KindPlan     = "subscription plan"
+)
+
+// Ref names a record that a company rests on.
+type Ref struct {
+	Kind string
+	ID   int64 // 0: none
+}
+
+// Refs are the records that a profile names, each kind once: they are there as long as the company is, which the store
+// sees to within each step.
+func (p *Profile) Refs() []Ref {
+	return []Ref{{KindReseller, p.Reseller}, {KindPlan, p.Plan}}
+}
+
 // Titles are the forms of address.
 var Titles = []string{"Mr.", "Miss", "Mrs.", "Ms."}
 

@@ -4,15 +4,16 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/audit"
-	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 // companyChanges says for the audit trail what differs between two states of a company; empty: nothing. Of the profile
-// it names the members only: whom to write to is no business of a trail that is never erased.
+// it names the members only, but the records that it refers to: whom to write to is no business of a trail that is never
+// erased, by which plan a company is billed is.
 func companyChanges(was, is *Company) string {
 	var d audit.Detail
 	d.Change("name", was.Name, is.Name)
@@ -27,7 +28,13 @@ func companyChanges(was, is *Company) string {
 			d.Say("cloud tenant " + t.text() + " goes")
 		}
 	}
-	if members := audit.Differing(was.Profile.Text(), is.Profile.Text()); len(members) > 0 {
+	before := was.Profile.Refs()
+	for i, ref := range is.Profile.Refs() {
+		d.Change(ref.Kind, number(before[i].ID), number(ref.ID))
+	}
+	from, to := was.Profile, is.Profile
+	from.Reseller, from.Plan = to.Reseller, to.Plan
+	if members := audit.Differing(from.Text(), to.Text()); len(members) > 0 {
 		d.Say("profile: " + strings.Join(members, ", "))
 	}
 	return d.String()
@@ -38,7 +45,7 @@ func serverChanges(was, is *Server) string {
 	var d audit.Detail
 	d.Change("name", was.Name, is.Name)
 	d.Change("product", string(was.Product), string(is.Product))
-	d.Change("company", number(was.Company), number(is.Company))
+	d.Change("company", number(int64(was.Company)), number(int64(is.Company)))
 	d.Change("domain", was.Domain, is.Domain)
 	d.Change("authority", string(was.Authority), string(is.Authority))
 	d.Change("interval", duration(was.Interval), duration(is.Interval))
@@ -64,11 +71,11 @@ func serverChanges(was, is *Server) string {
 	return d.String()
 }
 
-func number(id usage.CompanyID) string {
+func number(id int64) string {
 	if id == 0 {
-		return "" // shared
+		return "" // none, or shared
 	}
-	return id.String()
+	return strconv.FormatInt(id, 10)
 }
 
 func duration(d time.Duration) string {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -43,6 +44,18 @@ type Rate struct {
 	Per     string      `json:"per,omitempty"` // a unit where there are several or the thing is no object; else empty
 	Free    int64       `json:"free,omitempty"`
 	FreePer string      `json:"freePer,omitempty"` // the unit of Free
+}
+
+// String is for people: "15 per TB, 20 GB free".
+func (r Rate) String() string {
+	text := r.Price.String()
+	if r.Per != "" {
+		text += " per " + r.Per
+	}
+	if r.Free > 0 {
+		text += fmt.Sprintf(", %d %s free", r.Free, r.FreePer)
+	}
+	return text
 }
 
 // Taxes are the kinds of tax.
@@ -131,6 +144,24 @@ func (p *Plan) check() (fields []fault.Field) {
 	}
 	slices.SortStableFunc(fields, func(a, b fault.Field) int { return strings.Compare(a.Path, b.Path) })
 	return fields
+}
+
+// changes says for the audit trail what differs between two states of a plan: people bill by it.
+func changes(was, is *Plan) string {
+	var d audit.Detail
+	d.Change("name", was.Name, is.Name)
+	if was.Description != is.Description {
+		d.Say("description") // it may be long, and nothing is asked for by it
+	}
+	d.Change("currency", was.Currency, is.Currency)
+	d.Change("tax", was.Tax, is.Tax)
+	d.Change("taxPercent", was.TaxPercent.String(), is.TaxPercent.String())
+	d.Change("discount", was.Discount.String(), is.Discount.String())
+	before := was.Rates()
+	for i, r := range is.Rates() {
+		d.Change(r.Name, before[i].String(), r.String())
+	}
+	return d.String()
 }
 
 func (n *Named) in(unit string) bool {

@@ -3,9 +3,11 @@ package plan_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,7 +40,7 @@ func open(t *testing.T) *office {
 		}
 	})
 	d := &fleet.Directory{Companies: s, Servers: s, Policy: s, NewUID: func() string { return "uid" + time.Now().String() }, Now: clock.Now}
-	return &office{&plan.Service{Records: s, Companies: s, Directory: d, Now: clock.Now}, s, d}
+	return &office{&plan.Service{Records: s, Directory: d, Now: clock.Now}, s, d}
 }
 
 // gold has each kind of rate.
@@ -102,14 +104,14 @@ func TestPlansLife(t *testing.T) {
 	refused(err, fault.NotFound, "There is no subscription plan 2")
 	_, err = o.Assign(ctx, 99, 1)
 	refused(err, fault.NotFound, "there is no company 99")
-	refused(o.Remove(ctx, 1), fault.Conflict, "the companies 2 (a), 3 (b), 4 (c), 5 (d), 6 (e), 2 more")
+	refused(o.Remove(ctx, 1), fault.Conflict, "subscription plan 1 is not removed: it is that of the companies 2 (a), 3 (b), 4 (c), 5 (d), 6 (e), 2 more")
 	refused(o.Remove(ctx, 0), fault.Conflict, "plan 0")
 	refused(o.Remove(ctx, 7), fault.NotFound, "7")
 	_, err = o.Edit(ctx, 0, func(*plan.Plan) error { return nil })
 	refused(err, fault.Conflict, "plan 0")
 	_, err = o.Edit(ctx, 1, func(p *plan.Plan) error { p.Currency = ""; return nil })
 	refused(err, fault.Invalid, "currency")
-	if item, err = o.Edit(ctx, 1, func(p *plan.Plan) error { p.Workstation.Price = 5 * usage.One; return nil }); err != nil || item.Value.Name != "Gold" {
+	if item, err = o.Edit(ctx, 1, func(p *plan.Plan) error { p.Workstation.Price, p.Description = 5*usage.One, "x"; return nil }); err != nil || item.Value.Name != "Gold" {
 		t.Errorf("%+v, %v", item, err)
 	}
 	for i, c := range companies {
@@ -136,9 +138,94 @@ func TestPlansLife(t *testing.T) {
 		}
 	}
 	slices.Reverse(did)
-	if got := strings.Join(did, "|"); err != nil || !strings.HasPrefix(got, "jane subscription plan 1 added |jane company 2 changed profile: plan|") ||
-		!strings.Contains(got, "|jane subscription plan 1 changed workstation|") || !strings.HasSuffix(got, "|jane subscription plan 1 removed |jane subscription plan 2 added ") {
+	const isAdded = ` added name "Gold"; currency "EUR"; tax "VAT"; taxPercent "0" -> "19"; workstation "0" -> "4.5"; repository "0" -> "15.000001 per TB, 20 GB free"; compute "0" -> "0, 10 hour free"`
+	if got := strings.Join(did, "|"); err != nil || !strings.HasPrefix(got, `jane subscription plan 1`+isAdded+`|jane company 2 changed subscription plan "1"|`) ||
+		!strings.Contains(got, `|jane subscription plan 1 changed description; workstation "4.5" -> "5"|jane company 3 changed subscription plan "1" goes|`) ||
+		!strings.HasSuffix(got, "|jane subscription plan 1 removed |jane subscription plan 2"+isAdded) {
 		t.Errorf("%s, %v", got, err)
+	}
+}
+
+// Of two who at once remove a plan and give it away, or add two of one name, one has his way.
+func TestPlansAtOnce(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	c, err := o.directory.AddCompany(t.Context(), fleet.NewCompany{Name: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(name string) (plan.Item, error) {
+		p := gold()
+		p.Name = name
+		return o.Add(t.Context(), p)
+	}
+	atOnce := func(one, other func() error) (errs [2]error) {
+		var wg sync.WaitGroup
+		wg.Go(func() { errs[0] = one() })
+		wg.Go(func() { errs[1] = other() })
+		wg.Wait()
+		return errs
+	}
+	for n := range 50 {
+		item, err := add(fmt.Sprint("p", n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs := atOnce(
+			func() error { _, err := o.Assign(t.Context(), c.ID, item.ID); return err },
+			func() error { return o.Remove(t.Context(), item.ID) },
+		)
+		if given := errs[0] == nil; given && !fault.Is(errs[1], fault.Conflict) || !given && (!fault.Is(errs[0], fault.NotFound) || errs[1] != nil) {
+			t.Fatal(errs)
+		}
+		if _, err := o.Assign(t.Context(), c.ID, 0); err != nil {
+			t.Fatal(err)
+		}
+		twice := func() error { _, err := add(fmt.Sprint("q", n)); return err }
+		errs = atOnce(twice, twice)
+		if errs[0] != nil {
+			errs[0], errs[1] = errs[1], errs[0]
+		}
+		if errs[0] != nil || !fault.Is(errs[1], fault.Conflict) {
+			t.Fatal(errs)
+		}
+		other, err := add(fmt.Sprint("r", n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rename := func() error {
+			_, err := o.Edit(t.Context(), other.ID, func(p *plan.Plan) error { p.Name = fmt.Sprint("s", n); return nil })
+			return err
+		}
+		errs = atOnce(rename, func() error { _, err := add(fmt.Sprint("s", n)); return err })
+		if (errs[0] == nil) == (errs[1] == nil) {
+			t.Fatal(errs)
+		}
+	}
+}
+
+// Whom to write to is not in the trail; by which plan somebody is billed is.
+func TestTheTrailNamesPlans(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	c, err := o.directory.AddCompany(t.Context(), fleet.NewCompany{Name: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"one", "two"} {
+		p := gold()
+		p.Name = name
+		item, err := o.Add(t.Context(), p)
+		if err == nil {
+			_, err = o.directory.EditCompany(t.Context(), c.ID, fleet.CompanyEdit{Profile: func(p *fleet.Profile) error { p.City = name; return plan.Giving(item.ID)(p) }})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	entries, err := o.store.Audit(t.Context(), audit.Query{Company: c.ID, Limit: 2})
+	if err != nil || len(entries) != 2 || entries[1].Detail != `subscription plan "1"; profile: city` || entries[0].Detail != `subscription plan "1" -> "2"; profile: city` {
+		t.Errorf("%+v, %v", entries, err)
 	}
 }
 

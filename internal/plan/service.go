@@ -2,7 +2,7 @@ package plan
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,12 +16,7 @@ import (
 // Item is a plan with its number.
 type Item = record.Item[Plan]
 
-const kind = "subscription plan"
-
-// Companies lists those that may have plans; fleet.CompanyStore is one.
-type Companies interface {
-	Companies(ctx context.Context) ([]fleet.Company, error)
-}
+const kind = fleet.KindPlan
 
 // Directory changes companies; *fleet.Directory is one.
 type Directory interface {
@@ -31,7 +26,6 @@ type Directory interface {
 // Service keeps the plans, and gives companies theirs.
 type Service struct {
 	Records   record.Store
-	Companies Companies
 	Directory Directory
 	Now       func() time.Time
 }
@@ -45,7 +39,7 @@ func Default() Item {
 }
 
 func (s *Service) book() record.Book[Plan] {
-	return record.Book[Plan]{Kind: kind, Store: s.Records, Now: s.Now}
+	return record.Book[Plan]{Kind: kind, Store: s.Records, Now: s.Now, Fits: alone, Says: changes}
 }
 
 // All lists the plans by their numbers, the default one first.
@@ -82,29 +76,31 @@ func (s *Service) Find(ctx context.Context, ref string) (Item, error) {
 
 func (s *Service) named(ctx context.Context, name string) (Item, bool, error) {
 	all, err := s.All(ctx)
-	for i := range all {
-		if strings.EqualFold(all[i].Value.Name, strings.TrimSpace(name)) {
-			return all[i], true, err
-		}
-	}
-	return Item{}, false, err
+	item, found := named(all, name)
+	return item, found, err
 }
 
-// fits refuses what is no plan, and a name that another one has.
-func (s *Service) fits(ctx context.Context, p *Plan, id int64) error {
-	if err := fault.InvalidFields("the plan is not kept", p.check()); err != nil {
-		return err
+func named(plans []Item, name string) (Item, bool) {
+	at := slices.IndexFunc(plans, func(item Item) bool { return strings.EqualFold(item.Value.Name, strings.TrimSpace(name)) })
+	if at < 0 {
+		return Item{}, false
 	}
-	other, found, err := s.named(ctx, p.Name)
-	if err == nil && found && other.ID != id {
-		err = fault.New(fault.Conflict, "plan %d is named %q already", other.ID, other.Value.Name)
+	return plans[at], true
+}
+
+func fits(p *Plan) error { return fault.InvalidFields("the plan is not kept", p.check()) }
+
+// alone refuses a name that another one has.
+func alone(p *Plan, others []Item) error {
+	if other, found := named(append(others, Default()), p.Name); found {
+		return fault.New(fault.Conflict, "plan %d is named %q already", other.ID, other.Value.Name)
 	}
-	return err
+	return nil
 }
 
 // Add keeps a new plan. Invalid, with all that is wrong; Conflict: its name is taken.
 func (s *Service) Add(ctx context.Context, p Plan) (Item, error) {
-	if err := s.fits(ctx, &p, -1); err != nil {
+	if err := fits(&p); err != nil {
 		return Item{}, err
 	}
 	return s.book().Add(ctx, record.Below{}, p)
@@ -119,7 +115,7 @@ func (s *Service) Edit(ctx context.Context, id int64, edit func(*Plan) error) (I
 		if err := edit(p); err != nil {
 			return err
 		}
-		return s.fits(ctx, p, id)
+		return fits(p)
 	})
 }
 
@@ -127,46 +123,23 @@ func defaultStays() error {
 	return fault.New(fault.Conflict, "plan 0 is what companies without a plan have: it is neither changed nor removed")
 }
 
-// holdersTold is how many companies are named in a text.
-const holdersTold = 5
-
 // Remove removes a plan that no company has; its number is not given again. Conflict names those that have it.
 func (s *Service) Remove(ctx context.Context, id int64) error {
 	if id == 0 {
 		return defaultStays()
-	}
-	if _, err := s.Get(ctx, id); err != nil {
-		return err
-	}
-	companies, err := s.Companies.Companies(ctx)
-	if err != nil {
-		return err
-	}
-	var holders []string
-	for i := range companies {
-		if c := &companies[i]; c.Profile.Plan == id {
-			holders = append(holders, fmt.Sprintf("%d (%s)", c.ID, c.Name))
-		}
-	}
-	if n := len(holders); n > holdersTold {
-		holders = append(holders[:holdersTold], fmt.Sprintf("%d more", n-holdersTold))
-	}
-	if len(holders) > 0 {
-		return fault.New(fault.Conflict, "plan %d is not removed: it is that of the companies %s", id, strings.Join(holders, ", "))
 	}
 	return s.book().Remove(ctx, record.Below{}, id)
 }
 
 // Assign gives a company a plan; 0 takes the one it has away. NotFound: there is no such company or plan.
 func (s *Service) Assign(ctx context.Context, company usage.CompanyID, id int64) (fleet.Company, error) {
-	return s.Directory.EditCompany(ctx, company, fleet.CompanyEdit{Profile: s.Giving(ctx, id)})
+	return s.Directory.EditCompany(ctx, company, fleet.CompanyEdit{Profile: Giving(id)})
 }
 
-// Giving is what a change of a company does with its profile to give it a plan.
-func (s *Service) Giving(ctx context.Context, id int64) func(*fleet.Profile) error {
+// Giving is what a change of a company does with its profile to give it a plan. That there is such a plan the store sees to.
+func Giving(id int64) func(*fleet.Profile) error {
 	return func(p *fleet.Profile) error {
-		_, err := s.Get(ctx, id)
 		p.Plan = id
-		return err
+		return nil
 	}
 }

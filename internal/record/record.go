@@ -34,13 +34,16 @@ type Below struct {
 	Owner   int64
 }
 
-// Store keeps records. Every method is one transaction.
+// Guard looks at the others of a record's kind that are there; its error refuses the record.
+type Guard func(others []Record) error
+
+// Store keeps records. Every method is one transaction; guards are run within it.
 type Store interface {
 	// AddRecord gives the record its number and its times and stores it. NotFound: there is no such company.
-	AddRecord(ctx context.Context, r Record, now time.Time) (Record, error)
+	AddRecord(ctx context.Context, r Record, now time.Time, guards ...Guard) (Record, error)
 	// UpdateRecord replaces the body, and the removal, of the record that had the revision. NotFound, or
-	// fault.Meanwhile: it has another one by now.
-	UpdateRecord(ctx context.Context, r Record, now time.Time) error
+	// fault.Meanwhile: it has another one by now. Conflict: it is to be removed, and companies rest on it.
+	UpdateRecord(ctx context.Context, r Record, now time.Time, guards ...Guard) error
 	// Record gives one that is not removed; NotFound.
 	Record(ctx context.Context, kind Kind, id int64) (Record, error)
 	// Records lists those of a kind that are not removed, by number.
@@ -64,12 +67,20 @@ type Book[T any] struct {
 	Kind  Kind
 	Store Store
 	Now   func() time.Time
+	// Fits refuses a value beside the others of the kind, at the moment at which it is kept; nil refuses none.
+	Fits func(value *T, others []Item[T]) error
+	// Says tells the audit trail what differs, a new value from the zero one; nil: the members' names, of a new value nothing.
+	Says func(was, is *T) string
 }
 
 // Add keeps a new value.
 func (b Book[T]) Add(ctx context.Context, below Below, value T) (Item[T], error) {
 	r := Record{Kind: b.Kind, Company: below.Company, Owner: below.Owner, Body: encode(value)}
-	added, err := b.Store.AddRecord(audit.Note(ctx, audit.Added, ""), r, b.Now())
+	detail := ""
+	if b.Says != nil {
+		detail = b.Says(new(T), &value)
+	}
+	added, err := b.Store.AddRecord(audit.Note(ctx, audit.Added, detail), r, b.Now(), b.guards(&value)...)
 	return Item[T]{added, value}, err
 }
 
@@ -91,13 +102,7 @@ func (b Book[T]) List(ctx context.Context, below Below) ([]Item[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	items := make([]Item[T], len(records))
-	for i := range records {
-		if items[i], err = decode[T](records[i]); err != nil {
-			return nil, err
-		}
-	}
-	return items, nil
+	return decodeAll[T](records)
 }
 
 // Change replaces a value by what edit makes of it, on what is there at that moment. What changes nothing is not kept.
@@ -120,18 +125,41 @@ func (b Book[T]) change(ctx context.Context, below Below, id int64, action strin
 		if item, err = b.Get(ctx, below, id); err != nil {
 			return err
 		}
-		was := item.Body
+		was, err := decode[T](item.Record) // apart from the value that is edited
+		if err != nil {
+			return err
+		}
 		if err := edit(&item); err != nil {
 			return err
 		}
-		if item.Body = encode(item.Value); item.Body == was && item.RemovedAt == nil {
+		if item.Body = encode(item.Value); item.Body == was.Body && item.RemovedAt == nil {
 			return nil
 		}
 		now := usage.Truncate(b.Now())
 		item.ChangedAt = now
-		return b.Store.UpdateRecord(audit.Note(ctx, action, strings.Join(audit.Differing(was, item.Body), ", ")), item.Record, now)
+		if item.RemovedAt != nil {
+			return b.Store.UpdateRecord(audit.Note(ctx, action, ""), item.Record, now)
+		}
+		detail := strings.Join(audit.Differing(was.Body, item.Body), ", ")
+		if b.Says != nil {
+			detail = b.Says(&was.Value, &item.Value)
+		}
+		return b.Store.UpdateRecord(audit.Note(ctx, action, detail), item.Record, now, b.guards(&item.Value)...)
 	})
 	return item, err
+}
+
+func (b Book[T]) guards(value *T) []Guard {
+	if b.Fits == nil {
+		return nil
+	}
+	return []Guard{func(others []Record) error {
+		items, err := decodeAll[T](others)
+		if err != nil {
+			return err
+		}
+		return b.Fits(value, items)
+	}}
 }
 
 // encode cannot fail: values are plain structs, and maps of what was JSON.
@@ -143,6 +171,16 @@ func encode(value any) string {
 		panic(err)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func decodeAll[T any](records []Record) (items []Item[T], err error) {
+	items = make([]Item[T], len(records))
+	for i := range records {
+		if items[i], err = decode[T](records[i]); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
 }
 
 func decode[T any](r Record) (Item[T], error) {

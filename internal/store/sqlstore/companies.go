@@ -37,6 +37,9 @@ func (s *Store) AddCompany(ctx context.Context, c fleet.Company, facts []usage.F
 		if err := freeCompanyName(ctx, tx, c); err != nil {
 			return err
 		}
+		if err := refsThere(ctx, tx, new(fleet.Company), &c); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, insertCompanySQL, id, c.UID, c.Name, nameKey(c.Name), fromBool(c.Enabled),
 			micros(c.CreatedAt), microsOrNull(c.RemovedAt), c.Profile.Text(), companySum(&c)); err != nil {
 			return err
@@ -82,6 +85,9 @@ func (s *Store) UpdateCompany(ctx context.Context, c fleet.Company, facts []usag
 		}
 		if c.Revision != 0 && c.Revision != stored.Revision {
 			return fault.Meanwhile("company " + c.ID.String())
+		}
+		if err := refsThere(ctx, tx, &stored, &c); err != nil {
+			return err
 		}
 		stored.Name, stored.Enabled, stored.RemovedAt, stored.Profile = c.Name, c.Enabled, c.RemovedAt, c.Profile
 		if _, err := tx.ExecContext(ctx, updateCompanySQL, int64(c.ID), c.Name, nameKey(c.Name), fromBool(c.Enabled), microsOrNull(c.RemovedAt),

@@ -6,10 +6,12 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/record"
 )
 
@@ -26,13 +28,16 @@ const (
 )
 
 // AddRecord gives the record its number and stores it.
-func (s *Store) AddRecord(ctx context.Context, r record.Record, now time.Time) (record.Record, error) {
+func (s *Store) AddRecord(ctx context.Context, r record.Record, now time.Time, guards ...record.Guard) (record.Record, error) {
 	r.CreatedAt, r.ChangedAt = usage.Truncate(now), usage.Truncate(now)
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		if r.Company != 0 {
 			if there, err := exists(ctx, tx, companyHereSQL, int64(r.Company)); err != nil || !there {
 				return cmp.Or(err, noCompany(r.Company))
 			}
+		}
+		if err := guarded(ctx, tx, &r, guards); err != nil {
+			return err
 		}
 		id, _, err := first(ctx, tx, scanInt, nextRecordSQL, string(r.Kind))
 		if err != nil {
@@ -60,7 +65,7 @@ func ofRecord(r *record.Record) concern {
 }
 
 // UpdateRecord replaces body and removal.
-func (s *Store) UpdateRecord(ctx context.Context, r record.Record, now time.Time) error {
+func (s *Store) UpdateRecord(ctx context.Context, r record.Record, now time.Time, guards ...record.Guard) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		stored, err := storedRecord(ctx, tx, r.Kind, r.ID)
 		if err != nil {
@@ -68,6 +73,14 @@ func (s *Store) UpdateRecord(ctx context.Context, r record.Record, now time.Time
 		}
 		if r.Revision != 0 && r.Revision != stored.Revision {
 			return fault.Meanwhile(fmt.Sprintf("%s %d", r.Kind, r.ID))
+		}
+		if err := guarded(ctx, tx, &stored, guards); err != nil {
+			return err
+		}
+		if r.RemovedAt != nil {
+			if err := unheld(ctx, tx, &stored); err != nil {
+				return err
+			}
 		}
 		stored.Body, stored.RemovedAt, stored.ChangedAt = r.Body, r.RemovedAt, usage.Truncate(now)
 		if _, err := tx.ExecContext(ctx, updateRecordSQL, string(r.Kind), r.ID, stored.Body, micros(stored.ChangedAt),
@@ -79,6 +92,69 @@ func (s *Store) UpdateRecord(ctx context.Context, r record.Record, now time.Time
 		}
 		return bump(ctx, tx)
 	})
+}
+
+// guarded has guards look at the others of a record's kind.
+func guarded(ctx context.Context, tx *sql.Tx, r *record.Record, guards []record.Guard) error {
+	if len(guards) == 0 {
+		return nil
+	}
+	others, err := collect(ctx, tx, proven(scanRecord), recordsSQL, string(r.Kind))
+	if err != nil {
+		return err
+	}
+	others = slices.DeleteFunc(others, func(other record.Record) bool { return other.ID == r.ID })
+	for _, guard := range guards {
+		if err := guard(others); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holdersTold is how many companies are named in a text.
+const holdersTold = 5
+
+// unheld refuses to let go of a record that companies rest on.
+func unheld(ctx context.Context, tx *sql.Tx, r *record.Record) error {
+	ref := fleet.Ref{Kind: string(r.Kind), ID: r.ID}
+	if !slices.ContainsFunc(new(fleet.Profile).Refs(), func(other fleet.Ref) bool { return other.Kind == ref.Kind }) {
+		return nil
+	}
+	companies, err := collect(ctx, tx, proven(scanCompany), companiesSQL, int64(usage.FirstCompany))
+	if err != nil {
+		return err
+	}
+	var holders []string
+	for i := range companies {
+		if c := &companies[i]; slices.Contains(c.Profile.Refs(), ref) {
+			holders = append(holders, fmt.Sprintf("%d (%s)", c.ID, c.Name))
+		}
+	}
+	if n := len(holders); n > holdersTold {
+		holders = append(holders[:holdersTold], fmt.Sprintf("%d more", n-holdersTold))
+	}
+	if len(holders) > 0 {
+		return fault.New(fault.Conflict, "%s %d is not removed: it is that of the companies %s", r.Kind, r.ID, strings.Join(holders, ", "))
+	}
+	return nil
+}
+
+// refsThere refuses to have a company rest on a record that is not there. What it rested on before is.
+func refsThere(ctx context.Context, tx *sql.Tx, was, is *fleet.Company) error {
+	if is.RemovedAt != nil {
+		return nil
+	}
+	before := was.Profile.Refs()
+	for i, ref := range is.Profile.Refs() {
+		if ref.ID == 0 || ref == before[i] && was.RemovedAt == nil {
+			continue
+		}
+		if _, err := storedRecord(ctx, tx, record.Kind(ref.Kind), ref.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Record gives one that is not removed.

@@ -23,7 +23,7 @@ func SeedLater(t testing.TB, s store.Store) {
 	t.Helper()
 	must(t, s.RecordCatalog(t.Context(), catalogName, "rows", everything, Now()))
 	c := must1(s.Company(t.Context(), usage.FirstCompany))(t)
-	c.Profile = fullProfile()
+	c.Profile = fullProfile(t, s)
 	must(t, s.UpdateCompany(noted(t, audit.Changed, "profile"), c, nil, Now()))
 	newRecord(t, s, "quota", c.ID, 0)
 }

@@ -20,7 +20,7 @@ var companyTests = map[string]func(*testing.T, store.Store){
 			UID: "6f9619ff-8b86-d011-b42d-00c04fc964ff", Name: "Ünïcode & Söhne", Enabled: true,
 			CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC),
 			RemovedAt: ref(time.Date(2026, 2, 2, 3, 4, 5, 678901000, time.UTC)),
-			Profile:   fullProfile(),
+			Profile:   fullProfile(t, s),
 			Tenants:   []fleet.Tenant{{Name: "Contoso"}, {Server: 7, Name: "a/b"}},
 		}
 		added := must1(s.AddCompany(t.Context(), want, nil, Now()))(t)
@@ -68,7 +68,7 @@ var companyTests = map[string]func(*testing.T, store.Store){
 	},
 	"update replaces name, enabled and profile": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a", fleet.Tenant{Name: "T"})
-		c.Name, c.Enabled, c.Profile = "z", false, fullProfile()
+		c.Name, c.Enabled, c.Profile = "z", false, fullProfile(t, s)
 		changed := c
 		changed.Tenants = nil // tenants follow from facts alone
 		must(t, s.UpdateCompany(t.Context(), changed, nil, Now()))
@@ -154,14 +154,16 @@ var companyTests = map[string]func(*testing.T, store.Store){
 	},
 }
 
-// fullProfile is a profile in which nothing is empty.
-func fullProfile() fleet.Profile {
+// fullProfile is a profile in which nothing is empty, with the records that it names.
+func fullProfile(t testing.TB, s store.Store) fleet.Profile {
+	t.Helper()
 	return fleet.Profile{
 		Description: "two\nlines & <more>", Title: "Mrs.", FirstName: "Ä", LastName: "Ö", Email: "ä@ö.example", TaxID: "1", Telephone: "+49 1",
 		Country: "Canada", City: "c", Street: "s", USState: 7, ZipCode: "z", Domain: "d", ExternalID: "PSA-1", Notes: "'quoted' \"notes\"",
 		VCDOrganization: "6f9619ff-8b86-d011-b42d-00c04fc964fa", CloudAgent: "6f9619ff-8b86-d011-b42d-00c04fc964fb",
 		Protection: true, ProtectionDays: 1, NetworkFailover: true, PublicIP: true, PublicIPs: 2, ConcurrentTasks: 3,
 		Throttled: true, Bandwidth: 4, BandwidthUnits: "KB/s", GatewayFailover: true,
-		Expires: true, ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), Reseller: 8, Plan: 3,
+		Expires: true, ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
+		Reseller: newRecord(t, s, fleet.KindReseller, 0, 0).ID, Plan: newRecord(t, s, fleet.KindPlan, 0, 0).ID,
 	}
 }

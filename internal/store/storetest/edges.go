@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/record"
 	"github.com/tallystick/tallystick/internal/store"
 )
 
@@ -192,6 +193,46 @@ var rivalTests = map[string]func(*testing.T, store.Store, store.Store){
 			})
 		}
 		wantEqual(t, 8, len(must1(b.Company(t.Context(), 2))(t).Tenants)+len(must1(b.Company(t.Context(), 3))(t).Tenants))
+	},
+	"one record has a name": func(t *testing.T, a, b store.Store) {
+		for i := range 8 {
+			text := fmt.Sprint("n", i)
+			free := func(others []record.Record) error {
+				if slices.ContainsFunc(others, func(r record.Record) bool { return r.Body == text }) {
+					return fault.New(fault.Conflict, "taken")
+				}
+				return nil
+			}
+			wantOne(t, a, b, fault.Conflict, func(s store.Store, _ int) error {
+				_, err := s.AddRecord(t.Context(), record.Record{Kind: "k", Body: text}, Now(), free)
+				return err
+			})
+		}
+		wantEqual(t, 8, len(must1(b.Records(t.Context(), "k", record.Below{}))(t)))
+	},
+	"no company rests on a record that is gone": func(t *testing.T, a, b store.Store) {
+		c := newCompany(t, a, "c")
+		for range 16 {
+			r := newRecord(t, a, fleet.KindPlan, 0, 0)
+			errs := make([]error, 2)
+			both(a, b, func(s store.Store, n int) {
+				if n == 0 {
+					c.Profile.Plan = r.ID
+					errs[n] = s.UpdateCompany(t.Context(), c, nil, Now())
+				} else {
+					gone := r
+					gone.RemovedAt = ref(Now())
+					errs[n] = s.UpdateRecord(t.Context(), gone, Now())
+				}
+			})
+			if errs[0] == nil {
+				wantCode(t, errs[1], fault.Conflict, c.ID.String())
+			} else {
+				wantCode(t, errs[0], fault.NotFound, fmt.Sprint(r.ID))
+				must(t, errs[1])
+			}
+			c = must1(b.Company(t.Context(), c.ID))(t)
+		}
 	},
 	"one entry is revoked once, one gap is one": func(t *testing.T, a, b store.Store) {
 		server := oneServer(t, a)

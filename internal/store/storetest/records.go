@@ -1,10 +1,12 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/record"
 	"github.com/tallystick/tallystick/internal/store"
 )
@@ -87,6 +89,75 @@ var recordTests = map[string]func(*testing.T, store.Store){
 		must(t, s.UpdateCompany(t.Context(), c, nil, Now()))
 		_, err = s.AddRecord(t.Context(), record.Record{Kind: "a", Company: c.ID}, Now())
 		wantCode(t, err, fault.NotFound)
+	},
+	"guards see the others of the kind": func(t *testing.T, s store.Store) {
+		newRecord(t, s, "b", 0, 0)
+		gone := newRecord(t, s, "a", 0, 0)
+		gone.RemovedAt = ref(Now())
+		must(t, s.UpdateRecord(t.Context(), gone, Now()))
+		other, own := newRecord(t, s, "a", 0, 0), newRecord(t, s, "a", 0, 0)
+		var seen [][]record.Record
+		guard := func(refuses bool) record.Guard {
+			return func(others []record.Record) error {
+				seen = append(seen, others)
+				if refuses {
+					return fault.New(fault.Conflict, "taken")
+				}
+				return nil
+			}
+		}
+		changed := own
+		changed.Body = "changed"
+		wantCode(t, s.UpdateRecord(t.Context(), changed, Now(), guard(false), guard(true)), fault.Conflict, "taken")
+		wantEqual(t, own, must1(s.Record(t.Context(), "a", own.ID))(t))
+		must(t, s.UpdateRecord(t.Context(), changed, Now(), guard(false)))
+		changed = must1(s.Record(t.Context(), "a", own.ID))(t)
+		_, err := s.AddRecord(t.Context(), record.Record{Kind: "a"}, Now(), guard(true))
+		wantCode(t, err, fault.Conflict, "taken")
+		must1(s.AddRecord(t.Context(), record.Record{Kind: "a"}, Now(), guard(false)))(t)
+		both := []record.Record{other, changed}
+		wantEqual(t, [][]record.Record{{other}, {other}, {other}, both, both}, seen)
+		wantEqual(t, 3, len(must1(s.Records(t.Context(), "a", record.Below{}))(t)))
+	},
+	"what a company rests on is there": func(t *testing.T, s store.Store) {
+		remove := func(r record.Record) error {
+			r.RemovedAt = ref(Now())
+			return s.UpdateRecord(t.Context(), r, Now())
+		}
+		for i, to := range []func(p *fleet.Profile, id int64){
+			func(p *fleet.Profile, id int64) { p.Reseller = id },
+			func(p *fleet.Profile, id int64) { p.Plan = id },
+		} {
+			kind := record.Kind(new(fleet.Profile).Refs()[i].Kind)
+			add := func(name string, id int64) (fleet.Company, error) {
+				c := fleet.Company{UID: name + string(kind), Name: name + string(kind), CreatedAt: Now()}
+				to(&c.Profile, id)
+				return s.AddCompany(t.Context(), c, nil, Now())
+			}
+			gone, kept := newRecord(t, s, kind, 0, 0), newRecord(t, s, kind, 0, 0)
+			must(t, remove(gone))
+			_, err := add("a", gone.ID)
+			wantCode(t, err, fault.NotFound, string(kind)+" 1")
+			c := must1(add("a", kept.ID))(t)
+			to(&c.Profile, gone.ID)
+			wantCode(t, s.UpdateCompany(t.Context(), c, nil, Now()), fault.NotFound, string(kind)+" 1")
+			wantCode(t, remove(kept), fault.Conflict, fmt.Sprintf("%s 2 is not removed: it is that of the companies %d (a%s)", kind, c.ID, kind))
+			for _, name := range []string{"b", "c", "d", "e", "f", "g"} {
+				must1(add(name, kept.ID))(t)
+			}
+			wantCode(t, remove(kept), fault.Conflict, "(e"+string(kind)+"), 2 more")
+			for range 2 {
+				must(t, remove(newRecord(t, s, "other"+kind, 0, 0))) // the second has that number, and is of another kind
+			}
+			for _, c := range must1(s.Companies(t.Context()))(t) {
+				c.RemovedAt = ref(Now())
+				must(t, s.UpdateCompany(t.Context(), c, nil, Now()))
+			}
+			must(t, remove(kept)) // who was removed holds nothing up
+			c = must1(s.Company(t.Context(), c.ID))(t)
+			c.RemovedAt = nil
+			wantCode(t, s.UpdateCompany(t.Context(), c, nil, Now()), fault.NotFound, string(kind)+" 2")
+		}
 	},
 	"a change is noted": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "c")

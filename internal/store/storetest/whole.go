@@ -21,7 +21,7 @@ var (
 var wholeTests = map[string]func(*testing.T, store.Store){
 	"an update replaces every field": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a")
-		c.Name, c.Enabled, c.RemovedAt, c.Profile = "other", false, ref(day(9, 0)), fullProfile()
+		c.Name, c.Enabled, c.RemovedAt, c.Profile = "other", false, ref(day(9, 0)), fullProfile(t, s)
 		must(t, s.UpdateCompany(t.Context(), c, nil, Now()))
 		got := must1(s.Company(t.Context(), c.ID))(t)
 		c.Revision = got.Revision

@@ -70,7 +70,7 @@ func TestSubscriptionPlans(t *testing.T) {
 		for _, e := range must[[]audit.Entry](t)(w.store.Audit(t.Context(), audit.Query{Company: 2, Limit: 2})) {
 			did = append(did, e.Name+" "+e.Via+" "+e.Action+" "+e.Detail)
 		}
-		if got := strings.Join(did, "|"); got != `contoso\jsmith v2 changed profile: plan|contoso\jsmith v2 changed profile: plan` {
+		if got := strings.Join(did, "|"); got != `contoso\jsmith v2 changed subscription plan "1" goes|contoso\jsmith v2 changed subscription plan "1"` {
 			t.Error(got)
 		}
 		if c := must[fleet.Company](t)(w.store.Company(t.Context(), 2)); c.Profile.Plan != 0 {

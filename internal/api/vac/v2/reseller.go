@@ -39,7 +39,7 @@ var (
 )
 
 func (s *Surface) resellers() record.Book[resold] {
-	return record.Book[resold]{Kind: "reseller", Store: s.Records, Now: s.Now}
+	return record.Book[resold]{Kind: fleet.KindReseller, Store: s.Records, Now: s.Now}
 }
 
 // reseller gives the one that a path names.
@@ -256,18 +256,11 @@ func (s *Surface) replaceReseller(r *http.Request) (any, error) {
 	return s.madeReseller(r, &item)
 }
 
-// deleteReseller refuses while there are clients: whose they would be then is for somebody to say.
+// deleteReseller is refused by the store while there are clients: whose they would be then is for somebody to say.
 func (s *Surface) deleteReseller(r *http.Request) (any, error) {
 	item, err := s.reseller(r)
 	if err != nil {
 		return nil, err
-	}
-	clients, err := s.clients(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	if n := len(clients[item.ID]); n > 0 {
-		return nil, fault.New(fault.Conflict, "Reseller %d still has %d clients: remove them from it first.", item.ID, n)
 	}
 	if err := s.resellers().Remove(by(r), record.Below{}, item.ID); err != nil {
 		return nil, err
