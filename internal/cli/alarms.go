@@ -141,7 +141,7 @@ func (c *alarmsShow) Run(e *env) error {
 	}
 	t, _ := alarm.TemplateByID(event.Template)
 	if err := e.print("%s (%d), about %s: %s since %s\n%s\n\n%s\nCause: %s\nWhat to do: %s\n\n", t.Name, t.ID, aboutText(&event), event.Status, timeText(&event.At),
-		event.Message, t.Knowledge.Summary, t.Knowledge.Cause, t.Knowledge.Resolution); err != nil {
+		visible(event.Message), t.Knowledge.Summary, t.Knowledge.Cause, t.Knowledge.Resolution); err != nil {
 		return err
 	}
 	var rows [][]string

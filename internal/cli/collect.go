@@ -49,7 +49,7 @@ func (c *collectCmd) Run(e *env) error {
 			list = append(list, outcomeJSON{o.Server, o.Name, o.OK, o.Position, o.Text})
 			return
 		}
-		_ = e.print("%s: %s\n", o.Name, o.Text)
+		_ = e.print("%s: %s\n", o.Name, visible(o.Text))
 	})
 	if err != nil {
 		return err

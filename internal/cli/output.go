@@ -8,9 +8,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"golang.org/x/term"
 
@@ -24,12 +26,31 @@ func (e *env) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// table writes aligned columns; rows hold as many cells as the head.
+// visible gives a text that stands in one line or cell and means what it looks like: what breaks lines, parts columns,
+// steers a terminal or turns the direction of writing is written out, as \n.
+func visible(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// table writes aligned columns; rows hold as many cells as the head. Texts of others are in them: no cell can pass for
+// another row.
 func (e *env) table(head string, rows [][]string) error {
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	lines := append([][]string{strings.Split(head, "|")}, rows...)
 	for _, cells := range lines {
-		if _, err := io.WriteString(w, strings.Join(cells, "\t")+"\n"); err != nil {
+		line := make([]string, len(cells))
+		for i, cell := range cells {
+			line[i] = visible(cell)
+		}
+		if _, err := io.WriteString(w, strings.Join(line, "\t")+"\n"); err != nil {
 			return err
 		}
 	}

@@ -59,7 +59,7 @@ func readBundle(path string) ([]byte, error) {
 
 func (e *env) printFindings(path string, data []byte, r *bundle.Report) error {
 	for _, f := range r.Findings {
-		if err := e.print("%-7s %-12s %s\n", verdict(f.OK), f.Name, f.Text); err != nil {
+		if err := e.print("%-7s %-12s %s\n", verdict(f.OK), f.Name, visible(f.Text)); err != nil {
 			return err
 		}
 	}
