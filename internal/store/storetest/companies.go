@@ -141,7 +141,7 @@ var companyTests = map[string]func(*testing.T, store.Store){
 		same(a.ID)
 		b := newCompany(t, s, "b")
 		same(a.ID, b.ID)
-		a.Name, a.Enabled, a.Profile = "z", false, fullProfile()
+		a.Name, a.Enabled, a.Profile = "z", false, fullProfile(t, s)
 		must(t, s.UpdateCompany(t.Context(), a, nil, Now()))
 		same(a.ID, b.ID)
 		must(t, s.RecordFacts(t.Context(), []usage.Fact{tenantFact(0, "T", b.ID.String(), Now())}, Now()))
