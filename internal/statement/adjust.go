@@ -109,7 +109,7 @@ func (t *Statement) fit(workloads []Workload, a Adjustment) (Adjustment, error) 
 
 // fitNamed: each must be billed, and not be taken out by another adjustment.
 func (t *Statement) fitNamed(billed, all []Workload, a Adjustment) (Adjustment, error) {
-	a.Amount = Amount{}
+	a.Amount, a.Servers = Amount{}, nil
 	var gone []Ref
 	for i := range t.Adjustments {
 		if o := &t.Adjustments[i]; o.RowKey == a.RowKey {
@@ -129,13 +129,28 @@ func (t *Statement) fitNamed(billed, all []Workload, a Adjustment) (Adjustment, 
 			return a, fault.New(fault.Invalid, "workload %q of server %d is taken out already", ref.ID, ref.Server)
 		}
 		gone = append(gone, ref)
-		a.Amount.Count++
-		a.Amount.Units += billed[at].Units
+		a.take(ref.Server, billed[at].Units)
+	}
+	if len(a.Servers) == 1 {
+		a.Servers = nil
 	}
 	if left := t.Billed(a.RowKey); a.Amount.Count > left.Count || a.Amount.Units > left.Units {
 		return a, fault.New(fault.Invalid, "only %d of %s are still billed", left.Count, a.Type)
 	}
 	return a, nil
+}
+
+// take takes one more workload, of a server.
+func (a *Adjustment) take(server usage.ServerID, units usage.Units) {
+	at := slices.IndexFunc(a.Servers, func(o AmountOf) bool { return o.Server == server })
+	if at < 0 {
+		at = len(a.Servers)
+		a.Servers = append(a.Servers, AmountOf{Server: server})
+	}
+	for _, amount := range []*Amount{&a.Amount, &a.Servers[at].Amount} {
+		amount.Count++
+		amount.Units += units
+	}
 }
 
 // billedWorkloads gives those that make up what is used in a row, but for what counters say.

@@ -45,6 +45,9 @@ func (t *Statement) checkAdjustments(workloads []Workload, wrong func(string, ..
 			wrong("adjustment %d takes %d (%s units) from %s, and what it names is %d (%s units)", i+1, a.Amount.Count, a.Amount.Units, a.Type,
 				fitted.Amount.Count, fitted.Amount.Units)
 		}
+		if len(a.Servers) > 0 && !slices.Equal(a.Servers, fitted.Servers) {
+			wrong("adjustment %d does not take from each server what it names there", i+1)
+		}
 		before.Adjustments = append(before.Adjustments, *a)
 		said := func(s Step) bool {
 			return s.Did == didAdjust && s.At.Equal(a.At) && s.Actor == a.Actor && s.Text == a.Reason

@@ -58,6 +58,7 @@ type part struct {
 	class   LicenseClass
 	product usage.Product
 	row     metering.Row
+	license *License // as of the peak, where one counts; nil: as of the month's end
 }
 
 // standing is one server's part in the month: as it was reported at the end in UTC, or else as it was counted at the end
@@ -190,7 +191,7 @@ func (c *counting) addPart(product usage.Product, s *metering.Server, row meteri
 	if byPeak(product, row.Type) {
 		row.Used = metering.Amount{}
 	}
-	c.parts = append(c.parts, part{s.ID, c.classOf(s), product, row})
+	c.parts = append(c.parts, part{s.ID, c.classOf(s), product, row, nil})
 }
 
 // classOf says whose license a server has, as of its latest reading (C41).
@@ -230,9 +231,23 @@ func (c *counting) total() (err error) {
 			return err
 		}
 		s.Zero = !s.Unknown && len(s.Rows) == 0
+		for j := range s.Rows {
+			s.Rows[j].PeakLicense = c.peakLicense(s, &s.Rows[j])
+		}
 	}
 	c.content.Workloads = len(c.workloads)
 	c.content.Digest = digestOf(c.workloads)
+	return nil
+}
+
+// peakLicense gives the license that a server had at the peak of a row, if that was another one than it has (C37, C41).
+func (c *counting) peakLicense(s *Server, row *Row) *License {
+	for i := range c.parts {
+		p := &c.parts[i]
+		if p.license != nil && p.server == s.ID && row.RowKey == (RowKey{p.product, p.row.Type, p.row.Unit}) && (s.License == nil || *p.license != *s.License) {
+			return p.license
+		}
+	}
 	return nil
 }
 

@@ -106,7 +106,8 @@ func (c *counting) consider(product usage.Product, facts *metering.Facts, t *met
 	for i := range t.Servers {
 		for _, r := range t.Servers[i].Rows {
 			if r.Type == typ && r.Used.Count > 0 {
-				p.parts = append(p.parts, part{t.Servers[i].Server, c.classOf(&facts.Servers[i]), product, metering.Row{Type: r.Type, Unit: r.Unit, Used: r.Used}})
+				l := c.licenseOf(&facts.Servers[i])
+				p.parts = append(p.parts, part{t.Servers[i].Server, l.Class, product, metering.Row{Type: r.Type, Unit: r.Unit, Used: r.Used}, l})
 			}
 		}
 	}

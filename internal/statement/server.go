@@ -61,9 +61,8 @@ func (c *counting) addServer(product usage.Product, s *standing) error {
 		ID: src.Server, Name: src.Name, Product: product, Shared: s.facts.Shared, Origin: src.Origin, AsOf: src.TakenAt, Unknown: src.Unknown,
 		Stale: src.Stale, Cloned: src.Cloned, Gone: !s.gone.IsZero(), Gaps: []Gaps{},
 	}
-	if snapshot := s.facts.Snapshot; snapshot != nil {
-		l := &snapshot.License
-		out.License = &License{own(l.Type), own(l.Edition), own(l.LicensedTo), c.classOf(s.facts)}
+	if s.facts.Snapshot != nil {
+		out.License = c.licenseOf(s.facts)
 	}
 	from, until := c.month.Start(c.zone), c.until()
 	if !s.gone.IsZero() { // what came later may be another company's
@@ -88,6 +87,12 @@ func (c *counting) addServer(product usage.Product, s *standing) error {
 	}
 	c.content.Servers = append(c.content.Servers, out)
 	return nil
+}
+
+// licenseOf says what the license of a server is, which was read.
+func (c *counting) licenseOf(s *metering.Server) *License {
+	l := &s.Snapshot.License
+	return &License{own(l.Type), own(l.Edition), own(l.LicensedTo), c.classOf(s)}
 }
 
 // own gives a text that does not hold on to all that was read with it.

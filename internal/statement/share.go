@@ -8,7 +8,7 @@ import (
 )
 
 // Share is what servers with licenses of one kind contribute to a statement. All shares add up to its rows, and what
-// they bill to what it bills.
+// they bill to what it bills; those of one class add up to what the statement says of the class.
 type Share struct {
 	Product    usage.Product
 	Class      LicenseClass
@@ -23,40 +23,62 @@ type ShareRow struct {
 	Billing
 }
 
-// Shares tells the rows apart by license, in the order of the servers. What an adjustment takes from workloads of one
-// license is taken there; a number, or workloads of several licenses, from those that have the most of the row.
+// Shares tells the rows apart by license, in the order of the servers. What an adjustment takes by name is taken from the
+// license on which that was counted; a number, from those that have the most of the row.
 func (t *Statement) Shares() []Share {
-	var shares []Share
-	of := make(map[usage.ServerID]int, len(t.Content.Servers))
+	p := parting{used: make(map[usedOn]int)}
 	for i := range t.Content.Servers {
-		if v := &t.Content.Servers[i]; len(v.Rows) > 0 {
-			of[v.ID] = shareOf(&shares, v)
-			shares[of[v.ID]].add(v.Rows)
+		v := &t.Content.Servers[i]
+		for j := range v.Rows {
+			p.add(v, &v.Rows[j])
 		}
 	}
-	for _, named := range []bool{true, false} { // who takes from one place only goes first
+	for _, named := range []bool{true, false} { // who takes from some places only goes first
 		for i := range t.Adjustments {
 			a := &t.Adjustments[i]
-			if only, ok := a.share(of); ok == named {
-				take(rowsOf(shares, a.RowKey, func(share int) bool { return !named || share == only }), a.Amount)
+			if from := p.named(a); (len(from) > 0) == named {
+				p.take(a, from)
 			}
 		}
 	}
-	return shares
+	return p.shares
 }
 
-// shareOf finds a server's share among those that there are, or makes it.
-func shareOf(shares *[]Share, v *Server) int {
-	s := Share{Product: v.Product, Class: Provider}
-	if l := v.License; l != nil {
+// parting is one call of Shares.
+type parting struct {
+	shares []Share
+	used   map[usedOn]int // which share has what is used of it
+}
+
+// usedOn names a row of a server.
+type usedOn struct {
+	server usage.ServerID
+	row    RowKey
+}
+
+// add adds a server's row, of which all that is used is billed as yet. What was used at a peak is of the license of then.
+func (p *parting) add(v *Server, r *Row) {
+	used := p.share(v.Product, cmp.Or(r.PeakLicense, v.License))
+	p.used[usedOn{v.ID, r.RowKey}] = used
+	p.shares[used].add(r.RowKey, &Billing{Used: r.Used, Billed: r.Used})
+	if r.New != (Amount{}) || r.Rental != (Amount{}) {
+		now := p.share(v.Product, v.License)
+		p.shares[now].add(r.RowKey, &Billing{New: r.New, Rental: r.Rental})
+	}
+}
+
+// share finds the share of a license among those that there are, or makes it.
+func (p *parting) share(product usage.Product, l *License) int {
+	s := Share{Product: product, Class: Provider}
+	if l != nil {
 		s.Class, s.Edition, s.LicensedTo = l.Class, l.Edition, l.LicensedTo
 	}
-	at := slices.IndexFunc(*shares, func(o Share) bool {
+	at := slices.IndexFunc(p.shares, func(o Share) bool {
 		return o.Product == s.Product && o.Class == s.Class && o.Edition == s.Edition && o.LicensedTo == s.LicensedTo
 	})
 	if at < 0 {
-		at = len(*shares)
-		*shares = append(*shares, s)
+		at = len(p.shares)
+		p.shares = append(p.shares, s)
 	}
 	return at
 }
@@ -69,55 +91,59 @@ func (s *Share) row(key RowKey) *ShareRow {
 	return &s.Rows[at]
 }
 
-// add adds a server's rows, of which all that is used is billed as yet.
-func (s *Share) add(rows []Row) {
-	for i := range rows {
-		r := &rows[i]
-		sum := s.row(r.RowKey)
-		if sum == nil {
-			s.Rows = append(s.Rows, ShareRow{RowKey: r.RowKey})
-			sum = &s.Rows[len(s.Rows)-1]
-		}
-		for _, pair := range []struct {
-			to   *Amount
-			from Amount
-		}{{&sum.Used, r.Used}, {&sum.New, r.New}, {&sum.Rental, r.Rental}, {&sum.Billed, r.Used}} {
-			pair.to.Count += pair.from.Count
-			pair.to.Units += pair.from.Units
-		}
+func (s *Share) add(key RowKey, b *Billing) {
+	sum := s.row(key)
+	if sum == nil {
+		s.Rows = append(s.Rows, ShareRow{RowKey: key})
+		sum = &s.Rows[len(s.Rows)-1]
+	}
+	for _, pair := range [][2]*Amount{{&sum.Used, &b.Used}, {&sum.New, &b.New}, {&sum.Rental, &b.Rental}, {&sum.Billed, &b.Billed}} {
+		pair[0].Count += pair[1].Count
+		pair[0].Units += pair[1].Units
 	}
 }
 
-// share gives the share of which all the workloads are that an adjustment names, if it is one.
-func (a *Adjustment) share(of map[usage.ServerID]int) (share int, ok bool) {
-	for i, w := range a.Workloads {
-		if i == 0 {
-			share, ok = of[w.Server]
-		}
-		if of[w.Server] != share {
-			return 0, false
+// named gives what an adjustment takes from which server; nothing where that is not known: of a number, and of workloads of
+// several servers in a statement that was kept before it said so.
+func (p *parting) named(a *Adjustment) []AmountOf {
+	if len(a.Servers) > 0 || len(a.Workloads) == 0 {
+		return a.Servers
+	}
+	first := a.Workloads[0].Server
+	for _, w := range a.Workloads {
+		if p.used[usedOn{w.Server, a.RowKey}] != p.used[usedOn{first, a.RowKey}] {
+			return nil
 		}
 	}
-	return share, ok
+	return []AmountOf{{first, a.Amount}}
 }
 
-// rowsOf gives a row of some shares.
-func rowsOf(shares []Share, key RowKey, wanted func(share int) bool) (rows []*ShareRow) {
-	for i := range shares {
-		if r := shares[i].row(key); r != nil && wanted(i) {
+// take takes what an adjustment takes: from some servers, or, where none is said, from the shares that have the most.
+func (p *parting) take(a *Adjustment, from []AmountOf) {
+	for _, of := range from {
+		if share, known := p.used[usedOn{of.Server, a.RowKey}]; known {
+			take(p.shares[share].row(a.RowKey), &of.Amount)
+		}
+	}
+	if len(from) > 0 {
+		return
+	}
+	var rows []*ShareRow
+	for i := range p.shares {
+		if r := p.shares[i].row(a.RowKey); r != nil {
 			rows = append(rows, r)
 		}
 	}
-	return rows
+	slices.SortStableFunc(rows, func(a, b *ShareRow) int { return cmp.Compare(b.Billed.Units, a.Billed.Units) })
+	left := a.Amount
+	for _, r := range rows {
+		take(r, &left)
+	}
 }
 
-// take takes an amount, from those that have the most first. It never takes more than there is: what an adjustment takes
-// is billed.
-func take(from []*ShareRow, amount Amount) {
-	slices.SortStableFunc(from, func(a, b *ShareRow) int { return cmp.Compare(b.Billed.Units, a.Billed.Units) })
-	for _, r := range from {
-		some := Amount{min(amount.Count, r.Billed.Count), min(amount.Units, r.Billed.Units)}
-		r.Billed = Amount{r.Billed.Count - some.Count, r.Billed.Units - some.Units}
-		amount = Amount{amount.Count - some.Count, amount.Units - some.Units}
-	}
+// take takes an amount from a row, and leaves of it what there was not.
+func take(from *ShareRow, amount *Amount) {
+	some := Amount{min(amount.Count, from.Billed.Count), min(amount.Units, from.Billed.Units)}
+	from.Billed = Amount{from.Billed.Count - some.Count, from.Billed.Units - some.Units}
+	*amount = Amount{amount.Count - some.Count, amount.Units - some.Units}
 }

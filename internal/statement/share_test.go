@@ -9,21 +9,31 @@ import (
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
-// sharesAddUp fails unless the shares of a statement add up to its rows and to what it bills.
+// sharesAddUp fails unless the shares of a statement add up to its rows and to what it bills, those of each class to what it
+// says of the class, and none bills less than nothing, or objects without units.
 func sharesAddUp(t *testing.T, s *statement.Statement) {
 	t.Helper()
 	sums := map[statement.RowKey]statement.Billing{}
+	type ofClass struct {
+		class statement.LicenseClass
+		row   statement.RowKey
+	}
+	classes := map[ofClass]statement.Billing{}
 	for _, share := range s.Shares() {
 		for _, r := range share.Rows {
-			sum := sums[r.RowKey]
-			for _, pair := range [][2]*statement.Amount{{&sum.Used, &r.Used}, {&sum.New, &r.New}, {&sum.Rental, &r.Rental}, {&sum.Billed, &r.Billed}} {
+			sum, of := sums[r.RowKey], ofClass{share.Class, r.RowKey}
+			class := classes[of]
+			for _, pair := range [][2]*statement.Amount{
+				{&sum.Used, &r.Used}, {&sum.New, &r.New}, {&sum.Rental, &r.Rental}, {&sum.Billed, &r.Billed},
+				{&class.Used, &r.Used}, {&class.New, &r.New}, {&class.Rental, &r.Rental},
+			} {
 				pair[0].Count += pair[1].Count
 				pair[0].Units += pair[1].Units
 			}
-			if r.Billed.Count < 0 || r.Billed.Units < 0 {
-				t.Errorf("%+v bills less than nothing", r)
+			if r.Billed.Count < 0 || r.Billed.Units < 0 || (r.Billed.Count == 0) != (r.Billed.Units == 0) {
+				t.Errorf("%+v bills less than nothing, or objects without units", r)
 			}
-			sums[r.RowKey] = sum
+			sums[r.RowKey], classes[of] = sum, class
 		}
 	}
 	rows := map[statement.RowKey]statement.Billing{}
@@ -31,6 +41,13 @@ func sharesAddUp(t *testing.T, s *statement.Statement) {
 		rows[r.RowKey] = statement.Billing{Used: r.Used, New: r.New, Rental: r.Rental, Billed: s.Billed(r.RowKey)}
 	}
 	same(t, rows, sums)
+	said := map[ofClass]statement.Billing{}
+	for _, c := range s.Content.Classes {
+		for _, r := range c.Rows {
+			said[ofClass{c.Class, r.RowKey}] = statement.Billing{Used: r.Used, New: r.New, Rental: r.Rental}
+		}
+	}
+	same(t, said, classes)
 }
 
 // What is not billed is missing from the license that it was counted on, in whatever order people take it out (C39, C41).
@@ -94,4 +111,99 @@ func TestShares(t *testing.T) {
 		same(t, step.want, said(&draft))
 		sharesAddUp(t, &draft)
 	}
+}
+
+// What was used at a peak is of the license that the server had then, whatever came after; what is new, and what else there
+// is, of the one that it has (C37, C41).
+func TestSharesOfThePeak(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.check(w.fleet.SetLicensees(t.Context(), []string{"Provider Ltd"}))
+	c := w.company("Northwind")
+	v := w.server(fleet.NewServer{Name: "VAC01", Company: c, Product: usage.ProductConsole})
+	w.now = at(2026, 9, 10)
+	w.read(v, usage.ProductConsole, func(s *usage.Snapshot) { machines(s, "VAC_Server_Agent", upTo(9)...) })
+	w.now = at(2026, 9, 30)
+	w.read(v, usage.ProductConsole, func(s *usage.Snapshot) {
+		s.License.LicensedTo, s.License.Edition = "Northwind", "Enterprise"
+		machines(s, "VAC_Server_Agent", 1)
+		fresh := at(2026, 9, 29)
+		s.Workloads = append(s.Workloads, usage.Workload{ID: "new", Name: "new", Type: "VAC_Server_Agent", FirstProtectedAt: &fresh})
+	})
+	w.now = at(2026, 10, 1)
+	draft := w.must(statementOf(w.Draft(t.Context(), c, september, "a")))
+	same(t, []string{
+		"provider Provider Ltd EnterprisePlus: used 9/2.97, new 0, billed 9/2.97",
+		"foreign Northwind Enterprise: used 0/0, new 1, billed 0/0",
+	}, shareLines(&draft))
+	sharesAddUp(t, &draft)
+	draft = w.must(w.Adjust(t.Context(), c, september, statement.Less{
+		Row: draft.Content.Rows[0].RowKey, Workloads: []statement.Ref{{Server: v, ID: "VAC_Server_Agent-07"}}, Reason: "r", Actor: "a",
+	}))
+	same(t, "provider Provider Ltd EnterprisePlus: used 9/2.97, new 0, billed 8/2.64", shareLines(&draft)[0])
+	sharesAddUp(t, &draft)
+	bytes, err := draft.Encode()
+	w.check(err)
+	again, err := statement.Decode(bytes)
+	w.check(err)
+	same(t, shareLines(&draft), shareLines(&again))
+}
+
+// shareLines writes the rows of the shares for a person.
+func shareLines(s *statement.Statement) (lines []string) {
+	for _, share := range s.Shares() {
+		for _, r := range share.Rows {
+			lines = append(lines, fmt.Sprintf("%s %s %s: used %d/%s, new %d, billed %d/%s", share.Class, share.LicensedTo, share.Edition,
+				r.Used.Count, r.Used.Units, r.New.Count, r.Billed.Count, r.Billed.Units))
+		}
+	}
+	return lines
+}
+
+// Workloads of two licenses that one adjustment names are taken each from its own, with its own units (C39).
+func TestSharesOfNamedWorkloads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.check(w.fleet.SetLicensees(t.Context(), []string{"Provider Ltd"}))
+	c := w.company("Northwind")
+	w.now = at(2026, 9, 30)
+	var servers []usage.ServerID
+	for i, k := range []struct {
+		n    int
+		each int64
+		to   string
+	}{{2, 10, "Provider Ltd"}, {9, 1, "Northwind"}} {
+		v := w.server(fleet.NewServer{Name: fmt.Sprint("VBR", i), Company: c})
+		w.read(v, usage.ProductVBR, func(s *usage.Snapshot) {
+			s.License.LicensedTo = k.to
+			units := usage.Units(k.each) * usage.One
+			for n := range k.n {
+				machines(s, "VBR_Nas_Backup", 20*i+n)
+				s.Workloads[n].Units = &units
+			}
+		})
+		servers = append(servers, v)
+	}
+	w.now = at(2026, 10, 1)
+	draft := w.must(statementOf(w.Draft(t.Context(), c, september, "a")))
+	less := statement.Less{Row: draft.Content.Rows[0].RowKey, Reason: "r", Actor: "a", Workloads: []statement.Ref{
+		{Server: servers[0], ID: "VBR_Nas_Backup-00"},
+		{Server: servers[1], ID: "VBR_Nas_Backup-20"}, {Server: servers[1], ID: "VBR_Nas_Backup-21"}, {Server: servers[1], ID: "VBR_Nas_Backup-22"},
+	}}
+	draft = w.must(w.Adjust(t.Context(), c, september, less))
+	same(t, []string{
+		"provider Provider Ltd EnterprisePlus: used 2/20, new 0, billed 1/10",
+		"foreign Northwind EnterprisePlus: used 9/9, new 0, billed 6/6",
+	}, shareLines(&draft))
+	same(t, shareLines(&draft), shareLines(&draft)) // asking changes nothing
+	sharesAddUp(t, &draft)
+	w.must(w.Approve(t.Context(), c, september, "a", map[string]string{"*": "r"}, false))
+	final := w.must(w.Finalise(t.Context(), c, september, "a"))
+	workloads, err := w.Workloads(t.Context(), &final)
+	w.check(err)
+	same(t, 0, len(final.Problems(workloads)))
+	final.Adjustments[0].Servers = []statement.AmountOf{final.Adjustments[0].Servers[1], final.Adjustments[0].Servers[0]}
+	same(t, []string{"adjustment 1 does not take from each server what it names there"}, final.Problems(workloads))
+	final.Adjustments[0].Servers = nil // as it was kept before
+	same(t, 0, len(final.Problems(workloads)))
 }

@@ -92,6 +92,8 @@ type Row struct {
 	Rental Amount `json:"rental"`
 	// PeakAt is the instant at which the most were used, where that is what counts (C37).
 	PeakAt *time.Time `json:"peakAt"`
+	// PeakLicense, of a server's row, is what its license was then; absent: it is the one of the server.
+	PeakLicense *License `json:"peakLicense,omitempty"`
 }
 
 // LicenseClass says whose license a server has (C41).
@@ -126,11 +128,18 @@ type Reason struct {
 type Adjustment struct {
 	Number int `json:"number"` // within the statement, from 1; never given twice
 	RowKey
-	Workloads []Ref     `json:"workloads"` // those that are not billed; empty: so many, all of equal units
-	Amount    Amount    `json:"amount"`
-	Reason    string    `json:"reason"`
-	Actor     string    `json:"actor"`
-	At        time.Time `json:"at"`
+	Workloads []Ref      `json:"workloads"` // those that are not billed; empty: so many, all of equal units
+	Amount    Amount     `json:"amount"`
+	Servers   []AmountOf `json:"servers,omitempty"` // the same by server, where workloads of several are named
+	Reason    string     `json:"reason"`
+	Actor     string     `json:"actor"`
+	At        time.Time  `json:"at"`
+}
+
+// AmountOf is an amount of one server.
+type AmountOf struct {
+	Server usage.ServerID `json:"server"`
+	Amount
 }
 
 // Ref names a workload.

@@ -15,7 +15,7 @@ import (
 
 var october = usage.Month{Year: 2026, Month: time.October}
 
-// statementOf is a statement in which nothing is zero.
+// statementOf is a statement in which nothing is zero that the oldest ones have.
 func statementOf(company usage.CompanyID, month usage.Month, number int) statement.Statement {
 	key := statement.RowKey{Product: usage.ProductConsole, Type: "VAC_Server_Agent", Unit: usage.Points}
 	amount := statement.Amount{Count: 3, Units: usage.One / 3}
@@ -55,6 +55,10 @@ var statementTests = map[string]func(*testing.T, store.Store){
 	"a statement comes back whole": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a").ID
 		want := statementOf(c, october, 2)
+		for _, rows := range [][]statement.Row{want.Content.Rows, want.Content.Classes[0].Rows, want.Content.Servers[0].Rows} {
+			rows[0].PeakLicense = want.Content.Servers[0].License
+		}
+		want.Adjustments[0].Servers = []statement.AmountOf{{Server: 7, Amount: want.Adjustments[0].Amount}}
 		want = saved(t, s, want)
 		nonZero(t, want)
 		wantEqual(t, want, must1(s.Statement(t.Context(), c, october, 2))(t))
