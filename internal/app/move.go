@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/store"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 )
@@ -267,28 +268,14 @@ func (a *App) EveryCompany(ctx context.Context) ([]usage.CompanyID, error) {
 	return everyCompany(ctx, a.Store)
 }
 
-// everyCompany is also those that are removed, whose past counts, and Unassigned: numbers are given without a hole.
-func everyCompany(ctx context.Context, s store.Store) (ids []usage.CompanyID, err error) {
-	there, err := s.Companies(ctx)
-	if err != nil {
-		return nil, err
+// everyCompany is also those that are removed, whose past counts.
+func everyCompany(ctx context.Context, s store.Store) ([]usage.CompanyID, error) {
+	all, err := fleet.EveryCompany(ctx, s)
+	ids := make([]usage.CompanyID, len(all))
+	for i := range all {
+		ids[i] = all[i].ID
 	}
-	last := usage.Unassigned
-	for i := range there {
-		last = max(last, there[i].ID)
-	}
-	for id := usage.Unassigned; ; id++ {
-		if id > last { // it may be one that was removed
-			_, err := s.Company(ctx, id)
-			switch {
-			case fault.Is(err, fault.NotFound):
-				return ids, nil
-			case err != nil:
-				return nil, err
-			}
-		}
-		ids = append(ids, id)
-	}
+	return ids, err
 }
 
 func sameAnswer(ctx context.Context, a, b *App, q UsageQuery) error {

@@ -55,7 +55,7 @@ func TestMissedMonthEdgeIsShown(t *testing.T) {
 				s.offset.Store(int64(time.Until(time.Date(2026, 12, 20, 0, 0, 0, 0, time.UTC))))
 				months := &statement.Service{
 					Counter:   statement.Counter{Ledger: &ledger.Ledger{Store: s.store, History: s.store, Now: s.now}, Policy: s.store},
-					Companies: s.store, Store: s.store, Now: s.now,
+					Companies: s.store, Servers: s.store, Store: s.store, Now: s.now,
 				}
 				draft, _, err := months.Draft(t.Context(), s.company, october, "a")
 				if err != nil {

@@ -162,6 +162,30 @@ func (d *Directory) RemoveCompany(ctx context.Context, id usage.CompanyID) error
 	return err
 }
 
+// EveryCompany gives all companies that there ever were, by ID, with Unassigned: numbers are given without a hole.
+func EveryCompany(ctx context.Context, s CompanyStore) ([]Company, error) {
+	there, err := s.Companies(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Company
+	for id := usage.Unassigned; ; id++ {
+		if len(there) > 0 && there[0].ID == id {
+			all, there = append(all, there[0]), there[1:]
+			continue
+		}
+		c, err := s.Company(ctx, id) // it may be one that was removed
+		switch {
+		case err == nil:
+			all = append(all, c)
+		case !fault.Is(err, fault.NotFound):
+			return nil, err
+		case len(there) == 0:
+			return all, nil
+		}
+	}
+}
+
 // FindCompany finds what a person names: a number, a GUID, "unassigned" or "name:…".
 func (d *Directory) FindCompany(ctx context.Context, ref string) (Company, error) {
 	ref = strings.TrimSpace(ref)

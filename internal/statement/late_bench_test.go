@@ -61,7 +61,7 @@ func benchmarkLate(b *testing.B, readings int, taken time.Time, want int) {
 		}
 	}
 	l := &ledger.Ledger{Store: s, History: s, Now: time.Now}
-	service := statement.Service{Counter: statement.Counter{Ledger: l, Policy: s}, Companies: s, Store: s, Now: time.Now}
+	service := statement.Service{Counter: statement.Counter{Ledger: l, Policy: s}, Companies: s, Servers: s, Store: s, Now: time.Now}
 	ids, err := s.Servers(b.Context())
 	if err != nil {
 		b.Fatal(err)

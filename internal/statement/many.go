@@ -28,8 +28,8 @@ type Outcome struct {
 // for the disk does not count.
 const batch = 200
 
-// DraftAll is Draft for companies, all counted from one state of the ledger. A company that has nothing, is not active,
-// and never had a statement is left out. What is refused is told with its company; any other error ends it: what was
+// DraftAll is Draft for companies, all counted from one state of the ledger. A company that has nothing and was
+// removed before is left out, and so is Unassigned until it has something. What is refused is told with its company; any other error ends it: what was
 // drafted until then stays, and a repetition does the rest.
 func (s *Service) DraftAll(ctx context.Context, companies []usage.CompanyID, month usage.Month, actor string, progress func(done, of int)) ([]Outcome, error) {
 	if err := by(actor); err != nil {
@@ -189,15 +189,26 @@ func (d *drafting) end(ctx context.Context, o *one) (Outcome, error) {
 	switch company := o.company.ID; {
 	case refused(err) && o.first() && (company < usage.FirstCompany || o.company.CreatedAt.After(d.month.Last(time.UTC))):
 		return Outcome{}, nil // it was not there yet
+	case refused(err) && o.kept == nil && o.company.RemovedAt != nil && o.company.RemovedAt.Before(d.month.Start(time.UTC).Add(-farthest)):
+		return Outcome{}, nil // it was gone
 	case refused(err):
 		return Outcome{Company: company, Statement: t, Err: err}, nil
 	case err != nil:
 		return Outcome{}, err
-	case o.first() && !o.active && len(t.Content.Servers) == 0 && len(t.Content.Rows) == 0:
+	case o.idle(d.month, &t.Content):
 		return Outcome{}, nil // it was gone
 	default:
 		return Outcome{Company: company, Statement: t, Changed: changed, seen: o.seen}, nil
 	}
+}
+
+// idle reports whether nothing counted for a company that was not there, and for Unassigned if it never did.
+func (o *one) idle(month usage.Month, c *Content) bool {
+	if o.kept != nil || o.active || len(c.Servers) > 0 || len(c.Rows) > 0 {
+		return false
+	}
+	zone, err := time.LoadLocation(c.Zone)
+	return o.company.RemovedAt == nil && o.first() || o.company.RemovedAt != nil && err == nil && !thereIn(&o.company, month, zone)
 }
 
 // refused reports whether a step cannot be done with this statement, which says nothing of the others.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
@@ -109,4 +110,107 @@ func TestWhoOwesAStatement(t *testing.T) {
 	undrafted(2, october)
 	w.must(statementOf(w.Draft(t.Context(), companies[0], october, "a")))
 	undrafted(1, october)
+}
+
+// What belongs to no company is waited for like any company, where a shared server was there (C30, C40).
+func TestWhatBelongsToNobodyIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	companies := w.crowd(1)
+	w.now = at(2026, 9, 30)
+	shared := w.server(fleet.NewServer{Name: "CC", Product: usage.ProductCloudConnect, Shared: true})
+	w.read(shared, usage.ProductCloudConnect, func(s *usage.Snapshot) { machines(s, "CC_Server_Backup", upTo(5)...) })
+	w.now = at(2026, 10, 1)
+	approve := func(month usage.Month, ids ...usage.CompanyID) {
+		t.Helper()
+		outcomes, err := w.DraftAll(t.Context(), ids, month, "a", nil)
+		w.check(err)
+		for _, o := range outcomes {
+			w.check(o.Err)
+			w.must(w.Approve(t.Context(), o.Company, month, "a", map[string]string{"*": "r"}, false))
+		}
+	}
+	undrafted := func(want int, month usage.Month) {
+		t.Helper()
+		have, err := w.store.StatementsIn(t.Context(), month)
+		w.check(err)
+		n, err := w.Undrafted(t.Context(), month, time.UTC, have)
+		w.check(err)
+		same(t, want, n)
+	}
+	refused := func(month usage.Month, said string) {
+		t.Helper()
+		err := w.FinaliseMonth(t.Context(), month, "a")
+		if w.refused(err, fault.Conflict); !strings.Contains(err.Error(), said) {
+			t.Error(err)
+		}
+	}
+	approve(september, companies...)
+	undrafted(1, september)
+	refused(september, "of Unassigned (not drafted)")
+	approve(september, usage.Unassigned)
+	undrafted(0, september)
+	w.check(w.FinaliseMonth(t.Context(), september, "a"))
+
+	// Removed from November on: October is waited for, as it counted then; November is not.
+	w.now = at(2026, 11, 2)
+	w.check(w.fleet.RemoveServer(t.Context(), shared, october.End(time.UTC)))
+	approve(october, companies...)
+	refused(october, "of Unassigned (not drafted)")
+	approve(october, usage.Unassigned)
+	w.check(w.FinaliseMonth(t.Context(), october, "a"))
+	w.now = at(2026, 12, 1)
+	approve(november, companies...)
+	undrafted(0, november)
+	w.check(w.FinaliseMonth(t.Context(), november, "a"))
+}
+
+// Who is removed is waited for in the month of that, also without any statement before, and not any more in later ones.
+func TestRemovedCompanyIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	companies := w.crowd(3)
+	servers, err := w.store.Servers(t.Context())
+	w.check(err)
+	all := append([]usage.CompanyID{usage.Unassigned}, companies...)
+	approve := func(month usage.Month, ids ...usage.CompanyID) {
+		t.Helper()
+		outcomes, err := w.DraftAll(t.Context(), ids, month, "a", nil)
+		w.check(err)
+		for _, o := range outcomes {
+			w.check(o.Err)
+			w.must(w.Approve(t.Context(), o.Company, month, "a", map[string]string{"*": "r"}, false))
+		}
+	}
+	remove := func(i int) {
+		w.check(w.fleet.RemoveServer(t.Context(), servers[i].ID, time.Time{}))
+		w.check(w.fleet.RemoveCompany(t.Context(), companies[i]))
+	}
+	approve(september, companies[:2]...)
+	w.now = at(2026, 10, 2)
+	remove(2) // without a statement of September
+	err = w.FinaliseMonth(t.Context(), september, "a")
+	if w.refused(err, fault.Conflict); !strings.Contains(err.Error(), "of company 2 (not drafted)") {
+		t.Error(err)
+	}
+	approve(september, companies[2])
+	w.check(w.FinaliseMonth(t.Context(), september, "a"))
+	remove(1)
+	w.now = at(2026, 11, 1)
+	approve(october, companies[0])
+	err = w.FinaliseMonth(t.Context(), october, "a")
+	if w.refused(err, fault.Conflict); !strings.Contains(err.Error(), "of company 1 (not drafted), company 2 (not drafted)") {
+		t.Error(err)
+	}
+	approve(october, companies[1:]...)
+	w.check(w.FinaliseMonth(t.Context(), october, "a"))
+	for month := november; month.Year < 2027; month = month.Next() {
+		w.now = month.End(time.UTC).Add(time.Hour)
+		approve(month, all...)
+		w.check(w.FinaliseMonth(t.Context(), month, "a"))
+		have, err := w.store.StatementsIn(t.Context(), month)
+		w.check(err)
+		same(t, []usage.CompanyID{companies[0]}, []usage.CompanyID{have[0].Company})
+		same(t, 1, len(have))
+	}
 }

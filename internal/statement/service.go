@@ -19,6 +19,7 @@ import (
 type Service struct {
 	Counter
 	Companies fleet.CompanyStore
+	Servers   fleet.ServerStore
 	Store     Store
 	Now       func() time.Time
 }
@@ -221,8 +222,12 @@ func (s *Service) draft(ctx context.Context, c *fleet.Company, g ground, counted
 
 // unheardOf reports whether a month was over before the company was added, and nothing is known of it.
 func (t *Statement) unheardOf(c *fleet.Company, month usage.Month) bool {
-	read := slices.ContainsFunc(t.Content.Servers, func(s Server) bool { return s.AsOf != nil || s.Reading.Count > 0 })
-	return !read && (c.CreatedAt.IsZero() || c.CreatedAt.After(month.Last(time.UTC).Add(farthest)))
+	return !t.Content.read() && (c.CreatedAt.IsZero() || c.CreatedAt.After(month.Last(time.UTC).Add(farthest)))
+}
+
+// read reports whether anything was read of the month's servers.
+func (c *Content) read() bool {
+	return slices.ContainsFunc(c.Servers, func(s Server) bool { return s.AsOf != nil || s.Reading.Count > 0 })
 }
 
 func wayBack(state State) string {

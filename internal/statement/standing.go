@@ -11,6 +11,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 )
 
 // MonthStanding says how a month that is over stands, over all companies.
@@ -46,7 +47,7 @@ type JumpLimit struct {
 }
 
 // StandingOf says how a month stands. Where there never was a statement, nothing waits: who makes none is not asked for any. A company
-// that was added since, or is removed, and never had one, has none to wait for.
+// that was added since, or was removed before, has none to wait for; what belongs to none has where there was a shared server.
 func (s *Service) StandingOf(ctx context.Context, month usage.Month, zone *time.Location, limit JumpLimit) (MonthStanding, error) {
 	standing, now, err := s.waiting(ctx, month, zone)
 	if err != nil || len(standing.Waiting) == 0 {
@@ -96,32 +97,69 @@ func (s *Service) waiting(ctx context.Context, month usage.Month, zone *time.Loc
 // dues says which companies are to have a statement of a month.
 type dues struct {
 	month usage.Month
-	names map[usage.CompanyID]string      // of those that are not removed
-	there map[usage.CompanyID]bool        // those of them that were there before it ended
+	names map[usage.CompanyID]string
+	there map[usage.CompanyID]bool        // those that were there in the month
+	gone  map[usage.CompanyID]bool        // those that are removed and were not, and Unassigned where nothing was there of it
 	last  map[usage.CompanyID]usage.Month // of which each has its last statement
 }
 
 func (s *Service) dues(ctx context.Context, month usage.Month, zone *time.Location) (d dues, err error) {
-	d.month, d.names, d.there = month, make(map[usage.CompanyID]string), make(map[usage.CompanyID]bool)
+	d = dues{month: month, names: make(map[usage.CompanyID]string), there: make(map[usage.CompanyID]bool), gone: make(map[usage.CompanyID]bool)}
 	if d.last, err = s.Store.LatestMonths(ctx); err != nil || len(d.last) == 0 {
 		return d, err
 	}
-	companies, err := s.Companies.Companies(ctx)
+	companies, err := fleet.EveryCompany(ctx, s.Companies)
+	if err != nil {
+		return d, err
+	}
 	for i := range companies {
 		c := &companies[i]
-		d.names[c.ID] = c.Name
-		if c.ID != usage.Unassigned && c.CreatedAt.Before(month.End(zone)) {
+		there := thereIn(c, month, zone)
+		if c.ID == usage.Unassigned {
+			if there, err = s.unassignedIn(ctx, month, zone); err != nil {
+				return d, err
+			}
+		}
+		switch d.names[c.ID] = c.Name; {
+		case there:
 			d.there[c.ID] = true
+		case c.ID == usage.Unassigned || c.RemovedAt != nil:
+			d.gone[c.ID] = true
 		}
 	}
-	return d, err
+	return d, nil
+}
+
+// thereIn reports whether a company was there in a month, be it for a part of it.
+func thereIn(c *fleet.Company, month usage.Month, zone *time.Location) bool {
+	return c.CreatedAt.Before(month.End(zone)) && (c.RemovedAt == nil || !c.RemovedAt.Before(month.Start(zone)))
+}
+
+// unassignedIn reports whether anything was there in a month that may belong to no company: a shared server. Of one that
+// was removed or added since, what was read of it decides.
+func (s *Service) unassignedIn(ctx context.Context, month usage.Month, zone *time.Location) (bool, error) {
+	servers, err := s.Servers.Servers(ctx)
+	if err != nil {
+		return false, err
+	}
+	for i := range servers {
+		if v := &servers[i]; v.Shared && v.CreatedAt.Before(month.End(zone)) {
+			return true, nil
+		}
+	}
+	head, err := s.head(ctx)
+	if err != nil {
+		return false, err
+	}
+	content, _, err := s.Count(ctx, usage.Unassigned, month, head.before, usage.Truncate(s.Now()))
+	return len(content.Rows) > 0 || content.read(), err
 }
 
 // owes reports whether a company that has no statement of the month is to have one: it was there, or has one of an
-// earlier month. Who begins with a later one was not there yet.
+// earlier month and is not removed. Who begins with a later one was not there yet.
 func (d *dues) owes(id usage.CompanyID) bool {
 	last, has := d.last[id]
-	return d.there[id] || has && last.Before(d.month)
+	return d.there[id] || has && last.Before(d.month) && !d.gone[id]
 }
 
 // Undrafted counts the companies that are to have a statement of a month and have none among those of it.

@@ -47,7 +47,7 @@ func (w *world) open() {
 	w.store = s
 	w.ledger = &ledger.Ledger{Store: s, History: s, Now: clock}
 	w.fleet = &fleet.Directory{Companies: s, Servers: s, Policy: s, NewUID: func() string { w.uids++; return fmt.Sprint("uid-", w.uids) }, Now: clock}
-	w.Service = &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: s}, Companies: s, Store: s, Now: clock}
+	w.Service = &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: s}, Companies: s, Servers: s, Store: s, Now: clock}
 }
 
 func (w *world) check(err error) {

@@ -65,7 +65,7 @@ func newWorld(t *testing.T) *world {
 	w.store = s
 	w.fleet = &fleet.Directory{Companies: s, Servers: s, Policy: s, NewUID: func() string { w.uids++; return fmt.Sprint("uid-", w.uids) }, Now: clock}
 	counter := statement.Counter{Ledger: &ledger.Ledger{Store: s, History: s, Now: clock}, Policy: s}
-	w.Service = &statement.Service{Counter: counter, Companies: s, Store: s, Now: clock}
+	w.Service = &statement.Service{Counter: counter, Companies: s, Servers: s, Store: s, Now: clock}
 	return w
 }
 
