@@ -192,6 +192,59 @@ func TestReportWithoutACompany(t *testing.T) {
 	}
 }
 
+// What is only covered by a tenant's rental license is in no report, and makes no appendix (C5).
+func TestNoAppendixOfRental(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile60)
+	if err := w.fleet.SetLicensees(t.Context(), []string{"Provider Ltd"}); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Set(october.Add(time.Hour))
+	cc := ccReading(october.Add(time.Hour))
+	cc.License.LicensedTo = "Somebody"
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 2, true, cc))
+	w.clock.Set(time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC))
+	login(t, w)
+	draft, _, err := w.months.Draft(t.Context(), 3, monthOfReport, "jane")
+	if err != nil || len(draft.Content.Classes) != 1 || draft.Content.Classes[0].Class != statement.Foreign {
+		t.Fatal(draft.Content.Classes, err)
+	}
+	if got := w.get(reports + "/latest?$select=appendices"); got != `[{"appendices":[]}]` {
+		t.Error(got)
+	}
+}
+
+// What was used at a peak is of the license of then: a console that is evaluated since is in the report all the same (C37).
+func TestReportOfThePeak(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile60)
+	server := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "VAC01", Company: 3, Product: usage.ProductConsole, InstallationID: "vac"}))
+	old := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for day, agents := range map[int][]string{21: {"a", "b", "c"}, 31: {"a"}} {
+		s := usage.Snapshot{
+			TakenAt: time.Date(2026, 10, day, 0, 0, 0, 0, time.UTC), Product: usage.ProductConsole, ListsNew: true,
+			Server:  usage.ServerFacts{InstallationID: "vac", Name: "VAC01"},
+			License: usage.License{Type: usage.LicenseRental, Unit: usage.Instances}, Workloads: []usage.Workload{},
+		}
+		if day == 31 {
+			s.License.Type = "Evaluation"
+		}
+		for _, id := range agents {
+			s.Workloads = append(s.Workloads, usage.Workload{ID: id, Name: id, Type: "VAC_Server_Agent", FirstProtectedAt: &old})
+		}
+		w.clock.Set(time.Date(2026, 10, 31, 0, 0, 0, 0, time.UTC))
+		must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), server.ID, false, s))
+	}
+	w.clock.Set(time.Date(2026, 11, 1, 6, 0, 0, 0, time.UTC))
+	login(t, w)
+	if _, _, err := w.months.Draft(t.Context(), 3, monthOfReport, "jane"); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.get(reports + "/latest?$select=reportSummary/totalPoints,appendices"); got != `[{"reportSummary":{"totalPoints":0.99},"appendices":[]}]` {
+		t.Error(got)
+	}
+}
+
 // Profile 3.0 has no reports, and nothing becomes final by asking for one.
 func TestNoUsageReports(t *testing.T) {
 	t.Parallel()

@@ -79,15 +79,18 @@ func (b *reporting) add(t *statement.Statement) {
 	}
 	own, others := make(products), make(map[licensee]products)
 	for _, share := range t.Shares() {
-		to := own
-		if share.Class != statement.Provider {
-			whose := licensee{share.Class, share.LicensedTo}
-			if others[whose] == nil {
-				others[whose] = make(products)
-			}
-			to = others[whose]
+		if share.Class == statement.Provider {
+			b.addShare(own, &share)
+			continue
 		}
-		b.addShare(to, &share)
+		whose := licensee{share.Class, share.LicensedTo}
+		of, known := others[whose]
+		if !known {
+			of = make(products)
+		}
+		if b.addShare(of, &share); len(of) > 0 { // what is only covered by rental licenses makes no appendix
+			others[whose] = of
+		}
 	}
 	b.own.add(b, t, own, detail)
 	for whose, of := range others {
