@@ -24,8 +24,13 @@ func sharesAddUp(t *testing.T, s *statement.Statement) {
 			sum, of := sums[r.RowKey], ofClass{share.Class, r.RowKey}
 			class := classes[of]
 			for _, pair := range [][2]*statement.Amount{
-				{&sum.Used, &r.Used}, {&sum.New, &r.New}, {&sum.Rental, &r.Rental}, {&sum.Billed, &r.Billed},
-				{&class.Used, &r.Used}, {&class.New, &r.New}, {&class.Rental, &r.Rental},
+				{&sum.Used, &r.Used},
+				{&sum.New, &r.New},
+				{&sum.Rental, &r.Rental},
+				{&sum.Billed, &r.Billed},
+				{&class.Used, &r.Used},
+				{&class.New, &r.New},
+				{&class.Rental, &r.Rental},
 			} {
 				pair[0].Count += pair[1].Count
 				pair[0].Units += pair[1].Units
@@ -188,7 +193,9 @@ func TestSharesOfNamedWorkloads(t *testing.T) {
 	draft := w.must(statementOf(w.Draft(t.Context(), c, september, "a")))
 	less := statement.Less{Row: draft.Content.Rows[0].RowKey, Reason: "r", Actor: "a", Workloads: []statement.Ref{
 		{Server: servers[0], ID: "VBR_Nas_Backup-00"},
-		{Server: servers[1], ID: "VBR_Nas_Backup-20"}, {Server: servers[1], ID: "VBR_Nas_Backup-21"}, {Server: servers[1], ID: "VBR_Nas_Backup-22"},
+		{Server: servers[1], ID: "VBR_Nas_Backup-20"},
+		{Server: servers[1], ID: "VBR_Nas_Backup-21"},
+		{Server: servers[1], ID: "VBR_Nas_Backup-22"},
 	}}
 	draft = w.must(w.Adjust(t.Context(), c, september, less))
 	same(t, []string{
