@@ -16,6 +16,11 @@ func (d *Directory) Zone(ctx context.Context) (*time.Location, error) {
 	return zoneAt(ctx, d.Policy, d.Now())
 }
 
+// ZoneAt gives the zone that governs at an instant.
+func (d *Directory) ZoneAt(ctx context.Context, t time.Time) (*time.Location, error) {
+	return zoneAt(ctx, d.Policy, t)
+}
+
 func zoneAt(ctx context.Context, policy PolicyStore, t time.Time) (*time.Location, error) {
 	facts, err := policy.SubjectFacts(ctx, usage.PolicySubject, usage.AttrZone)
 	if err != nil {

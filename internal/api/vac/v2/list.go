@@ -6,13 +6,15 @@ import "reflect"
 // are good until others are taken.
 type list interface {
 	len() int
+	atOnce() int // how many are taken at a time
 	take(which []int) error
 	element(k int) reflect.Value // the k-th of those that were taken
 	// complete fills what the k-th ones have late, or of that the links alone.
 	complete(ks []int, links bool) error
+	wrote(k int) // the k-th one was written
 }
 
-// batchSize is how many elements are taken at a time.
+// batchSize is how many elements are taken at a time, unless they are large.
 const batchSize = 128
 
 // listed is a list whose elements are made when they are taken.
@@ -21,12 +23,21 @@ type listed[T any] struct {
 	at    func(i int) (T, error)
 	fill  func(shown []*T) error // nil: nothing is filled late
 	links func(shown []*T) error // nil: fill does that, too
+	told  func(written *T)       // nil: nobody is told
+	large bool                   // one is taken at a time
 	room  []T
 	rows  reflect.Value // the same
 	shown []*T
 }
 
 func (l *listed[T]) len() int { return l.count }
+
+func (l *listed[T]) atOnce() int {
+	if l.large {
+		return 1
+	}
+	return batchSize
+}
 
 func (l *listed[T]) take(which []int) (err error) {
 	if len(l.room) < len(which) {
@@ -59,13 +70,20 @@ func (l *listed[T]) complete(ks []int, links bool) error {
 	return l.fill(l.shown)
 }
 
+func (l *listed[T]) wrote(k int) {
+	if l.told != nil {
+		l.told(&l.room[k])
+	}
+}
+
 // whole is a list of which all elements are there.
 type whole struct {
 	slice reflect.Value
 	taken []int
 }
 
-func (w *whole) len() int { return w.slice.Len() }
+func (w *whole) len() int    { return w.slice.Len() }
+func (w *whole) atOnce() int { return batchSize }
 
 func (w *whole) take(which []int) error {
 	w.taken = which
@@ -74,3 +92,4 @@ func (w *whole) take(which []int) error {
 
 func (w *whole) element(k int) reflect.Value { return w.slice.Index(w.taken[k]) }
 func (w *whole) complete([]int, bool) error  { return nil }
+func (w *whole) wrote(int)                   {}

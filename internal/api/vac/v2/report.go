@@ -115,28 +115,39 @@ var reportHeaders = []header{
 	{headerUnits, "string", "what the units are: one kind, or Mixed"},
 }
 
-// reports answers with the reports of months, made as far as they are asked about or shown.
+// reports answers with the reports of months, made one by one, and of which more is asked about or shown than which they are.
+// The headers tell of those that are shown.
 func (s *Surface) reports(r *http.Request, months []usage.Month) (any, error) {
 	q, err := parseQuery(r.URL.RawQuery, shapeOfReport, true)
 	if err := joinInvalid(err, noInstant(q.plain)); err != nil {
 		return nil, err
 	}
-	shown := make(map[int64]standing)
+	names, err := s.Directory.Licensees(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	var last standing // of the report that was made last
+	var shown []standing
 	var b bytes.Buffer
 	body := bufio.NewWriter(&b)
 	err = q.write(r.Context(), shapeOfReport, &listed[usageReport]{
-		count: len(months),
-		at: func(i int) (w usageReport, err error) {
-			w.Parameters.ID = reportNumber(months[i])
-			return w, nil
+		count: len(months), large: true,
+		at: func(i int) (usageReport, error) {
+			last = standing{}
+			return s.emptyReport(r.Context(), months[i], names)
 		},
 		fill: func(rows []*usageReport) (err error) {
 			for _, w := range rows {
-				if shown[w.Parameters.ID], err = s.fillReport(r.Context(), w); err != nil {
+				if last, err = s.fillReport(r.Context(), w); err != nil {
 					return err
 				}
 			}
 			return nil
+		},
+		told: func(*usageReport) {
+			if len(last.states) > 0 { // it was made
+				shown = append(shown, last)
+			}
 		},
 	}, body)
 	if err == nil {
@@ -147,6 +158,22 @@ func (s *Surface) reports(r *http.Request, months []usage.Month) (any, error) {
 	return raw, err
 }
 
+// emptyReport says which report it is; nothing is counted for that.
+func (s *Surface) emptyReport(ctx context.Context, month usage.Month, names []string) (w usageReport, err error) {
+	zone, err := s.Directory.ZoneAt(ctx, month.Last(time.UTC))
+	if err != nil {
+		return w, err
+	}
+	w.Parameters = reportParameters{
+		ID: reportNumber(month), OrganizationUID: zeroUID,
+		Interval: reportInterval{zonedTicks(month.Start(zone)), zonedTicks(month.End(zone).AddDate(0, 0, -1))},
+	}
+	if len(names) > 0 {
+		w.Parameters.OrganizationName, w.Parameters.LicenseCompany = names[0], names[0]
+	}
+	return w, nil
+}
+
 // reportNumber numbers the reports by their months: 202610.
 func reportNumber(m usage.Month) int64 { return int64(m.Year)*100 + int64(m.Month) }
 
@@ -155,10 +182,6 @@ func (s *Surface) fillReport(ctx context.Context, w *usageReport) (standing, err
 	month := usage.Month{Year: int(w.Parameters.ID / 100), Month: time.Month(w.Parameters.ID % 100)}
 	statements, err := s.Statements.StatementsIn(ctx, month)
 	if err != nil || len(statements) == 0 {
-		return standing{}, err
-	}
-	names, err := s.Directory.Licensees(ctx)
-	if err != nil {
 		return standing{}, err
 	}
 	zone, err := time.LoadLocation(statements[0].Content.Zone)
@@ -173,13 +196,7 @@ func (s *Surface) fillReport(ctx context.Context, w *usageReport) (standing, err
 	if b.undrafted, err = s.Months.Undrafted(ctx, month, zone, statements); err != nil {
 		return standing{}, err
 	}
-	w.Parameters = reportParameters{
-		ID: w.Parameters.ID, OrganizationUID: zeroUID, GenerationDate: zonedTicks(b.changed.In(zone)),
-		Interval: reportInterval{zonedTicks(month.Start(zone)), zonedTicks(month.End(zone).AddDate(0, 0, -1))},
-	}
-	if len(names) > 0 {
-		w.Parameters.OrganizationName, w.Parameters.LicenseCompany = names[0], names[0]
-	}
+	w.Parameters.GenerationDate = zonedTicks(b.changed.In(zone))
 	return b.standing, b.err
 }
 
@@ -213,11 +230,7 @@ func (s *standing) String() string {
 const standingMax = 12
 
 // standingFields are the headers of reports, the newest named first; none where none is shown.
-func standingFields(shown map[int64]standing) []api.Field {
-	all := make([]standing, 0, len(shown))
-	for _, s := range shown {
-		all = append(all, s)
-	}
+func standingFields(all []standing) []api.Field {
 	if len(all) == 0 {
 		return nil
 	}

@@ -1,8 +1,11 @@
 package v2_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -169,6 +172,73 @@ func TestUsageReports(t *testing.T) {
 	// A final statement that is superseded makes the report a draft again.
 	must[statement.Statement](t)(w.months.SupersedeToAdjust(t.Context(), 2, monthOfReport, "jane", "one more"))
 	headers(reports, "false", "2026-10 draft=1 final=2", "false", "Mixed")
+}
+
+// built counts the months that reports are made of.
+type built struct {
+	v2.Statements
+
+	months []string
+}
+
+func (b *built) StatementsIn(ctx context.Context, month usage.Month) ([]statement.Statement, error) {
+	b.months = append(b.months, month.String())
+	return b.Statements.StatementsIn(ctx, month)
+}
+
+// Only what is shown, or asked for more than which report it is, is made; and the headers speak of what is shown alone.
+func TestReportsAreMadeWhereTheyAreShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile60)
+	if err := w.fleet.SetZone(t.Context(), "Europe/Berlin"); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.Set(time.Date(2027, 1, 1, 6, 0, 0, 0, time.UTC))
+	login(t, w)
+	for month, states := monthOfReport, 2; states >= 0; month, states = month.Next(), states-1 {
+		for _, id := range []usage.CompanyID{usage.Unassigned, 2, 3} {
+			if _, _, err := w.months.Draft(t.Context(), id, month, "jane"); err != nil {
+				t.Fatal(err)
+			}
+			if states > 0 {
+				must[statement.Statement](t)(w.months.Approve(t.Context(), id, month, "jane", map[string]string{"*": "it is known"}, false))
+			}
+			if states > 1 {
+				must[statement.Statement](t)(w.months.Finalise(t.Context(), id, month, "jane"))
+			}
+		}
+	}
+	made := &built{Statements: w.surface.Statements}
+	w.surface.Statements = made
+	const id = "reportParemeters/reportId"
+	for _, k := range []struct{ query, numbers, status, final, made string }{
+		{"", "202612 202611 202610", "2026-12 draft=3; 2026-11 approved=3; 2026-10 final=3", "false", "2026-12 2026-11 2026-10"},
+		{"?$filter=" + id + " eq 202610", "202610", "2026-10 final=3", "true", "2026-10"},
+		{"?$filter=reportParemeters/reportInterval/startOfInterval lt datetime'2026-10-15T00:00:00'", "202610", "2026-10 final=3", "true", "2026-10"},
+		{"?$orderby=" + id + "&$top=1", "202610", "2026-10 final=3", "true", "2026-10"},
+		{"?$skip=2", "202610", "2026-10 final=3", "true", "2026-10"},
+		{"?$select=" + id, "202612 202611 202610", "", "", ""},
+		{"?$filter=" + id + " lt 202612 and usageDetails/any(d:d/organizationName eq 'Unassigned')&$top=1", "202611", "2026-11 approved=3", "false", "2026-11"},
+		{"?$filter=reportSummary/totalPoints ge 0&$skip=2", "202610", "2026-10 final=3", "true", "2026-12 2026-11 2026-10"},
+		{"?$orderby=reportParemeters/generationDate desc," + id + "&$top=1", "202610", "2026-10 final=3", "true", "2026-12 2026-11 2026-10 2026-10"},
+	} {
+		made.months = nil
+		_, h, body := w.do(http.MethodGet, reports+strings.ReplaceAll(k.query, " ", "%20"), "")
+		var numbers []string
+		for _, m := range regexp.MustCompile(`"reportId":(\d+)`).FindAllStringSubmatch(body, -1) {
+			numbers = append(numbers, m[1])
+		}
+		got := []string{strings.Join(numbers, " "), h.Get("X-Report-Status"), h.Get("X-Report-Final"), strings.Join(made.months, " ")}
+		if want := []string{k.numbers, k.status, k.final, k.made}; !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q\n%s", k.query, got, want, body)
+		}
+	}
+	for _, query := range []string{"?$select=reportParemeters/reportInterval&$top=1", "?$top=1"} { // it is the same whether the report is made or not
+		const interval = `"reportInterval":{"startOfInterval":"2026-12-01T00:00:00.0000000+01:00","endOfInterval":"2026-12-31T00:00:00.0000000+01:00"}`
+		if got := w.get(reports + query); !strings.Contains(got, interval) {
+			t.Error(got)
+		}
+	}
 }
 
 // A report that lacks a company, or what a shared server holds of nobody, is not final, however final the others are.

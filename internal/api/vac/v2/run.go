@@ -102,6 +102,7 @@ func (r *run) append(kept []int, complete bool) error {
 		if _, err := r.out.Write(r.shape.appendObject(b, r.list.element(k), r.view)); err != nil {
 			return err
 		}
+		r.list.wrote(k)
 		if !r.at.goOn() {
 			return r.at.err
 		}
@@ -138,7 +139,7 @@ func (r *run) walk(filter *expression, numbers iter.Seq[int], visit func(numbers
 	}
 	for number := range numbers {
 		batch = append(batch, number)
-		if len(batch) < batchSize {
+		if len(batch) < r.list.atOnce() {
 			continue
 		}
 		if more, err := next(); err != nil || !more {

@@ -115,12 +115,16 @@ func (s *shape) find(name string) (found *field) {
 func (s *shape) showsLate(w view) (rest, links bool) {
 	for i := range s.fields {
 		f := &s.fields[i]
-		chosen := w.selected == nil
+		child, chosen := (*selection)(nil), w.selected == nil
 		if !chosen {
-			_, chosen = w.selected.children[f.name]
+			child, chosen = w.selected.children[f.name]
 		}
 		switch {
-		case !f.late || !chosen:
+		case !chosen:
+		case !f.late && f.kind == kindObject:
+			inner, _ := f.nested.showsLate(w.inner(child))
+			rest = rest || inner
+		case !f.late:
 		case f.name != linksName:
 			rest = true
 		case !w.noLinks:

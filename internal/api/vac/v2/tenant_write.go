@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/audit"
@@ -21,6 +22,7 @@ type Directory interface {
 	EditCompany(ctx context.Context, id usage.CompanyID, e fleet.CompanyEdit) (fleet.Company, error)
 	RemoveCompany(ctx context.Context, id usage.CompanyID) error
 	Licensees(ctx context.Context) ([]string, error)
+	ZoneAt(ctx context.Context, t time.Time) (*time.Location, error)
 }
 
 // by says who changes something.

@@ -10,7 +10,7 @@ import (
 // usageReport is a month's report of license usage, of profile 6.0 (rest-v2.md §3.2). "Paremeters" is the wire's own
 // spelling. Numbers of points are null where units of several kinds would have to be added (C28).
 type usageReport struct {
-	Parameters        reportParameters    `json:"reportParemeters" fill:"late"`
+	Parameters        reportParameters    `json:"reportParemeters"`
 	Summary           reportSummary       `json:"reportSummary" fill:"late"`
 	Organizations     []organizationUsage `json:"organizationsUsage" fill:"late"`
 	NotCollectedCloud []string            `json:"notCollectedCloudServers" fill:"late"`
@@ -23,7 +23,7 @@ type reportParameters struct {
 	OrganizationName string         `json:"organizationName"`
 	OrganizationUID  guid           `json:"organizationUid"`
 	LicenseCompany   string         `json:"licenseCompanyName"`
-	GenerationDate   zonedTicks     `json:"generationDate"`
+	GenerationDate   zonedTicks     `json:"generationDate" fill:"late"`
 	Interval         reportInterval `json:"reportInterval"`
 }
 
