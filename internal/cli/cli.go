@@ -27,7 +27,7 @@ const (
 
 // root is the whole command line.
 type root struct {
-	Config    string `help:"Read settings from this TOML file; its keys are the names of the flags." placeholder:"FILE"`
+	Config    string `help:"Read settings from this TOML file; its keys are the names of these flags, and of those of serve, demo and sim." placeholder:"FILE"`
 	Data      string `help:"Directory that holds the ledger, the key and the certificate." default:"${data}" placeholder:"DIR"`
 	Database  string `help:"Where the ledger lies: postgres://USER@HOST/NAME or sqlite:FILE; default: a SQLite file in --data. A password is better given in TALLYSTICK_DATABASE or the configuration file: a command line can be seen by others." placeholder:"URL"`
 	Types     string `help:"Read more of the vendor's type names from this TOML file: tables platform, text and counter, from a name to a catalogue id." placeholder:"FILE"`
@@ -120,7 +120,7 @@ func (e *env) run(args []string) (err error) {
 	parser, err := kong.New(&cli, kong.Name("tallystick"),
 		kong.Description("Tallystick counts the license usage of backup servers, company by company. It is not affiliated with any vendor."),
 		kong.Writers(e.stdout, e.stderr), kong.Exit(func(code int) { panic(exitRequest(code)) }),
-		kong.DefaultEnvars(config.EnvPrefix), kong.Resolvers(source), kong.Vars{"data": config.DataDir()},
+		config.Settings("serve", "demo", "sim"), kong.Resolvers(source), kong.Vars{"data": config.DataDir()},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110, NoExpandSubcommands: true}))
 	if err != nil {
 		return err

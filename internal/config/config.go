@@ -17,8 +17,33 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
-// EnvPrefix begins the environment variable of every flag.
+// EnvPrefix begins the environment variable of every setting.
 const EnvPrefix = "TALLYSTICK"
+
+// Settings gives an environment variable to each setting: a flag of the whole program, or of one of the commands
+// named. No other flag has one, or a key in the file: it says what a command changes, and stands in the command line (decision 0034).
+func Settings(commands ...string) kong.Option {
+	return kong.PostBuild(func(k *kong.Kong) error {
+		nodes := []*kong.Node{k.Model.Node}
+		for _, n := range k.Model.Children {
+			if slices.Contains(commands, n.Name) {
+				nodes = append(nodes, n)
+			}
+		}
+		for _, n := range nodes {
+			for _, f := range n.Flags {
+				if f.Name != "help" {
+					f.Envs = []string{EnvPrefix + "_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))}
+					f.Tag.Envs = f.Envs
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// isSetting: every setting has an environment variable.
+func isSetting(flag *kong.Flag) bool { return len(flag.Envs) > 0 }
 
 // Source is the part of the configuration that is not on the command line.
 type Source struct {
@@ -50,6 +75,7 @@ func Load(path string) (*Source, error) {
 // Resolve gives kong the file's value of a flag, unless the environment has one: kong alone would let the file win.
 func (s *Source) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	value, ok := s.values[flag.Name]
+	ok = ok && isSetting(flag)
 	for _, env := range flag.Envs {
 		if _, set := os.LookupEnv(env); set {
 			ok = false
@@ -63,16 +89,24 @@ func (s *Source) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, e
 
 // Validate reports every mistake in file and environment: keys that are no flag, values that do not fit.
 func (s *Source) Validate(app *kong.Application) error {
-	flags := map[string]*kong.Flag{}
+	flags, others := map[string]*kong.Flag{}, map[string]bool{}
 	_ = kong.Visit(app, func(node kong.Visitable, next kong.Next) error {
 		if f, ok := node.(*kong.Flag); ok && f.Name != "help" && f.Name != "config" {
-			flags[f.Name] = f
+			if isSetting(f) {
+				flags[f.Name] = f
+			} else {
+				others[f.Name] = true
+			}
 		}
 		return next(nil)
 	})
 	var fields []fault.Field
 	for _, key := range slices.Sorted(maps.Keys(s.values)) {
 		flag, known := flags[key]
+		if !known && others[key] {
+			fields = append(fields, fault.Field{Path: s.path + ": " + key, Text: "is not a setting: --" + key + " is given to its command only, each time"})
+			continue
+		}
 		if !known {
 			fields = append(fields, fault.Field{Path: s.path + ": " + key, Text: "is not a setting" + near(key, flags)})
 			continue
@@ -115,7 +149,7 @@ func near(key string, flags map[string]*kong.Flag) string {
 	if _, ok := flags[dashed]; ok {
 		return fmt.Sprintf("; did you mean %q?", dashed)
 	}
-	return "; settings have the names of the flags"
+	return "; settings have the names of the flags of the whole program and of serve, demo and sim"
 }
 
 // DataDir is the platform's data directory: /var/lib/tallystick for root, else the user's.

@@ -19,6 +19,10 @@ type sample struct {
 		Listen string `default:":1281"`
 		Port   int
 	} `cmd:""`
+	Edit struct {
+		Name *string
+		Port *int
+	} `cmd:""`
 }
 
 func parse(t *testing.T, file string, args ...string) (*sample, error) {
@@ -35,14 +39,17 @@ func parse(t *testing.T, file string, args ...string) (*sample, error) {
 		return nil, err
 	}
 	var cli sample
-	parser, err := kong.New(&cli, kong.DefaultEnvars(EnvPrefix), kong.Resolvers(source), kong.Name("x"))
+	parser, err := kong.New(&cli, Settings("run"), kong.Resolvers(source), kong.Name("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := source.Validate(parser.Model); err != nil {
 		return nil, err
 	}
-	_, err = parser.Parse(append([]string{"run"}, args...))
+	if len(args) == 0 || args[0] != "edit" {
+		args = append([]string{"run"}, args...)
+	}
+	_, err = parser.Parse(args)
 	return &cli, err
 }
 
@@ -87,6 +94,21 @@ func TestAllMistakesAtOnce(t *testing.T) {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not named in: %v", want, err)
 		}
+	}
+}
+
+// What a command changes comes from its command line alone, also where a setting has the same name (decision 0034).
+func TestChangesAreNoSettings(t *testing.T) {
+	t.Setenv("TALLYSTICK_NAME", "Oops")
+	t.Setenv("TALLYSTICK_PORT", "9")
+	for _, file := range []string{"", "port = 7\n"} {
+		got, err := parse(t, file, "edit")
+		if err != nil || got.Edit.Name != nil || got.Edit.Port != nil {
+			t.Errorf("file %q: %+v, %v", file, got, err)
+		}
+	}
+	if _, err := parse(t, "name = \"Oops\"\n", "edit"); err == nil || !strings.Contains(err.Error(), "name: is not a setting: --name is given to its command only") {
+		t.Errorf("a key of the file that is no setting: %v", err)
 	}
 }
 
