@@ -101,6 +101,7 @@ func (c *statementDraft) Run(e *env) error {
 	defer p.clear()
 	outcomes, err := a.Months.DraftAll(e.ctx, ids, month, actor, func(done, of int) { p.work("drafting", int64(done), int64(of)) })
 	p.clear()
+	statement.Settle(outcomes, statement.Approved, statement.Final)
 	return e.afterStatements(e.printOutcomes(outcomes, c.Company != "", "drafted", err))
 }
 
@@ -135,7 +136,7 @@ func (c *statementApprove) Run(e *env) error {
 	}
 	return c.each(e, "approved", func(a *app.App, id usage.CompanyID, month usage.Month, actor string) (statement.Statement, error) {
 		return a.Months.Approve(e.ctx, id, month, actor, reasons, false)
-	})
+	}, statement.Approved, statement.Final)
 }
 
 type statementFinalise struct{ step }
@@ -143,24 +144,27 @@ type statementFinalise struct{ step }
 func (c *statementFinalise) Run(e *env) error {
 	err := c.each(e, "finalised", func(a *app.App, id usage.CompanyID, month usage.Month, actor string) (statement.Statement, error) {
 		return a.Months.Finalise(e.ctx, id, month, actor)
-	})
+	}, statement.Final)
 	if err != nil {
 		return err
 	}
 	return e.opened.Alarms.CheckFinals(e.ctx) // it may resolve what the one before it was an alarm for
 }
 
-// each does a step for one company, or for all that have a statement.
-func (c *step) each(e *env, done string, do func(a *app.App, id usage.CompanyID, month usage.Month, actor string) (statement.Statement, error)) error {
+// each does a step for one company, or for all that have a statement. There is nothing to do in the states that are named.
+func (c *step) each(e *env, done string, do func(a *app.App, id usage.CompanyID, month usage.Month, actor string) (statement.Statement, error), there ...statement.State) error {
 	a, ids, month, actor, err := c.ready(e)
 	if err != nil {
 		return err
 	}
 	if c.Company != "" {
 		t, err := do(a, ids[0], month, actor)
-		return e.afterStatements(e.printOutcomes([]statement.Outcome{{Company: ids[0], Statement: t, Changed: err == nil, Err: err}}, true, done, nil))
+		outcomes := []statement.Outcome{{Company: ids[0], Statement: t, Changed: err == nil, Err: err}}
+		statement.Settle(outcomes, there...)
+		return e.afterStatements(e.printOutcomes(outcomes, true, done, nil))
 	}
 	outcomes, err := statement.Each(ids, func(id usage.CompanyID) (statement.Statement, error) { return do(a, id, month, actor) })
+	statement.Settle(outcomes, there...)
 	return e.afterStatements(e.printOutcomes(outcomes, false, done, err))
 }
 
@@ -319,7 +323,7 @@ func (e *env) printOutcomes(outcomes []statement.Outcome, one bool, done string,
 	if one && len(outcomes) == 1 && outcomes[0].Err != nil {
 		return outcomes[0].Err
 	}
-	list, changed, refused := []outcomeJSON{}, 0, [][]string{}
+	list, changed, refused, already := []outcomeJSON{}, 0, [][]string{}, map[statement.State]int{}
 	for i := range outcomes {
 		o := &outcomes[i]
 		out := outcomeJSON{
@@ -331,13 +335,15 @@ func (e *env) printOutcomes(outcomes []statement.Outcome, one bool, done string,
 			refused = append(refused, []string{o.Company.String(), o.Err.Error()})
 		case o.Changed:
 			changed++
+		default:
+			already[o.Statement.State]++
 		}
 		list = append(list, out)
 	}
 	if e.json {
 		err = cmp.Or(err, e.printJSON(list))
 	} else {
-		e.say("%d of %d statements %s; %d say the same already.", changed, len(outcomes), done, len(outcomes)-changed-len(refused))
+		e.say("%d of %d statements %s%s.", changed, len(outcomes), done, alreadyText(already))
 		if len(refused) > 0 {
 			err = cmp.Or(err, e.table("COMPANY|REFUSED", refused))
 		}
@@ -346,6 +352,27 @@ func (e *env) printOutcomes(outcomes []statement.Outcome, one bool, done string,
 		err = fault.New(fault.Conflict, "%d statements were refused", len(refused))
 	}
 	return err
+}
+
+// alreadyText says of how many statements nothing was to be done, and why.
+func alreadyText(already map[statement.State]int) (text string) {
+	for _, v := range []struct {
+		state     statement.State
+		one, many string
+	}{
+		{statement.Draft, "says the same already", "say the same already"},
+		{statement.Approved, "was approved already", "were approved already"},
+		{statement.Final, "was final already", "were final already"},
+	} {
+		switch n := already[v.state]; n {
+		case 0:
+		case 1:
+			text += "; 1 " + v.one
+		default:
+			text += fmt.Sprintf("; %d %s", n, v.many)
+		}
+	}
+	return text
 }
 
 type statementList struct {

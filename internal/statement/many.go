@@ -24,6 +24,16 @@ type Outcome struct {
 	seen Seen // what a draft rests on
 }
 
+// Settle takes the refusals back that say no more than that a statement stands in one of these states already, so that a
+// step that was done can be repeated.
+func Settle(outcomes []Outcome, states ...State) {
+	for i := range outcomes {
+		if o := &outcomes[i]; fault.Is(o.Err, fault.Conflict) && slices.Contains(states, o.Statement.State) {
+			o.Err, o.Changed = nil, false
+		}
+	}
+}
+
 // batch is how many drafts are kept in one transaction: few enough to be repeated after a crash, enough that waiting
 // for the disk does not count.
 const batch = 200

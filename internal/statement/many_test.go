@@ -201,3 +201,22 @@ func TestOrderHoldsForTwo(t *testing.T) {
 	w.refused(err, fault.Conflict)
 	same(t, statement.Draft, w.must(w.Show(t.Context(), c, october, 0)).State)
 }
+
+// Only what stands where a step leads is settled; one that somebody else changed meanwhile, or that wants a reason, is not.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	conflict, invalid := fault.New(fault.Conflict, "x"), fault.New(fault.Invalid, "x")
+	outcomes := []statement.Outcome{
+		{Statement: statement.Statement{State: statement.Draft}, Err: conflict},
+		{Statement: statement.Statement{State: statement.Approved}, Err: conflict},
+		{Statement: statement.Statement{State: statement.Final}, Err: conflict},
+		{Statement: statement.Statement{State: statement.Approved}, Err: invalid},
+		{Statement: statement.Statement{State: statement.Approved}, Changed: true},
+	}
+	statement.Settle(outcomes, statement.Approved, statement.Final)
+	for i, refused := range []bool{true, false, false, true, false} {
+		if got := outcomes[i].Err != nil; got != refused || outcomes[i].Changed != (i == 4) {
+			t.Errorf("outcome %d: %+v", i, outcomes[i])
+		}
+	}
+}

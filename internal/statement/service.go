@@ -292,20 +292,25 @@ func (c *Content) nameless() *Content {
 }
 
 // change reads a company's statements, changes the month's latest in one way, and keeps it if all of them still stand so.
+// Beside an error it gives the statement as it was.
 func (s *Service) change(ctx context.Context, company usage.CompanyID, month usage.Month, by func(t *Statement, all []Statement) error) (Statement, error) {
-	t, all, err := s.latest(ctx, company, month)
+	was, all, err := s.latest(ctx, company, month)
 	if err != nil {
-		return t, err
+		return was, err
 	}
+	t := was
 	if err := by(&t, all); err != nil {
-		return t, err
+		return was, err
 	}
 	for i := range all {
 		if o := &all[i]; t.Supersedes > 0 && o.Key() == (Key{company, month, t.Supersedes}) {
 			t.Differences = differences(o, &t)
 		}
 	}
-	return s.save(ctx, t, seenOf(company, all))
+	if t, err = s.save(ctx, t, seenOf(company, all)); err != nil {
+		return was, err
+	}
+	return t, nil
 }
 
 // latest gives a month's latest statement, and all of the company. NotFound.
