@@ -50,13 +50,18 @@ func (a *App) signingKeys(ctx context.Context) ([]secret.SigningKey, error) {
 	case asking != nil:
 		return nil, asking
 	case len(used) > 0:
-		return nil, fault.Wrap(err, fault.NotFound, "%s, and statements were signed with it: put it back from your backup. Without it, make a new one with\n"+
-			"  tallystick statement key rotate\nand hand out its fingerprint", fault.Text(err))
+		return nil, withoutSigningKey(err)
 	}
 	if err := secret.CreateSigning(a.dir); err != nil {
 		return nil, err
 	}
 	return secret.SigningKeys(a.dir)
+}
+
+// withoutSigningKey says what to do where the key that signs is not there, and what was signed with it.
+func withoutSigningKey(err error) error {
+	return fault.Wrap(err, fault.NotFound, "%s, and statements were signed with it: put statement*.key back from your copy. If it is lost, make a new one with "+
+		"'tallystick statement key rotate' and hand out its fingerprint; the bundles that exist can still be checked, and not be exported again", fault.Text(err))
 }
 
 // signers finds the keys that sign.
@@ -87,6 +92,9 @@ func (d *doctor) signing(ctx context.Context, a *App) {
 	case none && len(used) == 0:
 		d.good("signing", "there is no key yet: the first that needs one makes it")
 		return
+	case none:
+		d.failed("signing", withoutSigningKey(err))
+		return
 	case err != nil:
 		d.failed("signing", err)
 		return
@@ -97,7 +105,7 @@ func (d *doctor) signing(ctx context.Context, a *App) {
 	}
 	for _, fingerprint := range used {
 		if !there[fingerprint] {
-			d.bad("signing", "statements were signed with the key %s, which is not there: its bundles can be checked, and not be exported again", fingerprint)
+			d.bad("signing", "statements were signed with the key %s, which is not there: put its file, statement*.key, back from your copy. Without it, its bundles can be checked, and not be exported again", fingerprint)
 			return
 		}
 	}

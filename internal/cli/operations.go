@@ -49,7 +49,7 @@ func (c *restoreCmd) Run(e *env) error {
 	if e.json {
 		return e.printJSON(r)
 	}
-	e.say("Put the key file that belongs to it to %s, with mode 0600, unless it is there already; then try: tallystick doctor", r.KeyFile)
+	e.say("Put the key file that belongs to it to %s, with mode 0600, unless it is there already, and the keys that statements are signed with, statement*.key, beside it; then try: tallystick doctor", r.KeyFile)
 	if err := e.print("%s: %d entries, %d rows, made %s\n", r.Into, r.Entries, r.Rows, timeText(&r.MadeAt)); err != nil {
 		return err
 	}
