@@ -14,6 +14,12 @@ type auditCmd struct {
 	Before  int64  `help:"Only entries with smaller numbers, to read on." placeholder:"ID"`
 }
 
+// Help says what stands elsewhere, each with who did it.
+func (*auditCmd) Help() string {
+	return "It lists changes of companies, servers, users, policy, and what is kept over API v2. Who did what else stands beside it: " +
+		"with statements, 'statement show'; with alarms, 'alarms show'; corrections, 'server readings'; log-ins, 'user sessions'."
+}
+
 // Run shows who changed what, newest first.
 func (c *auditCmd) Run(e *env) error {
 	if c.Limit < 1 || c.Limit > audit.LimitMax {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,14 @@ type companyCmd struct {
 	Disable companyDisable `cmd:"" help:"Disable a company; it still counts. Example: tallystick company disable 2"`
 	Enable  companyEnable  `cmd:"" help:"Enable a company. Example: tallystick company enable 2"`
 	Remove  companyRemove  `cmd:"" help:"Remove a company; its history stays. Example: tallystick company remove 2"`
+}
+
+// companyCell names a company in a table as commands take it: by its number, or as unassigned.
+func companyCell(id usage.CompanyID) string {
+	if id == usage.Unassigned {
+		return "unassigned"
+	}
+	return id.String()
 }
 
 // companyJSON is a company in --json answers.
@@ -44,6 +53,9 @@ func tenantText(t fleet.Tenant) string {
 	}
 	return t.Server.String() + "=" + t.Name
 }
+
+// asBefore is what becomes of something whose edit says what is so already.
+const asBefore = "as it was: nothing is changed"
 
 // printCompany answers with the company that is there now.
 func (e *env) printCompany(c *fleet.Company, done string) error {
@@ -200,10 +212,15 @@ func (c *companyEdit) Run(e *env) error {
 		}
 		edit.Profile = plan.Giving(given.ID)
 	}
+	was := company
 	if company, err = a.Fleet.EditCompany(e.ctx, company.ID, edit); err != nil {
 		return err
 	}
-	return e.afterFleetChange(a, e.printCompany(&company, "changed"))
+	done := "changed"
+	if from.IsZero() && reflect.DeepEqual(was, company) {
+		done = asBefore
+	}
+	return e.afterFleetChange(a, e.printCompany(&company, done))
 }
 
 type companyDisable struct{ companyRef }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
@@ -348,10 +349,15 @@ func (c *serverEdit) Run(e *env) error {
 		}
 		edit.Password = &password
 	}
+	was := server
 	if server, err = a.Fleet.EditServer(e.ctx, server.ID, edit); err != nil {
 		return err
 	}
-	return e.afterFleetChange(a, e.printServer(&server, "changed"))
+	done := "changed"
+	if from.IsZero() && !c.NewKey && reflect.DeepEqual(was, server) {
+		done = asBefore
+	}
+	return e.afterFleetChange(a, e.printServer(&server, done))
 }
 
 type serverRemove struct {

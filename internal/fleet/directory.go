@@ -117,8 +117,11 @@ func (d *Directory) changeCompany(ctx context.Context, id usage.CompanyID, edit 
 			return err
 		}
 		detail := companyChanges(&was, &c)
-		if detail == "" && len(facts) == 0 && c.RemovedAt == nil {
-			return nil
+		if detail == "" && c.RemovedAt == nil {
+			if len(facts) == 0 {
+				return nil
+			}
+			detail = datedChanges(facts)
 		}
 		if err := d.Companies.UpdateCompany(audit.Note(ctx, action, detail), c, facts, now); err != nil {
 			return err
@@ -189,7 +192,7 @@ func EveryCompany(ctx context.Context, s CompanyStore) ([]Company, error) {
 // FindCompany finds what a person names: a number, a GUID, "unassigned" or "name:…".
 func (d *Directory) FindCompany(ctx context.Context, ref string) (Company, error) {
 	ref = strings.TrimSpace(ref)
-	if strings.EqualFold(ref, "unassigned") {
+	if strings.EqualFold(ref, "unassigned") || ref == usage.Unassigned.String() { // the wire and JSON number it
 		return d.Companies.Company(ctx, usage.Unassigned)
 	}
 	if id, err := strconv.ParseInt(ref, 10, 64); err == nil {

@@ -214,7 +214,7 @@ type ServerEdit struct {
 	From      time.Time // from when company, domain, authority and interval are valid; zero: now (C38)
 }
 
-// EditServer changes a server. Dated attributes are valid from e.From.
+// EditServer changes a server. Dated attributes are valid from e.From. What changes nothing is not kept.
 func (d *Directory) EditServer(ctx context.Context, id usage.ServerID, e ServerEdit) (Server, error) {
 	s, err := d.presentServer(ctx, id)
 	if err != nil {
@@ -242,7 +242,15 @@ func (d *Directory) EditServer(ctx context.Context, id usage.ServerID, e ServerE
 			return Server{}, err
 		}
 	}
-	if err := d.Servers.UpdateServer(audit.Note(ctx, audit.Changed, serverChanges(&was, &s)), s, facts, now); err != nil {
+	detail := serverChanges(&was, &s)
+	switch {
+	case detail != "":
+	case e.From.IsZero() || len(facts) == 0:
+		return was, nil // it is so already, from now on
+	default:
+		detail = datedChanges(facts)
+	}
+	if err := d.Servers.UpdateServer(audit.Note(ctx, audit.Changed, detail), s, facts, now); err != nil {
 		return Server{}, err
 	}
 	return d.Servers.Server(ctx, id)

@@ -71,6 +71,19 @@ func serverChanges(was, is *Server) string {
 	return d.String()
 }
 
+// datedChanges says what is so at another time than it was, where it is the same now.
+func datedChanges(facts []usage.Fact) string {
+	var d audit.Detail
+	for _, f := range facts {
+		value := f.Value
+		if seconds, err := time.ParseDuration(value + "s"); err == nil && f.Attribute == usage.AttrInterval {
+			value = duration(seconds)
+		}
+		d.Say(fmt.Sprintf("%s: %s %q from %s", f.Subject, f.Attribute, value, f.ValidFrom.Format(time.RFC3339)))
+	}
+	return d.String()
+}
+
 func number(id int64) string {
 	if id == 0 {
 		return "" // none, or shared
