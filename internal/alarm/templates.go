@@ -69,7 +69,7 @@ var templates = []Template{
 	{ReportedDiffers, "Reported differs from computed", "License", Knowledge{
 		"For longer than a day a server's own license counters and our count of what it lists have said different things of a type.",
 		"The vendor counts machines that we do not, or the other way round: lapsed, revoked, covered or new ones, or ones that came or went.",
-		"Run reconcile: it names the machines that may be why. The figure is the reported one, unless the server's authority says otherwise.",
+		"Run reconcile without a company, which shows shared servers as a whole, too: it names the machines that may be why. The figure is the reported one, unless the server's authority says otherwise.",
 	}},
 	{FinalOutdated, "Final statement outdated", "Statement", Knowledge{
 		"Facts that arrived after a company's statement of a month became final make another one.",

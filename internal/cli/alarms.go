@@ -46,10 +46,13 @@ func toEventJSON(v *alarm.Event) eventJSON {
 
 // aboutText names what an alarm is about.
 func aboutText(v *alarm.Event) string {
-	if v.Server == 0 {
-		return "company " + v.Company.String()
+	switch {
+	case v.Server != 0:
+		return v.ServerName
+	case v.Template == alarm.StatementWaiting: // of all, in one alarm
+		return "all companies"
 	}
-	return v.ServerName
+	return companyText(v.Company)
 }
 
 type alarmsList struct {
@@ -101,7 +104,7 @@ func (c *alarmsList) nothing() string {
 	if c.All || c.Template != "" || c.Company != "" {
 		return "There is no such alarm."
 	}
-	return "Nothing is wrong."
+	return "No open alarms."
 }
 
 // template gives the number that is asked for; 0: all.

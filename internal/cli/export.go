@@ -74,7 +74,7 @@ func (c *statementExport) companies(e *env, a *app.App, month usage.Month) (ids 
 		case statement.Final:
 			ids = append(ids, s.Company)
 		default:
-			e.say("Company %d is left out: its statement is %s.", s.Company, s.State)
+			e.say("Company %s is left out: its statement is %s.", companyCell(s.Company), s.State)
 		}
 	}
 	if err == nil && len(ids) == 0 {

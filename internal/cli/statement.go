@@ -332,7 +332,7 @@ func (e *env) printOutcomes(outcomes []statement.Outcome, one bool, done string,
 		switch {
 		case o.Err != nil:
 			out.Error, out.Changed = o.Err.Error(), false
-			refused = append(refused, []string{o.Company.String(), o.Err.Error()})
+			refused = append(refused, []string{companyCell(o.Company), o.Err.Error()})
 		case o.Changed:
 			changed++
 		default:
@@ -455,7 +455,7 @@ func (e *env) printList(all []statement.Statement, outdated map[companyMonth]boo
 			state += ", outdated"
 		}
 		rows = append(rows, []string{
-			t.Company.String(), t.CompanyName, t.Month, strconv.Itoa(t.Number), state, strconv.Itoa(len(t.Missing())),
+			companyCell(t.Company), t.CompanyName, t.Month, strconv.Itoa(t.Number), state, strconv.Itoa(len(t.Missing())),
 			strconv.Itoa(len(t.Adjustments)), timeText(&last.At), last.Actor,
 		})
 	}

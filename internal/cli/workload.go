@@ -51,7 +51,7 @@ func (c *workloadFind) Run(e *env) error {
 	var rows [][]string
 	for i := range found {
 		f := &found[i]
-		rows = append(rows, []string{f.Company.String(), f.Server.String(), f.ServerName, f.Key.Tenant, f.Key.ID, f.Name, f.Type, string(f.State), f.Units.String()})
+		rows = append(rows, []string{companyCell(f.Company), f.Server.String(), f.ServerName, f.Key.Tenant, f.Key.ID, f.Name, f.Type, string(f.State), f.Units.String()})
 	}
 	return e.table("COMPANY|SERVER|SERVER NAME|TENANT|ID|NAME|TYPE|STATE|UNITS", rows)
 }
@@ -107,7 +107,7 @@ func (c *workloadShow) Run(e *env) error {
 	}
 	var rows [][]string
 	for i := range life {
-		rows = append(rows, append([]string{timeText(&life[i].From), life[i].Company.String()}, stretchCells(&life[i])...))
+		rows = append(rows, append([]string{timeText(&life[i].From), companyCell(life[i].Company)}, stretchCells(&life[i])...))
 	}
 	return e.table("FROM|COMPANY|STATE|TYPE|UNITS|NAME|WHY", rows)
 }
