@@ -101,8 +101,20 @@ func (c *statementDraft) Run(e *env) error {
 	defer p.clear()
 	outcomes, err := a.Months.DraftAll(e.ctx, ids, month, actor, func(done, of int) { p.work("drafting", int64(done), int64(of)) })
 	p.clear()
+	if err == nil {
+		err = e.warnSkipped(a, outcomes)
+	}
 	statement.Settle(outcomes, statement.Approved, statement.Final)
 	return e.afterStatements(e.printOutcomes(outcomes, c.Company != "", "drafted", err))
+}
+
+// warnSkipped says where a month before the first one could not be billed any more.
+func (e *env) warnSkipped(a *app.App, drafted []statement.Outcome) error {
+	company, err := a.Months.Skipped(e.ctx, drafted)
+	if err == nil && company != 0 {
+		e.say("Note: %s has figures of the month before, too, and no statement of it. Once a month is approved, earlier ones cannot be drafted any more: draft the earliest that is to be billed first.", companyText(company))
+	}
+	return err
 }
 
 // afterStatements looks at what statements are an alarm for.

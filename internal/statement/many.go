@@ -24,6 +24,21 @@ type Outcome struct {
 	seen Seen // what a draft rests on
 }
 
+// Skipped gives a company whose first statement was drafted, though the month before, of which it has none, counts
+// something, too: once a month is approved, earlier ones cannot be made any more. 0: there is none.
+func (s *Service) Skipped(ctx context.Context, drafted []Outcome) (usage.CompanyID, error) {
+	for i := range drafted {
+		o := &drafted[i]
+		if !o.Changed || o.seen.Last != (usage.Month{}) {
+			continue
+		}
+		if t, err := s.Show(ctx, o.Company, o.Statement.Key().Month.Previous(), 0); err != nil || len(t.Content.Rows) > 0 {
+			return o.Company, err
+		}
+	}
+	return 0, nil
+}
+
 // Settle takes the refusals back that say no more than that a statement stands in one of these states already, so that a
 // step that was done can be repeated.
 func Settle(outcomes []Outcome, states ...State) {
