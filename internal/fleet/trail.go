@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/audit"
+	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 // companyChanges says for the audit trail what differs between two states of a company; empty: nothing. Of the profile
