@@ -258,10 +258,6 @@ func poke(c chan<- struct{}) {
 
 func (a *App) schedule() *collect.Schedule {
 	return &collect.Schedule{
-		Runner: a.runner, Zone: a.Fleet.Zone, Now: a.Now, Log: a.log,
-		Version: func(ctx context.Context) (int64, error) {
-			head, err := a.Ledger.Store.Head(ctx)
-			return head.Version, err
-		},
+		Runner: a.runner, Head: a.Ledger.Store.Head, Zone: a.Fleet.Zone, Now: a.Now, Log: a.log,
 	}
 }

@@ -24,6 +24,7 @@ type Ledger interface {
 	AppendSnapshot(ctx context.Context, server usage.ServerID, shared bool, s usage.Snapshot) (ledger.Receipt, error)
 	AppendGap(ctx context.Context, server usage.ServerID, g usage.Gap) (ledger.Receipt, error)
 	Readings(ctx context.Context, only ...usage.ServerID) ([]ledger.ServerReadings, error)
+	Attempted(ctx context.Context, after usage.Position) (servers []usage.ServerID, all bool, err error)
 }
 
 // Fleet is where servers come from; every fleet.ServerStore is one.

@@ -21,11 +21,13 @@ const (
 	stopWithin = 2 * time.Second
 )
 
-// Schedule reads every server in time, in the background of serve.
+// Schedule reads every server in time, in the background of serve. When that is follows from what the ledger has of the
+// server, whichever process put it there; only of attempts that are not in the ledger it remembers more.
 type Schedule struct {
 	Runner *Runner
-	// Version gives a number that changes when anything in the store changes; the servers are then listed anew.
-	Version func(ctx context.Context) (int64, error)
+	// Head gives the end of the ledger; when its version changes, the servers are listed anew, and what was recorded behind
+	// its position is taken in.
+	Head func(ctx context.Context) (ledger.Head, error)
 	// Zone gives the zone that governs computed figures (C8): its month's edge gets readings, as that in UTC does (C36).
 	Zone func(ctx context.Context) (*time.Location, error)
 	Now  func() time.Time
@@ -36,7 +38,7 @@ type Schedule struct {
 	mu      sync.Mutex
 	running bool // the servers are known
 	zone    *time.Location
-	version int64
+	head    ledger.Head
 	servers map[usage.ServerID]*planned
 }
 
@@ -44,9 +46,15 @@ type Schedule struct {
 type planned struct {
 	server fleet.Server
 	past   Past
-	last   *Outcome // in this process
+	last   string // what became of the last attempt, in words
 	cancel context.CancelFunc
-	again  bool // it was edited while it was read
+	edited bool // since it was read last: its time has come
+}
+
+// known is what the ledger has of a server.
+type known struct {
+	past Past
+	last string // what became of the last attempt, in words
 }
 
 // ServerStatus is one server's place in the schedule.
@@ -113,17 +121,6 @@ func (s *Schedule) finish(wg *sync.WaitGroup) {
 	s.mu.Unlock()
 }
 
-func (s *Schedule) load(ctx context.Context) (servers []fleet.Server, zone *time.Location, version int64, err error) {
-	if version, err = s.Version(ctx); err != nil {
-		return nil, nil, 0, err
-	}
-	if zone, err = s.Zone(ctx); err != nil {
-		return nil, nil, 0, err
-	}
-	servers, err = s.Runner.Fleet.Servers(ctx)
-	return slices.DeleteFunc(servers, func(s fleet.Server) bool { return s.Connection == nil }), zone, version, err
-}
-
 // refresh lists the servers anew when the store changed. While it does not answer, the servers that are known go on.
 func (s *Schedule) refresh(ctx context.Context) {
 	err := s.follow(ctx)
@@ -139,35 +136,63 @@ func (s *Schedule) refresh(ctx context.Context) {
 	s.failing = err != nil
 }
 
-// follow brings in what was edited. At first that is everything, with what the ledger knows of it, so that a restart
-// does not read everything at once.
+// follow brings in what was edited and what was recorded, also by other processes. At first that is everything, so that
+// a restart does not read everything at once.
 func (s *Schedule) follow(ctx context.Context) error {
-	version, err := s.Version(ctx)
-	if err != nil || s.running && version == s.version {
+	head, err := s.Head(ctx)
+	if err != nil || s.running && head.Version == s.head.Version {
 		return err
 	}
-	servers, zone, version, err := s.load(ctx)
+	zone, err := s.Zone(ctx)
 	if err != nil {
 		return err
 	}
-	return s.settle(ctx, servers, zone, version)
+	servers, err := s.Runner.named(ctx, nil)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock() // also while the ledger is asked: what it says of an attempt is not older than what the attempt noted
+	defer s.mu.Unlock()
+	recorded, err := s.recorded(ctx, servers, head)
+	if err != nil {
+		return err
+	}
+	s.settle(ctx, servers, recorded)
+	s.zone, s.head, s.running = zone, head, true
+	return nil
 }
 
-// settle makes the schedule follow the fleet: new servers come in with their past, edited ones are read at once,
-// removed ones are logged out.
-func (s *Schedule) settle(ctx context.Context, servers []fleet.Server, zone *time.Location, version int64) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var added []usage.ServerID
+// recorded gives what the ledger has of the servers that are new to the schedule, and of those of which something was
+// recorded since it looked last.
+func (s *Schedule) recorded(ctx context.Context, servers []fleet.Server, head ledger.Head) (map[usage.ServerID]known, error) {
+	if !s.running {
+		return s.known(ctx)
+	}
+	var ids []usage.ServerID
+	if head.Position != s.head.Position {
+		attempted, all, err := s.Runner.Ledger.Attempted(ctx, s.head.Position)
+		if err != nil {
+			return nil, err
+		}
+		if all {
+			return s.known(ctx)
+		}
+		ids = attempted
+	}
 	for i := range servers {
 		if s.servers[servers[i].ID] == nil {
-			added = append(added, servers[i].ID)
+			ids = append(ids, servers[i].ID)
 		}
 	}
-	pasts, err := s.pasts(ctx, added)
-	if err != nil {
-		return err
+	if len(ids) == 0 {
+		return nil, nil
 	}
+	return s.known(ctx, ids...)
+}
+
+// settle makes the schedule follow: new servers come in with their past, edited ones are read at once, removed ones are
+// logged out, and of the others it knows what was recorded.
+func (s *Schedule) settle(ctx context.Context, servers []fleet.Server, recorded map[usage.ServerID]known) {
 	if s.servers == nil {
 		s.servers = make(map[usage.ServerID]*planned)
 	}
@@ -177,10 +202,13 @@ func (s *Schedule) settle(ctx context.Context, servers []fleet.Server, zone *tim
 		present[id] = true
 		p := s.servers[id]
 		if p == nil {
-			p = &planned{past: pasts[id]}
+			p = &planned{}
 			s.servers[id] = p
 		} else if edited(&p.server, &servers[i]) {
-			p.past.Last, p.past.Failures, p.again = time.Time{}, 0, p.cancel != nil
+			p.edited = true
+		}
+		if k, ok := recorded[id]; ok {
+			p.learn(k, s.Now())
 		}
 		p.server = servers[i]
 		p.past.Server, p.past.Interval = id, servers[i].Interval
@@ -194,24 +222,31 @@ func (s *Schedule) settle(ctx context.Context, servers []fleet.Server, zone *tim
 			go s.Runner.Release(context.WithoutCancel(ctx), id)
 		}
 	}
-	s.zone, s.version, s.running = zone, version, true
-	return nil
 }
 
-// pasts gives what the ledger knows of servers that are new to the schedule.
-func (s *Schedule) pasts(ctx context.Context, ids []usage.ServerID) (map[usage.ServerID]Past, error) {
-	pasts := make(map[usage.ServerID]Past, len(ids))
-	if len(ids) == 0 {
-		return pasts, nil
+// learn takes in what the ledger has. An attempt after that which is not in it stays what it was; and of instants that
+// lie far ahead, since the clock went back, nothing follows while this process knows better.
+func (p *planned) learn(k known, now time.Time) {
+	if !p.past.Last.IsZero() && (p.past.Unrecorded && k.past.Last.Before(p.past.Last) || k.past.Last.After(now.Add(clockTolerance))) {
+		return
 	}
+	if !k.past.Last.Equal(p.past.Last) || p.last == "" { // else this process may have had more to say
+		p.last = k.last
+	}
+	p.past = k.past
+}
+
+// known gives what the ledger has of the named servers; none named: of all.
+func (s *Schedule) known(ctx context.Context, ids ...usage.ServerID) (map[usage.ServerID]known, error) {
 	readings, err := s.Runner.Ledger.Readings(ctx, ids...)
 	if err != nil {
 		return nil, err
 	}
+	all := make(map[usage.ServerID]known, len(readings))
 	for i := range readings {
-		pasts[readings[i].Server] = pastOf(&readings[i])
+		all[readings[i].Server] = known{past: pastOf(&readings[i]), last: lastText(&readings[i])}
 	}
-	return pasts, nil
+	return all, nil
 }
 
 func pastOf(r *ledger.ServerReadings) Past {
@@ -220,7 +255,7 @@ func pastOf(r *ledger.ServerReadings) Past {
 		p.Last = r.Last.TakenAt
 	}
 	if r.Gap != nil && r.Gap.At.After(p.Last) {
-		p.Last, p.Failures, p.Reason = r.Gap.At, 1, r.Gap.Reason
+		p.Last, p.Failures, p.Reason = r.Gap.At, r.Gaps, r.Gap.Reason
 	}
 	return p
 }
@@ -241,13 +276,21 @@ func (s *Schedule) due() []*planned {
 		if p.past.Last.After(now) {
 			p.past.Last = now // the clock went back: count from here, or it would not be read for that long
 		}
-		if p.cancel == nil && !Next(p.past, s.zone, time.UTC).After(now) {
+		if p.cancel == nil && !p.next(s.zone).After(now) {
 			p.cancel = func() {}
 			list = append(list, p)
 		}
 	}
 	slices.SortFunc(list, func(a, b *planned) int { return a.past.Last.Compare(b.past.Last) })
 	return list
+}
+
+// next is when the server is to be read; the past means now.
+func (p *planned) next(zone *time.Location) time.Time {
+	if p.edited {
+		return time.Time{}
+	}
+	return Next(p.past, zone, time.UTC)
 }
 
 // lanes bound how many servers are read at the same time. Those that failed last have a lane of their own, so that
@@ -264,11 +307,12 @@ func (s *Schedule) one(ctx context.Context, l lanes, p *planned) {
 	defer cancel()
 	s.mu.Lock()
 	p.cancel = cancel
-	server := p.server
+	server, before := p.server, p.past
 	lane := l.sound
-	if p.past.Failures > 0 {
+	if before.Failures > 0 && !p.edited {
 		lane = l.troubled
 	}
+	p.edited = false
 	s.mu.Unlock()
 	var o Outcome
 	select {
@@ -281,65 +325,67 @@ func (s *Schedule) one(ctx context.Context, l lanes, p *planned) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.cancel = nil
-	p.last = &o
-	if p.again || o.Interrupted {
-		p.again = false
+	p.last = o.Text()
+	if o.Interrupted {
 		return
 	}
-	p.past.Last, p.past.Unrecorded = o.At, o.Err != nil
-	switch {
-	case o.OK():
-		p.past.Failures, p.past.Reason = 0, ""
-	case o.Gap != nil:
-		p.past.Failures, p.past.Reason = p.past.Failures+1, o.Gap.Reason
-	default:
-		p.past.Failures, p.past.Reason = p.past.Failures+1, usage.GapOther
+	after := before.attempted(&o)
+	after.Interval = p.past.Interval
+	if p.past == before || after.Last.After(p.past.Last) { // else what the ledger has of it was taken in already
+		p.past = after
 	}
 }
 
-// Status gives every server's place in the schedule, by server: of this one
+// attempted is the past once an attempt is made, as the ledger will tell it unless it did not take it.
+func (p Past) attempted(o *Outcome) Past {
+	p.Last, p.Unrecorded = o.At, o.Err != nil || o.Withheld
+	switch {
+	case o.OK():
+		p.Failures, p.Reason = 0, ""
+	case o.Gap != nil:
+		p.Failures, p.Reason = p.Failures+1, o.Gap.Reason
+	default:
+		p.Failures, p.Reason = p.Failures+1, usage.GapOther
+	}
+	return p
+}
+
+// Status gives the named servers' places in the schedule (none named: all that we read), by server: of this one
 // while it runs, else as far as the ledger tells, for a process that only looks.
-func (s *Schedule) Status(ctx context.Context) ([]ServerStatus, error) {
+func (s *Schedule) Status(ctx context.Context, only ...usage.ServerID) ([]ServerStatus, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.running {
-		return s.statusFromLedger(ctx)
+		return s.statusFromLedger(ctx, only)
 	}
 	list := make([]ServerStatus, 0, len(s.servers))
-	for _, p := range s.servers {
-		st := s.status(&p.server, p.past, s.zone)
-		st.Reading = p.cancel != nil
-		if p.last != nil {
-			st.Last = p.last.Text()
+	for id, p := range s.servers {
+		if len(only) == 0 || slices.Contains(only, id) {
+			list = append(list, s.status(p, s.zone))
 		}
-		list = append(list, st)
 	}
 	slices.SortFunc(list, func(a, b ServerStatus) int { return int(a.Server - b.Server) })
 	return list, nil
 }
 
-func (s *Schedule) statusFromLedger(ctx context.Context) ([]ServerStatus, error) {
-	servers, zone, _, err := s.load(ctx)
+func (s *Schedule) statusFromLedger(ctx context.Context, only []usage.ServerID) ([]ServerStatus, error) {
+	zone, err := s.Zone(ctx)
 	if err != nil {
 		return nil, err
 	}
-	readings, err := s.Runner.Ledger.Readings(ctx)
+	servers, err := s.Runner.named(ctx, only)
+	if err != nil {
+		return nil, err
+	}
+	recorded, err := s.known(ctx, only...)
 	if err != nil {
 		return nil, err
 	}
 	list := make([]ServerStatus, 0, len(servers))
 	for i := range servers {
-		past := Past{Server: servers[i].ID}
-		var last string
-		for j := range readings {
-			if r := &readings[j]; r.Server == servers[i].ID {
-				past, last = pastOf(r), lastText(r)
-			}
-		}
-		past.Interval = servers[i].Interval
-		st := s.status(&servers[i], past, zone)
-		st.Last = last
-		list = append(list, st)
+		k := recorded[servers[i].ID]
+		k.past.Server, k.past.Interval = servers[i].ID, servers[i].Interval
+		list = append(list, s.status(&planned{server: servers[i], past: k.past, last: k.last}, zone))
 	}
 	return list, nil
 }
@@ -358,14 +404,16 @@ func lastText(r *ledger.ServerReadings) string {
 	}
 }
 
-func (s *Schedule) status(server *fleet.Server, past Past, zone *time.Location) ServerStatus {
+func (s *Schedule) status(p *planned, zone *time.Location) ServerStatus {
 	now := s.Now()
-	st := ServerStatus{Server: server.ID, Name: server.Name, Interval: server.Interval, Failures: past.Failures}
-	if st.Next = Next(past, zone, time.UTC); st.Next.Before(now) {
+	st := ServerStatus{
+		Server: p.server.ID, Name: p.server.Name, Interval: p.server.Interval, Reading: p.cancel != nil, Failures: p.past.Failures, Last: p.last,
+	}
+	if st.Next = p.next(zone); st.Next.Before(now) {
 		st.Next = usage.Truncate(now)
 	}
-	if !past.Last.IsZero() {
-		last := past.Last
+	if !p.past.Last.IsZero() {
+		last := p.past.Last
 		st.LastAt = &last
 	}
 	return st

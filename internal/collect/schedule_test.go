@@ -22,6 +22,7 @@ type scheduled struct {
 	schedule *collect.Schedule
 	offset   atomic.Int64 // of the wall clock, which can be set; timers do not follow it
 	version  atomic.Int64 // stands in for the store's, which tests of days of ticks would ask too often
+	looked   ledger.Head  // the last one given; of the schedule's goroutine alone
 	cancel   context.CancelFunc
 	ended    chan struct{}
 }
@@ -32,9 +33,23 @@ func newScheduled(t *testing.T) *scheduled {
 	s.world = newWorld(t, func() time.Time { return time.Now().Add(time.Duration(s.offset.Load())).UTC() })
 	s.schedule = &collect.Schedule{
 		Runner: s.runner, Now: s.now, Log: slog.New(slog.DiscardHandler), Zone: s.directory.Zone,
-		Version: func(context.Context) (int64, error) { return s.version.Load(), nil },
+		Head: s.head,
 	}
 	return s
+}
+
+// head is the store's end as of the last change that the test told of.
+func (s *scheduled) head(ctx context.Context) (ledger.Head, error) {
+	v := s.version.Load()
+	if v == s.looked.Version {
+		return s.looked, nil
+	}
+	head, err := s.store.Head(ctx)
+	head.Version = v
+	if err == nil {
+		s.looked = head
+	}
+	return head, err
 }
 
 // addServer adds a server while the schedule may be running.
@@ -303,10 +318,10 @@ func TestScheduleOutlivesItsStore(t *testing.T) {
 		lines := newCounted()
 		s.schedule.Log = slog.New(lines)
 		var lost atomic.Bool
-		answer := s.schedule.Version
-		s.schedule.Version = func(ctx context.Context) (int64, error) {
+		answer := s.schedule.Head
+		s.schedule.Head = func(ctx context.Context) (ledger.Head, error) {
 			if lost.Load() {
-				return 0, errStore
+				return ledger.Head{}, errStore
 			}
 			return answer(ctx)
 		}

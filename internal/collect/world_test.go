@@ -101,6 +101,7 @@ func snapshot(at time.Time, workloads int) usage.Snapshot {
 // world is a runner over a real store, with one company.
 type world struct {
 	t         *testing.T
+	file      string
 	store     *sqlite.Store
 	ledger    *ledger.Ledger
 	directory *fleet.Directory
@@ -113,12 +114,9 @@ type world struct {
 
 func newWorld(t *testing.T, now func() time.Time) *world {
 	t.Helper()
-	store, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "tally.db"), sqlite.Now(now))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	w := &world{t: t, store: store, now: now}
+	w := &world{t: t, file: filepath.Join(t.TempDir(), "tally.db"), now: now}
+	store := w.open()
+	w.store = store
 	w.ledger = &ledger.Ledger{Store: store, Now: now}
 	uids := 0
 	w.directory = &fleet.Directory{
@@ -138,6 +136,17 @@ func newWorld(t *testing.T, now func() time.Time) *world {
 		Open: func(_ usage.ServerID, sealed []byte) (string, error) { return string(sealed), w.openError },
 	}
 	return w
+}
+
+// open opens the file once more, as another process does.
+func (w *world) open() *sqlite.Store {
+	w.t.Helper()
+	store, err := sqlite.Open(w.t.Context(), w.file, sqlite.Now(w.now))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = store.Close() })
+	return store
 }
 
 func (w *world) addServer(name string, every time.Duration) fleet.Server {

@@ -75,6 +75,11 @@ func (l *Ledger) Readings(ctx context.Context, only ...usage.ServerID) ([]Server
 	return l.Store.Readings(ctx, only...)
 }
 
+// Attempted gives the servers of which readings or gaps were appended or revoked behind a position; all: nobody is told apart.
+func (l *Ledger) Attempted(ctx context.Context, after usage.Position) (servers []usage.ServerID, all bool, err error) {
+	return l.Store.Attempted(ctx, after)
+}
+
 func refuseFuture(taken, now time.Time) error {
 	if taken.After(now.Add(clockTolerance)) {
 		return fault.New(fault.Invalid, "takenAt %s lies more than 5 minutes ahead of our clock (%s)",

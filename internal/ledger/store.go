@@ -64,6 +64,9 @@ type Store interface {
 	PositionAt(ctx context.Context, t time.Time) (usage.Position, error)
 	// Readings gives what is known of the readings of the named servers (none named: of all) that are not removed, by server.
 	Readings(ctx context.Context, only ...usage.ServerID) ([]ServerReadings, error)
+	// Attempted gives, by their numbers, the servers of which readings or gaps were appended or revoked behind a position.
+	// all: so many were that nobody is told apart. Cheap where little was.
+	Attempted(ctx context.Context, after usage.Position) (servers []usage.ServerID, all bool, err error)
 }
 
 // ServerReadings is the recent past of one server's readings, among entries in force.
@@ -83,4 +86,6 @@ type ServerReadings struct {
 	PartialSince *time.Time
 	// Gap is the latest gap that lies after Last; nil when the last reading succeeded.
 	Gap *usage.Gap
+	// Gaps is how many lie after Last.
+	Gaps int
 }

@@ -38,17 +38,9 @@ func (s *Store) concernedSince(ctx context.Context, tx *sql.Tx, h head, since le
 	if changes.All = h.Position-since.Position > changesMax; changes.All {
 		return nil
 	}
-	servers := make(map[usage.ServerID]bool)
-	err := entriesAfter(ctx, tx, since.Position, func(e series.Entry) error {
-		switch e.Kind {
-		case series.KindSnapshot, series.KindCorrection, series.KindGap: // a gap moves no figure, but what stands beside it
-			servers[e.Server] = true
-		default: // a dated fact decides whose a workload is, or when a month ends
-			changes.All = true
-		}
-		return nil
-	})
-	if err != nil || changes.All || len(servers) == 0 {
+	// A gap moves no figure, but what stands beside it; a dated fact decides whose a workload is, or when a month ends.
+	servers, dated, err := attemptsAfter(ctx, tx, since.Position)
+	if changes.All = dated; err != nil || dated || len(servers) == 0 {
 		return err
 	}
 	v, err := s.projection.view(ctx, tx, h, s.now(), h.Position+1)
@@ -58,6 +50,39 @@ func (s *Store) concernedSince(ctx context.Context, tx *sql.Tx, h head, since le
 	defer v.release()
 	changes.Companies = v.concerned(servers)
 	return nil
+}
+
+// Attempted gives the servers of which readings or gaps were appended or revoked behind a position.
+func (s *Store) Attempted(ctx context.Context, after usage.Position) (servers []usage.ServerID, all bool, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		h, err := readHead(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if all = h.Position < after || h.Position-after > changesMax; all {
+			return nil
+		}
+		of, _, err := attemptsAfter(ctx, tx, after)
+		servers = slices.Sorted(maps.Keys(of))
+		return err
+	})
+	return servers, all, err
+}
+
+// attemptsAfter gives the servers of the readings and gaps behind a position, and of those revoked there. dated: there
+// are dated facts, too.
+func attemptsAfter(ctx context.Context, tx *sql.Tx, after usage.Position) (servers map[usage.ServerID]bool, dated bool, err error) {
+	servers = make(map[usage.ServerID]bool)
+	err = entriesAfter(ctx, tx, after, func(e series.Entry) error {
+		switch e.Kind {
+		case series.KindSnapshot, series.KindCorrection, series.KindGap:
+			servers[e.Server] = true
+		default:
+			dated = true
+		}
+		return nil
+	})
+	return servers, dated, err
 }
 
 // concerned gives the companies that can have something of any of the servers in their answers, now or at any other

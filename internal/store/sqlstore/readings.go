@@ -84,7 +84,7 @@ func addGaps(ctx context.Context, tx *sql.Tx, r *ledger.ServerReadings) error {
 	if err != nil || len(gaps) == 0 {
 		return err
 	}
-	r.Gap = &gaps[len(gaps)-1].Gap
+	r.Gap, r.Gaps = &gaps[len(gaps)-1].Gap, len(gaps)
 	for i := range gaps {
 		if gaps[i].Reason == usage.GapPartial {
 			at := gaps[i].At

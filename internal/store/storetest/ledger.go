@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -238,7 +239,7 @@ var readingTests = map[string]func(*testing.T, store.Store){
 		head.Workloads = nil
 		want := ledger.ServerReadings{
 			Server: server, Last: &head, LastListed: 1, LastTenants: []string{"T"}, PreviousInstallationID: "before", LastCounted: true,
-			PartialSince: &partial.At, Gap: &last,
+			PartialSince: &partial.At, Gap: &last, Gaps: 3,
 		}
 		nonZero(t, want, "ServerReadings.Last.Workloads")
 		wantEqual(t, []ledger.ServerReadings{want}, must1(s.Readings(t.Context()))(t))
@@ -256,7 +257,37 @@ var readingTests = map[string]func(*testing.T, store.Store){
 		appendAll(t, s, server, unlisted(day(3, 1), "k")) // the list stays that of the latest with one (C27)
 		got := must1(s.Readings(t.Context()))(t)[0]
 		wantEqual(t, []any{day(3, 1), 3, []string{"T", "U"}, "i"}, []any{got.Last.TakenAt, got.LastListed, got.LastTenants, got.PreviousInstallationID})
-		wantEqual(t, true, got.Gap == nil && got.PartialSince == nil)
+		wantEqual(t, true, got.Gap == nil && got.Gaps == 0 && got.PartialSince == nil)
+	},
+	"attempts are told of their servers": func(t *testing.T, s store.Store) {
+		c := newCompany(t, s, "a").ID
+		x, y, z := newServer(t, s, "x", c).ID, newServer(t, s, "y", c).ID, newServer(t, s, "z", c).ID
+		gap := usage.Gap{At: day(3, 0), Reason: usage.GapTLS}
+		attempted := func(what string, want []usage.ServerID, do func()) {
+			t.Helper()
+			after := must1(s.Head(t.Context()))(t).Position
+			do()
+			servers, all, err := s.Attempted(t.Context(), after)
+			if err != nil || all || !slices.Equal(want, servers) {
+				t.Errorf("%s: %v, all %v, %v; want %v", what, servers, all, err, want)
+			}
+		}
+		attempted("nothing", nil, func() {})
+		attempted("a fact", nil, func() {
+			must(t, s.RecordFacts(t.Context(), []usage.Fact{serverFact(x, usage.AttrDomain, "d", day(30, 0))}, Now()))
+		})
+		attempted("a gap, then readings", []usage.ServerID{y, z}, func() {
+			must1(s.AppendGap(t.Context(), z, gap, Now()))(t)
+			appendAll(t, s, y, snapshotOf(day(2, 0), "i"), snapshotOf(day(3, 0), "i"))
+		})
+		last := must1(s.Head(t.Context()))(t).Position
+		attempted("a gap that was there", nil, func() { must1(s.AppendGap(t.Context(), z, gap, Now()))(t) })
+		attempted("a correction", []usage.ServerID{y}, func() {
+			must1(s.AppendCorrection(t.Context(), ledger.Correction{Entry: last}, Now()))(t)
+		})
+		if servers, all, err := s.Attempted(t.Context(), last+2); err != nil || !all || servers != nil {
+			t.Errorf("behind what is not there: %v, all %v, %v", servers, all, err)
+		}
 	},
 	"by server, without the removed, only those named": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a").ID
