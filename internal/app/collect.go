@@ -2,11 +2,14 @@ package app
 
 import (
 	"context"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/store"
 )
 
 // Outcome is what became of one reading.
@@ -40,9 +43,22 @@ func (a *App) Test(ctx context.Context, s fleet.Server) (collect.Finding, error)
 	return a.runner.Test(ctx, &s)
 }
 
-// CollectStatus says of every server that is read when that was and will be, and how it went.
-func (a *App) CollectStatus(ctx context.Context) ([]collect.ServerStatus, error) {
-	return a.schedule().Status(ctx)
+// CollectStatus says of the named servers (none named: all that we read) when that was and will be, and how it went.
+func (a *App) CollectStatus(ctx context.Context, ids ...usage.ServerID) ([]collect.ServerStatus, error) {
+	return a.schedule().Status(ctx, ids...)
+}
+
+// Running reports whether a console runs on this ledger, as far as the locks tell.
+func (a *App) Running(ctx context.Context) bool {
+	if who := lockedBy(filepath.Join(a.where.dir(a.dir), lockFile)); who != "" {
+		return strings.HasPrefix(who, aConsole)
+	}
+	shared, ok := a.engine.Store.(store.Exclusive)
+	if !ok {
+		return false
+	}
+	held, err := shared.Held(ctx)
+	return err == nil && held
 }
 
 func (a *App) newRunner() *collect.Runner {

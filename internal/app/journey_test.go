@@ -217,6 +217,9 @@ func TestOneConsoleADataDirectory(t *testing.T) {
 	if _, err := w.app.Prepare(w.ctx, app.ServeOptions{Listen: "127.0.0.1:0"}); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "a console (process ") {
 		t.Errorf("a second console: %v", err)
 	}
+	if !w.app.Running(w.ctx) {
+		t.Error("the console is not seen")
+	}
 }
 
 // C29: the command line and the API give the same rows, byte for byte.

@@ -70,3 +70,43 @@ func TestClaimIsHeldOnce(t *testing.T) {
 		t.Error("nobody ever held it")
 	}
 }
+
+// Who looks is told who has it, and never keeps it from who takes it.
+func TestLookingTakesNoLock(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	lock := filepath.Join(dir, lockFile)
+	if who := lockedBy(lock); who != "" {
+		t.Errorf("without a file %q has it", who)
+	}
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+					lockedBy(lock)
+				}
+			}
+		})
+	}
+	for range 2000 {
+		release, err := claim(dir, aConsole)
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		if who := lockedBy(lock); !strings.HasPrefix(who, aConsole) {
+			t.Errorf("%q has it", who)
+		}
+		release(true)
+	}
+	close(done)
+	wg.Wait()
+	if who := lockedBy(lock); who != "" {
+		t.Errorf("%q still has it", who)
+	}
+}

@@ -20,7 +20,7 @@ func lockDir(path, who string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Unavailable, "%s cannot be opened: %v", path, err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := flock(f, syscall.LOCK_EX); err != nil {
 		holder := holderOf(f)
 		closing := f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -36,6 +36,29 @@ func lockDir(path, who string) (unlock func(), err error) {
 		_, _ = fmt.Fprintf(f, "%s (process %d)\n", who, os.Getpid())
 	}
 	return func() { _ = f.Close() }, nil // closing gives the lock back; there is nothing to lose in the file
+}
+
+// flock locks a file without waiting for who has it; who only looks has it for a moment, and is none of those.
+func flock(f *os.File, how int) error {
+	for {
+		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil {
+			return err
+		}
+	}
+}
+
+// lockedBy names who has a lock, and does not get into the way of who takes it; empty: nobody.
+func lockedBy(path string) string {
+	f, err := os.Open(path) //nolint:gosec // in the administrator's directory
+	if err != nil {
+		return ""
+	}
+	defer f.Close() //nolint:errcheck // nothing was written; it gives the lock back
+	if errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK) {
+		return holderOf(f)
+	}
+	return ""
 }
 
 // lies reports whether an open file is the one that has the name.

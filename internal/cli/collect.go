@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -38,12 +40,13 @@ func (c *collectCmd) Run(e *env) error {
 		Position usage.Position `json:"position,omitempty"`
 		Text     string         `json:"text"`
 	}
-	failed, read := 0, 0
+	var failed []usage.ServerID
+	read := 0
 	list := []outcomeJSON{}
 	err = a.Collect(e.ctx, ids, func(o app.Outcome) {
 		read++
 		if !o.OK {
-			failed++
+			failed = append(failed, o.Server)
 		}
 		if e.json {
 			list = append(list, outcomeJSON{o.Server, o.Name, o.OK, o.Position, o.Text})
@@ -62,10 +65,24 @@ func (c *collectCmd) Run(e *env) error {
 	if read == 0 {
 		e.say("There is no server to read: add one with tallystick server add --company COMPANY --url https://… --username U --password-stdin")
 	}
-	if failed > 0 {
-		return fault.New(fault.Unavailable, "%d of %d servers could not be read; each left a gap, and no figure changed", failed, read)
+	if len(failed) > 0 {
+		e.sayAgain(a, failed)
+		return fault.New(fault.Unavailable, "%d of %d servers could not be read; each left a gap, and no figure changed", len(failed), read)
 	}
 	return nil
+}
+
+// sayAgain says when a console that runs reads the servers again that failed.
+func (e *env) sayAgain(a *app.App, failed []usage.ServerID) {
+	if !a.Running(e.ctx) {
+		return
+	}
+	status, err := a.CollectStatus(e.ctx, failed...)
+	if err != nil || len(status) == 0 { // what failed is said all the same
+		return
+	}
+	first := slices.MinFunc(status, func(x, y collect.ServerStatus) int { return x.Next.Compare(y.Next) })
+	e.say("The running console reads %s again at %s; 'tallystick collect status' shows the schedule.", first.Name, timeText(&first.Next))
 }
 
 // collectStatus shows when each server is read next and how it went last.
@@ -95,7 +112,9 @@ func (e *env) collectStatus(a *app.App) error {
 	if err := e.table("ID|NAME|EVERY|LAST ATTEMPT|NEXT|HOW IT WENT", rows); err != nil {
 		return err
 	}
-	e.say("Servers are read while 'tallystick serve' runs.")
+	if !a.Running(e.ctx) {
+		e.say("Servers are read while 'tallystick serve' runs.")
+	}
 	return nil
 }
 

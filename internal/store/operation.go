@@ -15,6 +15,8 @@ func (s Schema) Newer() bool { return s.Current > s.Newest }
 // Exclusive is for engines that several machines can reach: one console holds it, another gets Conflict.
 type Exclusive interface {
 	Exclusive(ctx context.Context) (Hold, error)
+	// Held reports whether anybody holds it; asking takes nothing.
+	Held(ctx context.Context) (bool, error)
 }
 
 // Hold is what the one console has of a database. It ends with Release, or with the process, however that ends.

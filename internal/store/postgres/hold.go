@@ -23,7 +23,9 @@ const keepMax = 10 * time.Second
 const (
 	holdSQL = `SELECT pg_try_advisory_lock(701835627, n.oid::bigint::bit(32)::int) FROM pg_catalog.pg_namespace n WHERE n.nspname = current_schema()`
 	// holdersSQL counts who has the lock, and ends those of our own connections that do: they are lost.
-	holdersSQL = `SELECT count(CASE WHEN a.application_name = $1 THEN pg_terminate_backend(l.pid) END), count(*)
+	holdersSQL = `SELECT count(CASE WHEN a.application_name = $1 THEN pg_terminate_backend(l.pid) END), count(*)` + heldBy
+	heldSQL    = `SELECT count(*) > 0` + heldBy
+	heldBy     = `
  FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database JOIN pg_catalog.pg_namespace n ON n.oid = l.objid
  LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
  WHERE l.locktype = 'advisory' AND l.classid = 701835627 AND l.objsubid = 2 AND l.granted
@@ -48,6 +50,14 @@ func (s *Store) Exclusive(ctx context.Context) (store.Hold, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// Held reports whether a console, a restore or a move has the database, on whatever machine.
+func (s *Store) Held(ctx context.Context) (held bool, err error) {
+	if err = s.reader.QueryRowContext(ctx, heldSQL).Scan(&held); err != nil {
+		return false, atServer(ctx, s.config, err)
+	}
+	return held, nil
 }
 
 func newHold(config *pgx.ConnConfig) *hold {

@@ -43,12 +43,21 @@ func wantTaken(t *testing.T, other *Store, when string) {
 	}
 }
 
+func wantHeld(t *testing.T, s *Store, want bool) {
+	t.Helper()
+	if held, err := s.Held(t.Context()); err != nil || held != want {
+		t.Errorf("held %t, %v; want %t", held, err, want)
+	}
+}
+
 // A console whose server went away and came back has the database alone again, or hears that another has it.
 func TestHoldOutlivesItsServer(t *testing.T) {
 	t.Parallel()
 	cluster := pgtest.NewCluster(t)
 	a, b := openAt(t, cluster.URL()), openAt(t, cluster.URL())
+	wantHeld(t, b, false)
 	first := take(t, a)
+	wantHeld(t, b, true)
 	if err := first.Keep(t.Context()); err != nil {
 		t.Errorf("while all is well: %v", err)
 	}
