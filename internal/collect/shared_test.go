@@ -27,7 +27,7 @@ func newShared(t *testing.T) *shared {
 	t.Helper()
 	s := &shared{scheduled: newScheduled(t), began: time.Now()}
 	s.schedule.Head = s.store.Head
-	s.server = s.addServer("vbr01", 4*time.Hour)
+	s.server = s.addServer("vbr01", time.Hour)
 	second := s.open()
 	s.other = &ledger.Ledger{Store: second, Now: s.now}
 	s.looks = &collect.Schedule{
@@ -96,7 +96,7 @@ func TestScheduleFollowsTheLedger(t *testing.T) {
 		s := newShared(t)
 		s.run()
 		pass(time.Minute)
-		if next := s.next(); next < time.Hour {
+		if next := s.next(); next < 28*time.Minute {
 			t.Fatalf("after the first reading: the next in %s", next)
 		}
 		s.otherGap()
@@ -113,10 +113,10 @@ func TestScheduleFollowsTheLedger(t *testing.T) {
 		before := len(s.attempts())
 		receipt := s.otherReading()
 		pass(time.Second)
-		if next := s.next(); next < 2*time.Hour-time.Minute {
+		if next := s.next(); next < 29*time.Minute {
 			t.Errorf("after another's reading: the next in %s", next)
 		}
-		pass(time.Hour)
+		pass(20 * time.Minute)
 		if n := len(s.attempts()); n != before {
 			t.Errorf("it is read all the same, %d times", n-before)
 		}
@@ -225,7 +225,7 @@ func TestScheduleAsksForWhatChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShared(t)
 		for _, name := range []string{"vbr02", "vbr03"} {
-			s.addServer(name, 4*time.Hour)
+			s.addServer(name, time.Hour)
 		}
 		s.run()
 		pass(time.Minute)
