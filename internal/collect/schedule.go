@@ -185,7 +185,7 @@ func (s *Schedule) recorded(ctx context.Context, servers []fleet.Server, head le
 		}
 	}
 	if len(ids) == 0 {
-		return nil, nil
+		return map[usage.ServerID]known{}, nil
 	}
 	return s.known(ctx, ids...)
 }
