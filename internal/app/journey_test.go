@@ -151,7 +151,10 @@ func TestJourneyOfEachFault(t *testing.T) {
 			} else if o.Gap == nil || o.Gap.Reason != c.gap || complete || missing != "VBR01" {
 				t.Errorf("gap %+v (want %s), complete %v, missing %q", o.Gap, c.gap, complete, missing)
 			}
-			if _, stands := w.open()[c.alarm]; c.alarm != 0 && !stands || c.alarm == 0 && len(w.open()) > 0 {
+			if !w.comes(func() bool {
+				_, stands := w.open()[c.alarm]
+				return stands || c.alarm == 0 && len(w.open()) == 0
+			}) {
 				t.Errorf("alarms %v, want %d", w.open(), c.alarm)
 			}
 			w.sims.ClearFaults()
@@ -163,7 +166,7 @@ func TestJourneyOfEachFault(t *testing.T) {
 				w.set(day.Add(step + 2*time.Hour))
 				w.collect()
 			}
-			if rows, complete, _ := w.figure(); rows != referenceRows || !complete || len(w.open()) > 0 {
+			if rows, complete, _ := w.figure(); rows != referenceRows || !complete || !w.comes(func() bool { return len(w.open()) == 0 }) {
 				t.Errorf("not healed: %s, complete %v, alarms %v", rows, complete, w.open())
 			}
 		})

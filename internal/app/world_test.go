@@ -271,6 +271,21 @@ func (w *world) open() map[int]string {
 	return open
 }
 
+// comes waits a while for what a running console brings about: it looks at alarms when it hears of a change, and may look
+// between the clock and the reading that the test moves.
+func (w *world) comes(about func() bool) bool {
+	late, look := time.After(10*time.Second), time.NewTicker(25*time.Millisecond)
+	defer look.Stop()
+	for !about() {
+		select {
+		case <-late:
+			return about()
+		case <-look.C:
+		}
+	}
+	return true
+}
+
 func vms(count int, name string, first time.Time) sim.WorkloadSpec {
 	at := 20 * time.Hour
 	return sim.WorkloadSpec{Name: name, Count: count, Kind: sim.KindVSphere, First: sim.At(first), At: &at}
