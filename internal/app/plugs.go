@@ -9,6 +9,7 @@ import (
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/api/explorer"
+	"github.com/tallystick/tallystick/internal/api/health"
 	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/collect/vbr"
@@ -83,6 +84,10 @@ func (a *App) surfaces(o ServeOptions) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	frame := api.Frame{Surfaces: []api.Surface{vac, pages}, Check: a.Access.Check, Within: o.Within, Log: a.log}
+	ready := health.New(a.log, time.Now, health.Check{Name: "store", Ask: func(ctx context.Context) error {
+		_, err := a.Store.Head(ctx)
+		return err
+	}})
+	frame := api.Frame{Surfaces: []api.Surface{vac, pages, ready}, Check: a.Access.Check, Within: o.Within, Log: a.log}
 	return frame.Handler()
 }

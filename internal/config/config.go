@@ -21,7 +21,7 @@ import (
 const EnvPrefix = "TALLYSTICK"
 
 // Settings gives an environment variable to each setting: a flag of the whole program, or of one of the commands
-// named. No other flag has one, or a key in the file: it says what a command changes, and stands in the command line (decision 0034).
+// named. No other flag has one, or a key in the file: it says what a command changes, and stands in the command line (decision 0033).
 func Settings(commands ...string) kong.Option {
 	return kong.PostBuild(func(k *kong.Kong) error {
 		nodes := []*kong.Node{k.Model.Node}

@@ -97,7 +97,7 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
-// What a command changes comes from its command line alone, also where a setting has the same name (decision 0034).
+// What a command changes comes from its command line alone, also where a setting has the same name (decision 0033).
 func TestChangesAreNoSettings(t *testing.T) {
 	t.Setenv("TALLYSTICK_NAME", "Oops")
 	t.Setenv("TALLYSTICK_PORT", "9")

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	_ "embed"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
 
 	"github.com/swaggest/swgui/v5/static"
 
-	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
@@ -33,24 +31,17 @@ var files = []struct {
 	{"favicon-32x32.png", "image/png", nil},
 }
 
-// Surface is the page and its files; all of it is public.
-type Surface struct{ routes []api.Route }
-
-// New reads the files.
-func New() (*Surface, error) {
-	s := &Surface{routes: []api.Route{public("/swagger", servePage)}}
+// New gives the page and its files, which it reads.
+func New() (api.Surface, error) {
+	routes := []api.Route{api.Open("/swagger", servePage)}
 	for _, f := range files {
 		serve, err := serveFile(f.name, f.kind, f.own)
 		if err != nil {
 			return nil, fault.Wrap(err, fault.Internal, "%s cannot be read", f.name)
 		}
-		s.routes = append(s.routes, public("/swagger/"+f.name, serve))
+		routes = append(routes, api.Open("/swagger/"+f.name, serve))
 	}
-	return s, nil
-}
-
-func public(pattern string, handle api.Endpoint) api.Route {
-	return api.Route{Method: http.MethodGet, Pattern: pattern, Served: api.Full, Public: true, Handle: handle}
+	return api.NewPlain(routes...), nil
 }
 
 // policy lets the page load from the console only. The library draws its icons from data in its style sheet.
@@ -113,23 +104,3 @@ func takesGzip(r *http.Request) bool {
 	}
 	return false
 }
-
-// Routes is the page and its files.
-func (s *Surface) Routes() []api.Route { return s.routes }
-
-// Admit is never asked: every route is public.
-func (s *Surface) Admit(access.Actor) error {
-	return fault.New(fault.Denied, "This page asks for no account.")
-}
-
-// Encode is never asked: every endpoint gives what is ready.
-func (s *Surface) Encode(_ *http.Request, value any) (api.Raw, error) {
-	return api.Raw{}, fault.New(fault.Internal, "an endpoint of the explorer gave a %T", value)
-}
-
-// Fail says what is wrong in plain text.
-func (s *Surface) Fail(_ *http.Request, err error) api.Raw {
-	return api.Raw{ContentType: "text/plain; charset=utf-8", Body: fmt.Appendf(nil, "%s\n", api.MessageOf(err))}
-}
-
-var _ api.Surface = (*Surface)(nil)
