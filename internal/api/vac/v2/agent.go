@@ -84,58 +84,54 @@ func (s *Surface) ofAgent(routes []route) []route {
 	})
 }
 
-func (s *Surface) listComputers(r *http.Request) (any, error) {
+// agentSet is a resource of which there is one for each agent, written as W.
+type agentSet[W any] struct {
+	*Surface
+
+	thing  string
+	shape  *shape
+	toWire func(a *agent) W // without the links
+	link   func(r *http.Request, w *W)
+}
+
+func (s *Surface) computerSet() agentSet[computer] {
+	return agentSet[computer]{
+		s, aComputer, shapeOfComputer, func(a *agent) computer { return toWireComputer(a, s.Profile) },
+		func(r *http.Request, w *computer) { w.Links = s.computerLinks(r, w.agent) },
+	}
+}
+
+func (s *Surface) agentSet() agentSet[backupAgent] {
+	return agentSet[backupAgent]{
+		s, anAgent, shapeOfAgent, toWireAgent, func(r *http.Request, w *backupAgent) { w.Links = s.agentLinks(r, w.agent) },
+	}
+}
+
+func (s agentSet[W]) list(r *http.Request) (any, error) {
 	agents, err := s.agents(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	return answer{shape: shapeOfComputer, value: &listed[computer]{
+	return answer{shape: s.shape, value: &listed[W]{
 		count: len(agents),
-		at:    func(i int) (computer, error) { return toWireComputer(&agents[i], s.Profile), nil },
-		fill: func(shown []*computer) error {
+		at:    func(i int) (W, error) { return s.toWire(&agents[i]), nil },
+		fill: func(shown []*W) error {
 			for _, w := range shown {
-				w.Links = s.computerLinks(r, w.agent)
+				s.link(r, w)
 			}
 			return nil
 		},
 	}}, nil
 }
 
-func (s *Surface) getComputer(r *http.Request) (any, error) {
-	a, err := s.agentNamed(r, aComputer)
+func (s agentSet[W]) one(r *http.Request) (any, error) {
+	a, err := s.agentNamed(r, s.thing)
 	if err != nil {
 		return nil, err
 	}
-	w := toWireComputer(a, s.Profile)
-	w.Links = s.computerLinks(r, a)
-	return answer{shape: shapeOfComputer, value: w}, nil
-}
-
-func (s *Surface) listAgents(r *http.Request) (any, error) {
-	agents, err := s.agents(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	return answer{shape: shapeOfAgent, value: &listed[backupAgent]{
-		count: len(agents),
-		at:    func(i int) (backupAgent, error) { return toWireAgent(&agents[i]), nil },
-		fill: func(shown []*backupAgent) error {
-			for _, w := range shown {
-				w.Links = s.agentLinks(r, w.agent)
-			}
-			return nil
-		},
-	}}, nil
-}
-
-func (s *Surface) getAgent(r *http.Request) (any, error) {
-	a, err := s.agentNamed(r, anAgent)
-	if err != nil {
-		return nil, err
-	}
-	w := toWireAgent(a)
-	w.Links = s.agentLinks(r, a)
-	return answer{shape: shapeOfAgent, value: w}, nil
+	w := s.toWire(a)
+	s.link(r, &w)
+	return answer{shape: s.shape, value: w}, nil
 }
 
 // toWireComputer leaves out the links. The last restore point is the last sign of life that anybody tells.

@@ -258,16 +258,18 @@ const onlyLists = "Tallystick only reads what a console lists: it never installs
 
 func (s *Surface) backupAgents() []route {
 	const one, jobs, job = "/backupAgents/{ID}", "/backupAgents/{ID}/jobs", "/backupAgents/{ID}/jobs/{jobID}"
+	agents := s.agentSet()
 	return slices.Concat(
-		[]route{get("/v2/backupAgents", s.listAgents, listOf(shapeOfAgent)), get("/v2"+one, s.getAgent, itemOf(shapeOfAgent))},
+		[]route{get("/v2/backupAgents", agents.list, listOf(agents.shape)), get("/v2"+one, agents.one, itemOf(agents.shape))},
 		s.ofAgent(emptyOf[agentJob]("backup agent job", jobs, "/{jobID}")),
 		refused(onlyLists, "DELETE "+one, "DELETE "+job, "POST "+job+"/start", "POST "+job+"/stop"),
 	)
 }
 
 func (s *Surface) computers() []route {
+	computers := s.computerSet()
 	return append([]route{
-		get("/v2/computers", s.listComputers, listOf(shapeOfComputer)), get("/v2/computers/{ID}", s.getComputer, itemOf(shapeOfComputer)),
+		get("/v2/computers", computers.list, listOf(computers.shape)), get("/v2/computers/{ID}", computers.one, itemOf(computers.shape)),
 	}, refused(onlyLists, "POST /computers/{ID}/action")...)
 }
 
