@@ -84,7 +84,7 @@ func (a *App) surfaces(o ServeOptions) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	ready := health.New(a.log, time.Now, health.Check{Name: "store", Ask: func(ctx context.Context) error {
+	ready := health.New(a.log, health.Check{Name: "store", Ask: func(ctx context.Context) error {
 		_, err := a.Store.Head(ctx)
 		return err
 	}})

@@ -67,17 +67,12 @@ func (s *Service) Find(ctx context.Context, ref string) (Item, error) {
 		}
 		return s.Get(ctx, id)
 	}
-	item, found, err := s.named(ctx, name)
+	all, err := s.All(ctx)
+	item, found := named(all, name)
 	if err == nil && !found {
 		err = fault.New(fault.NotFound, "there is no plan named %q", name)
 	}
 	return item, err
-}
-
-func (s *Service) named(ctx context.Context, name string) (Item, bool, error) {
-	all, err := s.All(ctx)
-	item, found := named(all, name)
-	return item, found, err
 }
 
 func named(plans []Item, name string) (Item, bool) {

@@ -25,8 +25,8 @@ const within = 3 * time.Second
 const keptFor = time.Second
 
 // New gives the surface. Alive is answered at once, by nothing but the process itself.
-func New(log *slog.Logger, now func() time.Time, checks ...Check) api.Surface {
-	r := &readiness{log: log, now: now, checks: checks}
+func New(log *slog.Logger, checks ...Check) api.Surface {
+	r := &readiness{log: log, checks: checks}
 	return api.NewPlain(
 		api.Open("/healthz", func(*http.Request) (any, error) { return api.PlainText("ok\n"), nil }),
 		api.Open("/readyz", r.answer),
@@ -35,7 +35,6 @@ func New(log *slog.Logger, now func() time.Time, checks ...Check) api.Surface {
 
 type readiness struct {
 	log    *slog.Logger
-	now    func() time.Time
 	checks []Check
 
 	mu    sync.Mutex
@@ -48,7 +47,7 @@ type readiness struct {
 func (r *readiness) answer(request *http.Request) (any, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if age := r.now().Sub(r.asked); age >= 0 && age < keptFor && r.last.Body != nil {
+	if time.Since(r.asked) < keptFor && r.last.Body != nil {
 		return r.last, nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(request.Context()), within)
@@ -63,7 +62,7 @@ func (r *readiness) answer(request *http.Request) (any, error) {
 		}
 		fmt.Fprintf(&text, "%s: %s\n", c.Name, word)
 	}
-	r.last, r.asked = api.PlainText(text.String()), r.now()
+	r.last, r.asked = api.PlainText(text.String()), time.Now()
 	r.last.Status = status
 	return r.last, nil
 }

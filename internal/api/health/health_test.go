@@ -18,7 +18,7 @@ import (
 
 func handler(t *testing.T, log *slog.Logger, checks ...health.Check) http.Handler {
 	t.Helper()
-	frame := api.Frame{Surfaces: []api.Surface{health.New(log, time.Now, checks...)}, Log: slog.New(slog.DiscardHandler), Check: func(context.Context, string) (access.Actor, error) {
+	frame := api.Frame{Surfaces: []api.Surface{health.New(log, checks...)}, Log: slog.New(slog.DiscardHandler), Check: func(context.Context, string) (access.Actor, error) {
 		return access.Actor{}, errors.New("no token is asked for here")
 	}}
 	h, err := frame.Handler()

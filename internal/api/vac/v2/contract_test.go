@@ -229,15 +229,15 @@ func (c *contract) operation(r *http.Request) *spec.Operation {
 		if len(parts) != len(segments) {
 			continue
 		}
-		n := 0
-		matches := !slices.ContainsFunc(parts, func(part string) bool {
-			segment, err := url.PathUnescape(segments[slices.Index(parts, part)])
-			return err != nil || !strings.HasPrefix(part, "{") && !strings.EqualFold(part, segment)
-		})
-		for _, part := range parts {
+		n, matches := 0, true
+		for i, part := range parts {
+			segment, err := url.PathUnescape(segments[i])
 			if strings.HasPrefix(part, "{") {
 				n++
+			} else if !strings.EqualFold(part, segment) {
+				matches = false
 			}
+			matches = matches && err == nil
 		}
 		if matches && n < ids { // a word before an id
 			ids, found = n, operationOf(&item, r.Method)

@@ -204,7 +204,7 @@ type documentWriter struct {
 }
 
 func (w *documentWriter) add(group string, r *route) error {
-	o := operation{Tags: []string{group}, ID: w.operationID(r), Responses: w.responses(r)}
+	o := operation{Tags: []string{group}, ID: w.operationID(r), Responses: r.responses()}
 	if r.Served == api.Empty {
 		o.Description = "There is no source of data: nothing is ever here."
 	}
@@ -217,7 +217,7 @@ func (w *documentWriter) add(group string, r *route) error {
 			o.Parameters = append(o.Parameters, parameter{Name: name, In: "path", Required: true, Type: "string", Description: idWords(r.Pattern, name)})
 		}
 	}
-	o.Parameters = append(o.Parameters, w.query(r)...)
+	o.Parameters = append(o.Parameters, r.query()...)
 	switch {
 	case r.takes == tokenForm:
 		o.Consumes = []string{"application/x-www-form-urlencoded"}
@@ -347,7 +347,7 @@ func schemaOf(f *field) schema {
 }
 
 // query gives the options that a route takes.
-func (w *documentWriter) query(r *route) []parameter {
+func (r *route) query() []parameter {
 	names := []string{}
 	if r.Method == http.MethodGet && r.gives.named() {
 		if r.gives.list {
@@ -379,7 +379,7 @@ func queryParameters() map[string]parameter {
 }
 
 // responses are what a route answers with.
-func (w *documentWriter) responses(r *route) map[string]response {
+func (r *route) responses() map[string]response {
 	all := make(map[string]response)
 	refuse := func(statuses ...int) {
 		for _, status := range statuses {

@@ -110,14 +110,11 @@ func wireType(id string, p Profile) string {
 	return id
 }
 
-// unitKinds names what the units of an answer are: one kind, "Mixed", or nothing where there are no rows.
+// unitKinds names what the units of an answer are, as oneKind does.
 func unitKinds(t *metering.Tally) string {
-	var kind usage.UnitKind
+	kinds := make([]usage.UnitKind, len(t.Rows))
 	for i := range t.Rows {
-		if kind != "" && t.Rows[i].Unit != kind {
-			return "Mixed"
-		}
-		kind = t.Rows[i].Unit
+		kinds[i] = t.Rows[i].Unit
 	}
-	return string(kind)
+	return oneKind(kinds)
 }
