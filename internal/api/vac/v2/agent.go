@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
@@ -89,7 +90,7 @@ type agentSet[W any] struct {
 	*Surface
 
 	thing  string
-	shape  *shape
+	shape  *query.Shape
 	toWire func(a *agent) W // without the links
 	link   func(r *http.Request, w *W)
 }
@@ -112,10 +113,10 @@ func (s agentSet[W]) list(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer{shape: s.shape, value: &listed[W]{
-		count: len(agents),
-		at:    func(i int) (W, error) { return s.toWire(&agents[i]), nil },
-		fill: func(shown []*W) error {
+	return answer{shape: s.shape, value: &query.Listed[W]{
+		Count: len(agents),
+		At:    func(i int) (W, error) { return s.toWire(&agents[i]), nil },
+		Fill: func(shown []*W) error {
 			for _, w := range shown {
 				s.link(r, w)
 			}

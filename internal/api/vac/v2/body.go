@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
@@ -134,7 +135,7 @@ func (b *body) json() json.RawMessage {
 		if i > 0 {
 			text = append(text, ',')
 		}
-		text = append(append(appendQuoted(text, p.name), ':'), p.value...)
+		text = append(append(query.AppendQuoted(text, p.name), ':'), p.value...)
 	}
 	return append(text, '}')
 }

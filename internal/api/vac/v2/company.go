@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -78,10 +79,10 @@ func (s *Surface) listTenants(r *http.Request) (any, error) {
 		return nil, err
 	}
 	e := &estate{belongings: s.belongings(r.Context(), record.Below{})}
-	return answer{shape: shapeOfTenant, value: &listed[tenant]{
-		count: len(companies),
-		at:    func(i int) (tenant, error) { return s.toWireTenant(r, &companies[i]), nil },
-		links: func(shown []*tenant) error {
+	return answer{shape: shapeOfTenant, value: &query.Listed[tenant]{
+		Count: len(companies),
+		At:    func(i int) (tenant, error) { return s.toWireTenant(r, &companies[i]), nil },
+		Links: func(shown []*tenant) error {
 			for _, t := range shown {
 				if err := s.linkTenant(r, e, t); err != nil {
 					return err
@@ -89,7 +90,7 @@ func (s *Surface) listTenants(r *http.Request) (any, error) {
 			}
 			return nil
 		},
-		fill: func(shown []*tenant) error {
+		Fill: func(shown []*tenant) error {
 			for _, t := range shown {
 				at, there := slices.BinarySearchFunc(companies, usage.CompanyID(t.ID), func(c fleet.Company, id usage.CompanyID) int { return cmp.Compare(c.ID, id) })
 				if !there {

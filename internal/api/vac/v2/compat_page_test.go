@@ -3,12 +3,14 @@ package v2
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tallystick/tallystick/internal/api/query"
 )
 
 // CompatibilityPage writes docs/compat/vac-v2.md from the route table.
 func CompatibilityPage() string {
 	var b strings.Builder
-	b.WriteString(strings.Replace(compatibilityHead, "%FUNCTIONS%", strings.ReplaceAll(functionNames(), ",", ""), 1))
+	b.WriteString(strings.Replace(compatibilityHead, "%FUNCTIONS%", strings.ReplaceAll(query.FunctionNames(), ",", ""), 1))
 	for _, g := range (&Surface{}).groups() {
 		fmt.Fprintf(&b, "\n## %s\n\n| method | path | |\n|---|---|---|\n", g.name)
 		for i := range g.routes {

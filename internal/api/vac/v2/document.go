@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
@@ -25,12 +26,12 @@ const documentPattern = "/swagger/docs/v2"
 
 // What has no wire struct of its own.
 var (
-	nobody          = &shape{} // nothing is ever there
-	shapeOfDocument = &shape{} // the document itself
+	nobody          = &query.Shape{} // nothing is ever there
+	shapeOfDocument = &query.Shape{} // the document itself
 )
 
 // named reports whether what is given is a wire struct.
-func (g gives) named() bool { return g.shape != nil && g.shape.name != "" }
+func (g gives) named() bool { return g.shape != nil && g.shape.Name != "" }
 
 // schema is JSON Schema as Swagger 2.0 has it.
 type schema struct {
@@ -47,8 +48,8 @@ type schema struct {
 }
 
 // open lets an object have members that the document does not name, where a shape has.
-func (s *schema) open(shape *shape) {
-	if shape.rest != nil {
+func (s *schema) open(shape *query.Shape) {
+	if shape.Rest != nil {
 		s.Additional = true
 	}
 }
@@ -152,7 +153,7 @@ func (s *Surface) document(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return jsonRaw(append(appendMembers(bytes.TrimSuffix(head, []byte("}")), rest), '}')), nil
+	return jsonRaw(append(query.AppendMembers(bytes.TrimSuffix(head, []byte("}")), rest), '}')), nil
 }
 
 // writeDocument writes the part of the document that is the same for all.
@@ -176,7 +177,7 @@ func (s *Surface) writeDocument() ([]byte, error) {
 				}},
 			},
 		},
-		written: map[string]*shape{}, named: map[string]bool{},
+		written: map[string]*query.Shape{}, named: map[string]bool{},
 	}
 	for _, g := range s.groups() {
 		tagged := false
@@ -199,8 +200,8 @@ func (s *Surface) writeDocument() ([]byte, error) {
 
 type documentWriter struct {
 	document documentRest
-	written  map[string]*shape // by name in the document
-	named    map[string]bool   // operations
+	written  map[string]*query.Shape // by name in the document
+	named    map[string]bool         // operations
 }
 
 func (w *documentWriter) add(group string, r *route) error {
@@ -282,67 +283,67 @@ func wireName(s string) string { return capital(strings.TrimRight(s, "0123456789
 func referTo(name string) *schema { return &schema{Ref: "#/definitions/" + name} }
 
 // define puts a shape and what it is made of into the definitions.
-func (w *documentWriter) define(s *shape) error {
-	name := wireName(s.name)
+func (w *documentWriter) define(s *query.Shape) error {
+	name := wireName(s.Name)
 	if have, done := w.written[name]; done {
-		if !have.same(s) {
+		if !same(have, s) {
 			return fault.New(fault.Internal, "two shapes of v2 are named %s", name)
 		}
 		return nil
 	}
 	w.written[name] = s
-	object := schema{Type: "object", Properties: make(map[string]schema, len(s.fields))}
+	object := schema{Type: "object", Properties: make(map[string]schema, len(s.Fields))}
 	object.open(s)
-	for i := range s.fields {
-		f := &s.fields[i]
-		if f.nested != nil {
-			if err := w.define(f.nested); err != nil {
+	for i := range s.Fields {
+		f := &s.Fields[i]
+		if f.Nested != nil {
+			if err := w.define(f.Nested); err != nil {
 				return err
 			}
 		}
 		property := schemaOf(f)
-		if slices.ContainsFunc(s.fields[:i], func(other field) bool { return strings.EqualFold(other.name, f.name) }) {
-			property.GoName = capital(f.name) + "Too" // supportID and supportId are one name to generators
+		if slices.ContainsFunc(s.Fields[:i], func(other query.Field) bool { return strings.EqualFold(other.Name, f.Name) }) {
+			property.GoName = capital(f.Name) + "Too" // supportID and supportId are one name to generators
 		}
-		object.Properties[f.name] = property
+		object.Properties[f.Name] = property
 	}
 	w.document.Definitions[name] = object
 	return nil
 }
 
 // same reports whether two shapes write the same properties.
-func (s *shape) same(other *shape) bool {
-	return s.name == other.name && slices.EqualFunc(s.fields, other.fields, func(a, b field) bool {
-		return a.name == b.name && a.kind == b.kind && a.null == b.null
+func same(s, other *query.Shape) bool {
+	return s.Name == other.Name && slices.EqualFunc(s.Fields, other.Fields, func(a, b query.Field) bool {
+		return a.Name == b.Name && a.Kind == b.Kind && a.Null == b.Null
 	})
 }
 
-func schemaOf(f *field) schema {
+func schemaOf(f *query.Field) schema {
 	var s schema
-	switch f.kind {
-	case kindList:
-		items := schemaOf(&field{kind: f.element, nested: f.nested})
+	switch f.Kind {
+	case query.KindList:
+		items := schemaOf(&query.Field{Kind: f.Element, Nested: f.Nested})
 		s = schema{Type: "array", Items: &items}
-	case kindObject:
-		if f.null {
-			return schema{AllOf: []schema{*referTo(wireName(f.nested.name))}, Null: true} // beside a reference nothing counts
+	case query.KindObject:
+		if f.Null {
+			return schema{AllOf: []schema{*referTo(wireName(f.Nested.Name))}, Null: true} // beside a reference nothing counts
 		}
-		return *referTo(wireName(f.nested.name))
-	case kindBool:
+		return *referTo(wireName(f.Nested.Name))
+	case query.KindBool:
 		s = aTruth.schema
-	case kindNumber:
+	case query.KindNumber:
 		s = schema{Type: "number"}
-		if f.whole {
+		if f.Whole {
 			s = aNumber.schema
 		}
-	case kindGUID:
+	case query.KindGUID:
 		s = aGUID.schema
-	case kindTime:
+	case query.KindTime:
 		s = schema{Type: "string", Description: "ISO 8601; 0001-01-01T00:00:00 is never, or not known"}
 	default:
 		s = aText.schema
 	}
-	s.Null = f.null
+	s.Null = f.Null
 	return s
 }
 
@@ -417,7 +418,7 @@ func (r *route) responses() map[string]response {
 	case s == shapeOfDocument:
 		good.Schema = &schema{Type: "object"}
 	case s != nil:
-		if good.Schema = referTo(wireName(s.name)); r.gives.list {
+		if good.Schema = referTo(wireName(s.Name)); r.gives.list {
 			good.Schema = &schema{Type: "array", Items: good.Schema}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
@@ -28,8 +29,8 @@ func (s *Surface) Fail(r *http.Request, err error) api.Raw {
 	raw.Status = status
 	var token *tokenError
 	if errors.As(err, &token) {
-		raw.Body = append(appendQuoted([]byte(`{"error":`), token.code), `,"error_description":`...)
-		raw.Body = append(appendQuoted(raw.Body, token.Error()), '}')
+		raw.Body = append(query.AppendQuoted([]byte(`{"error":`), token.code), `,"error_description":`...)
+		raw.Body = append(query.AppendQuoted(raw.Body, token.Error()), '}')
 		return raw
 	}
 	message, fields := api.MessageOf(err), []fault.Field(nil)
@@ -50,7 +51,7 @@ func (s *Surface) Fail(r *http.Request, err error) api.Raw {
 
 // appendError writes the texts of one field together, fields in order of appearance.
 func appendError(b []byte, message string, fields []fault.Field) []byte {
-	b = appendQuoted(append(b, `{"Message":`...), message)
+	b = query.AppendQuoted(append(b, `{"Message":`...), message)
 	if len(fields) > 0 {
 		b = append(b, `,"ModelState":{`...)
 		written := map[string]bool{}
@@ -62,7 +63,7 @@ func appendError(b []byte, message string, fields []fault.Field) []byte {
 				b = append(b, ',')
 			}
 			written[fields[i].Path] = true
-			b = appendTexts(append(appendQuoted(b, fields[i].Path), ':'), fields[i].Path, fields)
+			b = appendTexts(append(query.AppendQuoted(b, fields[i].Path), ':'), fields[i].Path, fields)
 		}
 		b = append(b, '}')
 	}
@@ -73,7 +74,7 @@ func appendTexts(b []byte, path string, fields []fault.Field) []byte {
 	separator := byte('[')
 	for i := range fields {
 		if fields[i].Path == path {
-			b = appendQuoted(append(b, separator), fields[i].Text)
+			b = query.AppendQuoted(append(b, separator), fields[i].Text)
 			separator = ','
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
@@ -41,7 +42,7 @@ type inner struct {
 	Name *string `json:"name"`
 }
 
-var shapeOfSample = shapeOf[sample]()
+var shapeOfSample = query.ShapeOf[sample]()
 
 // The levels at which operators bind, the loosest first.
 const (
@@ -485,7 +486,7 @@ func TestQueriesMeanWhatTheySay(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s; %s: %v", filter.text, key.text, err)
 		}
-		body, err := q.answer(context.Background(), shapeOfSample, reflect.ValueOf(rows))
+		body, err := q.Answer(context.Background(), shapeOfSample, reflect.ValueOf(rows))
 		if err != nil {
 			t.Fatal(err)
 		}

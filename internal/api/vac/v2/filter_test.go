@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
@@ -24,24 +25,19 @@ func sampleEvents() []alarmEvent {
 	}
 }
 
-func matching[T any](t *testing.T, s *shape, list []T, filter string, id func(*T) int64) string {
+func matching[T any](t *testing.T, s *query.Shape, list []T, filter string, id func(*T) int64) string {
 	t.Helper()
-	condition, err := parseFilter(filter, s)
+	condition, err := query.ParseFilter("$filter", filter, s)
 	if err != nil {
 		return err.Error()
 	}
 	var ids []string
 	for i := range list {
-		if holds(t.Context(), condition, list[i]) {
+		if condition.Holds(t.Context(), reflect.ValueOf(list[i])) {
 			ids = append(ids, fmt.Sprint(id(&list[i])))
 		}
 	}
 	return strings.Join(ids, " ")
-}
-
-// holds evaluates a condition on one record.
-func holds(ctx context.Context, condition *expression, record any) bool {
-	return condition.eval(&scope{record: reflect.ValueOf(record), ctx: ctx}).truth
 }
 
 func TestFilterKeepsWhatItSays(t *testing.T) {
@@ -153,7 +149,7 @@ func TestWorkEndsWithTheRequest(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		<-ctx.Done()
-		if _, err := q.answer(ctx, shapeOfEvent, reflect.ValueOf(c.list)); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := q.Answer(ctx, shapeOfEvent, reflect.ValueOf(c.list)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", c.raw, err)
 		}
 		cancel()
@@ -237,7 +233,7 @@ func TestFilterErrors(t *testing.T) {
 		{strings.Repeat("not ", 200) + "true", "nested more than 64 deep"},
 		{strings.Repeat("-", 200) + "1 eq 1", "nested more than 64 deep"},
 	} {
-		_, err := parseFilter(c.filter, shapeOfEvent)
+		_, err := query.ParseFilter("$filter", c.filter, shapeOfEvent)
 		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "$filter: position ") || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s:\n got %v\nwant %s", c.filter, err, c.want)
 		}
@@ -254,12 +250,12 @@ func FuzzFilter(f *testing.F) {
 	f.Add("replace(concat(computerName,'x'),'x','yy') eq 'é''")
 	events := sampleEvents()
 	f.Fuzz(func(t *testing.T, text string) {
-		condition, err := parseFilter(text, shapeOfEvent)
+		condition, err := query.ParseFilter("$filter", text, shapeOfEvent)
 		var e *fault.Error
 		switch {
 		case err == nil:
 			for i := range events {
-				holds(t.Context(), condition, events[i])
+				condition.Holds(t.Context(), reflect.ValueOf(events[i]))
 			}
 		case !errors.As(err, &e) || e.Code != fault.Invalid || len(e.Fields) != 1:
 			t.Fatalf("%q: %v", text, err)
@@ -275,7 +271,7 @@ func FuzzQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		q, err := parseQuery(raw, shapeOfEvent, true)
 		if err == nil {
-			_, _ = q.answer(t.Context(), shapeOfEvent, list)
+			_, _ = q.Answer(t.Context(), shapeOfEvent, list)
 		} else if !fault.Is(err, fault.Invalid) {
 			t.Fatalf("%q: %v", raw, err)
 		}
@@ -330,7 +326,7 @@ func TestFilterMeansWhatItsPartsMean(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		c := conditions().Draw(t, "condition")
-		condition, err := parseFilter(c.text, shapeOfEvent)
+		condition, err := query.ParseFilter("$filter", c.text, shapeOfEvent)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -338,7 +334,7 @@ func TestFilterMeansWhatItsPartsMean(t *testing.T) {
 			ID: rapid.Int64Range(0, 4).Draw(t, "id"), RepeatCount: rapid.Int64Range(0, 4).Draw(t, "repeats"),
 			CompanyID: rapid.Int64Range(0, 4).Draw(t, "company"),
 		}
-		if got := holds(context.Background(), condition, e); got != c.eval(&e) {
+		if got := condition.Holds(context.Background(), reflect.ValueOf(e)); got != c.eval(&e) {
 			t.Fatalf("%s on %+v: %v", c.text, e, got)
 		}
 	})
@@ -368,8 +364,8 @@ func TestPrecedence(t *testing.T) {
 		for _, g := range append(groups, current) {
 			want = want || g
 		}
-		condition, err := parseFilter(text.String(), shapeOfEvent)
-		if err != nil || holds(context.Background(), condition, alarmEvent{}) != want {
+		condition, err := query.ParseFilter("$filter", text.String(), shapeOfEvent)
+		if err != nil || condition.Holds(context.Background(), reflect.ValueOf(alarmEvent{})) != want {
 			t.Fatalf("%s: want %v (%v)", text.String(), want, err)
 		}
 	})
@@ -385,7 +381,7 @@ func TestQuotedTextsSurvive(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !holds(context.Background(), q.filter, alarmEvent{ComputerName: text}) || holds(context.Background(), q.filter, alarmEvent{ComputerName: text + "x"}) {
+		if !q.Filter.Holds(context.Background(), reflect.ValueOf(alarmEvent{ComputerName: text})) || q.Filter.Holds(context.Background(), reflect.ValueOf(alarmEvent{ComputerName: text + "x"})) {
 			t.Fatalf("%q is not found as itself", text)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -17,7 +18,7 @@ import (
 type licenses[T any] struct {
 	surface *Surface
 	product usage.Product
-	shape   *shape
+	shape   *query.Shape
 	what    string // in the text about one that is not there
 	toWire  func(*http.Request, *estate, *fleet.Server, *usage.License) (T, error)
 }
@@ -158,7 +159,7 @@ func wholeUnits(u usage.Units) int64 { return int64((u + usage.One - 1) / usage.
 
 // wireEdition writes the blank on which scripts compare (rest-v2.md §0.3, fact 8).
 func wireEdition(name string) string {
-	if strings.EqualFold(packed(name), "EnterprisePlus") {
+	if strings.EqualFold(query.Packed(name), "EnterprisePlus") {
 		return "Enterprise Plus"
 	}
 	return name

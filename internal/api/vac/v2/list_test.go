@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/tallystick/tallystick/internal/api/query"
 )
 
 // counted is a row with a property that costs more than the others.
@@ -17,20 +19,20 @@ type counted struct {
 	Costs int64  `json:"costs" fill:"late"`
 }
 
-var shapeOfCounted = shapeOf[counted]()
+var shapeOfCounted = query.ShapeOf[counted]()
 
 // costs is how often rows were made and completed.
 type costs struct{ made, completed int }
 
 // countedRows is a list of rows, numbered from 0, that counts what it costs; Costs is the number once more.
-func countedRows(count int, c *costs) *listed[counted] {
-	return &listed[counted]{
-		count: count,
-		at: func(i int) (counted, error) {
+func countedRows(count int, c *costs) *query.Listed[counted] {
+	return &query.Listed[counted]{
+		Count: count,
+		At: func(i int) (counted, error) {
 			c.made++
 			return counted{ID: int64(i), Name: "row"}, nil
 		},
-		fill: func(shown []*counted) error {
+		Fill: func(shown []*counted) error {
 			c.completed += len(shown)
 			for _, row := range shown {
 				row.Costs = row.ID
@@ -42,13 +44,13 @@ func countedRows(count int, c *costs) *listed[counted] {
 
 var idSyntax = regexp.MustCompile(`"id":(\d+)`)
 
-func write(t testing.TB, options string, l list, w *bufio.Writer) error {
+func write(t testing.TB, options string, l query.List, w *bufio.Writer) error {
 	t.Helper()
 	q, err := parseQuery(options, shapeOfCounted, true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return q.write(t.Context(), shapeOfCounted, l, w)
+	return q.Write(t.Context(), shapeOfCounted, l, w)
 }
 
 // Rows are made where they are shown or asked about, and completed where what costs more is: of a list of thousands, the
@@ -70,8 +72,8 @@ func TestListsCostWhatTheyShow(t *testing.T) {
 		{"$top=2&$inlinecount=allpages", costs{2, 2}, "0 1"},
 		{"$top=3&$select=id", costs{3, 0}, "0 1 2"},
 		{"$filter=id eq 7", costs{rows, 1}, "7"},
-		{"$filter=id ge 7&$top=2", costs{batchSize, 2}, "7 8"},
-		{"$filter=id ge 7&$skip=400&$top=2", costs{4 * batchSize, 2}, "407 408"},
+		{"$filter=id ge 7&$top=2", costs{query.BatchSize, 2}, "7 8"},
+		{"$filter=id ge 7&$skip=400&$top=2", costs{4 * query.BatchSize, 2}, "407 408"},
 		{"$filter=id ge 7&$top=2&$count=true", costs{rows + 2, 2}, "7 8"},
 		{"$filter=costs eq 7", costs{rows, rows}, "7"},
 		{"$filter=costs eq 7 and id lt 9", costs{rows, 9}, "7"},
@@ -116,8 +118,8 @@ func TestListsTakeConstantMemory(t *testing.T) { //nolint:paralleltest // it cou
 			})
 		}
 		const batches, aBatch = 1000, 3
-		if n := allocated(batches * batchSize); n > batches*aBatch {
-			t.Errorf("%s: %.0f allocations for %d rows", options, n, batches*batchSize)
+		if n := allocated(batches * query.BatchSize); n > batches*aBatch {
+			t.Errorf("%s: %.0f allocations for %d rows", options, n, batches*query.BatchSize)
 		}
 	}
 }
@@ -129,16 +131,16 @@ func TestListsThatFail(t *testing.T) {
 	for _, options := range []string{"", "$filter=costs%20ge%200", "$orderby=costs", "$orderby=id", "$filter=id%20ge%200&$count=true"} {
 		for at := range 2 {
 			l := countedRows(300, &costs{})
-			fill, row := l.fill, l.at
+			fill, row := l.Fill, l.At
 			if at == 0 {
-				l.at = func(i int) (counted, error) {
+				l.At = func(i int) (counted, error) {
 					if i == 299 {
 						return counted{}, broken
 					}
 					return row(i)
 				}
 			} else {
-				l.fill = func(shown []*counted) error {
+				l.Fill = func(shown []*counted) error {
 					if shown[len(shown)-1].ID == 299 {
 						return broken
 					}
@@ -156,7 +158,7 @@ func TestListsThatFail(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := q.write(ctx, shapeOfCounted, countedRows(1000, &costs{}), bufio.NewWriter(io.Discard)); !errors.Is(err, context.Canceled) {
+	if err := q.Write(ctx, shapeOfCounted, countedRows(1000, &costs{}), bufio.NewWriter(io.Discard)); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
 }

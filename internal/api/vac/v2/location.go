@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -14,7 +15,7 @@ import (
 // locationName is that of every tenant's one location: where servers stand is nothing that Tallystick knows.
 const locationName = "Default location"
 
-var shapeOfLocation = shapeOf[location]()
+var shapeOfLocation = query.ShapeOf[location]()
 
 func (s *Surface) listLocations(r *http.Request) (any, error) {
 	c, err := s.company(r)

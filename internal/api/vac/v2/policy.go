@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/record"
 )
@@ -19,12 +20,9 @@ type policy struct {
 }
 
 // policyOwn are the properties that a console gives a policy; scripts that copy policies leave them out (rest-v2.md §3.10).
-var policyOwn = []string{"id", "name", "modifieddate", "tenantscount", "type", "createdby", "ostype", linksName}
+var policyOwn = []string{"id", "name", "modifieddate", "tenantscount", "type", "createdby", "ostype", query.LinksName}
 
-// posted are the members of an object that are written as they came.
-type posted json.RawMessage
-
-var shapeOfPolicy = shapeOf[backupPolicy]()
+var shapeOfPolicy = query.ShapeOf[backupPolicy]()
 
 func (s *Surface) policies() recordSet[policy, backupPolicy] {
 	return recordSet[policy, backupPolicy]{
@@ -54,6 +52,6 @@ func (b *body) policy(r *http.Request) policy {
 func toWirePolicy(_ *http.Request, url string, item *record.Item[policy]) (backupPolicy, error) {
 	return backupPolicy{
 		ID: item.ID, Name: item.Value.Name, Type: "Created by Provider", OSType: cmp.Or(item.Value.OSType, "Workstation"), ModifiedDate: isoTime(item.ChangedAt),
-		CreatedBy: item.Value.Creator, Links: selfLink{link{urlOf(url, item.ID)}}, Posted: posted(item.Value.Posted),
+		CreatedBy: item.Value.Creator, Links: selfLink{link{urlOf(url, item.ID)}}, Posted: query.Posted(item.Value.Posted),
 	}, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/record"
 )
@@ -26,14 +27,14 @@ type quota struct {
 	WANUID       guid   `json:"wanUid,omitempty"`
 }
 
-var shapeOfBackupResource = shapeOf[backupResource]()
+var shapeOfBackupResource = query.ShapeOf[backupResource]()
 
 func (s *Surface) quotas() record.Book[quota] {
 	return record.Book[quota]{Kind: "backup resource", Store: s.Records, Now: s.Now}
 }
 
 // quotaSet are the quotas below something that a path names, written as W.
-func quotaSet[W any](s *Surface, shape *shape, of func(*http.Request) (record.Below, string, error), toWire func(url string, item *record.Item[quota]) W) recordSet[quota, W] {
+func quotaSet[W any](s *Surface, shape *query.Shape, of func(*http.Request) (record.Below, string, error), toWire func(url string, item *record.Item[quota]) W) recordSet[quota, W] {
 	return recordSet[quota, W]{
 		book: s.quotas(), shape: shape, id: "resourceID", of: of, read: (*body).quota,
 		toWire:   func(_ *http.Request, url string, item *record.Item[quota]) (W, error) { return toWire(url, item), nil },

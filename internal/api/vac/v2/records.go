@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/record"
 )
@@ -13,7 +14,7 @@ import (
 // recordSet are the records of one kind below something that a path names: V as they are kept, W as they are written.
 type recordSet[V, W any] struct {
 	book              record.Book[V]
-	shape             *shape
+	shape             *query.Shape
 	id                string // the name of a record's number in the path
 	of                func(*http.Request) (below record.Below, url string, err error)
 	read              func(b *body, r *http.Request) V // what POST and PUT give
@@ -33,7 +34,7 @@ func (s recordSet[V, W]) routes(list string) []route {
 
 // form describes what POST and PUT give.
 func (s recordSet[V, W]) form() *form {
-	f := formOf(wireName(s.shape.name)+"Body", func(b *body) { s.read(b, &http.Request{}) })
+	f := formOf(wireName(s.shape.Name)+"Body", func(b *body) { s.read(b, &http.Request{}) })
 	f.schema.open(s.shape)
 	return f
 }

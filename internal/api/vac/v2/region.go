@@ -1,6 +1,10 @@
 package v2
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/tallystick/tallystick/internal/api/query"
+)
 
 // region is a country or a state by the number under which the wire refers to it (rest-v2.md §3.12).
 type region struct {
@@ -9,7 +13,7 @@ type region struct {
 	Name string `json:"name"`
 }
 
-var shapeOfRegion = shapeOf[region]()
+var shapeOfRegion = query.ShapeOf[region]()
 
 func listCountries(*http.Request) (any, error) {
 	return answer{shape: shapeOfRegion, value: countries}, nil

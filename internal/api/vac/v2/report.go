@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/statement"
@@ -130,13 +131,13 @@ func (s *Surface) reports(r *http.Request, months []usage.Month) (any, error) {
 	var shown []standing
 	var b bytes.Buffer
 	body := bufio.NewWriter(&b)
-	err = q.write(r.Context(), shapeOfReport, &listed[usageReport]{
-		count: len(months), large: true,
-		at: func(i int) (usageReport, error) {
+	err = q.Write(r.Context(), shapeOfReport, &query.Listed[usageReport]{
+		Count: len(months), Large: true,
+		At: func(i int) (usageReport, error) {
 			last = standing{}
 			return s.emptyReport(r.Context(), months[i], names)
 		},
-		fill: func(rows []*usageReport) (err error) {
+		Fill: func(rows []*usageReport) (err error) {
 			for _, w := range rows {
 				if last, err = s.fillReport(r.Context(), w); err != nil {
 					return err
@@ -144,7 +145,7 @@ func (s *Surface) reports(r *http.Request, months []usage.Month) (any, error) {
 			}
 			return nil
 		},
-		told: func(*usageReport) {
+		Told: func(*usageReport) {
 			if len(last.states) > 0 { // it was made
 				shown = append(shown, last)
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -32,10 +33,10 @@ type resold struct {
 }
 
 var (
-	shapeOfReseller         = shapeOf[reseller]()
-	shapeOfClient           = shapeOf[client]()
-	shapeOfScope            = shapeOf[siteScope]()
-	shapeOfResellerResource = shapeOf[resellerResource]()
+	shapeOfReseller         = query.ShapeOf[reseller]()
+	shapeOfClient           = query.ShapeOf[client]()
+	shapeOfScope            = query.ShapeOf[siteScope]()
+	shapeOfResellerResource = query.ShapeOf[resellerResource]()
 )
 
 func (s *Surface) resellers() record.Book[resold] {
@@ -83,12 +84,12 @@ func (s *Surface) listResellers(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer{shape: shapeOfReseller, value: &listed[reseller]{
-		count: len(items),
-		at: func(i int) (reseller, error) {
+	return answer{shape: shapeOfReseller, value: &query.Listed[reseller]{
+		Count: len(items),
+		At: func(i int) (reseller, error) {
 			return s.toWireReseller(r, &items[i], len(clients[items[i].ID]), quotas), nil
 		},
-		fill: func(shown []*reseller) error {
+		Fill: func(shown []*reseller) error {
 			for _, w := range shown {
 				if err := s.addAgents(r.Context(), w, clients[w.ID]); err != nil {
 					return err
@@ -323,9 +324,9 @@ func (s *Surface) clientsWhere(r *http.Request, wanted func(reseller int64, c *f
 		bytes[quotas[i].Company] += bytesOf(quotas[i].Value.StorageGB)
 		has[quotas[i].Company] = true
 	}
-	return answer{shape: shapeOfClient, value: &listed[client]{
-		count: len(clients),
-		at: func(i int) (client, error) {
+	return answer{shape: shapeOfClient, value: &query.Listed[client]{
+		Count: len(clients),
+		At: func(i int) (client, error) {
 			c := clients[i]
 			return client{
 				TenantID: int64(c.ID), TenantName: c.Name, CloudBackupQuota: bytes[c.ID], HasCloudBackup: has[c.ID],
@@ -333,7 +334,7 @@ func (s *Surface) clientsWhere(r *http.Request, wanted func(reseller int64, c *f
 				Links: []relation{{"related", http.MethodGet, s.base(r) + "/tenants/" + c.ID.String()}},
 			}, nil
 		},
-		fill: func(shown []*client) error {
+		Fill: func(shown []*client) error {
 			for _, w := range shown {
 				site, err := s.site(r.Context(), e, byID[usage.CompanyID(w.TenantID)])
 				if err != nil {

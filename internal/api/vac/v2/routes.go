@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -39,16 +40,16 @@ func formOf(name string, read func(*body)) *form {
 
 // gives is what a route answers: a list, a single object, or a text.
 type gives struct {
-	status  int    // 0: 200
-	shape   *shape // nil: a text
+	status  int          // 0: 200
+	shape   *query.Shape // nil: a text
 	list    bool
 	headers []header
 	asOf    bool // it can be asked for as of another instant
 }
 
-func listOf(s *shape) gives { return gives{shape: s, list: true} }
-func itemOf(s *shape) gives { return gives{shape: s} }
-func newOf(s *shape) gives  { return gives{shape: s, status: http.StatusCreated} }
+func listOf(s *query.Shape) gives { return gives{shape: s, list: true} }
+func itemOf(s *query.Shape) gives { return gives{shape: s} }
+func newOf(s *query.Shape) gives  { return gives{shape: s, status: http.StatusCreated} }
 
 var (
 	text  = gives{}              // what an action answers

@@ -3,6 +3,7 @@ package v2
 import (
 	"reflect"
 
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -43,24 +44,24 @@ type usageRow60 struct {
 }
 
 var (
-	shapeOfRow30 = shapeOf[usageRow30]()
-	shapeOfRow60 = shapeOf[usageRow60]()
+	shapeOfRow30 = query.ShapeOf[usageRow30]()
+	shapeOfRow60 = query.ShapeOf[usageRow60]()
 )
 
 // AppendUsageRows appends the answer of a usage resource, a JSON array, to b (C20, C28, rest-v2.md §3.2).
 func AppendUsageRows(b []byte, t *metering.Tally, p Profile) []byte {
 	s, list := wireRows(t, p)
-	return s.appendList(b, list, view{})
+	return s.AppendList(b, list, query.View{})
 }
 
-func usageShape(p Profile) *shape {
+func usageShape(p Profile) *query.Shape {
 	if p == Profile60 {
 		return shapeOfRow60
 	}
 	return shapeOfRow30
 }
 
-func wireRows(t *metering.Tally, p Profile) (*shape, reflect.Value) {
+func wireRows(t *metering.Tally, p Profile) (*query.Shape, reflect.Value) {
 	rows := usageRows(t, p)
 	if p == Profile60 {
 		list := make([]usageRow60, len(rows))

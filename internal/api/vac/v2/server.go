@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -33,10 +34,10 @@ func (s *Surface) serversWhere(r *http.Request, wanted func(*fleet.Server) bool)
 			there = append(there, server)
 		}
 	}
-	return answer{shape: shapeOfServer, value: &listed[backupServer]{
-		count: len(there),
-		at:    func(i int) (backupServer, error) { return s.toWireServer(r, e, there[i]) },
-		fill:  s.linking(r),
+	return answer{shape: shapeOfServer, value: &query.Listed[backupServer]{
+		Count: len(there),
+		At:    func(i int) (backupServer, error) { return s.toWireServer(r, e, there[i]) },
+		Fill:  s.linking(r),
 	}}, nil
 }
 

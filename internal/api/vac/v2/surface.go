@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -109,7 +110,7 @@ func (s *Surface) Admit(actor access.Actor) error {
 
 // answer is what an endpoint gives: a struct of the shape, a slice of such, or a list.
 type answer struct {
-	shape *shape
+	shape *query.Shape
 	value any
 
 	status   int    // 0: 200
@@ -117,12 +118,12 @@ type answer struct {
 }
 
 // elements gives those of a list; nil: it is a single object.
-func (a *answer) elements() list {
-	if l, ok := a.value.(list); ok {
+func (a *answer) elements() query.List {
+	if l, ok := a.value.(query.List); ok {
 		return l
 	}
 	if v := reflect.ValueOf(a.value); v.Kind() == reflect.Slice {
-		return &whole{slice: v}
+		return query.WholeOf(v)
 	}
 	return nil
 }
@@ -139,9 +140,9 @@ const contentType = "application/json; charset=utf-8"
 func (s *Surface) Encode(r *http.Request, v any) (api.Raw, error) {
 	switch text := v.(type) {
 	case string: // what an action answers
-		return jsonRaw(appendQuoted(nil, text)), nil
+		return jsonRaw(query.AppendQuoted(nil, text)), nil
 	case said:
-		raw := jsonRaw(appendQuoted(nil, text.text))
+		raw := jsonRaw(query.AppendQuoted(nil, text.text))
 		raw.Status = text.status
 		return raw, nil
 	}
@@ -155,9 +156,9 @@ func (s *Surface) Encode(r *http.Request, v any) (api.Raw, error) {
 		return api.Raw{}, err
 	}
 	if l != nil {
-		return api.Raw{ContentType: contentType, Stream: func(w *bufio.Writer) error { return q.write(r.Context(), a.shape, l, w) }}, nil
+		return api.Raw{ContentType: contentType, Stream: func(w *bufio.Writer) error { return q.Write(r.Context(), a.shape, l, w) }}, nil
 	}
-	raw := jsonRaw(a.shape.appendObject(nil, reflect.ValueOf(a.value), q.view))
+	raw := jsonRaw(a.shape.AppendObject(nil, reflect.ValueOf(a.value), q.View))
 	raw.Status = a.status
 	if a.location != "" {
 		raw.Fields = []api.Field{{Name: "Location", Values: []string{a.location}}}

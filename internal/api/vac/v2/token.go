@@ -16,6 +16,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
@@ -38,7 +39,7 @@ type Access interface {
 }
 
 var (
-	shapeOfPair = shapeOf[tokenPair]()
+	shapeOfPair = query.ShapeOf[tokenPair]()
 	tokenForm   = &form{name: "TokenRequest"}
 )
 
@@ -91,11 +92,11 @@ func (s *Surface) logIn(r *http.Request, g grant) (access.Pair, error) {
 }
 
 func appendPair(b []byte, p access.Pair, now time.Time) []byte {
-	return shapeOfPair.appendObject(b, reflect.ValueOf(tokenPair{
+	return shapeOfPair.AppendObject(b, reflect.ValueOf(tokenPair{
 		AccessToken: p.Access, TokenType: "bearer", RefreshToken: p.Refresh,
 		// A second less, for the way: the wire's own figure for an hour is 3599.
 		ExpiresIn: max(0, int64((p.AccessEnd.Sub(now)+time.Second-1)/time.Second)-1),
-	}), view{})
+	}), query.View{})
 }
 
 // logOut ends the session that asks.

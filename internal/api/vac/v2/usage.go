@@ -82,7 +82,7 @@ func (s *Surface) usageOf(product usage.Product) api.Endpoint {
 			at = instant(tally.At, asked)
 		}
 		shape, rows := wireRows(tally, s.Profile)
-		body, err := q.answer(r.Context(), shape, rows)
+		body, err := q.Answer(r.Context(), shape, rows)
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
@@ -15,7 +16,7 @@ type Users interface {
 	User(ctx context.Context, id access.UserID) (access.User, error)
 }
 
-var shapeOfUser = shapeOf[user]()
+var shapeOfUser = query.ShapeOf[user]()
 
 func (s *Surface) listUsers(r *http.Request) (any, error) {
 	users, err := s.Users.Users(r.Context())
@@ -54,7 +55,7 @@ func (s *Surface) listUserResources(r *http.Request) (any, error) {
 	return answer{shape: shapeOfUserResource, value: []userResource{}}, err
 }
 
-var shapeOfUserResource = shapeOf[userResource]()
+var shapeOfUserResource = query.ShapeOf[userResource]()
 
 func (s *Surface) toWireUser(r *http.Request, u *access.User) user {
 	base := s.base(r)

@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
 // emptyList is a list of a resource of which there is no source of data: nothing is in it, and it can be asked about as any
 // other (rest-v2.md §8).
 func emptyList[T any](pattern string) route {
-	none := answer{shape: shapeOf[T](), value: []T{}}
+	none := answer{shape: query.ShapeOf[T](), value: []T{}}
 	return empty(pattern, func(*http.Request) (any, error) { return none, nil }, listOf(none.shape))
 }
 
@@ -23,7 +24,7 @@ func emptyOf[T any](what, list, one string, below ...string) []route {
 	none := func(r *http.Request) (any, error) {
 		return nil, fault.New(fault.NotFound, "There is no %s %q.", what, api.PathID(r, id))
 	}
-	routes := []route{emptyList[T](list), empty(list+one, none, itemOf(shapeOf[T]()))}
+	routes := []route{emptyList[T](list), empty(list+one, none, itemOf(query.ShapeOf[T]()))}
 	for _, rest := range below {
 		routes = append(routes, empty(list+one+rest, none, never))
 	}

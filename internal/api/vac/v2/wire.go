@@ -1,5 +1,7 @@
 package v2
 
+import "github.com/tallystick/tallystick/internal/api/query"
+
 // The wire structs of the resources, properties in wire order (rest-v2.md §3).
 
 type link struct {
@@ -227,11 +229,11 @@ type activation struct {
 }
 
 var (
-	shapeOfTenant          = shapeOf[tenant]()
-	shapeOfServer          = shapeOf[backupServer]()
-	shapeOfLicense         = shapeOf[serverLicense]()
-	shapeOfCloudLicense    = shapeOf[cloudLicense]()
-	shapeOfLicenseSettings = shapeOf[licenseSettings]()
-	shapeOfTemplate        = shapeOf[alarmTemplate]()
-	shapeOfEvent           = shapeOf[alarmEvent]()
+	shapeOfTenant          = query.ShapeOf[tenant]()
+	shapeOfServer          = query.ShapeOf[backupServer]()
+	shapeOfLicense         = query.ShapeOf[serverLicense]()
+	shapeOfCloudLicense    = query.ShapeOf[cloudLicense]()
+	shapeOfLicenseSettings = query.ShapeOf[licenseSettings]()
+	shapeOfTemplate        = query.ShapeOf[alarmTemplate]()
+	shapeOfEvent           = query.ShapeOf[alarmEvent]()
 )

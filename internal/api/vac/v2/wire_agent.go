@@ -1,6 +1,9 @@
 package v2
 
-import "github.com/tallystick/tallystick/internal/core/usage"
+import (
+	"github.com/tallystick/tallystick/internal/api/query"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
 
 // computer is a machine with an agent of a console (rest-v2.md §3.11). What is null is known to the console alone.
 type computer struct {
@@ -101,6 +104,6 @@ type agentJob struct {
 }
 
 var (
-	shapeOfComputer = shapeOf[computer]()
-	shapeOfAgent    = shapeOf[backupAgent]()
+	shapeOfComputer = query.ShapeOf[computer]()
+	shapeOfAgent    = query.ShapeOf[backupAgent]()
 )

@@ -1,6 +1,9 @@
 package v2
 
-import "github.com/tallystick/tallystick/internal/core/usage"
+import (
+	"github.com/tallystick/tallystick/internal/api/query"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
 
 // backupRepository is where a backup server keeps backups (rest-v2.md §3.6). Sizes are numbers with at most six places.
 type backupRepository struct {
@@ -63,6 +66,6 @@ type jobLinks struct {
 }
 
 var (
-	shapeOfRepository = shapeOf[backupRepository]()
-	shapeOfJob        = shapeOf[serverJob]()
+	shapeOfRepository = query.ShapeOf[backupRepository]()
+	shapeOfJob        = query.ShapeOf[serverJob]()
 )

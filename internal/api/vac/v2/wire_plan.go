@@ -1,6 +1,9 @@
 package v2
 
-import "github.com/tallystick/tallystick/internal/core/usage"
+import (
+	"github.com/tallystick/tallystick/internal/api/query"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
 
 // subscriptionPlan is what is asked for services (rest-v2.md §3.9).
 type subscriptionPlan struct {
@@ -42,4 +45,4 @@ type subscriptionPlan struct {
 	Links                    selfLink    `json:"_links"`
 }
 
-var shapeOfPlan = shapeOf[subscriptionPlan]()
+var shapeOfPlan = query.ShapeOf[subscriptionPlan]()

@@ -1,6 +1,9 @@
 package v2
 
-import "github.com/tallystick/tallystick/internal/core/usage"
+import (
+	"github.com/tallystick/tallystick/internal/api/query"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
 
 // backupResource is a tenant's quota on a cloud repository (rest-v2.md §3.1.1).
 type backupResource struct {
@@ -163,13 +166,13 @@ type userResource struct {
 
 // backupPolicy is a policy for agents, as it was posted (rest-v2.md §3.10).
 type backupPolicy struct {
-	ID           int64    `json:"id"`
-	Name         string   `json:"name"`
-	Type         string   `json:"type"`
-	OSType       string   `json:"osType"`
-	TenantsCount int64    `json:"tenantsCount"`
-	ModifiedDate isoTime  `json:"modifiedDate"`
-	CreatedBy    string   `json:"createdBy"`
-	Links        selfLink `json:"_links"`
-	Posted       posted   // what else was posted
+	ID           int64        `json:"id"`
+	Name         string       `json:"name"`
+	Type         string       `json:"type"`
+	OSType       string       `json:"osType"`
+	TenantsCount int64        `json:"tenantsCount"`
+	ModifiedDate isoTime      `json:"modifiedDate"`
+	CreatedBy    string       `json:"createdBy"`
+	Links        selfLink     `json:"_links"`
+	Posted       query.Posted // what else was posted
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
@@ -100,17 +101,17 @@ type finalizationData struct {
 }
 
 var (
-	shapeOfReport       = shapeOf[usageReport]()
-	shapeOfFinalization = shapeOf[finalization]()
+	shapeOfReport       = query.ShapeOf[usageReport]()
+	shapeOfFinalization = query.ShapeOf[finalization]()
 )
 
 // zonedTicks are ticks with the offset of their zone: a date stays the date that it is there.
 type zonedTicks time.Time
 
-func (t zonedTicks) appendJSON(b []byte) []byte {
+func (t zonedTicks) AppendJSON(b []byte) []byte {
 	return time.Time(t).AppendFormat(b, `"2006-01-02T15:04:05.0000000Z07:00"`)
 }
-func (t zonedTicks) value() value { return value{kind: kindTime, time: time.Time(t)} }
+func (t zonedTicks) Value() query.Value { return query.Value{Kind: query.KindTime, Time: time.Time(t)} }
 
 // reportType names a workload type as reports do, which have one name for all virtual machines.
 func reportType(id string) string {

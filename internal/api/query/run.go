@@ -1,4 +1,4 @@
-package v2
+package query
 
 import (
 	"bufio"
@@ -10,24 +10,24 @@ import (
 	"strconv"
 )
 
-// answer gives a list that is there in memory, as write writes it.
-func (q *query) answer(ctx context.Context, s *shape, slice reflect.Value) ([]byte, error) {
+// Answer gives a list that is there in memory, as Write writes it.
+func (q *Query) Answer(ctx context.Context, s *Shape, slice reflect.Value) ([]byte, error) {
 	var b bytes.Buffer
 	w := bufio.NewWriter(&b)
-	err := q.write(ctx, s, &whole{slice: slice}, w)
+	err := q.Write(ctx, s, &Whole{slice: slice}, w)
 	if err == nil {
 		err = w.Flush()
 	}
 	return b.Bytes(), err
 }
 
-// write writes a list after filter, orderby, skip and top, in that order (rest-v2.md §2.4). It takes and completes what is
+// Write writes a list after filter, orderby, skip and top, in that order (rest-v2.md §2.4). It takes and completes what is
 // asked about, or shown, and no more. What is kept of each element is nothing, or its number and what it is ordered by
 // where all must be looked at before the first one is written: for an order, or the count of what a filter keeps.
-func (q *query) write(ctx context.Context, s *shape, l list, w *bufio.Writer) error {
-	r := &run{query: q, shape: s, list: l, out: w, at: scope{ctx: ctx}}
-	if len(q.order) == 0 && (q.filter == nil || !q.counted) {
-		return r.show(l.len(), q.filter, func(i int) int { return i })
+func (q *Query) Write(ctx context.Context, s *Shape, l List, w *bufio.Writer) error {
+	r := &run{Query: q, shape: s, list: l, out: w, at: scope{ctx: ctx}}
+	if len(q.Order) == 0 && (q.Filter == nil || !q.Counted) {
+		return r.show(l.len(), q.Filter, func(i int) int { return i })
 	}
 	found, err := r.found()
 	if err != nil {
@@ -38,25 +38,25 @@ func (q *query) write(ctx context.Context, s *shape, l list, w *bufio.Writer) er
 
 // run is a query over a list.
 type run struct {
-	*query
+	*Query
 
-	shape   *shape
-	list    list
+	shape   *Shape
+	list    List
 	out     *bufio.Writer
 	at      scope
 	written int
 }
 
 // show writes what a filter keeps of so many elements, of which number gives each one's place in the list.
-func (r *run) show(count int, filter *expression, number func(i int) int) error {
-	from, to, skip := 0, count, r.skip
+func (r *run) show(count int, filter *Expression, number func(i int) int) error {
+	from, to, skip := 0, count, r.Skip
 	if filter == nil { // then it is known where skip and top lead
-		from, skip = min(r.skip, count), 0
-		if r.top >= 0 {
-			to = min(from+r.top, count)
+		from, skip = min(r.Skip, count), 0
+		if r.Top >= 0 {
+			to = min(from+r.Top, count)
 		}
 	}
-	if r.counted { // as OData v3 writes it: the number is a text
+	if r.Counted { // as OData v3 writes it: the number is a text
 		_, _ = r.out.WriteString(`{"odata.count":"` + strconv.Itoa(count) + `","value":`) // as all that is written: an error stays
 	}
 	_ = r.out.WriteByte('[')
@@ -68,19 +68,19 @@ func (r *run) show(count int, filter *expression, number func(i int) int) error 
 		dropped := min(skip, len(kept))
 		skip -= dropped
 		kept = kept[dropped:]
-		if r.top >= 0 {
-			kept = kept[:min(r.top-r.written, len(kept))]
+		if r.Top >= 0 {
+			kept = kept[:min(r.Top-r.written, len(kept))]
 		}
 		if err := r.append(kept, complete); err != nil {
 			return false, err
 		}
-		return r.written != r.top, nil
+		return r.written != r.Top, nil
 	})
 	if err != nil {
 		return err
 	}
 	_ = r.out.WriteByte(']')
-	if r.counted {
+	if r.Counted {
 		_ = r.out.WriteByte('}')
 	}
 	return nil
@@ -88,7 +88,7 @@ func (r *run) show(count int, filter *expression, number func(i int) int) error 
 
 // append writes elements that were taken, after the others.
 func (r *run) append(kept []int, complete bool) error {
-	if rest, links := r.shape.showsLate(r.view); !complete && (rest || links) {
+	if rest, links := r.shape.showsLate(r.View); !complete && (rest || links) {
 		if err := r.list.complete(kept, !rest); err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (r *run) append(kept []int, complete bool) error {
 			b = append(b, ',')
 		}
 		r.written++
-		if _, err := r.out.Write(r.shape.appendObject(b, r.list.element(k), r.view)); err != nil {
+		if _, err := r.out.Write(r.shape.AppendObject(b, r.list.element(k), r.View)); err != nil {
 			return err
 		}
 		r.list.wrote(k)
@@ -112,7 +112,7 @@ func (r *run) append(kept []int, complete bool) error {
 
 // walk takes elements of the list by their numbers, and lets visit see those of each batch that the filter keeps, by their
 // places in it. What is filled late is there only if complete says so. It ends where visit wants no more.
-func (r *run) walk(filter *expression, numbers iter.Seq[int], visit func(numbers, kept []int, complete bool) (more bool, err error)) error {
+func (r *run) walk(filter *Expression, numbers iter.Seq[int], visit func(numbers, kept []int, complete bool) (more bool, err error)) error {
 	var batch, kept []int
 	next := func() (more bool, err error) {
 		if err := r.list.take(batch); err != nil {
@@ -155,30 +155,30 @@ func (r *run) walk(filter *expression, numbers iter.Seq[int], visit func(numbers
 }
 
 // holding keeps the places of elements for which a condition holds; nil: of all.
-func (r *run) holding(condition func(*scope) value, kept []int) []int {
+func (r *run) holding(condition func(*scope) Value, kept []int) []int {
 	if condition == nil {
 		return kept
 	}
 	return slices.DeleteFunc(kept, func(k int) bool {
 		r.at.record = r.list.element(k)
-		return !r.at.goOn() || !condition(&r.at).truth
+		return !r.at.goOn() || !condition(&r.at).Truth
 	})
 }
 
 // keyed is an element by its number, with what it is ordered by.
 type keyed struct {
 	number int
-	keys   []value
+	keys   []Value
 }
 
 // found gives what the filter keeps, in its order; each key is worked out once.
 func (r *run) found() (all []keyed, err error) {
-	err = r.walk(r.filter, func(yield func(int) bool) {
+	err = r.walk(r.Filter, func(yield func(int) bool) {
 		for i := 0; i < r.list.len() && yield(i); i++ {
 			continue
 		}
 	}, func(numbers, kept []int, complete bool) (more bool, err error) {
-		if r.late && !complete {
+		if r.late() && !complete {
 			if err := r.list.complete(kept, false); err != nil {
 				return false, err
 			}
@@ -192,9 +192,9 @@ func (r *run) found() (all []keyed, err error) {
 		return true, nil
 	})
 	slices.SortStableFunc(all, func(a, b keyed) int {
-		for k := range r.order {
+		for k := range r.Order {
 			c := compareValues(a.keys[k], b.keys[k])
-			if r.order[k].descending {
+			if r.Order[k].Descending {
 				c = -c
 			}
 			if c != 0 {
@@ -207,14 +207,14 @@ func (r *run) found() (all []keyed, err error) {
 }
 
 // keys gives what the k-th element that was taken is ordered by.
-func (r *run) keys(k int) []value {
-	if len(r.order) == 0 {
+func (r *run) keys(k int) []Value {
+	if len(r.Order) == 0 {
 		return nil
 	}
 	r.at.record = r.list.element(k)
-	keys := make([]value, len(r.order))
-	for i := range r.order {
-		keys[i] = r.order[i].eval(&r.at)
+	keys := make([]Value, len(r.Order))
+	for i := range r.Order {
+		keys[i] = r.Order[i].eval(&r.at)
 	}
 	return keys
 }

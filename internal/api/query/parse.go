@@ -1,23 +1,29 @@
-package v2
+package query
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"reflect"
 	"strings"
 )
 
-// expression is a typed, compiled expression over records of one shape.
-type expression struct {
-	kind  kind
+// Expression is a typed, compiled Expression over records of one shape.
+type Expression struct {
+	kind  Kind
 	at    int
 	text  string // of a literal, for coercion
 	fixed bool   // a literal
 	whole bool   // of a number: it has no fraction, whatever the record
-	eval  func(*scope) value
+	eval  func(*scope) Value
 
 	late  bool               // of a condition, or a side of and: it names a property that is filled late
-	early func(*scope) value // of a late one: a condition without such properties that holds wherever it does; nil: none is known
+	early func(*scope) Value // of a late one: a condition without such properties that holds wherever it does; nil: none is known
+}
+
+// Holds evaluates a condition on one record. Where ctx ends first, what it says means nothing.
+func (e *Expression) Holds(ctx context.Context, record reflect.Value) bool {
+	return e.eval(&scope{record: record, ctx: ctx}).Truth
 }
 
 // parser is a recursive-descent parser of the filter language:
@@ -33,19 +39,19 @@ type expression struct {
 //	lambda  = path "/any" "(" ")" | path ( "/any" | "/all" ) "(" word ":" or ")"
 type parser struct {
 	lexer
-	shape *shape
+	shape *Shape
 	token token
 	depth int
 	late  bool     // a property is named that is filled late
-	bound []*field // what the variables of the lambdas around here stand for, the innermost last
+	bound []*Field // what the variables of the lambdas around here stand for, the innermost last
 }
 
 // depthMax bounds nesting, so that a hostile filter cannot exhaust the stack.
 const depthMax = 64
 
-// parseFilter compiles a $filter. Invalid: position and what was expected.
-func parseFilter(text string, s *shape) (condition *expression, err error) {
-	p := &parser{lexer: lexer{option: "$filter", text: text}, shape: s}
+// ParseFilter compiles a condition, as the option of that name has it. Invalid: position and what was expected.
+func ParseFilter(option, text string, s *Shape) (condition *Expression, err error) {
+	p := &parser{lexer: lexer{option: option, text: text}, shape: s}
 	if err := p.advance(); err != nil {
 		return nil, err
 	}
@@ -56,7 +62,7 @@ func parseFilter(text string, s *shape) (condition *expression, err error) {
 	if err := p.end("and, or, or the end"); err != nil {
 		return nil, err
 	}
-	if e.kind != kindBool {
+	if e.kind != KindBool {
 		return nil, p.wrong(e.at, "a condition is expected, such as name eq 'x'; this is %s", e.kind)
 	}
 	e.late = p.late
@@ -95,19 +101,19 @@ func (p *parser) operator(words ...string) string {
 	return ""
 }
 
-func (p *parser) or() (expression, error) {
+func (p *parser) or() (Expression, error) {
 	p.depth++
 	defer func() { p.depth-- }()
 	if p.depth > depthMax {
-		return expression{}, p.wrong(p.token.at, "nested more than %d deep", depthMax)
+		return Expression{}, p.wrong(p.token.at, "nested more than %d deep", depthMax)
 	}
-	return p.chain(p.and, func(at int, _ string, a, b expression) (expression, error) {
+	return p.chain(p.and, func(at int, _ string, a, b Expression) (Expression, error) {
 		return p.logical(at, a, b, true)
 	}, "or")
 }
 
-func (p *parser) and() (expression, error) {
-	return p.chain(p.side, func(at int, _ string, a, b expression) (expression, error) {
+func (p *parser) and() (Expression, error) {
+	return p.chain(p.side, func(at int, _ string, a, b Expression) (Expression, error) {
 		joined, err := p.logical(at, a, b, false)
 		joined.late = a.late || b.late
 		joined.early = bothEarly(a.withoutLate(), b.withoutLate())
@@ -116,7 +122,7 @@ func (p *parser) and() (expression, error) {
 }
 
 // side parses a side of and, and notes whether it is late.
-func (p *parser) side() (expression, error) {
+func (p *parser) side() (Expression, error) {
 	before := p.late
 	p.late = false
 	e, err := p.not()
@@ -126,31 +132,31 @@ func (p *parser) side() (expression, error) {
 }
 
 // withoutLate gives a condition that holds wherever e does, and costs little; nil: none is known.
-func (e *expression) withoutLate() func(*scope) value {
+func (e *Expression) withoutLate() func(*scope) Value {
 	if e.late {
 		return e.early
 	}
 	return e.eval
 }
 
-func bothEarly(a, b func(*scope) value) func(*scope) value {
+func bothEarly(a, b func(*scope) Value) func(*scope) Value {
 	if a == nil || b == nil {
 		if a == nil {
 			return b
 		}
 		return a
 	}
-	return func(s *scope) value { return truthValue(a(s).truth && b(s).truth) }
+	return func(s *scope) Value { return TruthValue(a(s).Truth && b(s).Truth) }
 }
 
-func (p *parser) sum() (expression, error) { return p.chain(p.product, p.arithmetic, "add", "sub") }
+func (p *parser) sum() (Expression, error) { return p.chain(p.product, p.arithmetic, "add", "sub") }
 
-func (p *parser) product() (expression, error) {
+func (p *parser) product() (Expression, error) {
 	return p.chain(p.primary, p.arithmetic, "mul", "div", "divby", "mod")
 }
 
 // chain parses operand { operator operand }, left to right.
-func (p *parser) chain(operand func() (expression, error), join func(int, string, expression, expression) (expression, error), words ...string) (expression, error) {
+func (p *parser) chain(operand func() (Expression, error), join func(int, string, Expression, Expression) (Expression, error), words ...string) (Expression, error) {
 	left, err := operand()
 	for err == nil {
 		word, at := p.operator(words...), p.token.at
@@ -160,7 +166,7 @@ func (p *parser) chain(operand func() (expression, error), join func(int, string
 		if err = p.advance(); err != nil {
 			break
 		}
-		var right expression
+		var right Expression
 		if right, err = operand(); err == nil {
 			left, err = join(at, word, left, right)
 		}
@@ -169,27 +175,27 @@ func (p *parser) chain(operand func() (expression, error), join func(int, string
 }
 
 // logical joins with three values: null with an undecided side stays null.
-func (p *parser) logical(at int, a, b expression, or bool) (expression, error) {
-	for _, side := range []expression{a, b} {
-		if side.kind != kindBool && side.kind != kindNull {
-			return expression{}, p.wrong(side.at, "a condition is expected on both sides of and/or; this is %s", side.kind)
+func (p *parser) logical(at int, a, b Expression, or bool) (Expression, error) {
+	for _, side := range []Expression{a, b} {
+		if side.kind != KindBool && side.kind != KindNull {
+			return Expression{}, p.wrong(side.at, "a condition is expected on both sides of and/or; this is %s", side.kind)
 		}
 	}
 	left, right := a.eval, b.eval
-	return expression{kind: kindBool, at: at, eval: func(v *scope) value {
+	return Expression{kind: KindBool, at: at, eval: func(v *scope) Value {
 		x := left(v)
-		if !x.null() && x.truth == or {
+		if !x.null() && x.Truth == or {
 			return x
 		}
 		y := right(v)
-		if !y.null() && y.truth == or || x.null() == y.null() {
+		if !y.null() && y.Truth == or || x.null() == y.null() {
 			return y
 		}
-		return value{}
+		return Value{}
 	}}, nil
 }
 
-func (p *parser) not() (expression, error) {
+func (p *parser) not() (Expression, error) {
 	if p.operator("not") == "" {
 		return p.equal()
 	}
@@ -197,23 +203,23 @@ func (p *parser) not() (expression, error) {
 	p.depth++
 	defer func() { p.depth-- }()
 	if p.depth > depthMax {
-		return expression{}, p.wrong(at, "nested more than %d deep", depthMax)
+		return Expression{}, p.wrong(at, "nested more than %d deep", depthMax)
 	}
 	if err := p.advance(); err != nil {
-		return expression{}, err
+		return Expression{}, err
 	}
 	e, err := p.not()
 	if err != nil {
-		return expression{}, err
+		return Expression{}, err
 	}
-	if e.kind != kindBool {
-		return expression{}, p.wrong(e.at, "not needs a condition; this is %s", e.kind)
+	if e.kind != KindBool {
+		return Expression{}, p.wrong(e.at, "not needs a condition; this is %s", e.kind)
 	}
 	inner := e.eval
-	return expression{kind: kindBool, at: at, eval: func(v *scope) value {
+	return Expression{kind: KindBool, at: at, eval: func(v *scope) Value {
 		x := inner(v)
 		if !x.null() {
-			x.truth = !x.truth
+			x.Truth = !x.Truth
 		}
 		return x
 	}}, nil
@@ -228,15 +234,15 @@ var comparisons = map[string]func(order int) bool{
 	"le": func(o int) bool { return o <= 0 },
 }
 
-func (p *parser) equal() (expression, error) {
+func (p *parser) equal() (Expression, error) {
 	e, err := p.chain(p.compare, p.comparison, "eq", "ne")
-	if err == nil && e.kind != kindBool && p.token.kind == tokenWord && p.operator("and", "or") == "" {
+	if err == nil && e.kind != KindBool && p.token.kind == tokenWord && p.operator("and", "or") == "" {
 		return e, p.unexpected("an operator (eq, ne, gt, ge, lt, le, in, and, or, add, sub, mul, div, divby, mod) or the end")
 	}
 	return e, err
 }
 
-func (p *parser) compare() (expression, error) {
+func (p *parser) compare() (Expression, error) {
 	left, err := p.sum()
 	for err == nil {
 		word, at := p.operator("gt", "ge", "lt", "le", "in"), p.token.at
@@ -250,7 +256,7 @@ func (p *parser) compare() (expression, error) {
 			left, err = p.in(left)
 			continue
 		}
-		var right expression
+		var right Expression
 		if right, err = p.sum(); err == nil {
 			left, err = p.comparison(at, word, left, right)
 		}
@@ -258,57 +264,57 @@ func (p *parser) compare() (expression, error) {
 	return left, err
 }
 
-func (p *parser) comparison(at int, word string, a, b expression) (expression, error) {
+func (p *parser) comparison(at int, word string, a, b Expression) (Expression, error) {
 	a, b = coerce(a, b), coerce(b, a)
 	if !comparable2(a.kind, b.kind) {
-		return expression{}, p.wrong(at, "%s cannot be compared with %s", a.kind, b.kind)
+		return Expression{}, p.wrong(at, "%s cannot be compared with %s", a.kind, b.kind)
 	}
 	left, right, holds := a.eval, b.eval, comparisons[word]
 	equality := word == "eq" || word == "ne"
-	return expression{kind: kindBool, at: a.at, eval: func(v *scope) value {
+	return Expression{kind: KindBool, at: a.at, eval: func(v *scope) Value {
 		x, y := left(v), right(v)
 		if !equality && (x.null() || y.null()) {
-			return truthValue(false)
+			return TruthValue(false)
 		}
-		return truthValue(holds(compareValues(x, y)))
+		return TruthValue(holds(compareValues(x, y)))
 	}}, nil
 }
 
 // coerce reads a quoted literal as what the other side is: clients quote times, and GUIDs, and booleans.
-func coerce(e, other expression) expression {
-	if !e.fixed || e.kind != kindString {
+func coerce(e, other Expression) Expression {
+	if !e.fixed || e.kind != KindString {
 		return e
 	}
 	switch other.kind {
-	case kindTime:
+	case KindTime:
 		if t, ok := parseTimeLiteral(e.text); ok {
 			return fixedExpression(t, e.text, e.at)
 		}
-	case kindBool:
+	case KindBool:
 		if strings.EqualFold(e.text, "true") || strings.EqualFold(e.text, "false") {
-			return fixedExpression(truthValue(strings.EqualFold(e.text, "true")), e.text, e.at)
+			return fixedExpression(TruthValue(strings.EqualFold(e.text, "true")), e.text, e.at)
 		}
 	}
 	return e
 }
 
-func fixedExpression(v value, text string, at int) expression {
-	return expression{kind: v.kind, at: at, text: text, fixed: true, eval: func(*scope) value { return v }}
+func fixedExpression(v Value, text string, at int) Expression {
+	return Expression{kind: v.Kind, at: at, text: text, fixed: true, eval: func(*scope) Value { return v }}
 }
 
-func comparable2(a, b kind) bool {
-	if a == kindObject || b == kindObject || a == kindList || b == kindList {
+func comparable2(a, b Kind) bool {
+	if a == KindObject || b == KindObject || a == KindList || b == KindList {
 		return false
 	}
-	return a == b || a == kindNull || b == kindNull || a.textual() && b.textual()
+	return a == b || a == KindNull || b == KindNull || a.textual() && b.textual()
 }
 
 // in is "left in (a, b, …)".
-func (p *parser) in(left expression) (expression, error) {
+func (p *parser) in(left Expression) (Expression, error) {
 	if p.token.kind != tokenOpen {
 		return left, p.unexpected("( after in")
 	}
-	var joined expression
+	var joined Expression
 	for first := true; first || p.token.kind == tokenComma; first = false {
 		if err := p.advance(); err != nil {
 			return left, err
@@ -334,29 +340,29 @@ func (p *parser) in(left expression) (expression, error) {
 	return joined, p.advance()
 }
 
-func (p *parser) arithmetic(at int, word string, a, b expression) (expression, error) {
-	for _, side := range []expression{a, b} {
-		if side.kind != kindNumber && side.kind != kindNull {
-			return expression{}, p.wrong(side.at, "%s needs numbers; this is %s", word, side.kind)
+func (p *parser) arithmetic(at int, word string, a, b Expression) (Expression, error) {
+	for _, side := range []Expression{a, b} {
+		if side.kind != KindNumber && side.kind != KindNull {
+			return Expression{}, p.wrong(side.at, "%s needs numbers; this is %s", word, side.kind)
 		}
 	}
 	left, right := a.eval, b.eval
 	whole := a.whole && b.whole && word != "divby"
-	return expression{kind: kindNumber, at: at, whole: whole, eval: func(v *scope) value {
+	return Expression{kind: KindNumber, at: at, whole: whole, eval: func(v *scope) Value {
 		x, y := left(v), right(v)
 		if x.null() || y.null() {
-			return value{}
+			return Value{}
 		}
-		n := calculate(word, x.number, y.number)
+		n := calculate(word, x.Number, y.Number)
 		if whole && word == "div" {
-			n.number = math.Trunc(n.number)
+			n.Number = math.Trunc(n.Number)
 		}
 		return n
 	}}, nil
 }
 
 // calculate gives null where there is no number, as for a division by zero.
-func calculate(word string, x, y float64) value {
+func calculate(word string, x, y float64) Value {
 	var n float64
 	switch word {
 	case "add":
@@ -371,19 +377,19 @@ func calculate(word string, x, y float64) value {
 		n = math.Mod(x, y)
 	}
 	if math.IsNaN(n) || math.IsInf(n, 0) {
-		return value{}
+		return Value{}
 	}
-	return numberValue(n)
+	return NumberValue(n)
 }
 
 const operandExpected = "a property, a literal, a function or ("
 
-func (p *parser) primary() (expression, error) {
+func (p *parser) primary() (Expression, error) {
 	t := p.token
 	switch t.kind {
 	case tokenLiteral:
 		e := fixedExpression(t.value, t.text, t.at)
-		e.whole = e.kind == kindNumber && !strings.ContainsAny(t.text, ".eEdDfFmM")
+		e.whole = e.kind == KindNumber && !strings.ContainsAny(t.text, ".eEdDfFmM")
 		return e, p.advance()
 	case tokenOpen:
 		return p.group()
@@ -391,23 +397,23 @@ func (p *parser) primary() (expression, error) {
 		return p.negative()
 	case tokenWord:
 		if p.operator("eq", "ne", "gt", "ge", "lt", "le", "in", "and", "or", "not", "add", "sub", "mul", "div", "divby", "mod") != "" {
-			return expression{}, p.unexpected(operandExpected)
+			return Expression{}, p.unexpected(operandExpected)
 		}
 		if err := p.advance(); err != nil {
-			return expression{}, err
+			return Expression{}, err
 		}
 		if p.token.kind == tokenOpen {
 			return p.call(t)
 		}
 		return p.path(t)
 	default:
-		return expression{}, p.unexpected(operandExpected)
+		return Expression{}, p.unexpected(operandExpected)
 	}
 }
 
-func (p *parser) group() (expression, error) {
+func (p *parser) group() (Expression, error) {
 	if err := p.advance(); err != nil {
-		return expression{}, err
+		return Expression{}, err
 	}
 	e, err := p.or()
 	if err != nil {
@@ -419,28 +425,28 @@ func (p *parser) group() (expression, error) {
 	return e, p.advance()
 }
 
-func (p *parser) negative() (expression, error) {
+func (p *parser) negative() (Expression, error) {
 	at := p.token.at
 	p.depth++
 	defer func() { p.depth-- }()
 	if p.depth > depthMax {
-		return expression{}, p.wrong(at, "nested more than %d deep", depthMax)
+		return Expression{}, p.wrong(at, "nested more than %d deep", depthMax)
 	}
 	if err := p.advance(); err != nil {
-		return expression{}, err
+		return Expression{}, err
 	}
 	e, err := p.primary()
 	if err != nil {
 		return e, err
 	}
-	zero := fixedExpression(numberValue(0), "", at)
+	zero := fixedExpression(NumberValue(0), "", at)
 	zero.whole = true
 	return p.arithmetic(at, "sub", zero, e)
 }
 
 // reference is where a property lies: in the record, or in what a variable stands for.
 type reference struct {
-	*field
+	*Field
 	variable int // its number from 0; -1: none
 	indices  []int
 }
@@ -468,10 +474,10 @@ func (p *parser) resolve(t token) (reference, error) {
 		if !deeper {
 			return reference{e, variable, nil}, nil
 		}
-		current, text, at = e.nested, rest, at+len(first)+1
+		current, text, at = e.Nested, rest, at+len(first)+1
 	}
 	for part := range strings.SplitSeq(text, "/") {
-		f := (*field)(nil)
+		f := (*Field)(nil)
 		if current != nil {
 			f = current.find(part)
 		}
@@ -485,8 +491,8 @@ func (p *parser) resolve(t token) (reference, error) {
 		p.late = p.late || f.late
 		indices = append(indices, f.index)
 		current = nil
-		if f.kind == kindObject {
-			current = f.nested
+		if f.Kind == KindObject {
+			current = f.Nested
 		}
 		at += len(part) + 1
 		if at > t.at+len(t.text) {
@@ -497,15 +503,15 @@ func (p *parser) resolve(t token) (reference, error) {
 }
 
 // path is the value of a property.
-func (p *parser) path(t token) (expression, error) {
+func (p *parser) path(t token) (Expression, error) {
 	r, err := p.resolve(t)
 	switch {
 	case err != nil:
-		return expression{}, err
-	case r.kind == kindList:
-		return expression{}, p.wrong(t.at, "%s is a list: %s/any(x: …) and %s/all(x: …) ask about its elements", t.text, t.text, t.text)
-	case r.kind == kindObject:
-		return expression{}, p.wrong(t.at, "%s is an object: only its members, if any, can be compared", t.text)
+		return Expression{}, err
+	case r.Kind == KindList:
+		return Expression{}, p.wrong(t.at, "%s is a list: %s/any(x: …) and %s/all(x: …) ask about its elements", t.text, t.text, t.text)
+	case r.Kind == KindObject:
+		return Expression{}, p.wrong(t.at, "%s is an object: only its members, if any, can be compared", t.text)
 	}
-	return expression{kind: r.kind, at: t.at, whole: r.whole, eval: func(s *scope) value { return valueOf(r.of(s)) }}, nil
+	return Expression{kind: r.Kind, at: t.at, whole: r.Whole, eval: func(s *scope) Value { return valueOf(r.of(s)) }}, nil
 }

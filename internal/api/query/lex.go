@@ -1,4 +1,4 @@
-package v2
+package query
 
 import (
 	"fmt"
@@ -28,7 +28,7 @@ type token struct {
 	kind  tokenKind
 	text  string
 	at    int // byte offset
-	value value
+	value Value
 }
 
 // lexer splits an expression of the filter language (rest-v2.md §8).
@@ -100,7 +100,7 @@ func keyword(t token) token {
 	case "null":
 		t.kind = tokenLiteral
 	case "true", "false":
-		t.kind, t.value = tokenLiteral, truthValue(strings.EqualFold(t.text, "true"))
+		t.kind, t.value = tokenLiteral, TruthValue(strings.EqualFold(t.text, "true"))
 	}
 	return t
 }
@@ -130,14 +130,14 @@ func (l *lexer) literal(prefix, text string, at int) (token, error) {
 	var ok bool
 	switch prefix {
 	case "":
-		t.value, ok = textValue(text), true
+		t.value, ok = TextValue(text), true
 	case "guid":
-		t.value, ok = value{kind: kindGUID, text: strings.ToLower(text)}, len(guidSyntax.FindString(text)) == len(text) && text != ""
+		t.value, ok = Value{Kind: KindGUID, Text: strings.ToLower(text)}, len(guidSyntax.FindString(text)) == len(text) && text != ""
 	case "datetime", "datetimeoffset":
 		t.value, ok = parseTimeLiteral(text)
 	case "number":
 		n, err := strconv.ParseFloat(strings.TrimRight(text, "LlMmDdFf"), 64)
-		t.value, ok = numberValue(n), err == nil
+		t.value, ok = NumberValue(n), err == nil
 	default:
 		return token{}, l.wrong(at, "%s'…' is no kind of literal: guid'…', datetime'…' and datetimeoffset'…' are", prefix)
 	}
@@ -148,7 +148,7 @@ func (l *lexer) literal(prefix, text string, at int) (token, error) {
 }
 
 // parseTimeLiteral reads ISO 8601; no zone means UTC, and a blank stands for the "+" that a query string makes one.
-func parseTimeLiteral(text string) (value, bool) {
+func parseTimeLiteral(text string) (Value, bool) {
 	text = strings.ToUpper(text)
 	if i := strings.LastIndexByte(text, ' '); i > 0 {
 		text = text[:i] + "+" + text[i+1:]
@@ -157,8 +157,8 @@ func parseTimeLiteral(text string) (value, bool) {
 		time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", time.DateOnly,
 	} {
 		if t, err := time.Parse(layout, text); err == nil {
-			return value{kind: kindTime, time: t.UTC()}, true
+			return Value{Kind: KindTime, Time: t.UTC()}, true
 		}
 	}
-	return value{}, false
+	return Value{}, false
 }

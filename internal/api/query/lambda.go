@@ -1,4 +1,4 @@
-package v2
+package query
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func (s *scope) goOn() bool {
 
 // variable gives the number of a variable; -1: there is none of that name.
 func (p *parser) variable(name string) int {
-	return slices.IndexFunc(p.bound, func(e *field) bool { return strings.EqualFold(e.name, name) })
+	return slices.IndexFunc(p.bound, func(e *Field) bool { return strings.EqualFold(e.Name, name) })
 }
 
 // lambdaMax bounds how many lambdas stand in each other: each goes over a list for every element of the one around it.
@@ -50,28 +50,28 @@ func lambdaOf(t token) (list token, all, is bool) {
 
 // lambda parses list/any(x: …), list/all(x: …) and list/any(), from the "(" on: whether a condition holds for some
 // element, for each one, and whether there is one. Null is no yes.
-func (p *parser) lambda(t, list token, all bool) (expression, error) {
+func (p *parser) lambda(t, list token, all bool) (Expression, error) {
 	r, err := p.resolve(list)
 	if err != nil {
-		return expression{}, err
+		return Expression{}, err
 	}
-	if r.kind != kindList {
-		return expression{}, p.wrong(t.at, "%s is no list: it is %s", list.text, r.kind)
+	if r.Kind != KindList {
+		return Expression{}, p.wrong(t.at, "%s is no list: it is %s", list.text, r.Kind)
 	}
 	if len(p.bound) == lambdaMax {
-		return expression{}, p.wrong(t.at, "any and all stand in each other more than %d deep", lambdaMax)
+		return Expression{}, p.wrong(t.at, "any and all stand in each other more than %d deep", lambdaMax)
 	}
 	if err := p.advance(); err != nil {
-		return expression{}, err
+		return Expression{}, err
 	}
 	if p.token.kind == tokenClose && !all {
-		return expression{kind: kindBool, at: t.at, eval: func(s *scope) value { return truthValue(r.of(s).Len() > 0) }}, p.advance()
+		return Expression{kind: KindBool, at: t.at, eval: func(s *scope) Value { return TruthValue(r.of(s).Len() > 0) }}, p.advance()
 	}
-	condition, err := p.condition(&field{kind: r.element, nested: r.nested})
+	condition, err := p.condition(&Field{Kind: r.Element, Nested: r.Nested})
 	if err != nil {
-		return expression{}, err
+		return Expression{}, err
 	}
-	return expression{kind: kindBool, at: t.at, eval: func(s *scope) value {
+	return Expression{kind: KindBool, at: t.at, eval: func(s *scope) Value {
 		elements := r.of(s)
 		depth := len(s.bound)
 		defer func() { s.bound = s.bound[:depth] }()
@@ -80,42 +80,42 @@ func (p *parser) lambda(t, list token, all bool) (expression, error) {
 				break
 			}
 			s.bound = append(s.bound[:depth], elements.Index(i))
-			if condition.eval(s).truth != all {
-				return truthValue(!all)
+			if condition.eval(s).Truth != all {
+				return TruthValue(!all)
 			}
 		}
-		return truthValue(all)
+		return TruthValue(all)
 	}}, nil
 }
 
 // condition parses "x: …)", in which x stands for an element.
-func (p *parser) condition(e *field) (expression, error) {
+func (p *parser) condition(e *Field) (Expression, error) {
 	if p.token.kind != tokenWord || strings.Contains(p.token.text, "/") {
-		return expression{}, p.unexpected("a name for the element, such as x: x eq 'a'")
+		return Expression{}, p.unexpected("a name for the element, such as x: x eq 'a'")
 	}
 	if p.variable(p.token.text) >= 0 {
-		return expression{}, p.wrong(p.token.at, "%q stands for the element of another any or all already", p.token.text)
+		return Expression{}, p.wrong(p.token.at, "%q stands for the element of another any or all already", p.token.text)
 	}
-	e.name = p.token.text
+	e.Name = p.token.text
 	if err := p.advance(); err != nil {
-		return expression{}, err
+		return Expression{}, err
 	}
 	if p.token.kind != tokenColon {
-		return expression{}, p.unexpected("a colon after the name of the element")
+		return Expression{}, p.unexpected("a colon after the name of the element")
 	}
 	if err := p.advance(); err != nil {
-		return expression{}, err
+		return Expression{}, err
 	}
 	p.bound = append(p.bound, e)
 	condition, err := p.or()
 	p.bound = p.bound[:len(p.bound)-1]
 	switch {
 	case err != nil:
-		return expression{}, err
+		return Expression{}, err
 	case p.token.kind != tokenClose:
-		return expression{}, p.unexpected("and, or, or )")
-	case condition.kind != kindBool:
-		return expression{}, p.wrong(condition.at, "a condition is expected, such as %s eq 'a'; this is %s", e.name, condition.kind)
+		return Expression{}, p.unexpected("and, or, or )")
+	case condition.kind != KindBool:
+		return Expression{}, p.wrong(condition.at, "a condition is expected, such as %s eq 'a'; this is %s", e.Name, condition.kind)
 	}
 	return condition, p.advance()
 }
