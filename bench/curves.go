@@ -8,6 +8,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 )
 
 // curveSizes are the workloads at which costs are compared, 50 on a server.
@@ -85,7 +86,7 @@ func askNow(ctx context.Context, a *app.App, set dataSet) ([]float64, error) {
 	var spent []float64
 	for i := range min(set.Companies, pastSamples) {
 		begin := time.Now()
-		if _, err := a.Usage(ctx, app.UsageQuery{Company: usage.FirstCompany + usage.CompanyID(i), Resource: app.BackupServer}); err != nil {
+		if _, err := a.Usage(ctx, app.UsageQuery{Company: usage.FirstCompany + usage.CompanyID(i), Resource: figure.BackupServer}); err != nil {
 			return nil, err
 		}
 		spent = append(spent, time.Since(begin).Seconds()*1000)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 )
 
 const (
@@ -67,7 +68,7 @@ func askPast(ctx context.Context, a *app.App, set dataSet) ([]float64, error) {
 		at := from.Add(time.Duration(random.Int64N(int64(set.End.Add(time.Hour).Sub(from)))))
 		company := usage.FirstCompany + usage.CompanyID(random.IntN(set.Companies))
 		asked := time.Now()
-		answer, err := a.Usage(ctx, app.UsageQuery{Company: company, Resource: app.BackupServer, At: at})
+		answer, err := a.Usage(ctx, app.UsageQuery{Company: company, Resource: figure.BackupServer, At: at})
 		if err != nil {
 			return nil, err
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/tallystick/tallystick/internal/collect/vbr"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/plan"
@@ -61,6 +62,7 @@ type App struct {
 	Catalogs *fleet.Catalogs
 	Ledger   *ledger.Ledger
 	Months   *statement.Service
+	Figures  *figure.Service
 	Plans    *plan.Service
 	Alarms   *alarm.Service
 	Access   *access.Service
@@ -144,6 +146,7 @@ func wire(ctx context.Context, o Options, where database, opened engine) (*App, 
 	a.Ledger.Catalogs = a.Catalogs
 	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Policy: directory, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}
 	a.Months = &statement.Service{Counter: statement.Counter{Ledger: a.Ledger, Policy: s}, Companies: s, Servers: s, Store: s, Now: o.Now}
+	a.Figures = &figure.Service{Ledger: a.Ledger, Companies: s, Zone: a.Fleet.Zone, Now: o.Now}
 	a.Plans = &plan.Service{Records: s, Directory: a.Fleet, Now: o.Now}
 	a.Alarms = &alarm.Service{Store: s, Answers: s, Ledger: a.Ledger, Servers: s, Companies: s, FindFinals: lateFor(a.Months), FindMonths: monthsFor(a.Months, a.Fleet.Zone), Now: o.Now}
 	a.Access = newAccess(s, o.Now)

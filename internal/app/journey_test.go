@@ -9,6 +9,7 @@ import (
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/sim"
 )
 
@@ -230,7 +231,7 @@ func TestOneFigureEverywhere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, time.Date(2026, 10, 8, 2, 0, 0, 0, time.UTC), referenceScenario(sim.Wire123))
 	w.collect()
-	answer, err := w.app.Usage(w.ctx, app.UsageQuery{Company: 2, Resource: app.BackupServer})
+	answer, err := w.app.Usage(w.ctx, app.UsageQuery{Company: 2, Resource: figure.BackupServer})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/sim"
@@ -95,7 +96,7 @@ func TestOneNumberOnEverySurface(t *testing.T) {
 			UsedUnits, NewUnits, RentalUnits json.Number
 		}
 	}
-	answer, err := w.app.Usage(w.ctx, app.UsageQuery{Company: 2, Resource: app.BackupServer, At: end, Explain: true})
+	answer, err := w.app.Usage(w.ctx, app.UsageQuery{Company: 2, Resource: figure.BackupServer, At: end, Explain: true})
 	if err == nil {
 		err = json.Unmarshal(answer.JSON, &shown)
 	}
@@ -111,7 +112,7 @@ func TestOneNumberOnEverySurface(t *testing.T) {
 	same("usage show --explain", counters)
 
 	last := usage.DateOf(end, time.UTC)
-	series, err := w.app.UsageSeries(w.ctx, app.SeriesQuery{Company: 2, Resource: app.BackupServer, First: last, Last: last})
+	series, err := w.app.UsageSeries(w.ctx, app.SeriesQuery{Company: 2, Resource: figure.BackupServer, First: last, Last: last})
 	var days []struct{ Rows json.RawMessage }
 	if err == nil {
 		err = json.Unmarshal(series.JSON, &days)
@@ -210,7 +211,7 @@ func TestLiveFigureIsNeverABill(t *testing.T) {
 	if asOf, complete := header.Get("X-Usage-As-Of"), header.Get("X-Usage-Complete"); asOf != "2026-10-20T02:00:00Z" || complete != "true" {
 		t.Errorf("the live figure is as of %q, complete %q", asOf, complete)
 	}
-	answer, err := w.app.Usage(w.ctx, app.UsageQuery{Company: 2, Resource: app.BackupServer})
+	answer, err := w.app.Usage(w.ctx, app.UsageQuery{Company: 2, Resource: figure.BackupServer})
 	if err != nil || !strings.Contains(string(answer.JSON), `"asOf":"2026-10-20T02:00:00Z","complete":true`) {
 		t.Errorf("%s, %v", answer.JSON, err)
 	}

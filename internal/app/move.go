@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/store"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
@@ -237,9 +238,6 @@ func (a *App) recountSide(ctx context.Context, side string, at []time.Time, work
 // monthsCompared are the past months whose ends are compared.
 const monthsCompared = 24
 
-// resources are all that figures are asked of.
-var resources = []Resource{BackupServer, CloudConnect, AvailabilityConsole}
-
 // sameAnswers asks two ledgers for every figure at some instants.
 func sameAnswers(ctx context.Context, a, b *App, instants []time.Time, work Work) (asked int64, err error) {
 	companies, err := everyCompany(ctx, a.Store)
@@ -247,10 +245,10 @@ func sameAnswers(ctx context.Context, a, b *App, instants []time.Time, work Work
 		return 0, err
 	}
 	tell := work.at("comparing figures")
-	all := int64(len(companies) * len(instants) * len(resources))
+	all := int64(len(companies) * len(instants) * len(figure.Resources()))
 	for _, company := range companies {
 		for _, at := range instants {
-			for _, resource := range resources {
+			for _, resource := range figure.Resources() {
 				if err := sameAnswer(ctx, a, b, UsageQuery{Company: company, Resource: resource, At: at}); err != nil {
 					return asked, err
 				}

@@ -3,11 +3,10 @@ package cli
 import (
 	"fmt"
 	"strings"
-	"time"
 
-	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
@@ -30,7 +29,7 @@ func (c *usageDiff) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	product, err := app.Resource(c.Resource).Product()
+	product, err := figure.Resource(c.Resource).Product()
 	if err != nil {
 		return err
 	}
@@ -46,7 +45,7 @@ func (c *usageDiff) Run(e *env) error {
 		return asFlags(err)
 	}
 	if e.json {
-		return e.printJSON(toDiffJSON(company.ID, c.Resource, &d))
+		return e.printJSON(figure.DiffOf(company.ID, figure.Resource(c.Resource), &d))
 	}
 	return e.printDiff(company.Name, &d)
 }
@@ -101,7 +100,7 @@ func (e *env) printChanges(title string, changes []metering.Change) error {
 			name = "(counters)"
 		}
 		for n := range c.Delta {
-			cells := []string{c.Delta[n].Type, deltaText(&c.Delta[n]), c.ServerName, c.Key.Tenant, c.Key.ID, name, whyText(c)}
+			cells := []string{c.Delta[n].Type, deltaText(&c.Delta[n]), c.ServerName, c.Key.Tenant, c.Key.ID, name, figure.Why(c)}
 			if n > 0 {
 				cells[2], cells[3], cells[4], cells[5], cells[6] = "", "", "", "", "  the same"
 			}
@@ -132,130 +131,9 @@ func signed(u usage.Units) string {
 	return u.String()
 }
 
-func whyText(c *metering.Change) string {
-	var parts []string
-	for _, why := range c.Why {
-		text := why.Words()
-		switch {
-		case c.Company != 0:
-			text += fmt.Sprintf(" (%s)", companyText(c.Company))
-		case why == metering.StateMoved || why == metering.Grouped:
-			text += fmt.Sprintf(" (%s → %s)", c.From.State, c.To.State)
-		case why == metering.TypeMoved:
-			text += fmt.Sprintf(" (%s → %s)", c.From.Stated, c.To.Stated)
-		}
-		parts = append(parts, text)
-	}
-	return strings.Join(parts, "; ")
-}
-
 func companyText(id usage.CompanyID) string {
 	if id == usage.Unassigned {
 		return "unassigned"
 	}
 	return "company " + id.String()
-}
-
-// diffJSON is a comparison in --json answers.
-type diffJSON struct {
-	Company  usage.CompanyID `json:"company"`
-	Resource string          `json:"resource"`
-	From     sideJSON        `json:"from"`
-	To       sideJSON        `json:"to"`
-	Rows     []rowDiffJSON   `json:"rows"`
-	Changes  []changeJSON    `json:"changes"` // their differences add up to those of the rows
-	Beside   []changeJSON    `json:"beside"`  // of servers whose counters answer
-}
-
-type sideJSON struct {
-	At       time.Time    `json:"at"`
-	AsOf     *time.Time   `json:"asOf"`
-	Complete bool         `json:"complete"`
-	Coverage *usage.Units `json:"coverage"` // percent of the month until then, of the server that was read least
-}
-
-func sideOf(t *metering.Tally) sideJSON {
-	out := sideJSON{At: t.At, AsOf: t.AsOf, Complete: t.Complete}
-	if percent, ok := t.Coverage(t.At); ok {
-		out.Coverage = &percent
-	}
-	return out
-}
-
-type amountsJSON struct {
-	Used        int64       `json:"used"`
-	UsedUnits   usage.Units `json:"usedUnits"`
-	New         int64       `json:"new"`
-	NewUnits    usage.Units `json:"newUnits"`
-	Rental      int64       `json:"rental"`
-	RentalUnits usage.Units `json:"rentalUnits"`
-}
-
-type rowDiffJSON struct {
-	Type       string         `json:"type"`
-	Unit       usage.UnitKind `json:"unit"`
-	From       amountsJSON    `json:"from"`
-	To         amountsJSON    `json:"to"`
-	Difference amountsJSON    `json:"difference"`
-}
-
-type changeJSON struct {
-	Server      usage.ServerID    `json:"server"`
-	ServerName  string            `json:"serverName"`
-	Tenant      string            `json:"tenant,omitempty"`
-	ID          *string           `json:"id"` // null: the counters of the whole server
-	Name        string            `json:"name"`
-	Why         []metering.Reason `json:"why"`
-	Text        string            `json:"text"`
-	Company     usage.CompanyID   `json:"otherCompany,omitempty"`
-	From        *memberJSON       `json:"from"`
-	To          *memberJSON       `json:"to"`
-	Differences []rowAmountsJSON  `json:"differences"`
-}
-
-type rowAmountsJSON struct {
-	Type string         `json:"type"`
-	Unit usage.UnitKind `json:"unit"`
-	amountsJSON
-}
-
-func toDiffJSON(company usage.CompanyID, resource string, d *metering.Comparison) diffJSON {
-	out := diffJSON{
-		Company: company, Resource: resource, From: sideOf(d.From), To: sideOf(d.To),
-		Rows: []rowDiffJSON{}, Changes: toChangesJSON(d.Changes), Beside: toChangesJSON(d.Beside),
-	}
-	for i := range d.Rows {
-		r := &d.Rows[i]
-		out.Rows = append(out.Rows, rowDiffJSON{r.To.Type, r.To.Unit, toAmountsJSON(&r.From), toAmountsJSON(&r.To), toAmountsJSON(&r.Delta)})
-	}
-	return out
-}
-
-func toAmountsJSON(r *metering.Row) amountsJSON {
-	return amountsJSON{r.Used.Count, r.Used.Units, r.New.Count, r.New.Units, r.Rental.Count, r.Rental.Units}
-}
-
-func toChangesJSON(changes []metering.Change) []changeJSON {
-	list := make([]changeJSON, 0, len(changes))
-	for i := range changes {
-		c := &changes[i]
-		out := changeJSON{Server: c.Server, ServerName: c.ServerName, Tenant: c.Key.Tenant, Name: c.Name, Why: c.Why, Text: whyText(c), Company: c.Company}
-		if c.From != nil || c.To != nil {
-			out.ID = &c.Key.ID
-		}
-		for _, side := range []struct {
-			member *metering.Member
-			into   **memberJSON
-		}{{c.From, &out.From}, {c.To, &out.To}} {
-			if side.member != nil {
-				m := toMemberJSON(side.member)
-				*side.into = &m
-			}
-		}
-		for j := range c.Delta {
-			out.Differences = append(out.Differences, rowAmountsJSON{c.Delta[j].Type, c.Delta[j].Unit, toAmountsJSON(&c.Delta[j])})
-		}
-		list = append(list, out)
-	}
-	return list
 }

@@ -2,11 +2,11 @@ package cli
 
 import (
 	"strings"
-	"time"
 
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 )
 
 type reconcileCmd struct {
@@ -17,7 +17,7 @@ type reconcileCmd struct {
 }
 
 func (c *reconcileCmd) Run(e *env) error {
-	q := app.ReconcileQuery{Resource: app.Resource(c.Resource)}
+	q := figure.ReconcileQuery{Resource: figure.Resource(c.Resource)}
 	var err error
 	if q.Month, err = month("--month", c.Month); err != nil {
 		return err
@@ -33,12 +33,12 @@ func (c *reconcileCmd) Run(e *env) error {
 	if err := c.name(e, a, &q, names); err != nil {
 		return err
 	}
-	list, err := a.Reconcile(e.ctx, q)
+	list, err := a.Figures.Reconcile(e.ctx, q)
 	if err != nil {
 		return asFlags(err)
 	}
 	if e.json {
-		return e.printJSON(toReconciledJSON(list))
+		return e.printJSON(differences(list))
 	}
 	if len(list) == 0 {
 		e.say("Nothing differs: wherever a server gives counters and a list, they agree.")
@@ -57,7 +57,7 @@ func (c *reconcileCmd) Run(e *env) error {
 }
 
 // name finds the company that is asked for, and what companies are called.
-func (c *reconcileCmd) name(e *env, a *app.App, q *app.ReconcileQuery, names map[usage.CompanyID]string) error {
+func (c *reconcileCmd) name(e *env, a *app.App, q *figure.ReconcileQuery, names map[usage.CompanyID]string) error {
 	if c.Company != "" {
 		company, err := a.Fleet.FindCompany(e.ctx, c.Company)
 		if err == nil {
@@ -84,7 +84,7 @@ func month(flag string, given *string) (*usage.Month, error) {
 	return &m, nil
 }
 
-func (e *env) printReconciled(company, open string, r *app.Reconciled) error {
+func (e *env) printReconciled(company, open string, r *figure.Reconciled) error {
 	state := open
 	if !r.Closed.IsZero() {
 		state = "closed " + timeText(&r.Closed)
@@ -120,46 +120,10 @@ func (e *env) printCandidates(candidates []metering.Candidate) error {
 	return e.print("\n")
 }
 
-// reconciledJSON is a difference in --json answers.
-type reconciledJSON struct {
-	Company    usage.CompanyID `json:"company"` // 0: all companies of a shared server
-	Resource   app.Resource    `json:"resource"`
-	Server     usage.ServerID  `json:"server"`
-	ServerName string          `json:"serverName"`
-	Type       string          `json:"type"`
-	Unit       usage.UnitKind  `json:"unit"`
-	Reported   amountsJSON     `json:"reported"`
-	Computed   amountsJSON     `json:"computed"`
-	Since      time.Time       `json:"since"`
-	Updated    time.Time       `json:"updated"`
-	Closed     *time.Time      `json:"closed"` // null: open
-	Candidates []candidateJSON `json:"candidates"`
-}
-
-type candidateJSON struct {
-	Tenant string `json:"tenant,omitempty"`
-	ID     string `json:"id"`
-	Name   string `json:"name"`
-	Why    string `json:"why"`
-	Text   string `json:"text"`
-}
-
-func toReconciledJSON(list []app.Reconciled) []reconciledJSON {
-	out := make([]reconciledJSON, 0, len(list))
+func differences(list []figure.Reconciled) []figure.Difference {
+	out := make([]figure.Difference, len(list))
 	for i := range list {
-		r := &list[i]
-		j := reconciledJSON{
-			Company: r.Company, Resource: r.Resource, Server: r.Server, ServerName: r.ServerName, Type: r.Type, Unit: r.Unit,
-			Reported: toAmountsJSON(&r.Reported), Computed: toAmountsJSON(&r.Computed), Since: r.Since, Updated: r.Updated, Candidates: []candidateJSON{},
-		}
-		if !r.Closed.IsZero() {
-			j.Closed = &r.Closed
-		}
-		for k := range r.Candidates {
-			c := &r.Candidates[k]
-			j.Candidates = append(j.Candidates, candidateJSON{c.Member.Key.Tenant, c.Member.Key.ID, c.Name, c.Why, c.Words()})
-		}
-		out = append(out, j)
+		out[i] = list[i].JSON()
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 )
 
 type usageSeries struct {
@@ -40,7 +41,7 @@ func (c *usageSeries) Run(e *env) error {
 			return err
 		}
 	}
-	answer, err := a.UsageSeries(e.ctx, app.SeriesQuery{Company: company.ID, Resource: app.Resource(c.Resource), First: first, Last: last, RecordedBefore: before})
+	answer, err := a.UsageSeries(e.ctx, app.SeriesQuery{Company: company.ID, Resource: figure.Resource(c.Resource), First: first, Last: last, RecordedBefore: before})
 	if err != nil {
 		return asFlags(err)
 	}

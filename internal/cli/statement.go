@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
@@ -264,7 +265,7 @@ func (c *statementAdjust) row(e *env, a *app.App, id usage.CompanyID, month usag
 	if (len(c.Workload) > 0) == (c.By != 0) || c.Type == "" {
 		return key, mistake("--type", "is needed, and either --workload or --by")
 	}
-	product, err := app.Resource(c.Resource).Product()
+	product, err := figure.Resource(c.Resource).Product()
 	if err != nil {
 		return key, err
 	}

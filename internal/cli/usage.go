@@ -10,6 +10,7 @@ import (
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
@@ -45,7 +46,7 @@ func (c *usageShow) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	answer, err := a.Usage(e.ctx, app.UsageQuery{Company: company.ID, Resource: app.Resource(c.Resource), At: at, RecordedBefore: before, Explain: c.Explain})
+	answer, err := a.Usage(e.ctx, app.UsageQuery{Company: company.ID, Resource: figure.Resource(c.Resource), At: at, RecordedBefore: before, Explain: c.Explain})
 	if err != nil {
 		return asFlags(err)
 	}

@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
-	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
@@ -23,7 +23,7 @@ func (c *workloadFind) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.FindWorkloads(e.ctx, c.Text)
+	found, err := a.Figures.FindWorkloads(e.ctx, c.Text)
 	if fault.Is(err, fault.Invalid) {
 		return &usageError{err}
 	}
@@ -31,16 +31,10 @@ func (c *workloadFind) Run(e *env) error {
 		return err
 	}
 	if e.json {
-		type foundJSON struct {
-			Company usage.CompanyID `json:"company"`
-			Server  usage.ServerID  `json:"server"`
-			Name    string          `json:"serverName"`
-			memberJSON
-		}
-		list := []foundJSON{}
+		list := []figure.Found{}
 		for i := range found {
 			f := &found[i]
-			list = append(list, foundJSON{f.Company, f.Server, f.ServerName, toMemberJSON(&f.Member)})
+			list = append(list, f.JSON())
 		}
 		return e.printJSON(list)
 	}
@@ -54,22 +48,6 @@ func (c *workloadFind) Run(e *env) error {
 		rows = append(rows, []string{companyCell(f.Company), f.Server.String(), f.ServerName, f.Key.Tenant, f.Key.ID, f.Name, f.Type, string(f.State), f.Units.String()})
 	}
 	return e.table("COMPANY|SERVER|SERVER NAME|TENANT|ID|NAME|TYPE|STATE|UNITS", rows)
-}
-
-// memberJSON is a workload at an instant in --json answers.
-type memberJSON struct {
-	Tenant string         `json:"tenant,omitempty"`
-	ID     string         `json:"id"`
-	Name   string         `json:"name"`
-	Type   string         `json:"type"`
-	State  metering.State `json:"state"`
-	Rule   string         `json:"rule"`
-	Unit   usage.UnitKind `json:"unit"`
-	Units  usage.Units    `json:"units"`
-}
-
-func toMemberJSON(m *metering.Member) memberJSON {
-	return memberJSON{m.Key.Tenant, m.Key.ID, m.Name, m.Type, m.State, m.Rule, m.Unit, m.Units}
 }
 
 type workloadShow struct {
@@ -92,7 +70,7 @@ func (c *workloadShow) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	life, listed, err := a.Life(e.ctx, &server, usage.WorkloadKey{Tenant: c.Tenant, ID: c.ID}, from, until)
+	life, listed, err := a.Figures.Life(e.ctx, &server, usage.WorkloadKey{Tenant: c.Tenant, ID: c.ID}, from, until)
 	if err != nil {
 		return err
 	}
@@ -103,7 +81,7 @@ func (c *workloadShow) Run(e *env) error {
 		return fault.New(fault.NotFound, "%s lists no workload %q from %s until %s; workload find TEXT looks everywhere", server.Name, c.ID, timeText(&from), timeText(&until))
 	}
 	if e.json {
-		return e.printLifeJSON(life)
+		return e.printJSON(figure.StretchesOf(life))
 	}
 	var rows [][]string
 	for i := range life {
@@ -145,23 +123,4 @@ func stretchCells(s *ledger.Stretch) []string {
 		why += ", as " + m.ChargedBy.Key.ID + " on server " + m.ChargedBy.Server.String()
 	}
 	return []string{string(m.State), m.Type, m.Units.String(), m.Name, why}
-}
-
-func (e *env) printLifeJSON(life []ledger.Stretch) error {
-	type stretchJSON struct {
-		From     time.Time       `json:"from"`
-		Company  usage.CompanyID `json:"company"`
-		Known    bool            `json:"known"`
-		Workload *memberJSON     `json:"workload"` // null: absent
-	}
-	list := []stretchJSON{}
-	for i := range life {
-		j := stretchJSON{From: life[i].From, Company: life[i].Company, Known: !life[i].Unknown}
-		if m := life[i].Member; m != nil {
-			w := toMemberJSON(m)
-			j.Workload = &w
-		}
-		list = append(list, j)
-	}
-	return e.printJSON(list)
 }

@@ -1,4 +1,4 @@
-package app
+package figure
 
 import (
 	"time"
@@ -7,14 +7,15 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
-// explanationJSON is what usage show --explain adds to a figure (product.md §1): every workload behind it, also those
+// Explanation is what usage show --explain adds to a figure (product.md §1): every workload behind it, also those
 // that are in no row, and the vendor's counters where these answer.
-type explanationJSON struct {
-	Workloads []workloadJSON `json:"workloads"`
-	Counters  []counterJSON  `json:"counters"`
+type Explanation struct {
+	Workloads []Workload `json:"workloads"`
+	Counters  []Counter  `json:"counters"`
 }
 
-type workloadJSON struct {
+// Workload is one workload of an explanation.
+type Workload struct {
 	Server     usage.ServerID `json:"server"`
 	ServerName string         `json:"serverName"`
 	Tenant     *string        `json:"tenant"`
@@ -28,38 +29,39 @@ type workloadJSON struct {
 	Answers    bool           `json:"answers"` // it is in a row of the figure
 	Unit       usage.UnitKind `json:"unit"`
 	Units      usage.Units    `json:"units"`
-	Weighed    weighedJSON    `json:"weighed"`
+	Weighed    Weighed        `json:"weighed"`
 	First      *time.Time     `json:"firstProtectedAt"`
-	Evidence   evidenceJSON   `json:"evidence"`
+	Evidence   Evidence       `json:"evidence"`
 	Last       *time.Time     `json:"lastProtectedAt"`
 	ListedAt   *time.Time     `json:"listedAt"`
-	ChargedBy  *memberJSON    `json:"chargedBy"`
+	ChargedBy  *Ref           `json:"chargedBy"`
 }
 
-// weighedJSON says where units come from (C16, C17, C19).
-type weighedJSON struct {
+// Weighed says where units come from (C16, C17, C19).
+type Weighed struct {
 	By     metering.WeighedBy `json:"by"`
 	Weight *usage.Units       `json:"weight"`
 	Blocks *int64             `json:"blocks"`
 	Note   *string            `json:"assumed"`
 }
 
-// evidenceJSON says what the first protection follows from (C9).
-type evidenceJSON struct {
+// Evidence says what the first protection follows from (C9).
+type Evidence struct {
 	Text         string     `json:"text"`
 	Stated       *time.Time `json:"stated"`
 	FirstListed  time.Time  `json:"firstListedAt"`
 	AbsentBefore *time.Time `json:"absentBefore"`
 }
 
-type memberJSON struct {
+// Ref names a workload.
+type Ref struct {
 	Server usage.ServerID `json:"server"`
 	Tenant *string        `json:"tenant"`
 	ID     string         `json:"id"`
 }
 
-// counterJSON is one counter that answers (C21 to C23).
-type counterJSON struct {
+// Counter is one counter that answers (C21 to C23).
+type Counter struct {
 	Server      usage.ServerID `json:"server"`
 	ServerName  string         `json:"serverName"`
 	Type        string         `json:"type"`
@@ -75,8 +77,9 @@ type counterJSON struct {
 	Rolled      bool           `json:"rolled"` // what was new is in used
 }
 
-func explanationOf(t *metering.Tally) *explanationJSON {
-	out := &explanationJSON{Workloads: []workloadJSON{}, Counters: []counterJSON{}}
+// Explain says what a tally with members is made of.
+func Explain(t *metering.Tally) *Explanation {
+	out := &Explanation{Workloads: []Workload{}, Counters: []Counter{}}
 	sources := make(map[usage.ServerID]*metering.Source, len(t.Servers))
 	for i := range t.Servers {
 		s := &t.Servers[i]
@@ -85,7 +88,7 @@ func explanationOf(t *metering.Tally) *explanationJSON {
 			continue
 		}
 		for _, c := range s.Counters {
-			out.Counters = append(out.Counters, counterJSON{
+			out.Counters = append(out.Counters, Counter{
 				Server: s.Server, ServerName: s.Name, Type: c.Type, Stated: c.Stated, Unit: c.Unit, ReadAt: s.TakenAt,
 				Used: c.Used.Count, UsedUnits: c.Used.Units, New: c.New.Count, NewUnits: c.New.Units,
 				Rental: c.Rental.Count, RentalUnits: c.Rental.Units, Rolled: c.Rolled,
@@ -98,13 +101,13 @@ func explanationOf(t *metering.Tally) *explanationJSON {
 	return out
 }
 
-func workloadOf(m *metering.Member, s *metering.Source) workloadJSON {
-	w := workloadJSON{
+func workloadOf(m *metering.Member, s *metering.Source) Workload {
+	w := Workload{
 		Server: m.Server, ServerName: s.Name, Tenant: orNull(m.Key.Tenant), ID: m.Key.ID, Name: m.Name, Type: m.Type, Stated: m.Stated,
 		State: m.State, Rule: m.Rule, Why: m.Words(), Answers: s.Origin == metering.FromList && m.State.Charged(),
-		Unit: m.Unit, Units: m.Units, Weighed: weighedJSON{By: m.Weighed.By, Note: orNull(m.Weighed.Why)},
+		Unit: m.Unit, Units: m.Units, Weighed: Weighed{By: m.Weighed.By, Note: orNull(m.Weighed.Why)},
 		First: m.First, Last: m.Last, ListedAt: s.ListAt,
-		Evidence: evidenceJSON{m.AgeWords(), m.Evidence.Stated, m.Evidence.FirstListed, m.Evidence.AbsentBefore},
+		Evidence: Evidence{m.AgeWords(), m.Evidence.Stated, m.Evidence.FirstListed, m.Evidence.AbsentBefore},
 	}
 	if m.Weighed.By != metering.ByStatement {
 		w.Weighed.Weight = &m.Weighed.Weight
@@ -113,7 +116,7 @@ func workloadOf(m *metering.Member, s *metering.Source) workloadJSON {
 		w.Weighed.Blocks = &m.Weighed.Blocks
 	}
 	if by := m.ChargedBy; by != nil {
-		w.ChargedBy = &memberJSON{by.Server, orNull(by.Key.Tenant), by.Key.ID}
+		w.ChargedBy = &Ref{by.Server, orNull(by.Key.Tenant), by.Key.ID}
 	}
 	return w
 }
