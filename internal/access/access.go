@@ -66,12 +66,15 @@ func (c UserChange) Apply(u User) User {
 	return u
 }
 
-// Actor is an authenticated user with what it may reach.
+// Actor is an authenticated user with what it may reach. May and MayPush say what it may do.
 type Actor struct {
 	User    UserID
 	Name    string
 	Role    Role
-	Company usage.CompanyID // 0: all companies
+	Company usage.CompanyID // the only one that it reaches, by its role or its token; 0: all companies
+	Token   TokenID         // the API token that it acts with; 0: a log-in, which may all that the role may
+	Scopes  Scopes          // of the token
+	Server  usage.ServerID  // a token that pushes the readings of one server, and nothing else; 0: no such
 }
 
 // TokenHash is the SHA-256 of a token: tokens themselves are never kept.

@@ -17,8 +17,8 @@ const (
 // known is what the cache keeps of a token.
 type known struct {
 	actor  Actor
-	family string
-	end    time.Time // of the access token
+	family string    // of a log-in
+	end    time.Time // of the token
 	read   time.Time // from the store
 }
 

@@ -10,6 +10,11 @@
 // (rest-v2.md §8). Log-in attempts are limited per account and address. Check
 // answers from memory; Forget drops that when another process changed a user.
 //
+// API tokens are for programs: long-lived, with an end, shown once, kept as
+// SHA-256. A program acts with one as its user, within the token's scopes, and
+// what the user may not do the token may not, at each use.
+//
 // People see a log-in with all that was refreshed from it as one OpenSession,
-// and revoke it (docs/decisions/0031). Nothing is written where a token is only used.
+// and revoke it (docs/decisions/0031). Nothing is written where a token is only
+// used; when an API token was, to an hour, is written behind the requests.
 package access

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
-	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 func TestTheLimiterIsBounded(t *testing.T) {
@@ -55,38 +54,6 @@ func TestTheClockGoesBack(t *testing.T) {
 	}
 	if wait := l.take("a", 5, now.Add(-24*time.Hour)); wait != 0 {
 		t.Errorf("a day back: wait %s", wait)
-	}
-}
-
-// All roles, all actions, all kinds of scope.
-func TestMay(t *testing.T) {
-	t.Parallel()
-	actions := []Action{Read, ManageCompanies, ManageServers, ManageUsers, UseV2}
-	all, read := "all", "read"
-	for role, want := range map[Role]struct{ provider, own, other string }{
-		PortalAdministrator:  {all, all, all},
-		PortalOperator:       {"read manage-companies manage-servers", "read manage-companies manage-servers", "read manage-companies manage-servers"},
-		PortalReadonly:       {read, read, read},
-		CompanyAdministrator: {"", read, ""},
-		CompanyReadonly:      {"", read, ""},
-		"root":               {"", "", ""},
-		"":                   {"", "", ""},
-	} {
-		for scope, allowed := range map[usage.CompanyID]string{Provider: want.provider, 7: want.own, 8: want.other} {
-			actor := Actor{User: 1, Role: role}
-			if role.OfCompany() {
-				actor.Company = 7
-			}
-			for _, action := range actions {
-				expected := allowed == all || strings.Contains(" "+allowed+" ", " "+string(action)+" ")
-				if got := May(actor, action, scope); got != expected {
-					t.Errorf("%s, %s, company %d: %v", role, action, scope, got)
-				}
-			}
-		}
-	}
-	if May(Actor{Role: CompanyReadonly}, Read, Provider) {
-		t.Error("a company user without a company may read everything")
 	}
 }
 

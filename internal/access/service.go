@@ -14,16 +14,18 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
-// Service knows users and their sessions. Its fields are set before its first use; it must not be copied after.
+// Service knows users, their sessions and their API tokens. Its fields are set before its first use; it must not be copied after.
 type Service struct {
-	Users    UserStore
-	Sessions SessionStore
-	Now      func() time.Time
+	Users     UserStore
+	Sessions  SessionStore
+	APITokens TokenStore
+	Now       func() time.Time
 
 	hasher    hasher
 	accounts  limiter
 	addresses limiter
 	actors    actorCache
+	uses      uses
 }
 
 const userNameMax = 200 // characters
@@ -92,7 +94,7 @@ func checkRole(fields *[]fault.Field, role Role, company usage.CompanyID) {
 	}
 }
 
-// SetPassword replaces a user's password and ends all its sessions. NotFound, or Invalid with the field.
+// SetPassword replaces a user's password and ends all its sessions, but not its API tokens. NotFound, or Invalid with the field.
 func (s *Service) SetPassword(ctx context.Context, id UserID, password string) error {
 	var fields []fault.Field
 	checkPassword(&fields, password)
@@ -106,7 +108,7 @@ func (s *Service) SetPassword(ctx context.Context, id UserID, password string) e
 	return s.change(audit.Note(ctx, audit.Changed, "password"), id, UserChange{PasswordHash: &hash}, true)
 }
 
-// SetEnabled enables or disables a user; disabling ends all its sessions. NotFound.
+// SetEnabled enables or disables a user; disabling ends all its sessions, and its API tokens do nothing until it is enabled. NotFound.
 func (s *Service) SetEnabled(ctx context.Context, id UserID, on bool) error {
 	var detail audit.Detail
 	detail.Change("enabled", fmt.Sprint(!on), fmt.Sprint(on))

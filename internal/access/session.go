@@ -99,9 +99,13 @@ func errNoRefresh() error {
 
 func actorOf(u *User) Actor { return Actor{User: u.ID, Name: u.Name, Role: u.Role, Company: u.Company} }
 
-// Logout ends the log-in that an access token belongs to, with all that was refreshed from it. Unauthenticated.
+// Logout ends the log-in that an access token belongs to, with all that was refreshed from it. Unauthenticated; Invalid
+// with an API token, which stays as it is.
 func (s *Service) Logout(ctx context.Context, access string) error {
-	session, err := s.session(ctx, access)
+	if isAPIToken(access) {
+		return fault.New(fault.Invalid, "an API token is no log-in, and is not logged out: it is revoked where it was made")
+	}
+	session, err := s.session(ctx, hashToken(access))
 	if err != nil {
 		return err
 	}
@@ -112,44 +116,58 @@ func (s *Service) Logout(ctx context.Context, access string) error {
 	return nil
 }
 
-// Check gives who an access token belongs to. What was asked lately is answered from memory. Unauthenticated.
-func (s *Service) Check(ctx context.Context, access string) (Actor, error) {
-	if len(access) != tokenLength {
+// Check gives who an access token or an API token belongs to. What was asked lately is answered from memory. Unauthenticated.
+func (s *Service) Check(ctx context.Context, token string) (Actor, error) {
+	long := isAPIToken(token)
+	if !long && len(token) != tokenLength {
 		return Actor{}, errNoSession()
 	}
-	hash, now := hashToken(access), s.Now()
+	hash, now := hashToken(token), s.Now()
 	if actor, ok := s.actors.get(hash, now); ok {
 		return actor, nil
 	}
 	began := s.actors.generation()
-	session, err := s.session(ctx, access)
+	read := s.readSession
+	if long {
+		read = s.readToken
+	}
+	k, err := read(ctx, hash, now)
 	if err != nil {
 		return Actor{}, err
 	}
-	u, err := s.Users.User(ctx, session.User)
-	if err != nil {
-		return Actor{}, err
-	}
-	if !u.Enabled {
-		return Actor{}, errNoSession()
-	}
-	actor := actorOf(&u)
-	s.actors.put(hash, known{actor: actor, family: session.Family, end: session.AccessEnd, read: now}, began)
-	return actor, nil
+	k.read = now
+	s.actors.put(hash, k, began)
+	return k.actor, nil
 }
 
 func errNoSession() error {
 	return fault.New(fault.Unauthenticated, "the access token is unknown or has ended")
 }
 
+// readSession reads from the store who an access token belongs to, and until when.
+func (s *Service) readSession(ctx context.Context, hash TokenHash, _ time.Time) (known, error) {
+	session, err := s.session(ctx, hash)
+	if err != nil {
+		return known{}, err
+	}
+	u, err := s.Users.User(ctx, session.User)
+	if err != nil {
+		return known{}, err
+	}
+	if !u.Enabled {
+		return known{}, errNoSession()
+	}
+	return known{actor: actorOf(&u), family: session.Family, end: session.AccessEnd}, nil
+}
+
 // session reads the living session of an access token from the store.
-func (s *Service) session(ctx context.Context, access string) (Session, error) {
-	session, err := s.Sessions.SessionByAccess(ctx, hashToken(access))
+func (s *Service) session(ctx context.Context, access TokenHash) (Session, error) {
+	session, err := s.Sessions.SessionByAccess(ctx, access)
 	if fault.Is(err, fault.NotFound) || err == nil && !s.Now().Before(session.AccessEnd) {
 		return Session{}, errNoSession()
 	}
 	return session, err
 }
 
-// Forget drops what is kept in memory of users and sessions, after another process has changed them.
+// Forget drops what is kept in memory of users, sessions and tokens, after another process has changed them.
 func (s *Service) Forget() { s.actors.forget() }

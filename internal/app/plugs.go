@@ -67,7 +67,7 @@ func typeRules(path string) (vbr.TypeRules, error) {
 }
 
 func newAccess(s store.Store, now func() time.Time) *access.Service {
-	return &access.Service{Users: s, Sessions: s, Now: now}
+	return &access.Service{Users: s, Sessions: s, APITokens: s, Now: now}
 }
 
 // surfaces wires everything that answers over HTTPS.

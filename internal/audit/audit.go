@@ -66,6 +66,12 @@ func By(ctx context.Context, who Actor) context.Context {
 	return context.WithValue(ctx, actorKey{}, who)
 }
 
+// Who gives who acts; the zero actor where nobody said.
+func Who(ctx context.Context) Actor {
+	a, _ := ctx.Value(actorKey{}).(Actor)
+	return a
+}
+
 // note is what is said before a step; whom it concerns the step says.
 type note struct{ action, detail string }
 
@@ -79,7 +85,7 @@ func Note(ctx context.Context, action, detail string) context.Context {
 func Noted(ctx context.Context, company usage.CompanyID, subject string, at time.Time) (e Entry, ok bool) {
 	n, ok := ctx.Value(noteKey{}).(note)
 	e.At, e.What = usage.Truncate(at), What{company, subject, n.action, n.detail}
-	e.Actor, _ = ctx.Value(actorKey{}).(Actor)
+	e.Actor = Who(ctx)
 	return e, ok
 }
 

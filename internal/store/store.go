@@ -6,6 +6,7 @@ import (
 	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/once"
 	"github.com/tallystick/tallystick/internal/record"
 	"github.com/tallystick/tallystick/internal/statement"
 )
@@ -26,6 +27,8 @@ type Store interface {
 	audit.Store
 	record.Store
 	access.SessionStore
+	access.TokenStore
+	once.Store
 
 	// Close ends the engine; it waits for running transactions.
 	Close() error

@@ -47,6 +47,8 @@ func TestTamperingIsTold(t *testing.T) {
 		`UPDATE users SET role = 'portal-administrator'`:      "user 1",
 		`UPDATE sessions SET access_end = access_end + 1`:     "session of user 1",
 		`UPDATE sessions SET address = 'elsewhere'`:           "session of user 1",
+		`UPDATE api_tokens SET scopes = 'use-v2'`:             "token 1",
+		`UPDATE once SET status = 200`:                        `key "later" of user 1`,
 		`UPDATE events SET status = 'Error'`:                  "event 1",
 		`UPDATE events SET company = 3 WHERE company = 2`:     "event 2",
 		`UPDATE activations SET message = ''`:                 "an activation of event 1",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/once"
 )
 
 // sharing lets steps that come at the same time share one transaction, and with it one wait for the disk: while one
@@ -168,6 +169,9 @@ func (s *Store) run(together []*sharer) (done int) {
 		if m.err = own[i]; m.err == nil {
 			m.err = err
 		}
+		if m.err == nil {
+			once.Took(m.ctx)
+		}
 	}
 	return done
 }
@@ -196,7 +200,10 @@ func (s *Store) runOne(ctx context.Context, tx *sql.Tx, m *sharer) (own, broken 
 	if _, err := tx.ExecContext(ctx, savepointSQL); err != nil {
 		return nil, err
 	}
-	if own = s.fault(ctx, m.step(s.within(ctx), tx)); own != nil {
+	if own = s.takeKey(ctx, m.ctx, tx); own == nil {
+		own = m.step(s.within(ctx), tx)
+	}
+	if own = s.fault(ctx, own); own != nil {
 		if _, err := tx.ExecContext(ctx, undoSQL); err != nil {
 			return own, own // such as a full disk, which takes everything back
 		}

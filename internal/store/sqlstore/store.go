@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/once"
 )
 
 // Options is what an engine brings.
@@ -101,9 +102,18 @@ func (s *Store) Close() error {
 	return s.fault(context.Background(), errors.Join(s.reader.Close(), s.writer.Close()))
 }
 
-// write runs one step in one writing transaction: all of it or nothing.
+// write runs one step in one writing transaction: all of it, with the key of the context (see once), or nothing.
 func (s *Store) write(ctx context.Context, step func(*sql.Tx) error) error {
-	return s.step(ctx, s.writer, s.lock, step)
+	err := s.step(ctx, s.writer, s.lock, func(tx *sql.Tx) error {
+		if err := s.takeKey(ctx, ctx, tx); err != nil {
+			return err
+		}
+		return step(tx)
+	})
+	if err == nil {
+		once.Took(ctx)
+	}
+	return err
 }
 
 // read runs one step that sees one consistent state.

@@ -34,6 +34,7 @@ const (
 	ourSession, theirSession = byte(1), byte(2)
 	spareSession             = byte(3) // of ours, too
 	ourRecord                = int64(1)
+	ourKey                   = "key" // and theirs
 )
 
 func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
@@ -51,6 +52,7 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 		saved(t, s, statementOf(c.ID, october, 1))
 		must(t, s.RecordExport(t.Context(), exportOf(c.ID, october, 1)))
 		newRecord(t, s, "quota", c.ID, 0)
+		must1(s.AddToken(keyed(t, u.ID, ourKey), tokenOf(u.ID, name, byte(i)+ourSession)))(t)
 		must(t, s.ReplaceInventory(t.Context(), fullInventory(v.ID, day(4, 0))))
 		if v.ID == ourServer {
 			n.reading = at
@@ -86,15 +88,18 @@ func (n neighbours) callAll(t *testing.T, ctx context.Context, s store.Store, ch
 
 func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 	token := pairOf("", 0, ourSession).Refresh
-	if method == "SessionByAccess" {
+	switch method {
+	case "SessionByAccess":
 		token = pairOf("", 0, spareSession).Access
+	case "TokenByHash":
+		token = tokenOf(0, "", ourSession).Hash
 	}
 	if (method == "Statement" || method == "SessionsOf") && t == reflect.TypeFor[int]() {
 		return reflect.ValueOf(1)
 	}
 	text := map[string]string{
 		"UserByName": "OURS", "EndFamily": "AddSession", "EndSessions": "ended", "NoteRevision": "r",
-		"CatalogRows": catalogName, "RecordCatalog": catalogName,
+		"Recall": ourKey, "Remember": ourKey, "CatalogRows": catalogName, "RecordCatalog": catalogName,
 	}[method]
 	for _, value := range []any{
 		ours, ourServer, ourUser, usage.ProductVBR, everything, usage.PolicySubject, usage.AttrZone, Now(), text, token, int64(1),
@@ -107,6 +112,9 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		pairOf(method, ourUser, byte(100+len(method))), //nolint:gosec // names are short
 		factsOf(fleet.Server{Company: ours}, day(9, 0)),
 		[]usage.Fact{serverFact(ourServer, usage.AttrDomain, method, day(9, 0))},
+		access.TokenID(1), tokenOf(ourUser, method, 100),
+		map[access.TokenID]time.Time{1: Now()},
+		answerOf(),
 		audit.Query{Company: ours},
 		record.Kind("quota"),
 		record.Below{Company: ours},
@@ -143,7 +151,8 @@ func (n neighbours) of(t *testing.T, s store.Store, c usage.CompanyID, v usage.S
 		must1(s.SessionByAccess(t.Context(), pairOf("", 0, session).Access))(t), must1(s.Readings(t.Context(), v))(t), events,
 		must1(s.Event(t.Context(), events[0].ID))(t), must1(s.SubjectFacts(t.Context(), usage.ServerSubject(v), usage.AttrDomain))(t),
 		factsAt(t, s, c, Now(), everything), factsAt(t, s, c, day(2, 12), everything), must1(s.Entries(t.Context(), v, day(1, 0), Now()))(t),
-		must1(s.Audit(t.Context(), audit.Query{Company: c}))(t), must1(s.Records(t.Context(), "quota", record.Below{Company: c}))(t), must1(s.StatementsOf(t.Context(), c))(t), must1(s.Exported(t.Context(), statement.Key{Company: c, Month: october, Number: 1}))(t),
+		must1(s.Audit(t.Context(), audit.Query{Company: c}))(t), must1(s.Records(t.Context(), "quota", record.Below{Company: c}))(t),
+		must1(s.Tokens(t.Context(), u))(t), must1(s.TokenByHash(t.Context(), tokenOf(u, "", session).Hash))(t), must1(s.Recall(t.Context(), u, ourKey))(t), must1(s.StatementsOf(t.Context(), c))(t), must1(s.Exported(t.Context(), statement.Key{Company: c, Month: october, Number: 1}))(t),
 		slices.ContainsFunc(must1(s.Companies(t.Context()))(t), func(o fleet.Company) bool { return o.ID == c }),
 		slices.ContainsFunc(must1(s.Servers(t.Context()))(t), func(o fleet.Server) bool { return o.ID == v }),
 	}

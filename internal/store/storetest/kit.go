@@ -55,6 +55,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"records", recordTests},
 		{"users", userTests},
 		{"sessions", sessionTests},
+		{"tokens", tokenTests},
+		{"once", onceTests},
 		{"every method", everyTests},
 		{"whole", wholeTests},
 		{"life", lifeTests},

@@ -41,6 +41,8 @@ var twiceTests = map[string]func(*testing.T, store.Store, store.Store){
 	"two change one statement":         statementTwice,
 	"two record one bundle":            bundleTwice,
 	"two replace one inventory":        inventoryTwice,
+	"two take one token's name":        tokenTwice,
+	"several use one key":              onceTwice,
 	"each sees what the other committed": func(t *testing.T, a, b store.Store) {
 		server := oneServer(t, a)
 		version := must1(b.Head(t.Context()))(t).Version
