@@ -157,3 +157,40 @@ func TestOtherRolesAreRefused(t *testing.T) {
 		w.token = kept
 	}
 }
+
+// A program may use a long-lived API token instead of a log-in, where that has the scope.
+func TestAPITokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	const all = `[{"id":2},{"id":3}]`
+	admin := w.user("admin2", access.PortalAdministrator, 0)
+	add := func(name string, company usage.CompanyID, scopes ...access.Action) (access.TokenID, string) {
+		t.Helper()
+		token, secret, err := w.access.AddToken(t.Context(), access.NewToken{
+			Name: name, User: admin.ID, Scopes: scopes, Company: company, ExpiresAt: w.clock.Now().Add(48 * time.Hour),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token.ID, secret
+	}
+	id, secret := add("reports", 0, access.UseV2)
+	w.wantAuth("with the scope", "Bearer "+secret, http.StatusOK, all)
+	_, reads := add("reads", 0, access.Read)
+	w.wantAuth("with another scope", "Bearer "+reads, http.StatusForbidden, `{"Message":"API v2 is open to API tokens with the scope use-v2 only."}`)
+	_, narrow := add("narrow", 2, access.Read, access.ManageCompanies)
+	w.wantAuth("of one company", "Bearer "+narrow, http.StatusForbidden, `{"Message":"API v2 is open to API tokens with the scope use-v2 only."}`)
+
+	kept := w.token
+	w.token = secret
+	if status, _, body := w.do(http.MethodPost, "/v2/accounts/logout", ""); status != http.StatusBadRequest || !strings.Contains(body, "revoked where it was made") {
+		t.Errorf("logged out: %d %s", status, body)
+	}
+	w.token = kept
+	w.clock.Set(w.clock.Now().Add(47 * time.Hour))
+	w.wantAuth("two days later", "Bearer "+secret, http.StatusOK, all)
+	if err := w.access.RevokeToken(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	w.wantAuth("revoked", "Bearer "+secret, http.StatusUnauthorized, deniedBody)
+}

@@ -102,10 +102,13 @@ func New(o Options) (*Surface, error) {
 
 // Admit lets portal administrators in, and nobody else (rest-v2.md §1.4).
 func (s *Surface) Admit(actor access.Actor) error {
-	if !access.May(actor, access.UseV2, access.Provider) {
-		return fault.New(fault.Denied, "API v2 is open to portal administrators only.")
+	if access.May(actor, access.UseV2, access.Provider) {
+		return nil
 	}
-	return nil
+	if actor.Token != 0 && actor.Role == access.PortalAdministrator {
+		return fault.New(fault.Denied, "API v2 is open to API tokens with the scope %s only.", access.UseV2)
+	}
+	return fault.New(fault.Denied, "API v2 is open to portal administrators only.")
 }
 
 // answer is what an endpoint gives: a struct of the shape, a slice of such, or a list.
