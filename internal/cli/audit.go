@@ -16,7 +16,7 @@ type auditCmd struct {
 
 // Help says what stands elsewhere, each with who did it.
 func (*auditCmd) Help() string {
-	return "It lists changes of companies, servers, users, policy, and what is kept over API v2. Who did what else stands beside it: " +
+	return "It lists changes of companies, servers, users and their API tokens, policy, and what is kept over API v2. Who did what else stands beside it: " +
 		"with statements, 'statement show'; with alarms, 'alarms show'; corrections, 'server readings'; log-ins, 'user sessions'."
 }
 

@@ -34,7 +34,7 @@ func TestSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = store.Close() }()
-	console := &access.Service{Users: store, Sessions: store, Now: time.Now}
+	console := &access.Service{Users: store, Sessions: store, APITokens: store, Now: time.Now}
 	var pairs []access.Pair
 	for range 3 {
 		p, err := console.LoginAny(t.Context(), access.Client{Address: "192.0.2.7", Agent: "curl/8.5"}, access.Credentials{Name: `contoso\jsmith`, Password: "correct horse battery"})
@@ -75,5 +75,57 @@ func TestSessions(t *testing.T) {
 	}
 	if out, _ := run(exitDone, "audit"); strings.Count(out, "revoked") != 2 || !strings.Contains(out, "session "+id+" revoked") || !strings.Contains(out, "all sessions revoked") {
 		t.Error(out)
+	}
+}
+
+// A token that the command line makes opens what it says, and nothing more, until the command line ends it.
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	run := func(line ...string) string {
+		t.Helper()
+		var stdout, stderr bytes.Buffer
+		if code := Main(t.Context(), append(line, "--data", data), strings.NewReader("correct horse battery\n"), &stdout, &stderr); code != exitDone {
+			t.Fatalf("%v: %d %s", line, code, stderr.String())
+		}
+		return strings.TrimSpace(stdout.String())
+	}
+	run("user", "add", "--name", "admin", "--role", "portal-administrator", "--password-stdin")
+	run("company", "add", "--name", "a")
+	run("company", "add", "--name", "b")
+	run("server", "add", "--company", "name:a", "--name", "VBR01", "--installation-id", "installation")
+	push := run("user", "token", "add", "--user", "admin", "--name", "push", "--scope", "push", "--server", "1", "--expires", "1d")
+	read := run("user", "token", "add", "--user", "admin", "--name", "read", "--scope", "read", "--company", "3", "--expires", "1d")
+	other := run("user", "token", "add", "--user", "admin", "--name", "other", "--scope", "read", "--expires", "1d")
+
+	store, err := sqlite.Open(t.Context(), filepath.Join(data, "tallystick.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = store.Close() }()
+	console := &access.Service{Users: store, Sessions: store, APITokens: store, Now: time.Now}
+	check := func(token string) access.Actor {
+		t.Helper()
+		console.Forget() // as when it hears that something changed
+		a, err := console.Check(t.Context(), token)
+		if err != nil {
+			t.Error(err)
+		}
+		return a
+	}
+	if a := check(push); !access.MayPush(a, 2, 1) || access.MayPush(a, 3, 2) || access.May(a, access.Read, 2) {
+		t.Errorf("%+v", a)
+	}
+	if a := check(read); access.MayPush(a, 3, 2) || !access.May(a, access.Read, 3) || access.May(a, access.Read, 2) {
+		t.Errorf("%+v", a)
+	}
+	run("server", "remove", "1")
+	run("company", "remove", "3")
+	run("user", "token", "revoke", "3")
+	console.Forget()
+	for _, token := range []string{push, read, other} {
+		if _, err := console.Check(t.Context(), token); err == nil {
+			t.Error("a token lives on")
+		}
 	}
 }

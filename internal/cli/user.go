@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/app"
@@ -16,6 +17,7 @@ type userCmd struct {
 	Passwd   userPasswd   `cmd:"" help:"Set a new password; ends all sessions of the user. Example: echo \"$PASSWORD\" | tallystick user passwd admin --password-stdin"`
 	Disable  userDisable  `cmd:"" help:"Disable a user; ends all its sessions. Example: tallystick user disable nw"`
 	Enable   userEnable   `cmd:"" help:"Enable a user. Example: tallystick user enable nw"`
+	Token    userToken    `cmd:"" help:"Long-lived API tokens, for programs. Example: tallystick user token list"`
 	Sessions userSessions `cmd:"" help:"Where a user is logged in, and how to end that. Example: tallystick user sessions admin"`
 }
 
@@ -73,12 +75,13 @@ func (c *userAdd) Run(e *env) error {
 	return e.printUser(&user, "added")
 }
 
-// asFlags names the fields of a fault by the flags that they came from.
-func asFlags(err error) error {
+// asFlags names the fields of a fault by the flags that they came from; names are fields and the flags that are named otherwise.
+func asFlags(err error, names ...string) error {
 	var f *fault.Error
 	if errors.As(err, &f) {
+		flags := strings.NewReplacer(names...)
 		for i := range f.Fields {
-			f.Fields[i].Path = "--" + f.Fields[i].Path
+			f.Fields[i].Path = "--" + flags.Replace(f.Fields[i].Path)
 		}
 	}
 	return err
