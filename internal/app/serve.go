@@ -14,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/once"
 	"github.com/tallystick/tallystick/internal/store"
 )
 
@@ -173,6 +174,7 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	}
 	wg.Go(func() { s.app.Ledger.Watch(work, s.app.log, func() { s.app.Access.Forget(); poke(changed) }) })
 	wg.Go(func() { s.app.checkAlarms(work, changed) })
+	wg.Go(func() { s.app.keepHouse(work) })
 	if !s.options.Passive {
 		wg.Go(func() { s.app.schedule().Run(work) })
 	}
@@ -210,6 +212,42 @@ func shutdown(server *http.Server) error {
 		return server.Close() // who still holds a connection has had time enough
 	}
 	return nil
+}
+
+// keepHouseEvery is how often a console writes down what no request waits for; every hour it takes out keys of writes.
+const keepHouseEvery = time.Minute
+
+// keepHouse writes when API tokens were used, until ctx ends and once more then, and takes out keys that are old enough.
+func (a *App) keepHouse(ctx context.Context) {
+	failing, forget := false, a.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			a.keepLastUses(context.WithoutCancel(ctx))
+			return
+		case <-time.After(keepHouseEvery):
+		}
+		err := a.Access.KeepUses(ctx)
+		if now := a.Now(); !now.Before(forget) {
+			_, forgot := a.Store.ForgetKeys(ctx, now.Add(-once.Kept))
+			if forgot == nil {
+				forget = now.Add(time.Hour)
+			}
+			err = errors.Join(err, forgot)
+		}
+		if err != nil && !failing && ctx.Err() == nil {
+			a.log.Error("uses of API tokens and old keys of writes wait until the store answers", "error", err)
+		}
+		failing = err != nil
+	}
+}
+
+func (a *App) keepLastUses(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, shutdownTimeout)
+	defer cancel()
+	if err := a.Access.KeepUses(ctx); err != nil {
+		a.log.Error("when API tokens were used last is not written down", "error", err)
+	}
 }
 
 // alarmsEveryDefault bounds how often alarms are checked after changes that are not a server's own reading: a mapping, a
