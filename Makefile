@@ -15,7 +15,7 @@ RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/l
 TIMEOUT := 20m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check check-long lint bench microbench fuzz need-go
+.PHONY: help demo build test check check-long lint bench microbench fuzz generate need-go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ microbench: need-go ## Go's benchmarks of single functions, with the machine tha
 
 fuzz: need-go ## every fuzz target for FUZZTIME (30s) each, or those that match FUZZ
 	@scripts/fuzz '$(FUZZTIME)' '$(FUZZ)'
+
+generate: need-go ## what is made of other files: openapi.json
+	$(GO) generate ./...
 
 need-go:
 	@scripts/need-go

@@ -8,7 +8,6 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
-	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
 
@@ -30,26 +29,4 @@ func readCatalogue(path string) (text string, err error) {
 	defer func() { err = errors.Join(err, f.Close()) }()
 	content, err := io.ReadAll(io.LimitReader(f, catalog.OwnMax+1))
 	return string(content), err
-}
-
-// Catalogue gives what counts in a month, at its end or, in the month that runs, now; nil: now.
-func (a *App) Catalogue(ctx context.Context, month *usage.Month) (*catalog.Catalog, usage.Month, error) {
-	zone, err := a.Fleet.Zone(ctx)
-	if err != nil {
-		return nil, usage.Month{}, err
-	}
-	at := usage.Truncate(a.Now())
-	asked := usage.MonthOf(at, zone)
-	if month != nil {
-		asked = *month
-		if last := asked.Last(zone); last.Before(at) {
-			at = last
-		}
-	}
-	version, err := a.Catalogs.InForce(ctx, at)
-	if err != nil {
-		return nil, asked, err
-	}
-	c, err := a.Catalogs.Catalog(ctx, version)
-	return c, asked, err
 }

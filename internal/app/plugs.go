@@ -10,6 +10,7 @@ import (
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/api/explorer"
 	"github.com/tallystick/tallystick/internal/api/health"
+	v1 "github.com/tallystick/tallystick/internal/api/native/v1"
 	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/collect/vbr"
@@ -80,6 +81,14 @@ func (a *App) surfaces(o ServeOptions) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := v1.New(v1.Options{
+		Companies: a.Store, Servers: a.Store, Directory: a.Fleet, Catalogs: a.Catalogs, Ledger: a.Ledger, History: a.Store, Figures: a.Figures,
+		Months: a.Months, Kept: a.Store, Plans: a.Plans, Alarms: a.Alarms, Events: a.Store, Answers: a.Store,
+		Access: a.Access, Users: a.Store, Tokens: a.Store, Once: a.Store, Trail: a.Store, Console: console{a}, Now: a.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
 	pages, err := explorer.New()
 	if err != nil {
 		return nil, err
@@ -88,6 +97,6 @@ func (a *App) surfaces(o ServeOptions) (http.Handler, error) {
 		_, err := a.Store.Head(ctx)
 		return err
 	}})
-	frame := api.Frame{Surfaces: []api.Surface{vac, pages, ready}, Check: a.Access.Check, Within: o.Within, Log: a.log}
+	frame := api.Frame{Surfaces: []api.Surface{vac, own, pages, ready}, Check: a.Access.Check, Within: o.Within, Log: a.log}
 	return frame.Handler()
 }

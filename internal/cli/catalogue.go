@@ -46,7 +46,7 @@ func (c *catalogueShow) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	weights, in, err := a.Catalogue(e.ctx, month)
+	weights, in, err := a.Catalogs.CountsIn(e.ctx, month, a.Fleet)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (c *catalogueShow) Run(e *env) error {
 
 func weightCells(r *catalog.Row) []string {
 	if r.Unit == "" {
-		return []string{r.Type.ID, soldBy(&r.Type), "–", "", "", "", "", ""}
+		return []string{r.Type.ID, r.Type.SoldByText(), "–", "", "", "", "", ""}
 	}
 	from, whose := r.From.String(), "program"
 	if !r.InForce {
@@ -75,21 +75,14 @@ func weightCells(r *catalog.Row) []string {
 	if r.Own {
 		whose = "own"
 	}
-	return []string{r.Type.ID, soldBy(&r.Type), string(r.Unit), r.Edition, r.Units.String(), from, whose, r.Source}
-}
-
-func soldBy(t *catalog.Type) string {
-	if t.SoldBy == catalog.BySize {
-		return t.Block.String() + " GB"
-	}
-	return string(t.SoldBy)
+	return []string{r.Type.ID, r.Type.SoldByText(), string(r.Unit), r.Edition, r.Units.String(), from, whose, r.Source}
 }
 
 func toWeightsJSON(rows []catalog.Row) []weightJSON {
 	list := make([]weightJSON, len(rows))
 	for i := range rows {
 		r := &rows[i]
-		list[i] = weightJSON{Type: r.Type.ID, SoldBy: soldBy(&r.Type)}
+		list[i] = weightJSON{Type: r.Type.ID, SoldBy: r.Type.SoldByText()}
 		if r.Unit != "" {
 			list[i].Unit, list[i].Edition, list[i].Weight, list[i].From = string(r.Unit), r.Edition, r.Units, r.From.String()
 			list[i].Source, list[i].Own, list[i].InForce = r.Source, r.Own, r.InForce

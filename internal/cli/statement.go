@@ -273,17 +273,8 @@ func (c *statementAdjust) row(e *env, a *app.App, id usage.CompanyID, month usag
 	if err != nil {
 		return key, err
 	}
-	key = statement.RowKey{Product: product, Type: c.Type, Unit: usage.UnitKind(c.Unit)}
-	found := 0
-	for _, r := range t.Content.Rows {
-		if r.Product == product && strings.EqualFold(r.Type, c.Type) && (c.Unit == "" || string(r.Unit) == c.Unit) {
-			key, found = r.RowKey, found+1
-		}
-	}
-	if found > 1 {
-		err = mistake("--unit", "is needed: there are rows in Instances and in Points")
-	}
-	return key, err
+	key, err = t.FindRow(statement.RowKey{Product: product, Type: c.Type, Unit: usage.UnitKind(c.Unit)})
+	return key, asFlags(err)
 }
 
 // refs finds the workloads that are meant among those of the statement: names of servers and tenants may hold a slash.

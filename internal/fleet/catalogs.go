@@ -219,3 +219,30 @@ func (c *Catalogs) change(ctx context.Context, next func(was string, now time.Ti
 		}
 	}
 }
+
+// Zones tells the zone that governs now; *Directory is one.
+type Zones interface {
+	Zone(ctx context.Context) (*time.Location, error)
+}
+
+// CountsIn gives what counts in a month, at its end or, in the month that runs, now; nil: in that one.
+func (c *Catalogs) CountsIn(ctx context.Context, month *usage.Month, zones Zones) (*catalog.Catalog, usage.Month, error) {
+	zone, err := zones.Zone(ctx)
+	if err != nil {
+		return nil, usage.Month{}, err
+	}
+	at := usage.Truncate(c.Now())
+	asked := usage.MonthOf(at, zone)
+	if month != nil {
+		asked = *month
+		if last := asked.Last(zone); last.Before(at) {
+			at = last
+		}
+	}
+	version, err := c.InForce(ctx, at)
+	if err != nil {
+		return nil, asked, err
+	}
+	counts, err := c.Catalog(ctx, version)
+	return counts, asked, err
+}

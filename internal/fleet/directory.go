@@ -57,8 +57,10 @@ func (d *Directory) AddCompany(ctx context.Context, n NewCompany) (Company, erro
 type CompanyEdit struct {
 	Name          *string
 	Enabled       *bool
+	When          func(*Company) error // looks at what is there; its error is the answer
 	Profile       func(*Profile) error // changes what is there; its error is the answer
-	AddTenants    []Tenant             // those that are the company's already stay so
+	Tenants       func(have []Tenant) (add, remove []Tenant)
+	AddTenants    []Tenant // those that are the company's already stay so
 	RemoveTenants []Tenant
 	From          time.Time // from when mappings are valid; zero: now (C38)
 }
@@ -67,6 +69,11 @@ type CompanyEdit struct {
 func (d *Directory) EditCompany(ctx context.Context, id usage.CompanyID, e CompanyEdit) (Company, error) {
 	return d.changeCompany(ctx, id, func(c *Company, now time.Time) (string, []usage.Fact, error) {
 		var fields []fault.Field
+		if e.When != nil {
+			if err := e.When(c); err != nil {
+				return "", nil, err
+			}
+		}
 		if e.Name != nil {
 			c.Name = checkName(&fields, "--name", *e.Name)
 		}
@@ -85,14 +92,19 @@ func (d *Directory) EditCompany(ctx context.Context, id usage.CompanyID, e Compa
 
 // mappings gives the facts of the tenants that come and go, which it brings into the company.
 func (e *CompanyEdit) mappings(c *Company, from, now time.Time, fields *[]fault.Field) (facts []usage.Fact) {
-	for _, t := range checkTenants(fields, e.AddTenants) {
+	comes, goes := e.AddTenants, e.RemoveTenants
+	if e.Tenants != nil {
+		add, remove := e.Tenants(c.Tenants)
+		comes, goes = slices.Concat(comes, add), slices.Concat(goes, remove)
+	}
+	for _, t := range checkTenants(fields, comes) {
 		if slices.Contains(c.Tenants, t) && !from.Before(now) {
 			continue
 		}
 		facts = append(facts, tenantFact(t, c.ID, from))
 		c.Tenants = append(slices.Clone(c.Tenants), t)
 	}
-	for _, t := range checkTenants(fields, e.RemoveTenants) {
+	for _, t := range checkTenants(fields, goes) {
 		if !slices.Contains(c.Tenants, t) {
 			*fields = append(*fields, fault.Field{Path: "tenant " + t.Name, Text: "does not belong to this company"})
 		}

@@ -427,3 +427,19 @@ func (d *Directory) presentServer(ctx context.Context, id usage.ServerID) (Serve
 }
 
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
+
+// Probe gives a server that is kept nowhere, to be tested before it is added. Invalid names what is wrong with the connection.
+func (d *Directory) Probe(n NewServer) (Server, error) {
+	n.Shared, n.Company = true, 0 // whose it is does not matter yet
+	var fields []fault.Field
+	s := n.server(&fields)
+	if n.URL == "" {
+		fields = []fault.Field{{Path: "--url", Text: "is required: there is nothing to log in to"}}
+	}
+	if err := fault.InvalidFields("the connection cannot be tested", fields); err != nil {
+		return Server{}, err
+	}
+	var err error
+	s.Connection.Sealed, err = d.Seal(0, n.Password)
+	return s, err
+}

@@ -2,6 +2,7 @@ package statement
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -231,4 +232,19 @@ func Decode(body []byte) (Statement, error) {
 		}
 	}
 	return s, nil
+}
+
+// FindRow finds the row that a person means: the unit kind need not be named where there is one, and letter case does not matter. A row
+// that is not there comes back as it was asked for. Invalid: it may be two.
+func (s *Statement) FindRow(meant RowKey) (RowKey, error) {
+	key, found := meant, 0
+	for _, r := range s.Content.Rows {
+		if r.Product == meant.Product && strings.EqualFold(r.Type, meant.Type) && (meant.Unit == "" || r.Unit == meant.Unit) {
+			key, found = r.RowKey, found+1
+		}
+	}
+	if found > 1 {
+		return meant, fault.InvalidFields("the row is not clear", []fault.Field{{Path: "unit", Text: "is needed: there are rows in Instances and in Points"}})
+	}
+	return key, nil
 }

@@ -191,18 +191,7 @@ func (r *run) found() (all []keyed, err error) {
 		}
 		return true, nil
 	})
-	slices.SortStableFunc(all, func(a, b keyed) int {
-		for k := range r.Order {
-			c := compareValues(a.keys[k], b.keys[k])
-			if r.Order[k].Descending {
-				c = -c
-			}
-			if c != 0 {
-				return c
-			}
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b keyed) int { return compareKeys(r.Order, a.keys, b.keys) })
 	return all, err
 }
 
@@ -212,9 +201,5 @@ func (r *run) keys(k int) []Value {
 		return nil
 	}
 	r.at.record = r.list.element(k)
-	keys := make([]Value, len(r.Order))
-	for i := range r.Order {
-		keys[i] = r.Order[i].eval(&r.at)
-	}
-	return keys
+	return keysOf(r.Order, &r.at)
 }

@@ -39,7 +39,11 @@ type Scalar interface {
 	Value() Value
 }
 
+// ShapeOf gives the shape of a struct.
 func ShapeOf[T any]() *Shape { return newShape(reflect.TypeFor[T]()) }
+
+// ShapeOfType gives that of a struct's type.
+func ShapeOfType(t reflect.Type) *Shape { return newShape(t) }
 
 func newShape(t reflect.Type) *Shape {
 	s := &Shape{Name: t.Name()}

@@ -152,3 +152,11 @@ const anyEdition = "*"
 func fold(s string) string {
 	return strings.ToLower(strings.Join(strings.Fields(s), ""))
 }
+
+// SoldByText says by what it is sold, in a word or as the size of a block: "500 GB".
+func (t *Type) SoldByText() string {
+	if t.SoldBy == BySize {
+		return t.Block.String() + " GB"
+	}
+	return string(t.SoldBy)
+}

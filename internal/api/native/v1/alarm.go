@@ -1,0 +1,156 @@
+package v1
+
+import (
+	"context"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// event is an alarm as answers have it.
+type event struct {
+	ID             int64   `json:"id"`
+	Template       int64   `json:"template"`
+	TemplateName   string  `json:"templateName"`
+	Category       string  `json:"category"`
+	Company        int64   `json:"company"`
+	Server         *int64  `json:"server"` // null: it is about the company
+	ServerName     string  `json:"serverName"`
+	Subject        string  `json:"subject"`
+	Status         string  `json:"status"`
+	Message        string  `json:"message"`
+	Since          instant `json:"since"` // when it became what it is
+	FirstAt        instant `json:"firstAt"`
+	RepeatCount    int     `json:"repeatCount"`
+	Actor          string  `json:"actor"` // who acknowledged or resolved it; empty: nobody
+	Remark         string  `json:"remark"`
+	AcknowledgedAs *string `json:"acknowledgedAs"` // what an acknowledged one was
+}
+
+func toEvent(v *alarm.Event) event {
+	t, _ := alarm.TemplateByID(v.Template)
+	return event{
+		v.ID, int64(v.Template), t.Name, t.Category, int64(v.Company), numberOrNull(v.Server), v.ServerName, v.Subject, string(v.Status), v.Message,
+		instant(v.At), instant(v.FirstAt), v.RepeatCount, v.Actor, v.Remark, textOrNull(v.Held),
+	}
+}
+
+func (s *Surface) listAlarms(c *call) (any, error) {
+	open := c.flag("open")
+	template := c.number("template", 0, 1, 1<<30)
+	company, err := s.companyOption(c)
+	if err == nil {
+		err = c.err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	events, err := s.Events.Events(c.ctx(), alarm.TemplateID(template))
+	if err != nil {
+		return nil, err
+	}
+	list := []event{}
+	for i := range events {
+		if v := &events[i]; (company == 0 || v.Company == company) && !(open && v.Status == alarm.StatusResolved) {
+			list = append(list, toEvent(v))
+		}
+	}
+	return rowsOf("id", list), nil
+}
+
+// event finds the one of the path, and asks whether the caller may do something with it.
+func (s *Surface) event(c *call, action access.Action) (alarm.Event, error) {
+	id, err := c.record("alarm", "alarm")
+	if err != nil {
+		return alarm.Event{}, err
+	}
+	absent := notThere("alarm", id)
+	v, err := s.Events.Event(c.ctx(), id)
+	if fault.Is(err, fault.NotFound) {
+		err = absent
+	}
+	if err != nil {
+		return v, err
+	}
+	return v, c.may(action, v.Company, absent)
+}
+
+func (s *Surface) getAlarm(c *call) (any, error) {
+	v, err := s.event(c, access.Read)
+	return object{value: toEvent(&v)}, err
+}
+
+// activation is a change of an alarm's status.
+type activation struct {
+	Activation int     `json:"activation"` // the how many-eth time it holds
+	Step       int     `json:"step"`
+	At         instant `json:"at"`
+	Status     string  `json:"status"`
+	Message    string  `json:"message"`
+	Actor      string  `json:"actor"`
+	Remark     string  `json:"remark"`
+}
+
+func (s *Surface) listAlarmHistory(c *call) (any, error) {
+	v, err := s.event(c, access.Read)
+	if err != nil {
+		return nil, err
+	}
+	history, err := s.Answers.EventHistory(c.ctx(), v.ID)
+	if err != nil {
+		return nil, err
+	}
+	list := []activation{}
+	for _, a := range history {
+		for i, step := range a.Steps {
+			list = append(list, activation{a.Number, i + 1, instant(step.At), string(step.Status), step.Message, step.Actor, step.Remark})
+		}
+	}
+	return rowsOf("activation,step", list), nil
+}
+
+// because is a request that says why.
+type because struct {
+	Reason string `json:"reason"`
+}
+
+func (s *Surface) acknowledgeAlarm(c *call) (any, error) {
+	return s.answerAlarm(c, s.Alarms.Acknowledge)
+}
+
+func (s *Surface) resolveAlarm(c *call) (any, error) { return s.answerAlarm(c, s.Alarms.Resolve) }
+
+func (s *Surface) answerAlarm(c *call, do func(ctx context.Context, id int64, actor, reason string) (alarm.Event, error)) (any, error) {
+	v, err := s.event(c, access.AnswerAlarms)
+	if err == nil {
+		err = c.match(toEvent(&v))
+	}
+	if err != nil {
+		return nil, err
+	}
+	var in because
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	v, err = do(c.ctx(), v.ID, c.actor.Name, in.Reason)
+	return object{value: toEvent(&v)}, err
+}
+
+// template is a kind of alarm, and what it means.
+type template struct {
+	ID         int64  `json:"id"`
+	Name       string `json:"name"`
+	Category   string `json:"category"`
+	Summary    string `json:"summary"`
+	Cause      string `json:"cause"`
+	Resolution string `json:"resolution"`
+}
+
+func (s *Surface) listAlarmTemplates(*call) (any, error) {
+	list := []template{}
+	for _, t := range alarm.Templates() {
+		list = append(list, template{int64(t.ID), t.Name, t.Category, t.Knowledge.Summary, t.Knowledge.Cause, t.Knowledge.Resolution})
+	}
+	return rowsOf("id", list), nil
+}

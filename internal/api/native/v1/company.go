@@ -1,0 +1,251 @@
+package v1
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// company is a company as answers have it.
+type company struct {
+	ID          int64    `json:"id"`
+	UID         uid      `json:"uid"`
+	Name        string   `json:"name"`
+	Enabled     bool     `json:"enabled"`
+	CreatedAt   instant  `json:"createdAt"`
+	RemovedAt   *instant `json:"removedAt"`
+	Description string   `json:"description"`
+	Contact     contact  `json:"contact"`
+	TaxID       string   `json:"taxId"`
+	Domain      string   `json:"domain"`
+	ExternalID  string   `json:"externalId"`
+	Notes       *string  `json:"notes"` // null: they are the provider's own
+	Plan        *int64   `json:"plan"`
+	Reseller    *int64   `json:"reseller"`
+	Tenants     []tenant `json:"tenants"`
+}
+
+// contact is whom to write to.
+type contact struct {
+	Title     string `json:"title"`
+	FirstName string `json:"firstName"`
+	LastName  string `json:"lastName"`
+	Email     string `json:"email"`
+	Telephone string `json:"telephone"`
+	Street    string `json:"street"`
+	ZipCode   string `json:"zipCode"`
+	City      string `json:"city"`
+	Country   string `json:"country"`
+}
+
+// tenant is a name that shared servers know the company by; Server 0: on any.
+type tenant struct {
+	Server int64  `json:"server"`
+	Name   string `json:"name"`
+}
+
+func toCompany(c *call, v *fleet.Company) company {
+	p := &v.Profile
+	out := company{
+		ID: int64(v.ID), UID: uid(v.UID), Name: v.Name, Enabled: v.Enabled, CreatedAt: instant(v.CreatedAt), RemovedAt: at(v.RemovedAt),
+		Description: p.Description, Contact: contact{p.Title, p.FirstName, p.LastName, p.Email, p.Telephone, p.Street, p.ZipCode, p.City, p.Country},
+		TaxID: p.TaxID, Domain: p.Domain, ExternalID: p.ExternalID, Tenants: make([]tenant, len(v.Tenants)),
+	}
+	for i, t := range v.Tenants {
+		out.Tenants[i] = tenant{int64(t.Server), t.Name}
+	}
+	if c.only() == 0 {
+		out.Notes, out.Plan, out.Reseller = &p.Notes, numberOrNull(p.Plan), numberOrNull(p.Reseller)
+	}
+	return out
+}
+
+func (s *Surface) listCompanies(c *call) (any, error) {
+	all, err := s.companies(c)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]company, len(all))
+	for i := range all {
+		list[i] = toCompany(c, &all[i])
+	}
+	return rowsOf("id", list), nil
+}
+
+// companies gives those that a caller sees, by their numbers.
+func (s *Surface) companies(c *call) ([]fleet.Company, error) {
+	if only := c.only(); only != 0 {
+		one, err := s.Companies.Company(c.ctx(), only)
+		if err != nil || one.RemovedAt != nil || !c.sees(only) {
+			return nil, err
+		}
+		return []fleet.Company{one}, nil
+	}
+	if err := c.forProvider(access.Read); err != nil {
+		return nil, err
+	}
+	return s.Companies.Companies(c.ctx())
+}
+
+func (s *Surface) getCompany(c *call) (any, error) {
+	found, err := s.company(c, access.Read)
+	return object{value: toCompany(c, &found)}, err
+}
+
+// companyChange is what a request says of a company; nil: nothing.
+type companyChange struct {
+	Name        *string        `json:"name"`
+	Enabled     *bool          `json:"enabled"`
+	Description *string        `json:"description"`
+	Contact     *contactChange `json:"contact"`
+	TaxID       *string        `json:"taxId"`
+	Domain      *string        `json:"domain"`
+	ExternalID  *string        `json:"externalId"`
+	Notes       *string        `json:"notes"`
+	Plan        *int64         `json:"plan"` // 0: none
+	Tenants     *[]tenant      `json:"tenants"`
+	From        *time.Time     `json:"from"` // from when tenants are the company's; now
+}
+
+type contactChange struct {
+	Title     *string `json:"title"`
+	FirstName *string `json:"firstName"`
+	LastName  *string `json:"lastName"`
+	Email     *string `json:"email"`
+	Telephone *string `json:"telephone"`
+	Street    *string `json:"street"`
+	ZipCode   *string `json:"zipCode"`
+	City      *string `json:"city"`
+	Country   *string `json:"country"`
+}
+
+// set replaces what is given.
+func set[T any](to, given *T) {
+	if given != nil {
+		*to = *given
+	}
+}
+
+// profile changes what a request says of it.
+func (in *companyChange) profile(p *fleet.Profile) error {
+	set(&p.Description, in.Description)
+	set(&p.TaxID, in.TaxID)
+	set(&p.Domain, in.Domain)
+	set(&p.ExternalID, in.ExternalID)
+	set(&p.Notes, in.Notes)
+	set(&p.Plan, in.Plan)
+	if n := in.Contact; n != nil {
+		set(&p.Title, n.Title)
+		set(&p.FirstName, n.FirstName)
+		set(&p.LastName, n.LastName)
+		set(&p.Email, n.Email)
+		set(&p.Telephone, n.Telephone)
+		set(&p.Street, n.Street)
+		set(&p.ZipCode, n.ZipCode)
+		set(&p.City, n.City)
+		set(&p.Country, n.Country)
+	}
+	return nil
+}
+
+func fleetTenants(list []tenant) []fleet.Tenant {
+	out := make([]fleet.Tenant, len(list))
+	for i, t := range list {
+		out[i] = fleet.Tenant{Server: usage.ServerID(t.Server), Name: t.Name}
+	}
+	return out
+}
+
+func (s *Surface) addCompany(c *call) (any, error) {
+	if err := c.forProvider(access.ManageCompanies); err != nil {
+		return nil, err
+	}
+	var in companyChange
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	n := fleet.NewCompany{}
+	set(&n.Name, in.Name)
+	if in.Tenants != nil {
+		n.Tenants = fleetTenants(*in.Tenants)
+	}
+	if in.Enabled != nil && !*in.Enabled {
+		c.fail("enabled", "is true when a company is added: disable it afterwards")
+	}
+	if in.From != nil {
+		c.fail("from", "goes with a change: a company that is added has its tenants from now on")
+	}
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	if err := in.profile(&n.Profile); err != nil {
+		return nil, err
+	}
+	added, err := s.Directory.AddCompany(c.ctx(), n)
+	if err != nil {
+		return nil, err
+	}
+	return made(toCompany(c, &added), "/companies/"+added.ID.String()), nil
+}
+
+func (s *Surface) editCompany(c *call) (any, error) {
+	found, err := s.company(c, access.ManageCompanies)
+	if err != nil {
+		return nil, err
+	}
+	var in companyChange
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	e := fleet.CompanyEdit{Name: in.Name, Enabled: in.Enabled, Profile: in.profile, When: func(now *fleet.Company) error { return c.match(toCompany(c, now)) }}
+	if in.Tenants != nil {
+		e.Tenants = func(have []fleet.Tenant) (add, remove []fleet.Tenant) {
+			want := fleetTenants(*in.Tenants)
+			for _, t := range want {
+				if !slices.Contains(have, t) {
+					add = append(add, t)
+				}
+			}
+			return add, slices.DeleteFunc(slices.Clone(have), func(t fleet.Tenant) bool { return slices.Contains(want, t) })
+		}
+	}
+	set(&e.From, in.From)
+	changed, err := s.Directory.EditCompany(c.ctx(), found.ID, e)
+	return object{value: toCompany(c, &changed)}, err
+}
+
+func (s *Surface) removeCompany(c *call) (any, error) {
+	found, err := s.company(c, access.ManageCompanies)
+	if err == nil {
+		err = c.match(toCompany(c, &found))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nothing{}, s.Directory.RemoveCompany(c.ctx(), found.ID)
+}
+
+// me is who asks.
+type me struct {
+	User    int64    `json:"user"`
+	Name    string   `json:"name"`
+	Role    string   `json:"role"`
+	Company *int64   `json:"company"` // null: all
+	Server  *int64   `json:"server"`  // null: all
+	Token   *int64   `json:"token"`   // null: a log-in
+	Scopes  []string `json:"scopes"`  // what may be done
+}
+
+func (s *Surface) getMe(c *call) (any, error) {
+	a := &c.actor
+	out := me{User: int64(a.User), Name: a.Name, Role: string(a.Role), Company: numberOrNull(a.Company), Server: numberOrNull(a.Server), Token: numberOrNull(a.Token), Scopes: []string{}}
+	for _, action := range access.Actions() {
+		if access.May(*a, action, a.Company) || action == access.PushReadings && access.MayPush(*a, a.Company, a.Server) {
+			out.Scopes = append(out.Scopes, string(action))
+		}
+	}
+	return object{value: out}, nil
+}

@@ -1,0 +1,87 @@
+package v1
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// problem is an error as RFC 9457 has it.
+type problem struct {
+	Type      string  `json:"type"`
+	Title     string  `json:"title"`
+	Status    int     `json:"status"`
+	Detail    string  `json:"detail"`
+	Errors    []wrong `json:"errors,omitempty"`
+	RequestID string  `json:"requestId"`
+}
+
+// wrong is one thing that is wrong with a request: where, and what is allowed.
+type wrong struct {
+	Path   string `json:"path"`
+	Detail string `json:"detail"`
+}
+
+const problemType = "application/problem+json"
+
+// Fail writes a problem.
+func (s *Surface) Fail(r *http.Request, err error) api.Raw {
+	status := api.StatusOf(err)
+	p := problem{
+		Type: "urn:tallystick:problem:" + codeOf(status, err), Title: http.StatusText(status), Status: status,
+		Detail: api.MessageOf(err), RequestID: api.RequestID(r.Context()),
+	}
+	var f *fault.Error
+	switch {
+	case status == http.StatusInternalServerError:
+		p.Detail = "This is a defect, or the machine is broken. It is in the log under the request id."
+	case errors.As(err, &f):
+		p.Detail = f.Message
+		for _, field := range f.Fields {
+			p.Errors = append(p.Errors, wrong{memberOf(field.Path), field.Text})
+		}
+	}
+	return api.Raw{Status: status, ContentType: problemType, Body: encode(p)}
+}
+
+// codeOf is the last word of a problem's type.
+func codeOf(status int, err error) string {
+	switch status {
+	case http.StatusMethodNotAllowed:
+		return "method-not-allowed"
+	case http.StatusRequestEntityTooLarge:
+		return "too-large"
+	case http.StatusUnsupportedMediaType:
+		return "unsupported-media-type"
+	case http.StatusNotAcceptable:
+		return "not-acceptable"
+	case http.StatusPreconditionFailed:
+		return "precondition-failed"
+	case http.StatusUnprocessableEntity:
+		return "key-reused"
+	case http.StatusInternalServerError:
+		return "internal"
+	}
+	return strings.ReplaceAll(string(fault.CodeOf(err)), "_", "-")
+}
+
+// memberOf names a field as requests do: services name those of commands by their flags.
+func memberOf(path string) string {
+	if path == "--cloud-tenant" {
+		return "tenants"
+	}
+	flag, is := strings.CutPrefix(path, "--")
+	if !is {
+		return path
+	}
+	words := strings.Split(flag, "-")
+	for i, w := range words[1:] {
+		if w != "" {
+			words[i+1] = strings.ToUpper(w[:1]) + w[1:]
+		}
+	}
+	return strings.Join(words, "")
+}

@@ -1,0 +1,468 @@
+package v1
+
+import (
+	"context"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// server is a server as answers have it; its password is in none.
+type server struct {
+	ID              int64       `json:"id"`
+	Name            string      `json:"name"`
+	Product         string      `json:"product"`
+	Company         *int64      `json:"company"` // null: it is shared
+	Shared          bool        `json:"shared"`
+	InstallationID  string      `json:"installationId"`
+	Connection      *connection `json:"connection"` // null: it is fed by pushes and imports, or the caller is a company's
+	Domain          string      `json:"domain"`
+	Authority       string      `json:"authority"`
+	IntervalSeconds int64       `json:"intervalSeconds"`
+	CreatedAt       instant     `json:"createdAt"`
+	RemovedAt       *instant    `json:"removedAt"`
+	LastReadingAt   *instant    `json:"lastReadingAt"`
+	Gap             *gap        `json:"gap"` // why it was not read since
+}
+
+// connection is how a server is reached.
+type connection struct {
+	URL         string `json:"url"`
+	Username    string `json:"username"`
+	Fingerprint string `json:"fingerprint"`
+	CA          string `json:"ca"`
+	Insecure    bool   `json:"insecure"`
+}
+
+// gap is a reading that did not come about.
+type gap struct {
+	At     instant `json:"at"`
+	Reason string  `json:"reason"`
+	Text   string  `json:"text"`
+}
+
+func toGap(g *usage.Gap) *gap {
+	if g == nil {
+		return nil
+	}
+	return &gap{instant(g.At), string(g.Reason), g.Text}
+}
+
+func toServer(c *call, v *fleet.Server, r *ledger.ServerReadings) server {
+	out := server{
+		ID: int64(v.ID), Name: v.Name, Product: string(v.Product), Shared: v.Shared, InstallationID: v.InstallationID, Domain: v.Domain,
+		Authority: string(v.Authority), IntervalSeconds: int64(v.Interval / time.Second), CreatedAt: instant(v.CreatedAt), RemovedAt: at(v.RemovedAt),
+	}
+	if !v.Shared {
+		out.Company = numberOrNull(v.Company)
+	}
+	if n := v.Connection; n != nil && c.only() == 0 {
+		out.Connection = &connection{n.URL, n.Username, n.TLS.Fingerprint, n.TLS.CA, n.TLS.Insecure}
+	}
+	if r != nil {
+		out.Gap = toGap(r.Gap)
+		if r.Last != nil {
+			out.LastReadingAt = at(&r.Last.TakenAt)
+		}
+	}
+	return out
+}
+
+func (s *Surface) listServers(c *call) (any, error) {
+	company, err := s.companyOption(c)
+	if err != nil {
+		return nil, err
+	}
+	servers, err := s.Servers.Servers(c.ctx())
+	if err != nil {
+		return nil, err
+	}
+	readings, err := s.Ledger.Readings(c.ctx())
+	if err != nil {
+		return nil, err
+	}
+	of := make(map[usage.ServerID]*ledger.ServerReadings, len(readings))
+	for i := range readings {
+		of[readings[i].Server] = &readings[i]
+	}
+	list := []server{}
+	for i := range servers {
+		if v := &servers[i]; company == 0 || !v.Shared && v.Company == company {
+			list = append(list, toServer(c, v, of[v.ID]))
+		}
+	}
+	return rowsOf("id", list), nil
+}
+
+// shown is a server with its readings.
+func (s *Surface) shown(c *call, v *fleet.Server) (server, error) {
+	readings, err := s.Ledger.Readings(c.ctx(), v.ID)
+	if err != nil || len(readings) == 0 { // a removed one has none
+		return toServer(c, v, nil), err
+	}
+	return toServer(c, v, &readings[0]), nil
+}
+
+func (s *Surface) getServer(c *call) (any, error) {
+	found, err := s.server(c, access.Read)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.shown(c, &found)
+	return object{value: out}, err
+}
+
+// serverChange is what a request says of a server; nil: nothing.
+type serverChange struct {
+	Name            *string           `json:"name"`
+	Product         *string           `json:"product"`
+	Company         *int64            `json:"company"`
+	Shared          *bool             `json:"shared"`
+	InstallationID  *string           `json:"installationId"`
+	Connection      *connectionChange `json:"connection"`
+	Domain          *string           `json:"domain"`
+	Authority       *string           `json:"authority"`
+	IntervalSeconds *int64            `json:"intervalSeconds"`
+	From            *time.Time        `json:"from"` // from when company, domain, authority and interval are valid; now
+}
+
+type connectionChange struct {
+	URL         *string `json:"url"`
+	Username    *string `json:"username"`
+	Password    *string `json:"password"`
+	Fingerprint *string `json:"fingerprint"`
+	CA          *string `json:"ca"`
+	Insecure    *bool   `json:"insecure"`
+}
+
+// trust gives what is said of that; nil: nothing is.
+func (in *connectionChange) trust() *fleet.TLS {
+	if in.Fingerprint == nil && in.CA == nil && in.Insecure == nil {
+		return nil
+	}
+	var t fleet.TLS
+	set(&t.Fingerprint, in.Fingerprint)
+	set(&t.CA, in.CA)
+	set(&t.Insecure, in.Insecure)
+	return &t
+}
+
+// asNew is a request for a new server.
+func (in *serverChange) asNew() fleet.NewServer {
+	n := fleet.NewServer{}
+	set(&n.Name, in.Name)
+	set((*string)(&n.Product), in.Product)
+	set((*int64)(&n.Company), in.Company)
+	set(&n.Shared, in.Shared)
+	set(&n.InstallationID, in.InstallationID)
+	set(&n.Domain, in.Domain)
+	set((*string)(&n.Authority), in.Authority)
+	if in.IntervalSeconds != nil {
+		n.Interval = seconds(*in.IntervalSeconds)
+	}
+	if l := in.Connection; l != nil {
+		set(&n.URL, l.URL)
+		set(&n.Username, l.Username)
+		set(&n.Password, l.Password)
+		set(&n.TLS, l.trust())
+	}
+	return n
+}
+
+// seconds are those of an interval; so many that no interval has them stay too many.
+func seconds(n int64) time.Duration {
+	return time.Duration(max(-1, min(n, int64(10*366*24*time.Hour/time.Second)))) * time.Second
+}
+
+func (s *Surface) addServer(c *call) (any, error) {
+	if err := c.forProvider(access.ManageServers); err != nil {
+		return nil, err
+	}
+	var in serverChange
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	if in.From != nil {
+		c.fail("from", "goes with a change: a server that is added counts from now on")
+		return nil, c.err()
+	}
+	added, err := s.Directory.AddServer(c.ctx(), in.asNew())
+	if err != nil {
+		return nil, err
+	}
+	return made(toServer(c, &added, nil), "/servers/"+added.ID.String()), nil
+}
+
+func (s *Surface) editServer(c *call) (any, error) {
+	found, err := s.server(c, access.ManageServers)
+	if err != nil {
+		return nil, err
+	}
+	var in serverChange
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	if in.Product != nil && *in.Product != string(found.Product) || in.Shared != nil && *in.Shared != found.Shared || in.InstallationID != nil && *in.InstallationID != found.InstallationID {
+		c.fail("product, shared, installationId", "stay what they are: another server is another server")
+		return nil, c.err()
+	}
+	is, err := s.shown(c, &found)
+	if err == nil {
+		err = c.match(is)
+	}
+	if err != nil {
+		return nil, err
+	}
+	e := fleet.ServerEdit{Name: in.Name, Company: (*usage.CompanyID)(in.Company), Domain: in.Domain, Authority: (*metering.Authority)(in.Authority)}
+	set(&e.From, in.From)
+	if in.IntervalSeconds != nil {
+		interval := seconds(*in.IntervalSeconds)
+		e.Interval = &interval
+	}
+	if l := in.Connection; l != nil {
+		e.URL, e.Username, e.Password, e.TLS = l.URL, l.Username, l.Password, l.trust()
+	}
+	changed, err := s.Directory.EditServer(c.ctx(), found.ID, e)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.shown(c, &changed)
+	return object{value: out}, err
+}
+
+func (s *Surface) removeServer(c *call) (any, error) {
+	found, err := s.server(c, access.ManageServers)
+	if err != nil {
+		return nil, err
+	}
+	from := c.instant("from")
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	is, err := s.shown(c, &found)
+	if err == nil {
+		err = c.match(is)
+	}
+	if err == nil && from.IsZero() {
+		from, err = s.Console.RemovalFrom(c.ctx(), found.ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nothing{}, s.Directory.RemoveServer(c.ctx(), found.ID, from)
+}
+
+// finding is what a log-in found.
+type finding struct {
+	Product        string   `json:"product"`
+	Version        string   `json:"version"`
+	Revision       string   `json:"revision"`
+	ServerName     string   `json:"serverName"`
+	InstallationID string   `json:"installationId"`
+	License        license  `json:"license"`
+	Fingerprint    string   `json:"fingerprint"`
+	Hints          []string `json:"hints"`
+}
+
+// license is what a server says of its own.
+type license struct {
+	Type       string   `json:"type"`
+	Edition    string   `json:"edition"`
+	Package    string   `json:"package"`
+	Unit       string   `json:"unit"`
+	Status     string   `json:"status"`
+	LicensedTo string   `json:"licensedTo"`
+	ExpiresAt  *instant `json:"expiresAt"`
+}
+
+func toFinding(f *Finding) finding {
+	l := &f.License
+	return finding{
+		f.Product, f.Version, f.Revision, f.ServerName, f.InstallationID,
+		license{string(l.Type), l.Edition, l.Package, string(l.Unit), l.Status, l.LicensedTo, at(l.ExpiresAt)}, f.Fingerprint, append([]string{}, f.Hints...),
+	}
+}
+
+func (s *Surface) testServer(c *call) (any, error) {
+	found, err := s.server(c, access.ManageServers)
+	if err != nil {
+		return nil, err
+	}
+	return s.tested(c.ctx(), &found)
+}
+
+// testConnection tests one that is not kept.
+func (s *Surface) testConnection(c *call) (any, error) {
+	if err := c.forProvider(access.ManageServers); err != nil {
+		return nil, err
+	}
+	var in serverChange
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	probe, err := s.Directory.Probe(in.asNew())
+	if err != nil {
+		return nil, err
+	}
+	return s.tested(c.ctx(), &probe)
+}
+
+func (s *Surface) tested(ctx context.Context, v *fleet.Server) (any, error) {
+	found, err := s.Console.Test(ctx, *v)
+	if err != nil {
+		return nil, err
+	}
+	return object{value: toFinding(&found)}, nil
+}
+
+// reading is what became of one.
+type reading struct {
+	Server int64  `json:"server"`
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Entry  *int64 `json:"entry"` // null: there is no snapshot
+	Text   string `json:"text"`
+	Gap    *gap   `json:"gap"`
+}
+
+func (s *Surface) collectServer(c *call) (any, error) {
+	found, err := s.server(c, access.ManageServers)
+	if err != nil {
+		return nil, err
+	}
+	if found.Connection == nil {
+		return nil, fault.New(fault.Conflict, "%s is fed by pushes and imports: there is nothing to read.", found.Name)
+	}
+	var out reading
+	err = s.Console.Collect(c.ctx(), []usage.ServerID{found.ID}, func(r Reading) {
+		out = reading{int64(r.Server), r.Name, r.OK, numberOrNull(r.Entry), r.Text, toGap(r.Gap)}
+	})
+	return object{value: out}, err
+}
+
+// scheduled is a server's place in the schedule.
+type scheduled struct {
+	Server          int64    `json:"server"`
+	Name            string   `json:"name"`
+	IntervalSeconds int64    `json:"intervalSeconds"`
+	Reading         bool     `json:"reading"`
+	NextAt          instant  `json:"nextAt"`
+	LastAt          *instant `json:"lastAt"`
+	Failures        int      `json:"failures"`
+	Last            string   `json:"last"`
+}
+
+func (s *Surface) listSchedule(c *call) (any, error) {
+	company, err := s.companyOption(c)
+	if err != nil {
+		return nil, err
+	}
+	servers, err := s.Servers.Servers(c.ctx())
+	if err != nil {
+		return nil, err
+	}
+	mine := make(map[usage.ServerID]bool)
+	for i := range servers {
+		mine[servers[i].ID] = company == 0 || !servers[i].Shared && servers[i].Company == company
+	}
+	status, err := s.Console.Schedule(c.ctx())
+	if err != nil {
+		return nil, err
+	}
+	list := []scheduled{}
+	for _, v := range status {
+		if mine[v.Server] {
+			list = append(list, scheduled{int64(v.Server), v.Name, int64(v.Interval / time.Second), v.Reading, instant(v.Next), at(v.LastAt), v.Failures, v.Last})
+		}
+	}
+	return rowsOf("server", list), nil
+}
+
+// entry is one line of a server's history.
+type entry struct {
+	Entry      int64       `json:"entry"`
+	TakenAt    instant     `json:"takenAt"`
+	RecordedAt instant     `json:"recordedAt"`
+	ListRead   bool        `json:"listRead"`
+	Gap        *gap        `json:"gap"`     // null: a reading
+	Revoked    *revocation `json:"revoked"` // null: it is in force
+}
+
+// revocation says who revoked an entry, when and why (C44).
+type revocation struct {
+	Entry      int64   `json:"entry"`
+	RecordedAt instant `json:"recordedAt"`
+	Reason     string  `json:"reason"`
+	Actor      string  `json:"actor"`
+}
+
+// readingsBack is how far back readings are listed where nothing is said.
+const readingsBack = 31 * 24 * time.Hour
+
+func (s *Surface) listReadings(c *call) (any, error) {
+	found, err := s.server(c, access.Read)
+	if err != nil {
+		return nil, err
+	}
+	from, until := c.period(s.Now().Add(time.Hour), func(end time.Time) time.Time { return end.Add(-readingsBack) })
+	if err := c.err(); err != nil {
+		return nil, err
+	}
+	entries, err := s.History.Entries(c.ctx(), found.ID, from, until)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]entry, len(entries))
+	for i := range entries {
+		x := &entries[i]
+		list[i] = entry{int64(x.Position), instant(x.At), instant(x.RecordedAt), x.Listed, toGap(x.Gap), nil}
+		if r := x.Revoked; r != nil {
+			list[i].Revoked = &revocation{int64(r.Position), instant(r.RecordedAt), r.Reason, r.Actor}
+		}
+	}
+	return rowsOf("takenAt,entry", list), nil
+}
+
+// period reads the options from and until; where they are not given, it ends at an instant and begins as long before its end.
+func (c *call) period(end time.Time, begin func(time.Time) time.Time) (from, until time.Time) {
+	from, until = c.instant("from"), c.instant("until")
+	if until.IsZero() {
+		until = end
+	}
+	if from.IsZero() {
+		from = begin(until)
+	}
+	if len(c.wrong) == 0 && !from.Before(until) {
+		c.fail("from", "is not before until")
+	}
+	return from, until
+}
+
+// correction is what a request says to revoke an entry.
+type correction struct {
+	Reason string `json:"reason"`
+}
+
+func (s *Surface) correctEntry(c *call) (any, error) {
+	if err := c.forProvider(access.ManageServers); err != nil {
+		return nil, err
+	}
+	number, err := c.record("entry", "entry")
+	if err != nil {
+		return nil, err
+	}
+	var in correction
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	receipt, err := s.Ledger.Correct(c.ctx(), ledger.Correction{Entry: usage.Position(number), Reason: in.Reason, Actor: c.actor.Name})
+	if err != nil {
+		return nil, err
+	}
+	return object{value: revocation{int64(receipt.Position), instant(receipt.RecordedAt), in.Reason, c.actor.Name}}, nil
+}
