@@ -87,7 +87,8 @@ type carried struct {
 	taken atomic.Bool
 }
 
-// With has the next writing step of a store take the key of a request. A step that fails leaves it to the next one.
+// With has the next writing step of a store take the key of a request. A step that fails leaves it to the next one; the steps
+// of one context come one after the other.
 func With(ctx context.Context, r Request) context.Context {
 	return context.WithValue(ctx, carriedKey{}, &carried{Request: r})
 }
