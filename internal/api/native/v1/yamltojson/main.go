@@ -1,4 +1,3 @@
-// Command yamltojson writes a YAML file as JSON: people write the API's document, programs read it.
 package main
 
 import (
