@@ -24,6 +24,7 @@ import (
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/plan"
+	"github.com/tallystick/tallystick/internal/report"
 	"github.com/tallystick/tallystick/internal/secret"
 	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store"
@@ -52,6 +53,8 @@ type Options struct {
 	CatalogueFile string
 	// RequestTimeout bounds one request to a server that we read; 0: a minute.
 	RequestTimeout time.Duration
+	// Look is how reports look; it is read when the first one is asked for.
+	Look report.Settings
 }
 
 // App is the services over one store.
@@ -66,7 +69,9 @@ type App struct {
 	Plans    *plan.Service
 	Alarms   *alarm.Service
 	Access   *access.Service
-	Now      func() time.Time
+	// Reports gives what makes reports. Invalid: the settings of their look are wrong.
+	Reports func() (*report.Service, error)
+	Now     func() time.Time
 
 	where      database
 	engine     engine
@@ -150,6 +155,7 @@ func wire(ctx context.Context, o Options, where database, opened engine) (*App, 
 	a.Plans = &plan.Service{Records: s, Directory: a.Fleet, Now: o.Now}
 	a.Alarms = &alarm.Service{Store: s, Answers: s, Ledger: a.Ledger, Servers: s, Companies: s, FindFinals: lateFor(a.Months), FindMonths: monthsFor(a.Months, a.Fleet.Zone), Now: o.Now}
 	a.Access = newAccess(s, o.Now)
+	a.Reports = sync.OnceValues(func() (*report.Service, error) { return a.newReports(o.Look) })
 	types, err := typeRules(o.TypesFile)
 	if err != nil {
 		return nil, err

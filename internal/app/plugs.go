@@ -15,12 +15,17 @@ import (
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/collect/vbr"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/report"
+	"github.com/tallystick/tallystick/internal/report/csv"
+	"github.com/tallystick/tallystick/internal/report/json"
+	"github.com/tallystick/tallystick/internal/report/pdf"
+	"github.com/tallystick/tallystick/internal/report/xlsx"
 	"github.com/tallystick/tallystick/internal/store"
 	"github.com/tallystick/tallystick/internal/store/postgres"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 )
 
-// This file is the list of plugs: engines, collectors, surfaces.
+// This file is the list of plugs: engines, collectors, surfaces, formats of reports.
 
 // openEngine opens a database, which it creates and migrates as needed.
 func openEngine(ctx context.Context, where database, now func() time.Time) (engine, error) {
@@ -65,6 +70,21 @@ func typeRules(path string) (vbr.TypeRules, error) {
 		return vbr.TypeRules{}, fault.InvalidFields("the type names are not read", []fault.Field{{Path: "--types", Text: err.Error()}})
 	}
 	return vbr.ParseTypeRules(text)
+}
+
+func formats() []report.Format {
+	return []report.Format{csv.Format{}, json.Format{}, xlsx.Format{}, pdf.Format{}}
+}
+
+// newReports wires what makes reports.
+func (a *App) newReports(look report.Settings) (*report.Service, error) {
+	looks, err := report.NewLook(look)
+	if err != nil {
+		return nil, err
+	}
+	return &report.Service{
+		Months: a.Months, Statements: a.Store, Companies: a.Store, Plans: a.Plans, Licensees: a.Fleet.Licensees, Look: looks, Formats: formats(),
+	}, nil
 }
 
 func newAccess(s store.Store, now func() time.Time) *access.Service {

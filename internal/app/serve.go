@@ -116,6 +116,9 @@ func (s *Server) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if _, err := s.app.Reports(); err != nil {
+		return err
+	}
 	if _, err := s.app.secrets(ctx); err != nil { // figures can still be asked for
 		s.app.log.Error("servers cannot be read", "error", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/config"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/report"
 )
 
 // The exit codes of product.md §1.
@@ -32,7 +33,8 @@ type root struct {
 	Database  string `help:"Where the ledger lies: postgres://USER@HOST/NAME or sqlite:FILE; default: a SQLite file in --data. A password is better given in TALLYSTICK_DATABASE or the configuration file: a command line can be seen by others." placeholder:"URL"`
 	Types     string `help:"Read more of the vendor's type names from this TOML file: tables platform, text and counter, from a name to a catalogue id." placeholder:"FILE"`
 	Catalogue string `help:"Let the own weights and types of this file count beside the program's, from when it first says so on; see 'catalogue set'." placeholder:"FILE"`
-	JSON      bool   `name:"json" help:"Print results as JSON on standard output."`
+	ReportLook
+	JSON bool `name:"json" help:"Print results as JSON on standard output."`
 
 	Serve     serveCmd     `cmd:"" help:"Run the console: API v2 over HTTPS, collection in the background. Example: tallystick serve --listen :1281"`
 	Demo      demoCmd      `cmd:"" help:"Run a whole product on simulated servers, in one command. Example: tallystick demo --check"`
@@ -59,6 +61,13 @@ type root struct {
 	Version   versionCmd   `cmd:"" help:"Print the version. Example: tallystick version --json"`
 }
 
+// ReportLook is how reports look. It is exported for kong, which fills it in.
+type ReportLook struct {
+	ProviderName  string `help:"Your name on reports; default: the first --licensee." placeholder:"NAME"`
+	ProviderLogo  string `help:"Your logo on reports: a PNG or JPEG file of at most 1 MiB, and 2000 pixels on each side." placeholder:"FILE"`
+	ProviderColor string `help:"The colour of titles and heads in reports, as #1f4e79." placeholder:"#RRGGBB"`
+}
+
 // env is what every command runs with.
 type env struct {
 	ctx       context.Context
@@ -66,6 +75,7 @@ type env struct {
 	database  string
 	types     string
 	catalogue string
+	look      report.Settings
 	json      bool
 	stdin     io.Reader
 	stdout    io.Writer
@@ -137,6 +147,7 @@ func (e *env) run(args []string) (err error) {
 	}
 	e.ctx = audit.By(e.ctx, audit.Actor{Name: me(), Via: "cli"})
 	e.data, e.database, e.types, e.catalogue, e.json = cli.Data, cli.Database, cli.Types, cli.Catalogue, cli.JSON
+	e.look = report.Settings{Name: cli.ProviderName, LogoFile: cli.ProviderLogo, Color: cli.ProviderColor}
 	if e.data == "" {
 		return &usageError{errors.New("--data: is empty: name a directory, or leave it out for the default")}
 	}
@@ -220,7 +231,7 @@ func me() string {
 // options say where the store lies.
 func (e *env) options(create bool, level slog.Level) app.Options {
 	return app.Options{
-		DataDir: e.data, Database: e.database, TypesFile: e.types, CatalogueFile: e.catalogue, Create: create, Log: logger(e.stderr, level),
+		DataDir: e.data, Database: e.database, TypesFile: e.types, CatalogueFile: e.catalogue, Create: create, Log: logger(e.stderr, level), Look: e.look,
 	}
 }
 

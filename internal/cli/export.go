@@ -18,8 +18,13 @@ type statementExport struct {
 	Company string `arg:"" optional:"" help:"Number, GUID, 'unassigned' or name:…; default: every company whose statement is final."`
 	monthFlag
 	Number int    `help:"Which of the month's statements; default: the latest." placeholder:"N"`
+	Format string `help:"bundle: signed files of final statements. csv, json, xlsx, pdf: a report, of one company or of the month over all. focus: cost and usage as FOCUS 1.2 has them, in CSV." default:"bundle" placeholder:"FORMAT"`
+	Output string `short:"o" help:"Write the report into this file, and in place of one that is there; - is standard output." placeholder:"FILE"`
 	Dir    string `help:"Write the files into this directory." default:"." placeholder:"DIR"`
 }
+
+// bundleFormat is what is written where no report is asked for.
+const bundleFormat = "bundle"
 
 // exportJSON is what export --json prints for each file.
 type exportJSON struct {
@@ -37,9 +42,18 @@ func (c *statementExport) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	switch {
+	case c.Format == bundleFormat && c.Output != "":
+		return mistake("--output", "is for reports: bundles have names of their own, in --dir")
+	case c.Number != 0 && c.Company == "":
+		return mistake("--number", "needs a company")
+	}
 	a, err := e.app(false)
 	if err != nil {
 		return err
+	}
+	if c.Format != bundleFormat {
+		return c.report(e, a, month)
 	}
 	companies, err := c.companies(e, a, month)
 	if err != nil {
@@ -64,9 +78,6 @@ func (c *statementExport) companies(e *env, a *app.App, month usage.Month) (ids 
 	if c.Company != "" {
 		company, err := e.one(a, c.Company)
 		return []usage.CompanyID{company}, err
-	}
-	if c.Number != 0 {
-		return nil, mistake("--number", "needs a company")
 	}
 	all, err := a.Store.StatementsIn(e.ctx, month)
 	for i := range all {

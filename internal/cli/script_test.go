@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,10 +42,22 @@ func TestScripts(t *testing.T) {
 				e.Setenv(name, url)
 			}
 			e.Setenv("TALLYSTICK_DATA", e.WorkDir+"/data")
+			if err := drawLogo(filepath.Join(e.WorkDir, "logo.png")); err != nil {
+				return err
+			}
 			e.Setenv("BIN", filepath.SplitList(e.Getenv("PATH"))[0]) // where testscript put the program, and nothing else
 			return nil
 		},
 	})
+}
+
+// drawLogo makes a picture, which a script cannot hold.
+func drawLogo(path string) error {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewRGBA(image.Rect(0, 0, 30, 10))); err != nil {
+		return err
+	}
+	return os.WriteFile(path, b.Bytes(), 0o600)
 }
 
 // databases gives the URLs of empty databases by name, where there is a server.

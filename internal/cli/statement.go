@@ -26,7 +26,7 @@ type statementCmd struct {
 	Reopen    statementReopen    `cmd:"" help:"Make a draft of an approved statement again. Example: tallystick statement reopen 2 --month 2026-10 --reason \"one machine too many\""`
 	Finalise  statementFinalise  `cmd:"" help:"Make approved statements final: they never change again. Example: tallystick statement finalise --month 2026-10"`
 	Supersede statementSupersede `cmd:"" help:"Make a new draft in place of a final statement, which stays. Example: tallystick statement supersede 2 --month 2026-10 --reason \"late reading\""`
-	Export    statementExport    `cmd:"" help:"Write final statements into signed files, with everything that they were counted from. Example: tallystick statement export --month 2026-10 2"`
+	Export    statementExport    `cmd:"" help:"Write final statements into signed files, with everything that they were counted from; or, with --format, a report. Example: tallystick statement export --month 2026-10 2 --format pdf"`
 	Key       statementKey       `cmd:"" help:"The keys that statements are signed with. Example: tallystick statement key show"`
 }
 

@@ -177,6 +177,15 @@ func (s *Service) Undrafted(ctx context.Context, month usage.Month, zone *time.L
 	return len(d.there), err
 }
 
+// WithoutStatement lists the companies that are to have a statement of a month and have none, by company.
+func (s *Service) WithoutStatement(ctx context.Context, month usage.Month, zone *time.Location) ([]Waiting, error) {
+	standing, _, err := s.waiting(ctx, month, zone)
+	for _, failed := range standing.Failed {
+		err = cmp.Or(err, failed)
+	}
+	return slices.DeleteFunc(standing.Waiting, func(w Waiting) bool { return w.State != Open }), err
+}
+
 // latestOf gives the month's latest statement of each company that has one. Where not all can be read at once, they are read
 // one by one, and those that cannot be are noted.
 func (s *Service) latestOf(ctx context.Context, month usage.Month, companies map[usage.CompanyID]bool, failed map[usage.CompanyID]error) map[usage.CompanyID]Statement {

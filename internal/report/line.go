@@ -1,0 +1,265 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/catalog"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// subject is a company's statement, with what is kept of the company.
+type subject struct {
+	t        *statement.Statement
+	company  fleet.Company
+	licenses map[usage.ServerID]usage.License // of its servers, where they were asked for
+}
+
+// line is what one kind of license contributes to a row of a statement.
+type line struct {
+	statement.ShareRow
+	class      statement.LicenseClass
+	edition    string
+	licensedTo string
+	weight     weight
+	peakAt     *time.Time
+}
+
+// lines tells the rows of a statement apart by license, in the order of products, licenses and the catalogue.
+func (s *subject) lines() (lines []line) {
+	weights := weigh(s.t)
+	for _, share := range s.t.Shares() {
+		for _, r := range share.Rows {
+			l := line{ShareRow: r, class: share.Class, edition: share.Edition, licensedTo: share.LicensedTo}
+			l.weight = weights[l.key()]
+			for i := range s.t.Content.Rows {
+				if row := &s.t.Content.Rows[i]; row.RowKey == r.RowKey {
+					l.peakAt = row.PeakAt
+				}
+			}
+			lines = append(lines, l)
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b line) int { return a.compare(&b) })
+	return lines
+}
+
+func (l *line) compare(o *line) int {
+	return cmp.Or(
+		cmp.Compare(classOrder(l.class), classOrder(o.class)), strings.Compare(l.licensedTo, o.licensedTo), cmp.Compare(l.Product.Index(), o.Product.Index()),
+		strings.Compare(l.edition, o.edition), cmp.Compare(typeOrder(l.Type), typeOrder(o.Type)), strings.Compare(l.Type, o.Type), cmp.Compare(l.Unit, o.Unit),
+	)
+}
+
+func classOrder(c statement.LicenseClass) int {
+	return slices.Index([]statement.LicenseClass{statement.Provider, statement.Foreign, statement.Free}, c)
+}
+
+// typeOrder is a type's place in the program's own catalogue; what is not in it stands last.
+func typeOrder(id string) int {
+	latest := catalog.Latest()
+	if t, known := latest.Type(id); known {
+		return t.Order
+	}
+	return len(latest.Types()) + 1
+}
+
+// lineKey names a line of a statement.
+type lineKey struct {
+	statement.RowKey
+	class               statement.LicenseClass
+	edition, licensedTo string
+}
+
+func (l *line) key() lineKey { return lineKey{l.RowKey, l.class, l.edition, l.licensedTo} }
+
+// weight is what one object of a line weighs, from and to; mixed: that cannot be said of its sums.
+type weight struct {
+	low, high usage.Units
+	mixed     bool
+	known     bool
+}
+
+// weigh finds out what objects weigh, from what each server adds.
+func weigh(t *statement.Statement) map[lineKey]weight {
+	weights := make(map[lineKey]weight)
+	for i := range t.Content.Servers {
+		v := &t.Content.Servers[i]
+		for j := range v.Rows {
+			r := &v.Rows[j]
+			for _, a := range []struct {
+				amount  statement.Amount
+				license *statement.License
+			}{{r.Used, cmp.Or(r.PeakLicense, v.License)}, {r.New, v.License}, {r.Rental, v.License}} {
+				key := lineKey{RowKey: r.RowKey, class: statement.Provider}
+				if a.license != nil {
+					key.class, key.edition, key.licensedTo = a.license.Class, a.license.Edition, a.license.LicensedTo
+				}
+				w := weights[key]
+				w.take(a.amount)
+				weights[key] = w
+			}
+		}
+	}
+	return weights
+}
+
+// take takes an amount into account, of which all objects weigh the same as far as can be seen.
+func (w *weight) take(a statement.Amount) {
+	if a.Count <= 0 {
+		return
+	}
+	each := a.Units / usage.Units(a.Count)
+	units, fits := each.Times(a.Count)
+	w.join(weight{low: each, high: each, mixed: !fits || units != a.Units, known: true})
+}
+
+func (w *weight) join(o weight) {
+	switch {
+	case !o.known:
+	case !w.known:
+		*w = o
+	default:
+		w.low, w.high, w.mixed = min(w.low, o.low), max(w.high, o.high), w.mixed || o.mixed
+	}
+}
+
+// String is for people: "1", "9–11", "mixed".
+func (w weight) String() string {
+	switch {
+	case !w.known:
+		return ""
+	case w.mixed:
+		return "mixed"
+	case w.low == w.high:
+		return w.low.String()
+	}
+	return w.low.String() + "–" + w.high.String()
+}
+
+// figureColumns are those of every table of figures.
+func figureColumns(peaks bool) []Column {
+	return []Column{
+		{Key: "product", Title: "Product", Kind: Text},
+		{Key: "edition", Title: "Edition", Kind: Text},
+		{Key: "type", Title: "Type", Kind: Text, Detail: true},
+		{Key: "workload", Title: "Workload type", Kind: Text},
+		{Key: "used", Title: "Used", Kind: Whole, Sum: true},
+		{Key: "usedUnits", Title: "Units used", Kind: Units, Sum: true, Detail: true},
+		{Key: "new", Title: "New", Kind: Whole, Sum: true},
+		{Key: "newUnits", Title: "Units new", Kind: Units, Sum: true, Detail: true},
+		{Key: "rental", Title: "Rental", Kind: Whole, Sum: true},
+		{Key: "rentalUnits", Title: "Units rental", Kind: Units, Sum: true, Detail: true},
+		{Key: "billed", Title: "Billed", Kind: Whole, Sum: true},
+		{Key: "unitsEach", Title: "Units each", Kind: Text, Right: true},
+		{Key: "unit", Title: "Unit", Kind: Text},
+		{Key: "billedUnits", Title: "Units billed", Kind: Units, Sum: true},
+		{Key: "peakAt", Title: "Peak at", Kind: Time, Detail: !peaks},
+	}
+}
+
+// figures are the cells of figureColumns.
+func (l *line) figures() []Cell {
+	return []Cell{
+		OfText(productName(l.Product)), OfText(l.edition), OfText(l.Type), OfText(typeName(l.Type)),
+		OfWhole(l.Used.Count), OfUnits(l.Used.Units), OfWhole(l.New.Count), OfUnits(l.New.Units), OfWhole(l.Rental.Count), OfUnits(l.Rental.Units),
+		OfWhole(l.Billed.Count), OfText(l.weight.String()), OfText(string(l.Unit)), OfUnits(l.Billed.Units), OfTime(l.peakAt),
+	}
+}
+
+// usageSection is the table of figures by company and license that has all that a program asks for in each row.
+func usageSection(subjects []subject, absent []statement.Waiting, month usage.Month) (Section, error) {
+	peaks, others := false, false
+	var rows [][]Cell
+	for i := range subjects {
+		s := &subjects[i]
+		lines := s.lines()
+		for j := range lines {
+			l := &lines[j]
+			peaks, others = peaks || l.peakAt != nil, others || l.class != statement.Provider
+			rows = append(rows, slices.Concat(s.about(), []Cell{OfText(string(l.class)), OfText(l.licensedTo)}, l.figures()))
+		}
+		if len(lines) == 0 { // nothing was used, or nothing was read: that it is there is said
+			rows = append(rows, append(s.about(), make([]Cell, licenseColumns+len(figureColumns(false)))...))
+		}
+	}
+	for _, w := range absent {
+		row := []Cell{OfText(month.String()), OfText(w.Name), Nothing(), Nothing(), Nothing(), OfText(NotFinal + ": no statement"), OfText(withoutStatement)}
+		rows = append(rows, append(row, make([]Cell, licenseColumns+len(figureColumns(false)))...))
+	}
+	sec := Section{
+		Key: "usage", Title: "Usage", Main: true, By: "unit", Rows: rows,
+		Columns: slices.Concat([]Column{
+			{Key: "month", Title: "Month", Kind: Text, Detail: true},
+			{Key: "company", Title: "Company", Kind: Text, Detail: len(subjects) == 1 && len(absent) == 0},
+			{Key: "companyUid", Title: "Company UID", Kind: Text, Detail: true},
+			{Key: "externalId", Title: "External ID", Kind: Text, Detail: true},
+			{Key: "statement", Title: "Statement", Kind: Whole, Detail: true},
+			{Key: "status", Title: "Status", Kind: Text, Detail: true},
+			{Key: "missing", Title: "Missing", Kind: Text, Detail: true},
+			{Key: "license", Title: "License", Kind: Text, Detail: !others},
+			{Key: "licensedTo", Title: "Licensed to", Kind: Text, Detail: !others},
+		}, figureColumns(peaks)),
+	}
+	if peaks {
+		sec.Note = "Agents of a console are billed by the most that were used at one instant of the month, each type at its own (peak). Peaks of several types were not at one instant."
+	}
+	return sec, sec.total()
+}
+
+// licenseColumns is how many columns of the usage say whose license it is.
+const licenseColumns = 2
+
+// withoutStatement says what is missing from a month in which a company has no statement.
+const withoutStatement = "it has no statement of this month: nothing of it is in the figures"
+
+// about says whose statement it is, and how it stands.
+func (s *subject) about() []Cell {
+	number := Nothing()
+	if s.t.Number > 0 {
+		number = OfWhole(int64(s.t.Number))
+	}
+	return []Cell{
+		OfText(s.t.Month), OfText(s.t.CompanyName), OfText(s.t.CompanyUID), OfText(s.company.Profile.ExternalID), number, OfText(status(s.t)),
+		OfText(strings.Join(missing(s.t), "; ")),
+	}
+}
+
+// status says how a statement stands.
+func status(t *statement.Statement) string {
+	switch {
+	case t.State == statement.Final:
+		return "Final"
+	case t.State == statement.Open:
+		return NotFinal + ": not drafted yet"
+	case t.State == statement.Approved && t.Unreviewed:
+		return NotFinal + ": approved, unreviewed"
+	case t.State == statement.Approved:
+		return NotFinal + ": approved"
+	}
+	return NotFinal
+}
+
+// missing says in words what of a statement's servers is not in its figures, or is not of the month's end.
+func missing(t *statement.Statement) (all []string) {
+	for i := range t.Content.Servers {
+		switch v := &t.Content.Servers[i]; {
+		case v.Unknown:
+			all = append(all, v.Name+" was not read: nothing of it is in the figures")
+		case v.Stale:
+			all = append(all, v.Name+" was last read "+instant(v.AsOf)+": its figures are of then")
+		}
+	}
+	return all
+}
+
+func instant(t *time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02 15:04 UTC")
+}

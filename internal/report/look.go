@@ -1,0 +1,116 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	_ "image/jpeg" // logos
+	"image/png"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// Look is how a provider's reports look.
+type Look struct {
+	Name   string     // of the provider; empty: nobody said it
+	Logo   []byte     // PNG, eight bits a channel, not interlaced: what every reader reads; nil: none
+	Size   [2]int     // of the logo, in pixels
+	Accent color.RGBA // of titles and heads
+}
+
+// Settings are a look as an administrator gives it.
+type Settings struct {
+	Name     string
+	LogoFile string // PNG or JPEG
+	Color    string // #rrggbb
+}
+
+const (
+	lookNameMax = 200
+	// LogoBytesMax bounds a logo's file, LogoPixelsMax each of its sides: it is in every report.
+	LogoBytesMax  = 1 << 20
+	LogoPixelsMax = 2000
+)
+
+// accentDefault is a dark blue.
+var accentDefault = color.RGBA{0x1f, 0x4e, 0x79, 0xff}
+
+// NewLook reads the settings. Invalid, with all that is wrong, by the names of the flags.
+func NewLook(s Settings) (Look, error) {
+	look := Look{Name: s.Name, Accent: accentDefault}
+	var fields []fault.Field
+	add := func(flag, text string) { fields = append(fields, fault.Field{Path: flag, Text: text}) }
+	if s.Name != "" {
+		if problem := usage.LineProblem(s.Name, lookNameMax); problem != "" {
+			add("--provider-name", problem)
+		}
+	}
+	if s.Color != "" {
+		accent, err := parseColor(s.Color)
+		if err != nil {
+			add("--provider-color", err.Error())
+		}
+		look.Accent = accent
+	}
+	if s.LogoFile != "" {
+		if err := look.readLogo(s.LogoFile); err != nil {
+			add("--provider-logo", err.Error())
+		}
+	}
+	return look, fault.InvalidFields("reports cannot look like that", fields)
+}
+
+func parseColor(text string) (color.RGBA, error) {
+	n, err := strconv.ParseUint(text[min(1, len(text)):], 16, 32)
+	if err != nil || len(text) != 7 || text[0] != '#' {
+		return accentDefault, fmt.Errorf("%q is no colour: write it as #1f4e79", text)
+	}
+	return color.RGBA{byte(n >> 16), byte(n >> 8), byte(n), 0xff}, nil
+}
+
+// readLogo decodes a logo and encodes it anew: a damaged or oversized one is found out here, not in a report.
+func (l *Look) readLogo(path string) error {
+	f, err := os.Open(path) //nolint:gosec // the administrator names the file
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it was only read
+	data, err := io.ReadAll(io.LimitReader(f, LogoBytesMax+1))
+	if err != nil {
+		return err
+	}
+	if len(data) > LogoBytesMax {
+		return fmt.Errorf("%s is larger than %d KiB", path, LogoBytesMax>>10)
+	}
+	about, kind, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil || kind != "png" && kind != "jpeg" {
+		return fmt.Errorf("%s is no PNG or JPEG picture", path)
+	}
+	if about.Width < 1 || about.Height < 1 || about.Width > LogoPixelsMax || about.Height > LogoPixelsMax {
+		return fmt.Errorf("%s has %d x %d pixels: each side has from 1 to %d", path, about.Width, about.Height, LogoPixelsMax)
+	}
+	picture, _, err := image.Decode(bytes.NewReader(data))
+	if err != nil {
+		return fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	plain := image.NewNRGBA(image.Rect(0, 0, about.Width, about.Height))
+	draw.Draw(plain, plain.Bounds(), picture, picture.Bounds().Min, draw.Src)
+	var b bytes.Buffer
+	if err := png.Encode(&b, plain); err != nil {
+		return fmt.Errorf("%s cannot be kept: %w", path, err)
+	}
+	l.Logo, l.Size = b.Bytes(), [2]int{about.Width, about.Height}
+	return nil
+}
+
+// DarkText reports whether text on the accent is better read in black than in white.
+func (l *Look) DarkText() bool {
+	c := l.Accent
+	return 299*int(c.R)+587*int(c.G)+114*int(c.B) > 150_000
+}

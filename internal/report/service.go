@@ -1,0 +1,274 @@
+package report
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/plan"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// Focus is the name by which people ask for the FOCUS data set, which is written as CSV.
+const Focus = "focus"
+
+// csvName is the name of the format that writes it.
+const csvName = "csv"
+
+// Months gives statements; *statement.Service does.
+type Months interface {
+	Show(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (statement.Statement, error)
+	Workloads(ctx context.Context, t *statement.Statement) ([]statement.Workload, error)
+	Licenses(ctx context.Context, t *statement.Statement) (map[usage.ServerID]usage.License, error)
+	Consolidate(ctx context.Context, month usage.Month) (statement.Consolidated, error)
+	WithoutStatement(ctx context.Context, month usage.Month, zone *time.Location) ([]statement.Waiting, error)
+}
+
+// Plans gives subscription plans; *plan.Service does.
+type Plans interface {
+	Get(ctx context.Context, id int64) (plan.Item, error)
+}
+
+// Service makes reports and has them written.
+type Service struct {
+	Months     Months
+	Statements statement.Store
+	Companies  fleet.CompanyStore
+	Plans      Plans
+	// Licensees gives the names under which the provider is licensed: the first is its name where nobody said it.
+	Licensees func(ctx context.Context) ([]string, error)
+	Look      Look
+	Formats   []Format
+}
+
+// Report is a report that is ready to be written.
+type Report struct {
+	Document Document
+	Format   Format
+	name     string
+}
+
+// FileName is what its file is called.
+func (r *Report) FileName() string { return r.name + r.Format.Extension() }
+
+// Write writes it.
+func (r *Report) Write(w io.Writer) error { return r.Format.Write(w, &r.Document) }
+
+// Names lists the formats that can be asked for.
+func (s *Service) Names() []string {
+	names := make([]string, 0, len(s.Formats)+1)
+	for _, f := range s.Formats {
+		names = append(names, f.Name())
+	}
+	return append(names, Focus)
+}
+
+// format finds a format. Invalid: there is none of that name.
+func (s *Service) format(name string) (Format, error) {
+	wanted := name
+	if name == Focus {
+		wanted = csvName
+	}
+	at := slices.IndexFunc(s.Formats, func(f Format) bool { return f.Name() == wanted })
+	if at < 0 {
+		return nil, fault.InvalidFields("there is no such report", []fault.Field{{Path: "format", Text: fmt.Sprintf("%q is none of %s", name, strings.Join(s.Names(), ", "))}})
+	}
+	return s.Formats[at], nil
+}
+
+// OfCompany makes the report of one company's statement; number 0: the month's latest. Of a month that was not drafted, it
+// says what is known by now.
+func (s *Service) OfCompany(ctx context.Context, company usage.CompanyID, month usage.Month, number int, format string) (Report, error) {
+	f, err := s.format(format)
+	if err != nil {
+		return Report{}, err
+	}
+	t, err := s.Months.Show(ctx, company, month, number)
+	if err != nil {
+		return Report{}, err
+	}
+	c, err := s.Companies.Company(ctx, company)
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{Format: f, name: "tallystick-" + statementID(&t)}
+	if format == Focus {
+		r.name += "-" + Focus
+		r.Document, err = s.focusOfCompany(ctx, &t, c)
+		return r, err
+	}
+	workloads, err := s.Months.Workloads(ctx, &t)
+	if err != nil {
+		return r, err
+	}
+	licenses, err := s.Months.Licenses(ctx, &t)
+	if err != nil {
+		return r, err
+	}
+	latest := t.Number
+	if number > 0 {
+		last, err := s.Statements.Statement(ctx, company, month, 0)
+		if err != nil {
+			return r, err
+		}
+		latest = last.Number
+	}
+	r.Document, err = ofStatement(&subject{t: &t, company: c, licenses: licenses}, workloads, latest)
+	r.Document.Look, err = s.look(ctx, err)
+	return r, err
+}
+
+// look is how the report looks that was made.
+func (s *Service) look(ctx context.Context, err error) (Look, error) {
+	look := s.Look
+	if err != nil || look.Name != "" {
+		return look, err
+	}
+	names, err := s.Licensees(ctx)
+	if len(names) > 0 {
+		look.Name = names[0]
+	}
+	return look, err
+}
+
+// OfAll makes the report of a month over all companies: a reading across companies. NotFound: no statement was made of it.
+func (s *Service) OfAll(ctx context.Context, month usage.Month, format string) (Report, error) {
+	f, err := s.format(format)
+	if err != nil {
+		return Report{}, err
+	}
+	all, err := s.Months.Consolidate(ctx, month)
+	if err == nil && len(all.Statements) == 0 {
+		err = fault.New(fault.NotFound, "no statement was made of %s: there is nothing to report", month)
+	}
+	if err != nil {
+		return Report{}, err
+	}
+	companies, err := s.companies(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	m := &monthly{month: month, standing: all.Standing}
+	for i := range all.Statements {
+		m.subjects = append(m.subjects, subject{t: &all.Statements[i], company: companies[all.Statements[i].Company]})
+	}
+	zone, err := time.LoadLocation(all.Statements[0].Content.Zone)
+	if err != nil {
+		return Report{}, fault.Wrap(err, fault.Internal, "the zone %q of the statements of %s is not known here", all.Statements[0].Content.Zone, month)
+	}
+	if m.absent, err = s.Months.WithoutStatement(ctx, month, zone); err != nil {
+		return Report{}, err
+	}
+	r := Report{Format: f, name: "tallystick-all-" + month.String()}
+	if format == Focus {
+		r.name += "-" + Focus
+		r.Document, err = s.focusOfAll(ctx, m, companies)
+		return r, err
+	}
+	if err := s.othersLicenses(ctx, m); err != nil {
+		return r, err
+	}
+	r.Document, err = ofMonth(m)
+	r.Document.Look, err = s.look(ctx, err)
+	return r, err
+}
+
+// othersLicenses looks the numbers of licenses up where some are not the provider's: whoever is billed for those asks for them.
+// Looking them up for all would count the whole month anew.
+func (s *Service) othersLicenses(ctx context.Context, m *monthly) (err error) {
+	for i := range m.subjects {
+		c := &m.subjects[i]
+		if !slices.ContainsFunc(c.t.Content.Classes, func(c statement.Class) bool { return c.Class != statement.Provider }) {
+			continue
+		}
+		if c.licenses, err = s.Months.Licenses(ctx, c.t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// companies gives all that there ever were, by their numbers.
+func (s *Service) companies(ctx context.Context) (map[usage.CompanyID]fleet.Company, error) {
+	all, err := fleet.EveryCompany(ctx, s.Companies)
+	companies := make(map[usage.CompanyID]fleet.Company, len(all))
+	for i := range all {
+		companies[all[i].ID] = all[i]
+	}
+	return companies, err
+}
+
+// providerUnnamed is the provider's name in a data set that must have one, where nobody said it.
+const providerUnnamed = "Service provider"
+
+func (s *Service) provider(ctx context.Context) (string, error) {
+	look, err := s.look(ctx, nil)
+	return cmp.Or(look.Name, providerUnnamed), err
+}
+
+func (s *Service) focusOfCompany(ctx context.Context, t *statement.Statement, c fleet.Company) (Document, error) {
+	provider, err := s.provider(ctx)
+	if err != nil {
+		return Document{}, err
+	}
+	b, err := s.billed(ctx, t, c)
+	if err != nil {
+		return Document{}, err
+	}
+	mark := ""
+	if t.State != statement.Final {
+		mark = status(t)
+	}
+	return ofFocus(t.Key().Month, provider, []billed{b}, nil, mark)
+}
+
+func (s *Service) focusOfAll(ctx context.Context, m *monthly, companies map[usage.CompanyID]fleet.Company) (Document, error) {
+	provider, err := s.provider(ctx)
+	if err != nil {
+		return Document{}, err
+	}
+	var all, absent []billed
+	for i := range m.subjects {
+		b, err := s.billed(ctx, m.subjects[i].t, m.subjects[i].company)
+		if err != nil {
+			return Document{}, err
+		}
+		all = append(all, b)
+	}
+	for _, w := range m.absent {
+		c := companies[w.Company]
+		p, err := s.Plans.Get(ctx, c.Profile.Plan)
+		if err != nil {
+			return Document{}, err
+		}
+		absent = append(absent, billed{subject: subject{company: c}, plan: p})
+	}
+	mark := ""
+	if states := m.states(); states != allFinal(len(m.subjects)) {
+		mark = NotFinal + ": " + states
+	}
+	return ofFocus(m.month, provider, all, absent, mark)
+}
+
+// billed gives a company's plan, and the statements that the given one supersedes, the first one first.
+func (s *Service) billed(ctx context.Context, t *statement.Statement, c fleet.Company) (b billed, err error) {
+	b = billed{subject: subject{t: t, company: c}, statements: []statement.Statement{*t}}
+	if b.plan, err = s.Plans.Get(ctx, c.Profile.Plan); err != nil {
+		return b, err
+	}
+	for b.statements[0].Supersedes > 0 {
+		before, err := s.Statements.Statement(ctx, t.Company, t.Key().Month, b.statements[0].Supersedes)
+		if err != nil {
+			return b, err
+		}
+		b.statements = append([]statement.Statement{before}, b.statements...)
+	}
+	return b, nil
+}

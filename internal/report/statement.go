@@ -1,0 +1,337 @@
+package report
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// ofStatement makes the report of one company's statement. latest is the number of the month's latest statement.
+func ofStatement(s *subject, workloads []statement.Workload, latest int) (Document, error) {
+	t := s.t
+	d := Document{
+		Key: "statement", Title: "License usage statement", Subject: t.CompanyName + ", " + t.Month, MadeAt: changedAt(t), Missing: missing(t),
+	}
+	if t.State != statement.Final {
+		d.Mark = status(t)
+	}
+	if len(t.Content.Servers) == 0 {
+		d.Notes = append(d.Notes, "No backup server belonged to this company: there was nothing to count.")
+	}
+	if latest > t.Number {
+		d.Notes = append(d.Notes, fmt.Sprintf("Statement %d of this month stands in the place of this one.", latest))
+	}
+	var err error
+	if d.Facts, err = statementFacts(s); err != nil {
+		return d, err
+	}
+	table, err := usageSection([]subject{*s}, nil, t.Key().Month)
+	if err != nil {
+		return d, err
+	}
+	d.Sections = []Section{
+		table, adjustments(t), differences(t), servers([]subject{*s}), serverFigures(t), issues(t), trail(t), behind(t, workloads),
+	}
+	d.dropEmpty()
+	return d, nil
+}
+
+// dropEmpty takes tables without rows out, but for the one of the figures.
+func (d *Document) dropEmpty() {
+	kept := d.Sections[:0]
+	for i := range d.Sections {
+		if s := d.Sections[i]; s.Main || len(s.Rows) > 0 {
+			kept = append(kept, s)
+		}
+	}
+	d.Sections = kept
+}
+
+// changedAt is when a statement was last changed; of one that was not drafted, up to when it counts.
+func changedAt(t *statement.Statement) time.Time {
+	if n := len(t.Trail); n > 0 {
+		return t.Trail[n-1].At
+	}
+	return t.Content.At
+}
+
+// statementID names a statement: company, month and number.
+func statementID(t *statement.Statement) string {
+	return fmt.Sprintf("%d-%s-%d", t.Company, t.Month, t.Number)
+}
+
+// digest is the SHA-256 of a statement's JSON form, which is statement.json in its signed bundle.
+func digest(t *statement.Statement) (string, error) {
+	body, err := t.Encode()
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:]), err
+}
+
+func statementFacts(s *subject) ([]Fact, error) {
+	t := s.t
+	first, last, err := interval(t)
+	if err != nil {
+		return nil, err
+	}
+	changed := changedAt(t)
+	facts := []Fact{
+		{"company", "Company", OfText(t.CompanyName)},
+		{"companyUid", "Company UID", OfText(t.CompanyUID)},
+		{"externalId", "External ID", OfText(s.company.Profile.ExternalID)},
+		{"month", "Month", OfText(t.Month)},
+		{"from", "From", OfDate(first)},
+		{"to", "To", OfDate(last)},
+		{"zone", "Time zone", OfText(t.Content.Zone)},
+		{"reportId", "Report ID", OfText(statementID(t))},
+		{"status", "Status", OfText(status(t))},
+		{"generatedAt", "Generated", OfTime(&changed)},
+		{"countedAt", "Counted as of", OfTime(&t.Content.At)},
+		{"recordedUntil", "Recorded until", OfTime(t.CutoffAt)},
+		{"catalogue", "Catalogue", OfText(t.Content.Catalog)},
+	}
+	if at, final := t.FinalisedAt(); final {
+		sum, err := digest(t)
+		if err != nil {
+			return nil, err
+		}
+		facts = append(facts, Fact{"finalisedAt", "Finalised", OfTime(&at)}, Fact{"finalisedBy", "Finalised by", OfText(t.Trail[len(t.Trail)-1].Actor)},
+			Fact{"statementSha256", "SHA-256", OfText(sum)})
+	}
+	if t.Supersedes > 0 {
+		facts = append(facts, Fact{"supersedes", "Supersedes", OfText(fmt.Sprintf("%d-%s-%d", t.Company, t.Month, t.Supersedes))})
+	}
+	return facts, nil
+}
+
+// interval gives the first and the last day of a statement's month.
+func interval(t *statement.Statement) (first, last time.Time, err error) {
+	zone, err := time.LoadLocation(t.Content.Zone)
+	if err != nil {
+		return first, last, fault.Wrap(err, fault.Internal, "the zone %q of the statement %s is not known here", t.Content.Zone, statementID(t))
+	}
+	month := t.Key().Month
+	return month.Start(zone), month.Last(zone), nil
+}
+
+func adjustments(t *statement.Statement) Section {
+	s := Section{Key: "adjustments", Title: "Not billed", Note: "Taken from what was used, each with its reason.", Columns: []Column{
+		{Key: "number", Title: "No.", Kind: Whole},
+		{Key: "product", Title: "Product", Kind: Text, Detail: true},
+		{Key: "type", Title: "Type", Kind: Text, Detail: true},
+		{Key: "workload", Title: "Workload type", Kind: Text},
+		{Key: "count", Title: "Count", Kind: Whole},
+		{Key: "unit", Title: "Unit", Kind: Text},
+		{Key: "units", Title: "Units", Kind: Units},
+		{Key: "workloads", Title: "Workloads", Kind: Text},
+		{Key: "reason", Title: "Reason", Kind: Text},
+		{Key: "by", Title: "By", Kind: Text},
+		{Key: "at", Title: "At", Kind: Time},
+	}}
+	for i := range t.Adjustments {
+		a := &t.Adjustments[i]
+		var names []string
+		for _, w := range a.Workloads {
+			names = append(names, refText(w))
+		}
+		s.Rows = append(s.Rows, []Cell{
+			OfWhole(int64(a.Number)), OfText(productName(a.Product)), OfText(a.Type), OfText(typeName(a.Type)), OfWhole(-a.Amount.Count), OfText(string(a.Unit)),
+			OfUnits(-a.Amount.Units), OfText(strings.Join(names, ", ")), OfText(a.Reason), OfText(a.Actor), OfTime(&a.At),
+		})
+	}
+	return s
+}
+
+// refText names a workload as the command line does.
+func refText(w statement.Ref) string {
+	return w.Server.String() + "/" + strings.TrimPrefix(w.Tenant+"/"+w.ID, "/")
+}
+
+func differences(t *statement.Statement) Section {
+	s := Section{Key: "differences", Title: "Changes", Note: "What is other than in the statement that this one supersedes.", Columns: []Column{
+		{Key: "product", Title: "Product", Kind: Text},
+		{Key: "type", Title: "Type", Kind: Text, Detail: true},
+		{Key: "workload", Title: "Workload type", Kind: Text},
+		{Key: "unit", Title: "Unit", Kind: Text},
+		{Key: "usedBefore", Title: "Used before", Kind: Whole},
+		{Key: "used", Title: "Used", Kind: Whole},
+		{Key: "newBefore", Title: "New before", Kind: Whole},
+		{Key: "new", Title: "New", Kind: Whole},
+		{Key: "billedBefore", Title: "Billed before", Kind: Whole},
+		{Key: "billed", Title: "Billed", Kind: Whole},
+		{Key: "billedUnitsBefore", Title: "Units before", Kind: Units},
+		{Key: "billedUnits", Title: "Units", Kind: Units},
+	}}
+	for i := range t.Differences {
+		d := &t.Differences[i]
+		s.Rows = append(s.Rows, []Cell{
+			OfText(productName(d.Product)), OfText(d.Type), OfText(typeName(d.Type)), OfText(string(d.Unit)), OfWhole(d.Before.Used.Count), OfWhole(d.After.Used.Count),
+			OfWhole(d.Before.New.Count), OfWhole(d.After.New.Count), OfWhole(d.Before.Billed.Count), OfWhole(d.After.Billed.Count),
+			OfUnits(d.Before.Billed.Units), OfUnits(d.After.Billed.Units),
+		})
+	}
+	return s
+}
+
+// servers tells how each server stands (C41).
+func servers(subjects []subject) Section {
+	s := Section{Key: "servers", Title: "Servers", Columns: []Column{
+		{Key: "company", Title: "Company", Kind: Text, Detail: len(subjects) == 1},
+		{Key: "server", Title: "Server", Kind: Text},
+		{Key: "product", Title: "Product", Kind: Text},
+		{Key: "standing", Title: "Standing", Kind: Text},
+		{Key: "figure", Title: "Figure", Kind: Text, Detail: true},
+		{Key: "license", Title: "License", Kind: Text},
+		{Key: "edition", Title: "Edition", Kind: Text},
+		{Key: "licensedTo", Title: "Licensed to", Kind: Text},
+		{Key: "licenseId", Title: "License ID", Kind: Text, Detail: true},
+		{Key: "supportId", Title: "Support ID", Kind: Text},
+		{Key: "readings", Title: "Readings", Kind: Whole},
+		{Key: "firstReading", Title: "First reading", Kind: Time, Detail: true},
+		{Key: "lastReading", Title: "Last reading", Kind: Time},
+		{Key: "hoursWithout", Title: "Hours without", Kind: Whole, Detail: true},
+		{Key: "coverage", Title: "Covered, %", Kind: Units},
+		{Key: "gaps", Title: "Gaps", Kind: Text},
+	}}
+	for i := range subjects {
+		t := subjects[i].t
+		for j := range t.Content.Servers {
+			v := &t.Content.Servers[j]
+			license, numbers := [3]Cell{}, subjects[i].licenses[v.ID]
+			if l := v.License; l != nil {
+				license = [3]Cell{OfText(string(l.Type) + ", " + string(l.Class)), OfText(l.Edition), OfText(l.LicensedTo)}
+			}
+			s.Rows = append(s.Rows, []Cell{
+				OfText(t.CompanyName), OfText(v.Name), OfText(productName(v.Product)), OfText(standing(v)), OfText(string(v.Origin)), license[0], license[1], license[2],
+				OfText(numbers.ID), OfText(numbers.SupportID),
+				OfWhole(int64(v.Reading.Count)), OfTime(v.Reading.First), OfTime(v.Reading.Last), OfWhole(int64(v.Reading.HoursWithout)), OfUnits(v.Reading.Coverage), OfText(gaps(v)),
+			})
+		}
+	}
+	return s
+}
+
+// standing says in words how a server stands.
+func standing(v *statement.Server) string {
+	var words []string
+	for _, n := range []struct {
+		on   bool
+		text string
+	}{
+		{v.Unknown, "not collected"},
+		{v.Stale, "stale"},
+		{v.Cloned, "cloned"},
+		{v.Zero, "zero usage"},
+		{v.Gone, "gone since the peak"},
+	} {
+		if n.on {
+			words = append(words, n.text)
+		}
+	}
+	if len(words) == 0 {
+		return "read"
+	}
+	return strings.Join(words, ", ")
+}
+
+func gaps(v *statement.Server) string {
+	var words []string
+	for _, g := range v.Gaps {
+		words = append(words, strconv.Itoa(g.Count)+" "+string(g.Reason))
+	}
+	return strings.Join(words, ", ")
+}
+
+// serverFigures says what each server adds, before anything is taken from it.
+func serverFigures(t *statement.Statement) Section {
+	s := Section{Key: "serverUsage", Title: "Usage by server", Note: "Before what is not billed is taken from it.", Columns: []Column{
+		{Key: "server", Title: "Server", Kind: Text},
+		{Key: "product", Title: "Product", Kind: Text},
+		{Key: "type", Title: "Type", Kind: Text, Detail: true},
+		{Key: "workload", Title: "Workload type", Kind: Text},
+		{Key: "used", Title: "Used", Kind: Whole},
+		{Key: "usedUnits", Title: "Units used", Kind: Units},
+		{Key: "new", Title: "New", Kind: Whole},
+		{Key: "newUnits", Title: "Units new", Kind: Units},
+		{Key: "rental", Title: "Rental", Kind: Whole},
+		{Key: "rentalUnits", Title: "Units rental", Kind: Units},
+		{Key: "unit", Title: "Unit", Kind: Text},
+	}}
+	for i := range t.Content.Servers {
+		v := &t.Content.Servers[i]
+		for _, r := range v.Rows {
+			s.Rows = append(s.Rows, []Cell{
+				OfText(v.Name), OfText(productName(v.Product)), OfText(r.Type), OfText(typeName(r.Type)), OfWhole(r.Used.Count), OfUnits(r.Used.Units),
+				OfWhole(r.New.Count), OfUnits(r.New.Units), OfWhole(r.Rental.Count), OfUnits(r.Rental.Units), OfText(string(r.Unit)),
+			})
+		}
+	}
+	return s
+}
+
+func issues(t *statement.Statement) Section {
+	s := Section{Key: "issues", Title: "Issues", Note: "Each needs a reason before a statement is approved.", Columns: []Column{
+		{Key: "issue", Title: "Issue", Kind: Text, Detail: true}, {Key: "text", Title: "Issue", Kind: Text}, {Key: "reason", Title: "Reason", Kind: Text},
+	}}
+	reasons := make(map[string]string)
+	for _, r := range t.Reasons {
+		reasons[r.Issue] = r.Text
+	}
+	for _, i := range t.Content.Issues {
+		s.Rows = append(s.Rows, []Cell{OfText(i.Key), OfText(i.Text), OfText(reasons[i.Key])})
+	}
+	return s
+}
+
+func trail(t *statement.Statement) Section {
+	s := Section{Key: "trail", Title: "What was done", Columns: []Column{
+		{Key: "at", Title: "At", Kind: Time}, {Key: "by", Title: "Who", Kind: Text}, {Key: "did", Title: "Did", Kind: Text}, {Key: "text", Title: "Text", Kind: Text},
+	}}
+	for i := range t.Trail {
+		step := &t.Trail[i]
+		s.Rows = append(s.Rows, []Cell{OfTime(&step.At), OfText(step.Actor), OfText(step.Did), OfText(step.Text)})
+	}
+	return s
+}
+
+// behind lists the workloads.
+func behind(t *statement.Statement, workloads []statement.Workload) Section {
+	s := Section{Key: "workloads", Title: "Workloads", Note: "Every workload that the servers list, with its state.", Columns: []Column{
+		{Key: "name", Title: "Name", Kind: Text},
+		{Key: "id", Title: "ID", Kind: Text, Detail: true},
+		{Key: "server", Title: "Server", Kind: Text},
+		{Key: "tenant", Title: "Tenant", Kind: Text, Detail: true},
+		{Key: "type", Title: "Type", Kind: Text, Detail: true},
+		{Key: "workload", Title: "Workload type", Kind: Text},
+		{Key: "state", Title: "State", Kind: Text},
+		{Key: "rule", Title: "Rule", Kind: Text, Detail: true},
+		{Key: "unit", Title: "Unit", Kind: Text},
+		{Key: "units", Title: "Units", Kind: Units},
+		{Key: "counted", Title: "In the figures", Kind: Text, Detail: true},
+		{Key: "firstProtected", Title: "First protected", Kind: Time},
+		{Key: "lastProtected", Title: "Last protected", Kind: Time},
+		{Key: "peakAt", Title: "Peak at", Kind: Time, Detail: true},
+	}}
+	names := make(map[usage.ServerID]string)
+	for i := range t.Content.Servers {
+		names[t.Content.Servers[i].ID] = t.Content.Servers[i].Name
+	}
+	for i := range workloads {
+		w := &workloads[i]
+		counted := "no"
+		if w.Answers {
+			counted = "yes"
+		}
+		s.Rows = append(s.Rows, []Cell{
+			OfText(w.Name), OfText(w.ID), OfText(names[w.Server]), OfText(w.Tenant), OfText(w.Type), OfText(typeName(w.Type)), OfText(string(w.State)), OfText(w.Rule),
+			OfText(string(w.Unit)), OfUnits(w.Units), OfText(counted), OfTime(w.First), OfTime(w.Last), OfTime(w.PeakAt),
+		})
+	}
+	return s
+}
