@@ -54,12 +54,6 @@ func (a Amount) scaled(places int) *big.Int {
 	return scale.Mul(scale, a.int())
 }
 
-// Equal reports whether two are the same number.
-func (a Amount) Equal(o Amount) bool {
-	places := max(a.places, o.places)
-	return a.scaled(places).Cmp(o.scaled(places)) == 0
-}
-
 // String writes it without exponent or trailing zeros.
 func (a Amount) String() string {
 	text := new(big.Int).Abs(a.int()).String()

@@ -287,6 +287,7 @@ func (m *monthly) details() (Section, error) {
 
 func (m *monthly) servers() (Section, error) {
 	s := servers(m.subjects)
+	s.Note = "IDs are those of licenses that are not the provider's, and of the other servers of companies that have such."
 	if len(m.subjects) == 1 {
 		s.Columns[0].Detail = false
 	}

@@ -317,15 +317,13 @@ func (p *paper) section(s *report.Section) {
 	}
 	t.head()
 	for i, row := range s.Rows {
-		t.row(row, light, i%2 == 1)
+		t.row(row, i%2 == 1)
 	}
 	if len(s.Rows) == 0 {
 		p.line(margin, p.pdf.GetY()+1, full, "Nothing.", light, bodySize, grey, "L")
 		p.pdf.SetY(p.pdf.GetY() + lineHeight + 2)
 	}
-	for i := range s.Totals {
-		t.total(&s.Totals[i], i == 0)
-	}
+	t.totals()
 }
 
 // table is a section's table with the widths of its columns.
@@ -355,12 +353,11 @@ func (p *paper) layOut(s *report.Section) *table {
 			continue
 		}
 		long, word := 0.0, p.ink.longestWord(c.Title, heavy, headSize)
-		style := light
 		for _, row := range s.Rows {
 			text := show(&row[i])
-			long = max(long, p.ink.width(text, style, bodySize))
+			long = max(long, p.ink.width(text, light, bodySize))
 			if c.Kind == report.Text {
-				word = max(word, min(wordMax, p.ink.longestWord(text, style, bodySize)))
+				word = max(word, min(wordMax, p.ink.longestWord(text, light, bodySize)))
 			}
 		}
 		for j := range s.Totals {
@@ -421,10 +418,10 @@ func (t *table) head() {
 }
 
 // row draws a row, over several pages where it is that long.
-func (t *table) row(row []report.Cell, style string, shaded bool) {
+func (t *table) row(row []report.Cell, shaded bool) {
 	cells, high := make([][]string, len(t.columns)), 1
 	for n, i := range t.columns {
-		cells[n] = t.ink.wrap(show(&row[i]), style, bodySize, t.widths[n]-2*padding)
+		cells[n] = t.ink.wrap(show(&row[i]), light, bodySize, t.widths[n]-2*padding)
 		high = max(high, len(cells[n]))
 	}
 	for from := 0; from < high; {
@@ -444,7 +441,7 @@ func (t *table) row(row []report.Cell, style string, shaded bool) {
 		x := float64(margin)
 		for n, lines := range cells {
 			for i := from; i < min(to, len(lines)); i++ {
-				t.line(x+padding, y+padding+float64(i-from)*lineHeight, t.widths[n]-2*padding, lines[i], style, bodySize, black, t.align(t.columns[n]))
+				t.line(x+padding, y+padding+float64(i-from)*lineHeight, t.widths[n]-2*padding, lines[i], light, bodySize, black, t.align(t.columns[n]))
 			}
 			x += t.widths[n]
 		}
@@ -453,13 +450,34 @@ func (t *table) row(row []report.Cell, style string, shaded bool) {
 	}
 }
 
-func (t *table) total(sum *report.Total, first bool) {
-	row := slices.Clone(sum.Cells)
-	row[t.columns[0]] = report.OfText(sum.Label)
-	t.row(row, heavy, false)
-	if y := t.pdf.GetY() - lineHeight - 2*padding; first && y > margin {
-		a := t.accent()
-		t.pdf.SetDrawColor(a[0], a[1], a[2])
-		t.pdf.Line(margin, y, margin+full, y)
+// totals draws the sums, on one page. What they are of stands over the columns that have none.
+func (t *table) totals() {
+	const each = lineHeight + 2*padding
+	if n := len(t.s.Totals); n > 0 && t.pdf.GetY()+float64(n)*each > bottom {
+		t.pdf.AddPage()
+		t.head()
+	}
+	for i := range t.s.Totals {
+		y := t.pdf.GetY()
+		if i == 0 {
+			a := t.accent()
+			t.pdf.SetDrawColor(a[0], a[1], a[2])
+			t.pdf.Line(margin, y, margin+full, y)
+		}
+		x, room := float64(margin), 0.0
+		for n, column := range t.columns {
+			if t.s.Columns[column].Sum {
+				break
+			}
+			room += t.widths[n]
+		}
+		t.line(x+padding, y+padding, room, t.ink.short(t.s.Totals[i].Label, heavy, bodySize, room), heavy, bodySize, black, "L")
+		for n, column := range t.columns {
+			if cell := &t.s.Totals[i].Cells[column]; cell.Kind != report.None {
+				t.line(x+padding, y+padding, t.widths[n]-2*padding, show(cell), heavy, bodySize, black, "R")
+			}
+			x += t.widths[n]
+		}
+		t.pdf.SetY(y + each)
 	}
 }

@@ -1,0 +1,93 @@
+package report_test
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/report"
+)
+
+func picture(t *testing.T, encode func(*bytes.Buffer, image.Image) error, width, height int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := encode(&b, image.NewGray(image.Rect(0, 0, width, height))); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func asPNG(b *bytes.Buffer, i image.Image) error  { return png.Encode(b, i) }
+func asJPEG(b *bytes.Buffer, i image.Image) error { return jpeg.Encode(b, i, nil) }
+func asGIF(b *bytes.Buffer, i image.Image) error  { return gif.Encode(b, i, nil) }
+
+func kept(t *testing.T, data []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "logo")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A logo is kept in the one form that every reader of PDF knows, whatever it came in.
+func TestLook(t *testing.T) {
+	t.Parallel()
+	for name, encode := range map[string]func(*bytes.Buffer, image.Image) error{"PNG": asPNG, "JPEG": asJPEG} {
+		look, err := report.NewLook(report.Settings{Name: "Provider", LogoFile: kept(t, picture(t, encode, 30, 20)), Color: "#FFd040"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		logo, err := png.Decode(bytes.NewReader(look.Logo))
+		_, opaque := logo.(*image.RGBA) // eight bits a channel, as what was grey is now
+		if err != nil || !opaque || look.Size != [2]int{30, 20} || look.Accent != (color.RGBA{0xff, 0xd0, 0x40, 0xff}) || !look.DarkText() {
+			t.Errorf("%s: %T, %v, %+v: %v", name, logo, look.Size, look.Accent, err)
+		}
+	}
+	if look, err := report.NewLook(report.Settings{}); err != nil || look.DarkText() || look.Logo != nil {
+		t.Errorf("%+v %v", look, err)
+	}
+}
+
+// What cannot be a look is refused, all of it at once, in words.
+func TestBadLook(t *testing.T) {
+	t.Parallel()
+	whole := picture(t, asPNG, 30, 20)
+	for _, bad := range []struct {
+		settings report.Settings
+		want     string
+	}{
+		{report.Settings{LogoFile: kept(t, picture(t, asGIF, 3, 3))}, "is no PNG or JPEG picture"},
+		{report.Settings{LogoFile: kept(t, []byte("<svg/>"))}, "is no PNG or JPEG picture"},
+		{report.Settings{LogoFile: kept(t, whole[:len(whole)/2])}, "is damaged"},
+		{report.Settings{LogoFile: kept(t, picture(t, asPNG, report.LogoPixelsMax+1, 1))}, "has 2001 x 1 pixels"},
+		{report.Settings{LogoFile: kept(t, append(whole, make([]byte, report.LogoBytesMax)...))}, "is larger than 1024 KiB"},
+		{report.Settings{LogoFile: kept(t, nil) + "-missing"}, "no such file"},
+		{report.Settings{LogoFile: t.TempDir()}, "is a directory"},
+		{report.Settings{Color: "1f4e79"}, `"1f4e79" is no colour: write it as #1f4e79`},
+		{report.Settings{Color: "#1f4e7"}, "is no colour"},
+		{report.Settings{Color: "#1f4e7g"}, "is no colour"},
+		{report.Settings{Color: "é"}, "is no colour"},
+		{report.Settings{Name: "two\nlines"}, "--provider-name: holds a control character"},
+		{report.Settings{Name: strings.Repeat("x", 201)}, "is longer than 200 bytes"},
+	} {
+		_, err := report.NewLook(bad.settings)
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), bad.want) {
+			t.Errorf("%+v: %v", bad.settings, err)
+		}
+	}
+	_, err := report.NewLook(report.Settings{Name: " ", LogoFile: "/nowhere", Color: "blue"})
+	for _, flag := range []string{"--provider-name", "--provider-logo", "--provider-color"} {
+		if err == nil || !strings.Contains(err.Error(), flag) {
+			t.Errorf("%s is not named: %v", flag, err)
+		}
+	}
+}
