@@ -28,7 +28,7 @@ type Months interface {
 	Workloads(ctx context.Context, t *statement.Statement) ([]statement.Workload, error)
 	Licenses(ctx context.Context, t *statement.Statement) (map[usage.ServerID]usage.License, error)
 	Consolidate(ctx context.Context, month usage.Month) (statement.Consolidated, error)
-	WithoutStatement(ctx context.Context, month usage.Month, zone *time.Location) ([]statement.Waiting, error)
+	WithoutStatement(ctx context.Context, month usage.Month, zone *time.Location, have []statement.Statement) ([]statement.Waiting, error)
 }
 
 // Plans gives subscription plans; *plan.Service does.
@@ -163,7 +163,7 @@ func (s *Service) OfAll(ctx context.Context, month usage.Month, format string) (
 	if err != nil {
 		return Report{}, fault.Wrap(err, fault.Internal, "the zone %q of the statements of %s is not known here", all.Statements[0].Content.Zone, month)
 	}
-	if m.absent, err = s.Months.WithoutStatement(ctx, month, zone); err != nil {
+	if m.absent, err = s.Months.WithoutStatement(ctx, month, zone, all.Statements); err != nil {
 		return Report{}, err
 	}
 	r := Report{Format: f, name: "tallystick-all-" + month.String()}
@@ -235,6 +235,7 @@ func (s *Service) focusOfAll(ctx context.Context, m *monthly, companies map[usag
 		return Document{}, err
 	}
 	var all, absent []billed
+	s = s.remembering()
 	for i := range m.subjects {
 		b, err := s.billed(ctx, m.subjects[i].t, m.subjects[i].company)
 		if err != nil {
@@ -271,4 +272,27 @@ func (s *Service) billed(ctx context.Context, t *statement.Statement, c fleet.Co
 		b.statements = append([]statement.Statement{before}, b.statements...)
 	}
 	return b, nil
+}
+
+// remembering gives a service that asks for each plan once: many companies have few.
+func (s *Service) remembering() *Service {
+	one := *s
+	one.Plans = &knownPlans{Plans: s.Plans, known: make(map[int64]plan.Item)}
+	return &one
+}
+
+type knownPlans struct {
+	Plans
+	known map[int64]plan.Item
+}
+
+func (k *knownPlans) Get(ctx context.Context, id int64) (plan.Item, error) {
+	if item, asked := k.known[id]; asked {
+		return item, nil
+	}
+	item, err := k.Plans.Get(ctx, id)
+	if err == nil {
+		k.known[id] = item
+	}
+	return item, err
 }

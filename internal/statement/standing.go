@@ -162,8 +162,14 @@ func (d *dues) owes(id usage.CompanyID) bool {
 	return d.there[id] || has && last.Before(d.month) && !d.gone[id]
 }
 
-// Undrafted counts the companies that are to have a statement of a month and have none among those of it.
+// Undrafted counts the companies that WithoutStatement lists.
 func (s *Service) Undrafted(ctx context.Context, month usage.Month, zone *time.Location, have []Statement) (n int, err error) {
+	without, err := s.WithoutStatement(ctx, month, zone, have)
+	return len(without), err
+}
+
+// WithoutStatement lists the companies that are to have a statement of a month and have none among those of it, by company.
+func (s *Service) WithoutStatement(ctx context.Context, month usage.Month, zone *time.Location, have []Statement) (without []Waiting, err error) {
 	d, err := s.dues(ctx, month, zone)
 	for i := range have {
 		delete(d.there, have[i].Company)
@@ -174,16 +180,10 @@ func (s *Service) Undrafted(ctx context.Context, month usage.Month, zone *time.L
 			d.there[id] = true
 		}
 	}
-	return len(d.there), err
-}
-
-// WithoutStatement lists the companies that are to have a statement of a month and have none, by company.
-func (s *Service) WithoutStatement(ctx context.Context, month usage.Month, zone *time.Location) ([]Waiting, error) {
-	standing, _, err := s.waiting(ctx, month, zone)
-	for _, failed := range standing.Failed {
-		err = cmp.Or(err, failed)
+	for _, id := range slices.Sorted(maps.Keys(d.there)) {
+		without = append(without, Waiting{id, cmp.Or(d.names[id], "company "+id.String()), Open})
 	}
-	return slices.DeleteFunc(standing.Waiting, func(w Waiting) bool { return w.State != Open }), err
+	return without, err
 }
 
 // latestOf gives the month's latest statement of each company that has one. Where not all can be read at once, they are read
