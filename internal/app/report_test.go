@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -13,10 +14,13 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/plan"
 	"github.com/tallystick/tallystick/internal/report/reporttest"
 	"github.com/tallystick/tallystick/internal/statement"
+	"github.com/tallystick/tallystick/internal/testkit"
 )
 
 // figures are what a month bills, by kind of units: as texts, as they stand in files.
@@ -412,6 +416,91 @@ func TestReportsStay(t *testing.T) {
 		o.clock.Add(48 * time.Hour)
 		if !bytes.Equal(first, o.file(o.companies[0], format)) {
 			t.Errorf("%s: two days later it is another file", format)
+		}
+	}
+}
+
+// What was not read, and a company without a statement, are no zeros in any format: they are named, and have no figure.
+func TestMissingIsNoFigure(t *testing.T) {
+	t.Parallel()
+	o := &billing{t: t, clock: testkit.At(time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC))}
+	a, err := app.Open(t.Context(), app.Options{DataDir: t.TempDir(), Create: true, Now: o.clock.Now})
+	o.check(err)
+	t.Cleanup(func() { o.check(a.Close()) })
+	o.app = a
+	o.reports, err = a.Reports()
+	o.check(err)
+	names := []string{"Unread", "Serverless", "Idle", "Undrafted"}
+	for i, name := range names {
+		c, err := a.Fleet.AddCompany(t.Context(), fleet.NewCompany{Name: name})
+		o.check(err)
+		o.companies = append(o.companies, c.ID)
+		if name == "Unread" || name == "Idle" {
+			v, err := a.Fleet.AddServer(t.Context(), fleet.NewServer{Name: "SRV-" + name, Company: c.ID, InstallationID: fmt.Sprint("i", i)})
+			o.check(err)
+			o.servers = append(o.servers, v)
+		}
+	}
+	o.clock.Set(time.Date(2026, 10, 31, 23, 0, 0, 0, time.UTC))
+	o.r = rand.New(rand.NewPCG(1, 1))
+	o.read(&o.servers[1], 0)
+	o.clock.Set(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
+	o.draft(o.companies[:3])
+
+	const unread, without = "SRV-Unread was not read: nothing of it is in the figures", "it has no statement of this month: nothing of it is in the figures"
+	lines := records(t, o.file(0, "csv"))
+	if len(lines) != len(names) {
+		t.Errorf("%d lines", len(lines))
+	}
+	for _, row := range lines {
+		if row["billed"] != "" || row["used"] != "" || row["billedUnits"] != "" {
+			t.Errorf("%v has figures", row)
+		}
+		want := map[string][2]string{
+			"Unread": {"Not known", unread}, "Serverless": {"No server", ""}, "Idle": {"Nothing used", ""}, "Undrafted": {"No statement", without},
+		}[row["company"]]
+		if got := [2]string{row["workload"], row["missing"]}; got != want {
+			t.Errorf("%s: %q, not %q", row["company"], got, want)
+		}
+	}
+	missing := 0
+	for _, row := range records(t, o.file(0, "focus")) {
+		o.focusRow(row)
+		if row["x_Completeness"] == "missing" {
+			missing++
+		}
+	}
+	if missing != 2 {
+		t.Errorf("%d rows tell what is missing", missing)
+	}
+	var d struct {
+		Complete bool
+		Missing  []string
+		Sections []struct {
+			Key  string
+			Rows []map[string]any
+		}
+	}
+	o.check(json.Unmarshal(o.file(0, "json"), &d))
+	if want := []string{"Unread: " + unread, "Undrafted: " + without}; d.Complete || !slices.Equal(d.Missing, want) {
+		t.Errorf("%v %q", d.Complete, d.Missing)
+	}
+	for _, s := range d.Sections {
+		for _, row := range s.Rows {
+			if s.Key == "companies" && row["billedUnits"] != nil {
+				t.Errorf("%v has figures", row)
+			}
+		}
+	}
+	paper := strings.Join(reporttest.PDFText(t, o.file(0, "pdf")), "\n")
+	sheets, err := excelize.OpenReader(bytes.NewReader(o.file(0, "xlsx")))
+	o.check(err)
+	defer func() { _ = sheets.Close() }()
+	front, err := sheets.GetRows("Report")
+	o.check(err)
+	for _, text := range []string{unread, without} {
+		if !strings.Contains(paper, text) || !strings.Contains(fmt.Sprint(front), text) {
+			t.Errorf("%q is not on paper, or not in the workbook", text)
 		}
 	}
 }

@@ -73,7 +73,9 @@ func (o *billing) people() {
 		plans = append(plans, item.ID)
 	}
 	for i, name := range billedNames {
-		c, err := o.app.Fleet.AddCompany(ctx, fleet.NewCompany{Name: name, Profile: fleet.Profile{ExternalID: pick(o, "", "K-"+name)}})
+		c, err := o.app.Fleet.AddCompany(ctx, fleet.NewCompany{
+			Name: name, Profile: fleet.Profile{ExternalID: pick(o, "", "K-"+name)}, Tenants: []fleet.Tenant{{Name: fmt.Sprint("tenant-", i)}},
+		})
 		o.check(err)
 		o.companies = append(o.companies, c.ID)
 		if i%3 > 0 {
@@ -89,6 +91,10 @@ func (o *billing) people() {
 			o.servers = append(o.servers, v)
 		}
 	}
+	shared, err := o.app.Fleet.AddServer(ctx, fleet.NewServer{Name: "SHARED", Shared: true, InstallationID: "shared", Interval: 24 * time.Hour})
+	o.check(err)
+	o.servers = append(o.servers, shared)
+	o.companies = append([]usage.CompanyID{usage.Unassigned}, o.companies...) // whose tenants are nobody's
 }
 
 var billedTypes = map[usage.Product][]string{
@@ -111,12 +117,16 @@ func (o *billing) read(v *fleet.Server, workloads int) {
 		if o.chance(15) && !fresh.After(o.clock.Now()) {
 			first = &fresh
 		}
+		tenant := ""
+		if v.Shared {
+			tenant = fmt.Sprint("tenant-", o.r.IntN(len(billedNames)+2))
+		}
 		s.Workloads = append(s.Workloads, usage.Workload{
-			ID: fmt.Sprintf("w-%d-%d", v.ID, i), Name: pick(o, "web", "=1+1", "Größe") + fmt.Sprint(i), Type: pick(o, billedTypes[v.Product]...), FirstProtectedAt: first,
+			Tenant: tenant, ID: fmt.Sprintf("w-%d-%d", v.ID, i), Name: pick(o, "web", "=1+1", "Größe") + fmt.Sprint(i), Type: pick(o, billedTypes[v.Product]...), FirstProtectedAt: first,
 			RentalCovered: v.Product == usage.ProductCloudConnect && o.chance(20),
 		})
 	}
-	_, err := o.app.Ledger.AppendSnapshot(o.t.Context(), v.ID, false, s)
+	_, err := o.app.Ledger.AppendSnapshot(o.t.Context(), v.ID, v.Shared, s)
 	o.check(err)
 }
 
@@ -217,7 +227,7 @@ func (o *billing) supersede(unread []fleet.Server, finals []usage.CompanyID) {
 		o.clock.Set(time.Date(2026, 10, 30, 20, 0, 0, 0, time.UTC))
 		s := usage.Snapshot{TakenAt: o.clock.Now(), Product: v.Product, Server: usage.ServerFacts{InstallationID: v.InstallationID, Name: "n"}, License: usage.License{Type: usage.LicenseRental}, Workloads: []usage.Workload{}}
 		o.clock.Set(now)
-		_, err := o.app.Ledger.AppendSnapshot(ctx, v.ID, false, s)
+		_, err := o.app.Ledger.AppendSnapshot(ctx, v.ID, v.Shared, s)
 		o.check(err)
 	}
 }

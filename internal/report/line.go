@@ -184,12 +184,12 @@ func usageSection(subjects []subject, absent []statement.Waiting, month usage.Mo
 			rows = append(rows, slices.Concat(s.about(), []Cell{OfText(string(l.class)), OfText(l.licensedTo)}, l.figures()))
 		}
 		if len(lines) == 0 { // nothing was used, or nothing was read: that it is there is said
-			rows = append(rows, append(s.about(), make([]Cell, licenseColumns+len(figureColumns(false)))...))
+			rows = append(rows, append(s.about(), without(s.nothing())...))
 		}
 	}
 	for _, w := range absent {
 		row := []Cell{OfText(month.String()), OfText(w.Name), Nothing(), Nothing(), Nothing(), OfText(NotFinal + ": no statement"), OfText(withoutStatement)}
-		rows = append(rows, append(row, make([]Cell, licenseColumns+len(figureColumns(false)))...))
+		rows = append(rows, append(row, without("No statement")...))
 	}
 	sec := Section{
 		Key: "usage", Title: "Usage", Main: true, By: "unit", Rows: rows,
@@ -211,8 +211,25 @@ func usageSection(subjects []subject, absent []statement.Waiting, month usage.Mo
 	return sec, sec.total()
 }
 
-// licenseColumns is how many columns of the usage say whose license it is.
-const licenseColumns = 2
+// without are the cells of a line that has no figures, with a word on why in place of the workload type.
+func without(why string) []Cell {
+	const license, workload = 2, 3 // cells before those of the figures, and the place of the type's name in these
+	cells := make([]Cell, license+len(figureColumns(false)))
+	cells[license+workload] = OfText(why)
+	return cells
+}
+
+// nothing says why a statement has no figures.
+func (s *subject) nothing() string {
+	servers := s.t.Content.Servers
+	switch {
+	case len(servers) == 0:
+		return "No server"
+	case slices.ContainsFunc(servers, func(v statement.Server) bool { return v.Unknown }):
+		return "Not known"
+	}
+	return "Nothing used"
+}
 
 // withoutStatement says what is missing from a month in which a company has no statement.
 const withoutStatement = "it has no statement of this month: nothing of it is in the figures"

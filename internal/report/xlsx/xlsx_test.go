@@ -64,8 +64,9 @@ func TestTypes(t *testing.T) {
 			t.Errorf("%q is %q, of type %d, formula %q: %v %v %v", name, value, kind, formula, err, err2, err3)
 		}
 	}
-	if got, err := f.GetCellFormula("Report", "B8"); got != "" || err != nil {
-		t.Errorf("%q %v", got, err)
+	formula, err := f.GetCellFormula("Report", "B8")
+	if value, err2 := f.GetCellValue("Report", "B8"); formula != "" || err != nil || value != "=Northwind" || err2 != nil {
+		t.Errorf("formula %q, value %q: %v %v", formula, value, err, err2)
 	}
 	for _, at := range []string{"D3", "F4", "G3", "H3"} {
 		if kind, err := f.GetCellType(sheet, at); err != nil || kind != excelize.CellTypeUnset { // a number
