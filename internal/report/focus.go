@@ -88,7 +88,7 @@ const (
 )
 
 // ofFocus makes the data set. absent are the companies that have no statement.
-func ofFocus(month usage.Month, provider string, all []billed, absent []billed, mark string) (Document, error) {
+func ofFocus(month usage.Month, provider string, all, absent []billed, mark string) (Document, error) {
 	f := &focusing{month: month, provider: provider}
 	for i := range all {
 		if err := f.add(&all[i]); err != nil {
@@ -113,13 +113,13 @@ func ofFocus(month usage.Month, provider string, all []billed, absent []billed, 
 		s.Rows = append(s.Rows, row)
 	}
 	d := Document{Key: "focus", Title: s.Title, Subject: month.String(), Mark: mark, Sections: []Section{s}}
-	for i := range all {
-		for _, text := range missing(all[i].t) {
-			d.Missing = append(d.Missing, all[i].t.CompanyName+": "+text)
+	for _, b := range all {
+		for _, text := range missing(b.t) {
+			d.Missing = append(d.Missing, b.t.CompanyName+": "+text)
 		}
 	}
-	for i := range absent {
-		d.Missing = append(d.Missing, absent[i].company.Name+": "+withoutStatement)
+	for _, b := range absent {
+		d.Missing = append(d.Missing, b.company.Name+": "+withoutStatement)
 	}
 	return d, nil
 }

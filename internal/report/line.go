@@ -129,7 +129,7 @@ func (w *weight) join(o weight) {
 }
 
 // String is for people: "1", "9–11", "mixed".
-func (w weight) String() string {
+func (w *weight) String() string {
 	switch {
 	case !w.known:
 		return ""
@@ -208,7 +208,8 @@ func usageSection(subjects []subject, absent []statement.Waiting, month usage.Mo
 	if peaks {
 		sec.Note = "Agents of a console are billed by the most that were used at one instant of the month, each type at its own (peak). Peaks of several types were not at one instant."
 	}
-	return sec, sec.total()
+	err := sec.total()
+	return sec, err
 }
 
 // without are the cells of a line that has no figures, with a word on why in place of the workload type.

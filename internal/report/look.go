@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/hex"
 	"fmt"
 	"image"
 	"image/color"
@@ -10,7 +11,7 @@ import (
 	"image/png"
 	"io"
 	"os"
-	"strconv"
+	"strings"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -31,9 +32,10 @@ type Settings struct {
 	Color    string // #rrggbb
 }
 
+const lookNameMax = 200
+
+// Bounds of a logo, which is in every report: of its file, and of each side.
 const (
-	lookNameMax = 200
-	// LogoBytesMax bounds a logo's file, LogoPixelsMax each of its sides: it is in every report.
 	LogoBytesMax  = 1 << 20
 	LogoPixelsMax = 2000
 )
@@ -67,11 +69,12 @@ func NewLook(s Settings) (Look, error) {
 }
 
 func parseColor(text string) (color.RGBA, error) {
-	n, err := strconv.ParseUint(text[min(1, len(text)):], 16, 32)
-	if err != nil || len(text) != 7 || text[0] != '#' {
+	digits, begins := strings.CutPrefix(text, "#")
+	rgb, err := hex.DecodeString(digits)
+	if err != nil || !begins || len(rgb) != 3 {
 		return accentDefault, fmt.Errorf("%q is no colour: write it as #1f4e79", text)
 	}
-	return color.RGBA{byte(n >> 16), byte(n >> 8), byte(n), 0xff}, nil
+	return color.RGBA{rgb[0], rgb[1], rgb[2], 0xff}, nil
 }
 
 // readLogo decodes a logo and encodes it anew: a damaged or oversized one is found out here, not in a report.

@@ -161,7 +161,8 @@ func (m *monthly) block(which func(*line) bool) (Section, error) {
 	for i := range sums {
 		s.Rows = append(s.Rows, sums[i].figures()[:len(s.Columns)])
 	}
-	return s, s.total()
+	err = s.total()
+	return s, err
 }
 
 // companies is the overview: its totals are those of the summary and the appendices.
@@ -188,7 +189,7 @@ func (m *monthly) companies() (Section, error) {
 			return s, err
 		}
 		for _, r := range rows {
-			s.Rows = append(s.Rows, append(slices.Clone(about), OfText(string(r.unit)), OfUnits(r.own), OfUnits(r.others), OfUnits(r.own+r.others)))
+			s.Rows = append(s.Rows, append(slices.Clone(about), OfText(string(r.unit)), OfUnits(r.own), OfUnits(r.others), OfUnits(r.all)))
 		}
 		if len(rows) == 0 {
 			s.Rows = append(s.Rows, append(about, make([]Cell, 4)...))
@@ -199,7 +200,8 @@ func (m *monthly) companies() (Section, error) {
 			OfText(w.Name), Nothing(), Nothing(), Nothing(), Nothing(), Nothing(), OfText("No statement"), OfText("no"), Nothing(), Nothing(), Nothing(), Nothing(),
 		})
 	}
-	return s, s.total()
+	err := s.total()
+	return s, err
 }
 
 // overview says whose statement it is, for a table over all.
@@ -223,8 +225,8 @@ func (s *subject) overview() []Cell {
 
 // unitSum is what a company bills in one kind of units.
 type unitSum struct {
-	unit        usage.UnitKind
-	own, others usage.Units
+	unit             usage.UnitKind
+	own, others, all usage.Units
 }
 
 func byUnit(lines []line) (sums []unitSum, err error) {
@@ -235,14 +237,15 @@ func byUnit(lines []line) (sums []unitSum, err error) {
 			at = len(sums)
 			sums = append(sums, unitSum{unit: l.Unit})
 		}
-		to := &sums[at].own
+		part := &sums[at].own
 		if l.class != statement.Provider {
-			to = &sums[at].others
+			part = &sums[at].others
 		}
-		fits := true
-		if *to, fits = usage.Add(*to, l.Billed.Units); !fits {
+		all, fits := usage.Add(sums[at].all, l.Billed.Units)
+		if !fits {
 			return nil, fault.New(fault.Internal, "the units of a company add up to more than can be counted")
 		}
+		*part, sums[at].all = *part+l.Billed.Units, all
 	}
 	slices.SortFunc(sums, func(a, b unitSum) int { return cmp.Compare(a.unit, b.unit) })
 	return sums, nil

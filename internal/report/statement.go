@@ -199,11 +199,11 @@ func servers(subjects []subject) Section {
 		{Key: "coverage", Title: "Covered, %", Kind: Units},
 		{Key: "gaps", Title: "Gaps", Kind: Text},
 	}}
-	for i := range subjects {
-		t := subjects[i].t
+	for _, c := range subjects {
+		t := c.t
 		for j := range t.Content.Servers {
 			v := &t.Content.Servers[j]
-			license, numbers := [3]Cell{}, subjects[i].licenses[v.ID]
+			license, numbers := [3]Cell{}, c.licenses[v.ID]
 			if l := v.License; l != nil {
 				license = [3]Cell{OfText(string(l.Type) + ", " + string(l.Class)), OfText(l.Edition), OfText(l.LicensedTo)}
 			}

@@ -1,6 +1,7 @@
 package json_test
 
 import (
+	"bytes"
 	stdjson "encoding/json"
 	"fmt"
 	"os"
@@ -50,7 +51,7 @@ func TestForm(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(want) != string(got) {
+	if !bytes.Equal(want, got) {
 		t.Errorf("%s is not what is written now:\n%s", file, got)
 	}
 }

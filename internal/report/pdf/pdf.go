@@ -274,15 +274,17 @@ func (p *paper) tiles() {
 	for i := range s.Totals {
 		t := &s.Totals[i]
 		for j := range s.Columns {
-			if c := &s.Columns[j]; c.Sum && c.Kind == report.Units && !c.Detail && x+width <= margin+full+1 {
-				p.fill(zebra)
-				p.pdf.Rect(x, y, width, height, "F")
-				p.fill(p.accent())
-				p.pdf.Rect(x, y, 1.2, height, "F")
-				p.line(x+4, y+2, width-6, p.ink.short(c.Title+", "+t.Of, light, 8, width-6), light, 8, grey, "L")
-				p.line(x+4, y+7, width-6, p.ink.short(show(&t.Cells[j]), heavy, 14, width-6), heavy, 14, p.onPaper(), "L")
-				x += width + 4
+			c := &s.Columns[j]
+			if !c.Sum || c.Kind != report.Units || c.Detail || x+width > margin+full+1 {
+				continue
 			}
+			p.fill(zebra)
+			p.pdf.Rect(x, y, width, height, "F")
+			p.fill(p.accent())
+			p.pdf.Rect(x, y, 1.2, height, "F")
+			p.line(x+4, y+2, width-6, p.ink.short(c.Title+", "+t.Of, light, 8, width-6), light, 8, grey, "L")
+			p.line(x+4, y+7, width-6, p.ink.short(show(&t.Cells[j]), heavy, 14, width-6), heavy, 14, p.onPaper(), "L")
+			x += width + 4
 		}
 	}
 	if x > margin {

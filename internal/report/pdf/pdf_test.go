@@ -68,7 +68,7 @@ func TestPages(t *testing.T) {
 	if !strings.Contains(got, fmt.Sprintf("page %d of", pages)) {
 		t.Errorf("the last of %d pages is not numbered", pages)
 	}
-	for _, word := range append(words, "machine000", "machine199") {
+	for _, word := range append([]string{"machine000", "machine199"}, words...) {
 		if !strings.Contains(got, word) {
 			t.Fatalf("%s is not in it", word)
 		}

@@ -170,6 +170,9 @@ func (b *book) sheet(d *report.Document, s *report.Section) error {
 	if _, err := b.file.NewSheet(name); err != nil {
 		return err
 	}
+	if err := b.layOut(name); err != nil {
+		return err
+	}
 	out, err := b.file.NewStreamWriter(name)
 	if err != nil {
 		return err
@@ -202,6 +205,15 @@ func (b *book) sheet(d *report.Document, s *report.Section) error {
 	}
 	b.totals(w, s, first)
 	return errors.Join(w.err, out.Flush())
+}
+
+// layOut has a sheet printed across the page, all columns on one.
+func (b *book) layOut(sheet string) error {
+	landscape, one, several, fit := "landscape", 1, 0, true
+	return errors.Join(
+		b.file.SetPageLayout(sheet, &excelize.PageLayoutOptions{Orientation: &landscape, FitToWidth: &one, FitToHeight: &several}),
+		b.file.SetSheetProps(sheet, &excelize.SheetPropsOptions{FitToPage: &fit}),
+	)
 }
 
 // totals writes the sums as formulas over the rows, beside what they come to for who does not calculate. A sum is rounded to the

@@ -73,6 +73,10 @@ func TestTypes(t *testing.T) {
 			t.Errorf("%s: %d %v", at, kind, err)
 		}
 	}
+	layout, err := f.GetPageLayout(sheet)
+	if err != nil || layout.Orientation == nil || *layout.Orientation != "landscape" || layout.FitToWidth == nil || *layout.FitToWidth != 1 {
+		t.Errorf("%+v %v", layout, err)
+	}
 	panes, err := f.GetPanes(sheet)
 	if err != nil || !panes.Freeze || panes.YSplit != 2 {
 		t.Errorf("%+v %v", panes, err)
