@@ -61,13 +61,17 @@ const (
 	decimal
 	date
 	instant
+	right // a text that stands as numbers do
 	head
-	bold
-	boldWhole
-	boldDecimal
+	headRight
+	strong
+	sum // of a total, as the two that follow
+	sumWhole
+	sumDecimal
 	title
 	mark
 	wrapped
+	fact // a value of any kind but of time, at the left
 	styleCount
 )
 
@@ -79,20 +83,31 @@ func (b *book) prepare(d *report.Document) (err error) {
 	}
 	format := func(code string) *string { return &code }
 	top := &excelize.Alignment{Vertical: "top"}
-	strong, line := &excelize.Font{Bold: true}, []excelize.Border{{Type: "top", Style: 1, Color: "000000"}}
+	font := func(f excelize.Font) *excelize.Font { // one that is not told whole is another one in some programs
+		f.Family, f.Size = "Calibri", max(f.Size, 11)
+		return &f
+	}
+	ground := func(color string) excelize.Fill {
+		return excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{color}}
+	}
+	heavy, onHead, grey := font(excelize.Font{Bold: true}), font(excelize.Font{Bold: true, Color: onAccent}), ground("E9EDF1")
 	for i, s := range [styleCount]excelize.Style{
-		plain:       {Alignment: top},
-		whole:       {CustomNumFmt: format("#,##0"), Alignment: top},
-		decimal:     {Alignment: top}, // any other format shows 5 as "5." or rounds
-		date:        {CustomNumFmt: format("yyyy-mm-dd"), Alignment: &excelize.Alignment{Vertical: "top", Horizontal: "left"}},
-		instant:     {CustomNumFmt: format("yyyy-mm-dd hh:mm:ss"), Alignment: &excelize.Alignment{Vertical: "top", Horizontal: "left"}},
-		head:        {Font: &excelize.Font{Bold: true, Color: onAccent}, Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{accent}}, Alignment: &excelize.Alignment{WrapText: true, Vertical: "center"}},
-		bold:        {Font: strong, Border: line},
-		boldWhole:   {Font: strong, Border: line, CustomNumFmt: format("#,##0")},
-		boldDecimal: {Font: strong, Border: line},
-		title:       {Font: &excelize.Font{Bold: true, Size: 16, Color: accent}},
-		mark:        {Font: &excelize.Font{Bold: true, Color: "C00000"}},
-		wrapped:     {Alignment: &excelize.Alignment{WrapText: true, Vertical: "top"}},
+		plain:      {Alignment: top},
+		whole:      {CustomNumFmt: format("#,##0"), Alignment: top},
+		decimal:    {Alignment: top}, // any other format shows 5 as "5." or rounds
+		date:       {CustomNumFmt: format("yyyy-mm-dd"), Alignment: &excelize.Alignment{Vertical: "top", Horizontal: "left"}},
+		instant:    {CustomNumFmt: format("yyyy-mm-dd hh:mm:ss"), Alignment: &excelize.Alignment{Vertical: "top", Horizontal: "left"}},
+		right:      {Alignment: &excelize.Alignment{Vertical: "top", Horizontal: "right"}},
+		head:       {Font: onHead, Fill: ground(accent), Alignment: &excelize.Alignment{WrapText: true, Vertical: "center"}},
+		headRight:  {Font: onHead, Fill: ground(accent), Alignment: &excelize.Alignment{WrapText: true, Vertical: "center", Horizontal: "right"}},
+		strong:     {Font: heavy},
+		sum:        {Font: heavy, Fill: grey},
+		sumWhole:   {Font: heavy, Fill: grey, CustomNumFmt: format("#,##0")},
+		sumDecimal: {Font: heavy, Fill: grey},
+		title:      {Font: font(excelize.Font{Bold: true, Size: 16, Color: accent})},
+		mark:       {Font: font(excelize.Font{Bold: true, Color: "C00000"}), Alignment: top},
+		wrapped:    {Alignment: &excelize.Alignment{WrapText: true, Vertical: "top"}},
+		fact:       {Alignment: &excelize.Alignment{WrapText: true, Vertical: "top", Horizontal: "left"}},
 	} {
 		if b.styles[i], err = b.file.NewStyle(&s); err != nil {
 			return err
@@ -112,14 +127,17 @@ func (b *book) front(d *report.Document) error {
 	if err := b.file.SetSheetName("Sheet1", frontName); err != nil {
 		return err
 	}
+	if err := b.layOut(frontName); err != nil {
+		return err
+	}
 	out, err := b.file.NewStreamWriter(frontName)
 	if err != nil {
 		return err
 	}
 	w := &rows{out: out}
-	w.err = errors.Join(out.SetColWidth(1, 1, 24), out.SetColWidth(2, 2, 90))
-	w.add(b.text(d.Title, title))
-	w.add(b.text(d.Subject, bold))
+	w.err = errors.Join(out.SetColWidth(1, 1, 24), out.SetColWidth(2, 2, frontWidth))
+	w.addHigh(24, b.text(d.Title, title))
+	w.add(b.text(d.Subject, strong))
 	if d.Look.Name != "" {
 		w.add(b.text(d.Look.Name, plain))
 	}
@@ -127,19 +145,24 @@ func (b *book) front(d *report.Document) error {
 		w.add(b.text(d.Mark, mark))
 	}
 	for _, text := range d.Missing {
-		w.add(b.text("Missing", mark), b.text(text, wrapped))
+		w.addHigh(linesHigh(text), b.text("Missing", mark), b.text(text, wrapped))
 	}
 	for _, text := range d.Notes {
-		w.add(b.text("Note", plain), b.text(text, wrapped))
+		w.addHigh(linesHigh(text), b.text("Note", plain), b.text(text, wrapped))
 	}
 	w.add(nil)
 	for i := range d.Facts {
 		f := &d.Facts[i]
-		w.add(b.text(f.Title, plain), b.cell(&f.Value))
+		value := b.cell(&f.Value)
+		if cell, is := value.(excelize.Cell); is && f.Value.Kind != report.Date && f.Value.Kind != report.Time {
+			cell.StyleID = b.styles[fact]
+			value = cell
+		}
+		w.addHigh(linesHigh(f.Value.String()), b.text(f.Title, plain), value)
 	}
 	for i := range d.Sections {
 		if note := d.Sections[i].Note; note != "" {
-			w.add(b.text(d.Sections[i].Title, plain), b.text(note, wrapped))
+			w.addHigh(linesHigh(note), b.text(d.Sections[i].Title, plain), b.text(note, wrapped))
 		}
 	}
 	return errors.Join(w.err, out.Flush())
@@ -152,11 +175,22 @@ type rows struct {
 	err error
 }
 
-func (w *rows) add(cells ...any) {
+func (w *rows) add(cells ...any) { w.addHigh(0, cells...) }
+
+// addHigh adds a row with a height in points; 0: the program that opens it decides.
+func (w *rows) addHigh(height float64, cells ...any) {
 	w.n++
 	if w.err == nil {
-		w.err = w.out.SetRow("A"+strconv.Itoa(w.n), cells)
+		w.err = w.out.SetRow("A"+strconv.Itoa(w.n), cells, excelize.RowOpts{Height: height})
 	}
+}
+
+// frontWidth is how wide the values of the first sheet are, in characters.
+const frontWidth = 90
+
+// linesHigh is how high a text is that is wrapped there: not every program finds that out itself.
+func linesHigh(text string) float64 {
+	return 15 * float64(min(20, 1+utf8.RuneCountInString(text)/(frontWidth-5)))
 }
 
 const (
@@ -180,7 +214,11 @@ func (b *book) sheet(d *report.Document, s *report.Section) error {
 	w := &rows{out: out}
 	heads := make([]any, len(s.Columns))
 	for i := range s.Columns {
-		heads[i] = b.text(s.Columns[i].Title, head)
+		style := head
+		if c := &s.Columns[i]; c.Right || c.Kind == report.Whole || c.Kind == report.Units || c.Kind == report.Money {
+			style = headRight
+		}
+		heads[i] = b.text(s.Columns[i].Title, style)
 		w.err = errors.Join(w.err, out.SetColWidth(i+1, i+1, width(s, i)))
 	}
 	top := 1
@@ -200,6 +238,9 @@ func (b *book) sheet(d *report.Document, s *report.Section) error {
 		cells := make([]any, len(row))
 		for i := range row {
 			cells[i] = b.cell(&row[i])
+			if s.Columns[i].Right && row[i].Kind == report.Text {
+				cells[i] = b.text(row[i].Text, right)
+			}
 		}
 		w.add(cells...)
 	}
@@ -223,21 +264,22 @@ func (b *book) totals(w *rows, s *report.Section, first int) {
 	for i := range s.Totals {
 		t := &s.Totals[i]
 		cells := make([]any, len(s.Columns))
-		cells[0] = b.text(t.Label, bold)
 		for j := range s.Columns {
+			cells[j] = excelize.Cell{StyleID: b.styles[sum]}
 			if !s.Columns[j].Sum {
 				continue
 			}
-			sum := "SUM(" + span(j, first, last) + ")"
+			formula := "SUM(" + span(j, first, last) + ")"
 			if t.Of != "" {
-				sum = fmt.Sprintf("SUMIF(%s,%s,%s)", span(column(s, s.By), first, last), quoted(t.Of), span(j, first, last))
+				formula = fmt.Sprintf("SUMIF(%s,%s,%s)", span(column(s, s.By), first, last), quoted(t.Of), span(j, first, last))
 			}
-			style := boldWhole
+			style := sumWhole
 			if s.Columns[j].Kind != report.Whole {
-				style, sum = boldDecimal, "ROUND("+sum+",6)"
+				style, formula = sumDecimal, "ROUND("+formula+",6)"
 			}
-			cells[j] = excelize.Cell{StyleID: b.styles[style], Formula: sum, Value: number(&t.Cells[j])}
+			cells[j] = excelize.Cell{StyleID: b.styles[style], Formula: formula, Value: number(&t.Cells[j])}
 		}
+		cells[0] = b.text(t.Label, sum)
 		w.add(cells...)
 	}
 }
