@@ -27,25 +27,39 @@ type Frame struct {
 	// Within bounds how long an answer may take; beyond it the request is refused as Unavailable. 0: 30 s.
 	Within time.Duration
 	Log    *slog.Logger // what is asked for: answers at Debug, refusals and writes at Info, defects at Error
+	// Meter gives what is told of each answer of a route, once for each of them, and for an empty pattern, of what no route
+	// answered; nil: nobody measures.
+	Meter func(method, pattern string) Meter
 }
+
+// Meter is told of an answer: its status (499: the client did not wait), the bytes of its body and how long it took. It is
+// called for every request, and must take next to no time.
+type Meter func(status, bytes int, took time.Duration)
 
 // Handler builds the handler. It fails when the tables contradict one another.
 func (f *Frame) Handler() (http.Handler, error) {
 	if len(f.Surfaces) == 0 {
 		return nil, fault.New(fault.Internal, "there is no surface")
 	}
-	h := &handler{frame: f, prefix: rand.Text()[:8], within: cmp.Or(f.Within, withinDefault)}
+	h := &handler{frame: f, prefix: rand.Text()[:8], within: cmp.Or(f.Within, withinDefault), unrouted: f.meter("", "")}
 	for _, s := range f.Surfaces {
 		for _, route := range s.Routes() {
 			if err := check(route); err != nil {
 				return nil, fault.Wrap(err, fault.Internal, "the route table is wrong: %v", err)
 			}
-			if err := h.router.add(s, route); err != nil {
+			if err := h.router.add(s, route, f.meter(route.Method, route.Pattern)); err != nil {
 				return nil, fault.Wrap(err, fault.Internal, "the route table is wrong: %v", err)
 			}
 		}
 	}
 	return h, nil
+}
+
+func (f *Frame) meter(method, pattern string) Meter {
+	if f.Meter == nil {
+		return func(int, int, time.Duration) {}
+	}
+	return f.Meter(method, pattern)
 }
 
 var patternSyntax = regexp.MustCompile(`^(/([A-Za-z0-9._-]+|\{[A-Za-z]+\}))+$`)
@@ -75,11 +89,13 @@ type handler struct {
 	within time.Duration
 	prefix string // of request ids: differs from process to process
 	count  atomic.Uint64
+
+	unrouted Meter
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
-	c := &call{id: h.prefix + "-" + strconv.FormatUint(h.count.Add(1), 10)}
+	c := &call{id: h.prefix + "-" + strconv.FormatUint(h.count.Add(1), 10), meter: h.unrouted}
 	client := r.Context()
 	ctx := &deadline{Context: context.WithValue(client, callKey{}, c), at: begin.Add(h.within)}
 	defer ctx.end()
@@ -90,14 +106,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		part = &stream{}
 	}
 	if err != nil && (part.lost != nil || client.Err() != nil && errors.Is(err, client.Err())) {
-		h.log(r, c, record{status: statusClientGone, bytes: part.sent, begin: begin})
+		h.done(r, c, record{status: statusClientGone, bytes: part.sent, begin: begin})
 		panic(http.ErrAbortHandler) // the client has gone: nobody is there to tell
 	}
 	if !part.begun {
 		send(w, r, answer, err)
 		part.sent = len(answer.Body)
 	}
-	h.log(r, c, record{status: answer.Status, bytes: part.sent, begin: begin, err: err})
+	h.done(r, c, record{status: answer.Status, bytes: part.sent, begin: begin, err: err})
 	if part.begun && err != nil {
 		panic(http.ErrAbortHandler) // a part of the answer is out: it must not look like the whole
 	}
@@ -199,7 +215,7 @@ func (h *handler) target(r *http.Request, c *call, found match) (*target, error)
 		return nil, err
 	}
 	r.Pattern = t.Pattern
-	c.names, c.ids = t.names, found.ids
+	c.names, c.ids, c.meter = t.names, found.ids, t.meter
 	return t, nil
 }
 

@@ -339,6 +339,41 @@ func TestSeveralSurfaces(t *testing.T) {
 	}
 }
 
+// A meter is told of each answer of its route, and of nothing else; what no route answered has one of its own.
+func TestMeters(t *testing.T) {
+	t.Parallel()
+	s := &surface{routes: []api.Route{
+		{Method: http.MethodGet, Pattern: "/v2/things/{ID}", Served: api.Full, Public: true, Handle: echo("ID")},
+		{Method: http.MethodPost, Pattern: "/v2/things", Served: api.Full, Public: true, Handle: failing(fault.New(fault.Conflict, "taken"))},
+		{Method: http.MethodGet, Pattern: "/v2/others", Served: api.NotServed, Public: true},
+	}}
+	var told []string
+	f := &api.Frame{Surfaces: []api.Surface{s}, Meter: func(method, pattern string) api.Meter {
+		return func(status, bytes int, took time.Duration) {
+			if took <= 0 {
+				t.Errorf("%s took %s", pattern, took)
+			}
+			told = append(told, fmt.Sprintf("%s %s %d %v", method, pattern, status, bytes > 0))
+		}
+	}}
+	h, err := f.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range [][2]string{
+		{http.MethodGet, "/v2/things/7"}, {http.MethodHead, "/V2/things/8"}, {http.MethodPost, "/v2/things"}, {http.MethodGet, "/v2/others"},
+		{http.MethodDelete, "/v2/things/7"}, {http.MethodGet, "/v2/things/7/secret"},
+	} {
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), r[0], r[1], http.NoBody))
+	}
+	want := []string{
+		"GET /v2/things/{ID} 200 true", "GET /v2/things/{ID} 200 true", "POST /v2/things 409 true", "GET /v2/others 501 true", "  405 true", "  404 true",
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("told\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+	}
+}
+
 func TestTablesThatContradictThemselves(t *testing.T) {
 	t.Parallel()
 	for name, routes := range map[string][]api.Route{

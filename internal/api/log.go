@@ -10,7 +10,15 @@ import (
 type record struct {
 	status, bytes int
 	begin         time.Time
+	took          time.Duration
 	err           error
+}
+
+// done tells of a request that is over: its meter, and the log.
+func (h *handler) done(r *http.Request, c *call, rec record) {
+	rec.took = time.Since(rec.begin)
+	c.meter(rec.status, rec.bytes, rec.took)
+	h.log(r, c, rec)
 }
 
 // log writes one line for a request. Path and query are left out on purpose
@@ -30,7 +38,7 @@ func (h *handler) log(r *http.Request, c *call, rec record) {
 	attrs := []slog.Attr{
 		slog.String("request", c.id), slog.String("method", methodOf(r)), slog.String("path", path),
 		slog.Int("status", rec.status), slog.Int("bytes", rec.bytes),
-		slog.Duration("took", time.Since(rec.begin)), slog.String("client", Address(r)),
+		slog.Duration("took", rec.took), slog.String("client", Address(r)),
 	}
 	if c.actor.User != 0 {
 		attrs = append(attrs, slog.String("user", c.actor.Name))

@@ -16,6 +16,7 @@ type call struct {
 	actor access.Actor
 	names []string // of the ids in the path
 	ids   []string // unescaped
+	meter Meter    // of the route
 
 	stream *stream // by which it is answered; nil: as a whole
 }

@@ -26,6 +26,7 @@ type target struct {
 	Route
 	surface Surface
 	names   []string // of the ids, in the order of the path
+	meter   Meter
 }
 
 // match is what was found for a path.
@@ -34,8 +35,8 @@ type match struct {
 	ids  []string
 }
 
-func (rt *router) add(s Surface, route Route) error {
-	n, t := &rt.root, &target{Route: route, surface: s}
+func (rt *router) add(s Surface, route Route, meter Meter) error {
+	n, t := &rt.root, &target{Route: route, surface: s, meter: meter}
 	for segment := range strings.SplitSeq(strings.TrimPrefix(route.Pattern, "/"), "/") {
 		if name, isID := strings.CutPrefix(segment, "{"); isID {
 			name = strings.TrimSuffix(name, "}")
