@@ -39,6 +39,13 @@ type Inventories interface {
 	ReplaceInventory(ctx context.Context, i fleet.Inventory) error
 }
 
+// Observer is told of readings as they begin and end. It must take next to no time.
+type Observer interface {
+	Began()
+	// Ended is called once for each that began.
+	Ended(product usage.Product, o *Outcome)
+}
+
 // The bounds of reading.
 const (
 	workersDefault = 32
@@ -61,10 +68,12 @@ type Runner struct {
 	// Open opens a server's sealed password.
 	Open func(server usage.ServerID, sealed []byte) (string, error)
 	// After is called after each outcome that is in the ledger, to check alarms; may be nil.
-	After   func(ctx context.Context, o *Outcome)
-	Now     func() time.Time
-	Log     *slog.Logger
-	Workers int // servers read at the same time; 0: 32
+	After func(ctx context.Context, o *Outcome)
+	// Observer is told of each reading; nil: nobody is.
+	Observer Observer
+	Now      func() time.Time
+	Log      *slog.Logger
+	Workers  int // servers read at the same time; 0: 32
 
 	mu   sync.Mutex
 	busy map[usage.ServerID]chan struct{}
@@ -149,8 +158,14 @@ func (r *Runner) Read(ctx context.Context, s *fleet.Server) Outcome {
 	defer leave()
 	started := r.Now()
 	o.At = usage.Truncate(started)
+	if r.Observer != nil {
+		r.Observer.Began()
+	}
 	r.read(ctx, s, &o)
 	o.Took = r.Now().Sub(started)
+	if r.Observer != nil {
+		r.Observer.Ended(s.Product, &o)
+	}
 	r.log(&o)
 	if r.After != nil && o.Err == nil && !o.Withheld {
 		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordWithin)

@@ -48,7 +48,8 @@ type planned struct {
 	past   Past
 	last   string // what became of the last attempt, in words
 	cancel context.CancelFunc
-	edited bool // since it was read last: its time has come
+	due    time.Time // since when it waits for its turn; zero: it does not
+	edited bool      // since it was read last: its time has come
 }
 
 // known is what the ledger has of a server.
@@ -277,7 +278,7 @@ func (s *Schedule) due() []*planned {
 			p.past.Last = now // the clock went back: count from here, or it would not be read for that long
 		}
 		if p.cancel == nil && !p.next(s.zone).After(now) {
-			p.cancel = func() {}
+			p.cancel, p.due = func() {}, now
 			list = append(list, p)
 		}
 	}
@@ -317,6 +318,7 @@ func (s *Schedule) one(ctx context.Context, l lanes, p *planned) {
 	var o Outcome
 	select {
 	case lane <- struct{}{}:
+		s.begun(p)
 		o = s.Runner.Read(ctx, &server)
 		<-lane
 	case <-ctx.Done():
@@ -324,7 +326,7 @@ func (s *Schedule) one(ctx context.Context, l lanes, p *planned) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.cancel = nil
+	p.cancel, p.due = nil, time.Time{}
 	p.last = o.Text()
 	if o.Interrupted {
 		return
@@ -334,6 +336,13 @@ func (s *Schedule) one(ctx context.Context, l lanes, p *planned) {
 	if p.past == before || after.Last.After(p.past.Last) { // else what the ledger has of it was taken in already
 		p.past = after
 	}
+}
+
+// begun notes that it is a server's turn.
+func (s *Schedule) begun(p *planned) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p.due = time.Time{}
 }
 
 // attempted is the past once an attempt is made, as the ledger will tell it unless it did not take it.
@@ -348,6 +357,32 @@ func (p Past) attempted(o *Outcome) Past {
 		p.Failures, p.Reason = p.Failures+1, usage.GapOther
 	}
 	return p
+}
+
+// Standing is the whole schedule in numbers.
+type Standing struct {
+	Servers int
+	Failing int           // those whose last attempt failed
+	Waiting int           // those whose time has come and whose turn has not
+	Lag     time.Duration // for how long the first of these has waited
+}
+
+// Standing gives it as it is now; false: the schedule does not run.
+func (s *Schedule) Standing() (t Standing, runs bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.Now()
+	for _, p := range s.servers {
+		t.Servers++
+		if p.past.Failures > 0 {
+			t.Failing++
+		}
+		if !p.due.IsZero() {
+			t.Waiting++
+			t.Lag = max(t.Lag, now.Sub(p.due))
+		}
+	}
+	return t, s.running
 }
 
 // Status gives the named servers' places in the schedule (none named: all that we read), by server: of this one

@@ -387,3 +387,52 @@ func TestScheduleAfterTroubleOfOurOwn(t *testing.T) {
 		s.stop()
 	})
 }
+
+// observer counts what it is told.
+type observer struct{ began, ended, gaps atomic.Int64 }
+
+func (o *observer) Began() { o.began.Add(1) }
+
+func (o *observer) Ended(product usage.Product, outcome *collect.Outcome) {
+	if product == usage.ProductVBR && outcome.Took == time.Minute {
+		o.ended.Add(1)
+	}
+	if outcome.Gap != nil {
+		o.gaps.Add(1)
+	}
+}
+
+// Each reading is told as it begins and ends, and what waits for its turn is told while it does.
+func TestScheduleTells(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newScheduled(t)
+		told := &observer{}
+		s.runner.Observer, s.runner.Workers = told, 1
+		if _, runs := s.schedule.Standing(); runs {
+			t.Error("it runs before it is run")
+		}
+		s.addServer("vbr01", 4*time.Hour)
+		s.addServer("vbr02", 4*time.Hour)
+		s.collector.set(func(context.Context, collect.Target) (collect.Reading, error) {
+			<-time.After(time.Minute)
+			return collect.Reading{}, collect.Failed(usage.GapDenied, nil, "no role")
+		})
+		s.run()
+		pass(30 * time.Second)
+		if got, runs := s.schedule.Standing(); !runs || got != (collect.Standing{Servers: 2, Waiting: 1, Lag: 30 * time.Second}) {
+			t.Errorf("while one is read: %+v", got)
+		}
+		if told.began.Load() != 1 || told.ended.Load() != 0 {
+			t.Errorf("%d began, %d ended", told.began.Load(), told.ended.Load())
+		}
+		pass(2 * time.Minute)
+		if got, _ := s.schedule.Standing(); got != (collect.Standing{Servers: 2, Failing: 2}) {
+			t.Errorf("when both were read: %+v", got)
+		}
+		if told.began.Load() != 2 || told.ended.Load() != 2 || told.gaps.Load() != 2 {
+			t.Errorf("%d began, %d ended, %d gaps", told.began.Load(), told.ended.Load(), told.gaps.Load())
+		}
+		s.stop()
+	})
+}

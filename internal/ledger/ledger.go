@@ -25,6 +25,8 @@ type Ledger struct {
 	Now      func() time.Time
 	// Wake makes Watch look for changes at once; nil: only the clock does. It is never closed.
 	Wake <-chan struct{}
+	// Observe is told of each entry that the store was given; nil: nobody is. It must take next to no time.
+	Observe func(Append)
 
 	projection projection
 }
@@ -41,6 +43,7 @@ func (l *Ledger) AppendSnapshot(ctx context.Context, server usage.ServerID, shar
 		return Receipt{}, err
 	}
 	receipt, err := l.Store.AppendSnapshot(ctx, server, &s, now)
+	l.observe("snapshot", now, receipt, err)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -50,8 +53,10 @@ func (l *Ledger) AppendSnapshot(ctx context.Context, server usage.ServerID, shar
 
 // AppendGap appends a reading that did not come about.
 func (l *Ledger) AppendGap(ctx context.Context, server usage.ServerID, g usage.Gap) (Receipt, error) {
+	now := l.Now()
 	g.At = usage.Truncate(g.At)
-	receipt, err := l.Store.AppendGap(ctx, server, g, l.Now())
+	receipt, err := l.Store.AppendGap(ctx, server, g, now)
+	l.observe("gap", now, receipt, err)
 	if err == nil {
 		l.projection.refresh(ctx, l.Store, receipt)
 	}
@@ -63,7 +68,9 @@ func (l *Ledger) Correct(ctx context.Context, c Correction) (Receipt, error) {
 	if err := CheckSaid("the correction is refused", Said{"reason", c.Reason}, Said{"actor", c.Actor}); err != nil {
 		return Receipt{}, err
 	}
-	receipt, err := l.Store.AppendCorrection(ctx, c, l.Now())
+	now := l.Now()
+	receipt, err := l.Store.AppendCorrection(ctx, c, now)
+	l.observe("correction", now, receipt, err)
 	if err == nil {
 		l.projection.refresh(ctx, l.Store, receipt)
 	}

@@ -13,7 +13,8 @@ type follower struct {
 	current  atomic.Bool // every change is heard of: answers may be kept
 	mu       sync.Mutex  // one asks for changes at a time
 	watchers int
-	seen     Head // zero: nothing yet
+	seen     Head                      // zero: nothing yet
+	heard    atomic.Pointer[time.Time] // when that was
 }
 
 // watchInterval is how often a watched store is asked for changes: other
@@ -95,6 +96,7 @@ func (p *projection) follow(ctx context.Context, store Store) (Head, error) {
 // it cannot be learnt which.
 func (p *projection) hear(ctx context.Context, store Store) (Head, error) {
 	f := &p.follows
+	now := time.Now() // of this machine: how long ago it was is told of it, and nothing is counted by it
 	changes, err := store.Changes(ctx, f.seen)
 	if err != nil {
 		p.lose()
@@ -102,6 +104,7 @@ func (p *projection) hear(ctx context.Context, store Store) (Head, error) {
 	}
 	p.forget(&changes)
 	f.seen = changes.Head
+	f.heard.Store(&now)
 	f.current.Store(f.watchers > 0)
 	return f.seen, nil
 }
