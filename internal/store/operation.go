@@ -38,3 +38,14 @@ type Checker interface {
 	// Check reads everything that the engine can check; an error means that it could not be asked.
 	Check(ctx context.Context) (Finding, error)
 }
+
+// Size is how much room a database takes, in bytes.
+type Size struct {
+	Data    int64
+	Journal int64 // beside it, of an engine that has its own
+}
+
+// Sizer is for engines that know how much room they take; cheap.
+type Sizer interface {
+	Size(ctx context.Context) (Size, error)
+}

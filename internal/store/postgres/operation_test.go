@@ -190,3 +190,11 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+func TestSize(t *testing.T) {
+	t.Parallel()
+	s := openAt(t, pgtest.Database(t))
+	if size, err := s.Size(t.Context()); err != nil || size.Data < 1<<20 || size.Journal != 0 {
+		t.Errorf("%+v, %v", size, err)
+	}
+}

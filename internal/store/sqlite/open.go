@@ -23,6 +23,7 @@ const readersMax = 8
 // Store is an open database file.
 type Store struct {
 	*sqlstore.Store
+	path           string
 	writer, reader *sql.DB
 	// anchor is one connection that stays: the last one to go takes the journal away, and the next begins another.
 	anchor *sql.Conn
@@ -47,7 +48,7 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	if err := begin(ctx, path); err != nil {
 		return nil, err
 	}
-	s := &Store{}
+	s := &Store{path: path}
 	if s.writer, err = pool(path, "_txlock=immediate", 1); err != nil {
 		return nil, err
 	}
