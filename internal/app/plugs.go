@@ -92,7 +92,8 @@ func newAccess(s store.Store, now func() time.Time) *access.Service {
 }
 
 // surfaces wires everything that answers over HTTPS.
-func (a *App) surfaces(o ServeOptions) (http.Handler, error) {
+func (s *Server) surfaces() (http.Handler, error) {
+	a, o := s.app, s.options
 	vac, err := v2.New(v2.Options{
 		Companies: a.Store, Directory: a.Fleet, Statements: a.Store, Months: months{a.Months, a.Alarms}, Plans: a.Plans, Servers: a.Store, Ledger: a.Ledger,
 		Alarms: a.Store, Inventory: a.Store, Access: a.Access, Users: a.Store, Records: a.Store,
@@ -118,5 +119,9 @@ func (a *App) surfaces(o ServeOptions) (http.Handler, error) {
 		return err
 	}})
 	frame := api.Frame{Surfaces: []api.Surface{vac, own, pages, ready}, Check: a.Access.Check, Within: o.Within, Log: a.log}
+	if o.Metrics != MetricsOff {
+		m := s.newMetrics()
+		frame.Surfaces, frame.Meter = append(frame.Surfaces, m.Surface()), m.Meter
+	}
 	return frame.Handler()
 }

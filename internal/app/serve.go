@@ -30,6 +30,8 @@ type ServeOptions struct {
 	Profile           string        // "3.0" (default) or "6.0"
 	Passive           bool          // no collection in the background
 	Within            time.Duration // bounds an answer; 0: 30 s
+	Metrics           string        // to whom /metrics answers: MetricsAuto (default), MetricsToken, MetricsOpen, MetricsOff
+	MetricsCompanies  int           // of how many companies it tells the usage
 }
 
 // shutdownTimeout bounds how long a stop waits for answers that are being given.
@@ -40,12 +42,13 @@ type Server struct {
 	Fingerprint string // SHA-256 of the certificate, hex
 	Made        bool   // the certificate was made just now
 
-	app     *App
-	options ServeOptions
-	certs   tls.Certificate
-	handler http.Handler
-	hold    store.Hold
-	unlock  func()
+	app      *App
+	options  ServeOptions
+	certs    tls.Certificate
+	schedule *collect.Schedule
+	handler  http.Handler
+	hold     store.Hold
+	unlock   func()
 }
 
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
@@ -55,7 +58,7 @@ func (a *App) Prepare(ctx context.Context, o ServeOptions) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{app: a, options: o, hold: hold, unlock: unlock}
+	s := &Server{app: a, options: o, schedule: a.schedule(), hold: hold, unlock: unlock}
 	if err := s.prepare(ctx); err != nil {
 		unlock()
 		return nil, err
@@ -122,7 +125,7 @@ func (s *Server) prepare(ctx context.Context) (err error) {
 	if _, err := s.app.secrets(ctx); err != nil { // figures can still be asked for
 		s.app.log.Error("servers cannot be read", "error", err)
 	}
-	s.handler, err = s.app.surfaces(s.options)
+	s.handler, err = s.surfaces()
 	return err
 }
 
@@ -179,7 +182,7 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	wg.Go(func() { s.app.checkAlarms(work, changed) })
 	wg.Go(func() { s.app.keepHouse(work) })
 	if !s.options.Passive {
-		wg.Go(func() { s.app.schedule().Run(work) })
+		wg.Go(func() { s.schedule.Run(work) })
 	}
 	if day := s.options.ApproveDay; day > 0 {
 		wg.Go(func() { s.app.approveMonths(work, day) })

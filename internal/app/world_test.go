@@ -63,6 +63,9 @@ type ground struct {
 	every         time.Duration // a server is read
 	within        time.Duration // bounds an answer of the console
 	collecting    bool          // in the background
+
+	metrics          string // to whom they answer
+	metricsCompanies int
 }
 
 func newWorldOn(t *testing.T, at time.Time, scenario *sim.Scenario, on ground) *world {
@@ -132,7 +135,9 @@ func (w *world) populate() {
 
 func (w *world) serve() {
 	w.t.Helper()
-	server, err := w.app.Prepare(w.ctx, app.ServeOptions{Listen: "127.0.0.1:0", Passive: !w.on.collecting, Within: w.on.within})
+	server, err := w.app.Prepare(w.ctx, app.ServeOptions{
+		Listen: "127.0.0.1:0", Passive: !w.on.collecting, Within: w.on.within, Metrics: w.on.metrics, MetricsCompanies: w.on.metricsCompanies,
+	})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -25,12 +25,17 @@ type serveCmd struct {
 	PublicURL string   `name:"public-url" help:"Address that clients see, for links; default: the request's host." placeholder:"URL"`
 	Profile   string   `help:"Version of API v2 that answers: 3.0 or 6.0." default:"3.0" enum:"3.0,6.0"`
 	Host      []string `help:"More host names for the self-signed certificate." placeholder:"NAME"`
+	Metrics   string   `help:"To whom /metrics answers: to users of the provider's with a token, openly to everybody, or off. auto: openly on a loopback address without --public-url, else with a token." default:"auto" enum:"auto,token,open,off"`
+	Companies int      `name:"metrics-companies" help:"Of how many companies /metrics tells the usage, the first by their numbers. Default: none." placeholder:"N"`
 	Quiet     bool     `help:"Log warnings only."`
 }
 
 func (c *serveCmd) Run(e *env) error {
 	if c.Approve < 0 || c.Approve > statement.DueDayMax {
 		return mistake("--auto-approve-day", "is a day from 1 to 28")
+	}
+	if c.Companies < 0 || c.Companies > metricsCompaniesMax {
+		return mistake("--metrics-companies", "is a number from 0 to %d", metricsCompaniesMax)
 	}
 	if err := e.canListen(c.Listen); err != nil { // before anything is made
 		return err
@@ -42,7 +47,7 @@ func (c *serveCmd) Run(e *env) error {
 	e.opened = a
 	options := app.ServeOptions{
 		Listen: c.Listen, CertFile: c.TLSCert, KeyFile: c.TLSKey, Hosts: c.Host, Zone: c.Zone, PublicURL: c.PublicURL, Profile: c.Profile,
-		Licensees: c.Licensee, ApproveDay: c.Approve,
+		Licensees: c.Licensee, ApproveDay: c.Approve, Metrics: c.Metrics, MetricsCompanies: c.Companies,
 	}
 	server, err := a.Prepare(e.ctx, options)
 	if err != nil {
@@ -64,6 +69,9 @@ func (c *serveCmd) Run(e *env) error {
 	}
 	return server.Run(e.ctx, func(address string) { e.say("Listening on https://%s (end with Ctrl-C).", openable(address)) })
 }
+
+// metricsCompaniesMax keeps the series of one console to what a monitoring system bears: some 20 for each company.
+const metricsCompaniesMax = 10_000
 
 // gcPercent is by how much the memory in use may grow before what is not used is looked for. A console keeps what changes
 // little and answers fast: looking half as often leaves a tenth more of the processor for answers.
