@@ -50,7 +50,7 @@ type root struct {
 	Workload  workloadCmd  `cmd:"" help:"One workload. Example: tallystick workload find web01"`
 	Correct   correctCmd   `cmd:"" help:"Revoke a reading or gap that is wrong, from now on; figures as they were known before stay. Example: tallystick correct 1234 --reason \"restored from an old copy\""`
 	Weights   catalogueCmd `cmd:"" name:"catalogue" help:"Which weights are in force. Example: tallystick catalogue show --month 2026-12"`
-	Reconcile reconcileCmd `cmd:"" help:"What the vendor's counters and our own count say differently, with the workloads that may be why. Example: tallystick reconcile 2 --month 2026-10"`
+	Reconcile reconcileCmd `cmd:"" help:"What the vendor's counters and our own count say differently, with the workloads that may be why; or what a file says otherwise than a month's statements. Example: tallystick reconcile 2 --month 2026-10 --against report.csv --mapping report.toml"`
 	Alarms    alarmsCmd    `cmd:"" help:"What is wrong, and what was done about it. Example: tallystick alarms --all"`
 	Audit     auditCmd     `cmd:"" help:"Who changed what. Example: tallystick audit name:Northwind"`
 	Backup    backupCmd    `cmd:"" help:"Write the ledger into one file, also while a console runs. Example: tallystick backup /backup/tallystick-2026-11-01.db"`

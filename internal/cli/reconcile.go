@@ -14,10 +14,20 @@ type reconcileCmd struct {
 	Month          *string `help:"What differed at some time in this month; default: in the last one or this one." placeholder:"YYYY-MM"`
 	Resource       string  `help:"backupServer, cloudConnect or availabilityConsole; default: all." default:"" enum:"backupServer,cloudConnect,availabilityConsole,"`
 	RecordedBefore *string `help:"Only what was recorded before this time: the differences as they were known then." placeholder:"TIME"`
+	Against        string  `help:"Compare the month's statements with this file instead: a CSV, or the vendor's license or usage report in JSON." placeholder:"FILE"`
+	Mapping        string  `help:"With --against: what the columns, types and companies of the file are (TOML)." placeholder:"FILE"`
+	All            bool    `help:"With --against: also what is equal."`
 }
 
 func (c *reconcileCmd) Run(e *env) error {
 	q := figure.ReconcileQuery{Resource: figure.Resource(c.Resource)}
+	if c.Against != "" {
+		return c.against(e)
+	}
+	if c.Mapping != "" || c.All {
+		return mistake("--mapping, --all", "say how to compare with a file: name it with --against")
+	}
+	q := app.ReconcileQuery{Resource: app.Resource(c.Resource)}
 	var err error
 	if q.Month, err = month("--month", c.Month); err != nil {
 		return err

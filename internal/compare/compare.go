@@ -1,0 +1,335 @@
+package compare
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/tallystick/tallystick/internal/core/catalog"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// Party is one whose figures are compared: a company, or where the file is of servers, a server.
+type Party struct {
+	Company usage.CompanyID // usage.Provider: a shared server, whose figures are of several
+	Server  usage.ServerID  // 0: all of the company's
+	Name    string
+	Refs    []string // what else a file may call it: its GUID, its number
+	State   statement.State
+	Rows    []statement.Row
+	// OfServer is what each server adds to the rows.
+	OfServer map[usage.ServerID][]statement.Row
+	// Workloads are those behind the rows, with their states.
+	Workloads []statement.Workload
+	// Servers are those of the company, by what a file may call them.
+	Servers map[string]usage.ServerID
+	// Reported are the servers whose own counters answer: of these, the list says who was counted only about.
+	Reported map[usage.ServerID]bool
+}
+
+// State says how a row stands.
+type State string
+
+// The states of a row.
+const (
+	Equal     State = "equal"
+	Different State = "different"
+	OnlyHere  State = "onlyHere"
+	OnlyThere State = "onlyThere"
+)
+
+// Row is one type of one party, on both sides.
+type Row struct {
+	Party  *Party
+	Type   string // of the catalogue, or the file's name for several that are compared together
+	State  State
+	Here   Figures
+	There  Figures
+	Unit   usage.UnitKind // of the units here; empty: there are none, or of several kinds
+	Note   string
+	Places []Place // of machines that are not the same on both sides
+
+	apart string // why units are not compared
+}
+
+// Place is a machine that is not the same on both sides, and where it is.
+type Place struct {
+	Side   State          // OnlyHere, OnlyThere, or empty: several have its name, and nobody can tell which is meant
+	Server usage.ServerID // here; 0: it is not here
+	Tenant string
+	ID     string
+	Name   string
+	Where  string // in the file; empty: it is not there
+	Text   string // what else is known of it
+}
+
+// Unmatched is what the file says that is compared with nothing.
+type Unmatched struct {
+	Kind  string // "company", "server", "type" or "month"
+	Text  string // as the file writes it
+	Of    string // with a type: whose
+	Lines int
+	Count int64 // that these lines count, as far as they say so
+	Where string
+}
+
+// Result is a comparison.
+type Result struct {
+	Rows      []Row // by party, in the order of the catalogue, then by name
+	Unmatched []Unmatched
+	Unnamed   []*Party // of which the file says nothing
+}
+
+// Compare lines up what parties have with what a file says of a month. Invalid: a sum of the file's is too large.
+func Compare(parties []Party, f *File, types *catalog.Catalog, month usage.Month) (Result, error) {
+	c := comparison{file: f, month: month.String(), names: newNames(f, types), parties: make(map[string]*side), unmatched: make(map[Unmatched]*Unmatched)}
+	for i := range parties {
+		c.add(&parties[i])
+	}
+	for _, s := range c.sides { // behind all names: a company may be called as another one is numbered
+		for _, ref := range s.Refs {
+			c.call(ref, s)
+		}
+	}
+	for i := range f.Lines {
+		if err := c.take(&f.Lines[i]); err != nil {
+			return Result{}, err
+		}
+	}
+	return c.result(), nil
+}
+
+type comparison struct {
+	file      *File
+	month     string
+	names     names
+	sides     []*side
+	parties   map[string]*side // by their folded names
+	unmatched map[Unmatched]*Unmatched
+	order     []*Unmatched
+}
+
+// side is what both sides say of a party.
+type side struct {
+	*Party
+	rows  map[string]*Row
+	named bool
+	lines []machineLine
+	total map[string]bool // types of which the file gives totals
+}
+
+// machineLine is a line about a machine, and as what its type is compared.
+type machineLine struct {
+	*Line
+	label string
+}
+
+func (c *comparison) add(p *Party) {
+	s := &side{Party: p, rows: make(map[string]*Row), total: make(map[string]bool)}
+	c.sides = append(c.sides, s)
+	c.call(p.Name, s)
+	units := make(map[string]map[usage.UnitKind]bool)
+	for i := range p.Rows {
+		r := &p.Rows[i]
+		label := c.names.ours(r.Type)
+		row := s.row(label)
+		if units[label] == nil {
+			units[label] = make(map[usage.UnitKind]bool)
+		}
+		first := len(units[label]) == 0
+		units[label][r.Unit] = true
+		row.Here.add(&Figures{&r.Used.Count, &r.New.Count, &r.Used.Units, &r.New.Units}, first) // our own sums are not too large
+		if row.Unit = r.Unit; len(units[label]) > 1 {
+			row.Unit, row.Here.Units, row.Here.NewUnits = "", nil, nil
+		}
+	}
+}
+
+func (c *comparison) call(name string, s *side) {
+	if _, taken := c.parties[fold(name)]; !taken && name != "" {
+		c.parties[fold(name)] = s
+	}
+}
+
+func (s *side) row(label string) *Row {
+	r := s.rows[label]
+	if r == nil {
+		r = &Row{Party: s.Party, Type: label}
+		s.rows[label] = r
+	}
+	return r
+}
+
+// take adds a line to what the file says of a party, or to what is unmatched.
+func (c *comparison) take(l *Line) error {
+	if l.Month != "" && l.Month != c.month {
+		c.miss(l, Unmatched{Kind: "month", Text: l.Month})
+		return nil
+	}
+	s := c.partyOf(l)
+	if s == nil {
+		return nil
+	}
+	s.named = true
+	label, known := c.names.theirs(l.Type)
+	if !known {
+		c.miss(l, Unmatched{Kind: "type", Text: l.Type, Of: s.Name})
+		return nil
+	}
+	row := s.row(label)
+	if l.machine() {
+		s.lines = append(s.lines, machineLine{l, label})
+	} else {
+		s.total[label] = true
+	}
+	first := row.There == Figures{}
+	if l.Unit != "" && row.Unit != "" && l.Unit != row.Unit && (l.Units != nil || l.NewUnits != nil) {
+		row.apart = fmt.Sprintf("units are %s here and %s there, and are not compared", row.Unit, l.Unit)
+	}
+	if !row.There.add(&l.Figures, first) {
+		return fault.New(fault.Invalid, "%s: what the file says of %s adds up to more than can be counted", l.Where, l.Type)
+	}
+	return nil
+}
+
+// partyOf finds whose a line is; nil: nobody's that is known here.
+func (c *comparison) partyOf(l *Line) *side {
+	name := l.Company
+	if mapped, is := c.file.company(name); is {
+		name = mapped
+	}
+	switch {
+	case name != "":
+		if s := c.parties[fold(name)]; s != nil {
+			return s
+		}
+		c.miss(l, Unmatched{Kind: "company", Text: l.Company})
+	case l.Server != "":
+		var found *side
+		for _, s := range c.sides {
+			if _, has := s.Servers[fold(l.Server)]; has {
+				if found != nil {
+					c.miss(l, Unmatched{Kind: "server", Text: l.Server})
+					return nil
+				}
+				found = s
+			}
+		}
+		if found == nil {
+			c.miss(l, Unmatched{Kind: "server", Text: l.Server})
+		}
+		return found
+	case len(c.sides) == 1:
+		return c.sides[0]
+	default:
+		c.miss(l, Unmatched{Kind: "company"})
+	}
+	return nil
+}
+
+// company gives what the mapping calls a company.
+func (f *File) company(theirs string) (string, bool) {
+	for name, ours := range f.Mapping.Companies {
+		if fold(name) == fold(theirs) {
+			return ours, true
+		}
+	}
+	return "", false
+}
+
+func (c *comparison) miss(l *Line, of Unmatched) {
+	m := c.unmatched[of]
+	if m == nil {
+		kept := of
+		kept.Where = l.Where
+		m = &kept
+		c.unmatched[of] = m
+		c.order = append(c.order, m)
+	}
+	m.Lines++
+	if l.Count != nil {
+		m.Count += *l.Count
+	}
+}
+
+func (c *comparison) result() (r Result) {
+	for _, s := range c.sides {
+		if !s.named && len(s.Rows) > 0 {
+			r.Unnamed = append(r.Unnamed, s.Party)
+		}
+		c.machines(s)
+		rows := make([]*Row, 0, len(s.rows))
+		for _, row := range s.rows {
+			rows = append(rows, row)
+		}
+		slices.SortFunc(rows, func(a, b *Row) int {
+			return cmp.Or(cmp.Compare(c.names.order(a.Type), c.names.order(b.Type)), cmp.Compare(a.Type, b.Type))
+		})
+		for _, row := range rows {
+			if row.judge(c.file.TellsNew) {
+				r.Rows = append(r.Rows, *row)
+			}
+		}
+	}
+	for _, m := range c.order {
+		r.Unmatched = append(r.Unmatched, *m)
+	}
+	return r
+}
+
+// judge says how a row stands; false: neither side has anything. What is new counts where the file tells it.
+func (r *Row) judge(tellsNew bool) bool {
+	if r.Here.Units == nil && r.There.Units != nil && r.Here.Count != nil {
+		r.apart = "units here are of several kinds, and are not compared"
+	}
+	counted := r.Here
+	if !tellsNew {
+		counted.New, counted.NewUnits = nil, nil
+	}
+	here, there := !counted.nothing(), !r.There.nothing()
+	switch {
+	case here && !there:
+		r.State = OnlyHere
+	case there && !here:
+		r.State = OnlyThere
+	case r.differs():
+		r.State = Different
+	default:
+		r.State = Equal
+	}
+	r.Note = r.apart
+	return there || !r.Here.nothing() || len(r.Places) > 0
+}
+
+func (r *Row) differs() bool {
+	return len(r.Places) > 0 || parted(r.Here.Count, r.There.Count) || parted(r.Here.New, r.There.New) ||
+		r.apart == "" && (parted(r.Here.Units, r.There.Units) || parted(r.Here.NewUnits, r.There.NewUnits))
+}
+
+func parted[T comparable](a, b *T) bool { return a != nil && b != nil && *a != *b }
+
+// OfStatement gives the party of a company's statement.
+func OfStatement(t *statement.Statement, workloads []statement.Workload) Party {
+	p := Party{
+		Company: t.Company, Name: t.CompanyName, Refs: []string{t.CompanyUID, t.Company.String()}, State: t.State, Rows: t.Content.Rows, Workloads: workloads,
+		Servers: make(map[string]usage.ServerID), Reported: make(map[usage.ServerID]bool), OfServer: make(map[usage.ServerID][]statement.Row),
+	}
+	for i := range t.Content.Servers {
+		v := &t.Content.Servers[i]
+		p.OfServer[v.ID] = v.Rows
+		if p.Reported[v.ID] = v.Origin == metering.FromReport; !v.Shared {
+			p.Servers[fold(v.Name)] = v.ID
+		}
+	}
+	return p
+}
+
+// Call lets a file call a server of the party's otherwise, too.
+func (p *Party) Call(server usage.ServerID, name string) {
+	if name != "" {
+		p.Servers[fold(name)] = server
+	}
+}
