@@ -361,8 +361,12 @@ func TestMeters(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range [][2]string{
-		{http.MethodGet, "/v2/things/7"}, {http.MethodHead, "/V2/things/8"}, {http.MethodPost, "/v2/things"}, {http.MethodGet, "/v2/others"},
-		{http.MethodDelete, "/v2/things/7"}, {http.MethodGet, "/v2/things/7/secret"},
+		{http.MethodGet, "/v2/things/7"},
+		{http.MethodHead, "/V2/things/8"},
+		{http.MethodPost, "/v2/things"},
+		{http.MethodGet, "/v2/others"},
+		{http.MethodDelete, "/v2/things/7"},
+		{http.MethodGet, "/v2/things/7/secret"},
 	} {
 		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), r[0], r[1], http.NoBody))
 	}

@@ -171,8 +171,6 @@ func TestTotals(t *testing.T) {
 // A file that does not tell what is new does not lack what is new here; and who has units in several kinds is compared by count.
 func TestWhatIsNotSaid(t *testing.T) {
 	t.Parallel()
-	points := machine(2, "2", "web02", vm, metering.Used)
-	points.Unit, points.Units = usage.Points, 11*usage.One
 	ours := northwind(machine(1, "1", "web01", vm, metering.Used), machine(1, "3", "web03", vm, metering.New), machine(1, "4", "srv01", agent, metering.New))
 	const mapping = "[columns]\ntype = 'Type'\ncount = 'Count'\n"
 	want(t, compared(t, mapping, "Type,Count\nVBR_vSphere_VM,1\n", ours))

@@ -39,8 +39,17 @@ type Columns struct {
 // each visits the columns by their names in the mapping.
 func (c *Columns) each(visit func(name, column string)) {
 	for _, x := range []struct{ name, column string }{
-		{"company", c.Company}, {"server", c.Server}, {"name", c.Name}, {"id", c.ID}, {"type", c.Type}, {"count", c.Count}, {"new", c.New},
-		{"units", c.Units}, {"newUnits", c.NewUnits}, {"unit", c.Unit}, {"month", c.Month},
+		{"company", c.Company},
+		{"server", c.Server},
+		{"name", c.Name},
+		{"id", c.ID},
+		{"type", c.Type},
+		{"count", c.Count},
+		{"new", c.New},
+		{"units", c.Units},
+		{"newUnits", c.NewUnits},
+		{"unit", c.Unit},
+		{"month", c.Month},
 	} {
 		if x.column != "" {
 			visit(x.name, x.column)

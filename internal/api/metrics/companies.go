@@ -3,8 +3,6 @@ package metrics
 import (
 	"context"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -76,5 +74,3 @@ func add(rows []metering.Row) map[usage.UnitKind]metering.Row {
 	}
 	return sums
 }
-
-var _ prometheus.Collector = found(nil)

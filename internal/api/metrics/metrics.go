@@ -87,12 +87,15 @@ func (surface) Admit(actor access.Actor) error {
 // within bounds how long what is asked for at a scrape may take; less than scrapers wait by default, which is ten seconds.
 const within = 8 * time.Second
 
+// formats are those that are written, the best first; without a word of the scraper's, the text format is.
+var formats = []expfmt.Format{expfmt.FmtOpenMetrics_1_0_0, expfmt.FmtOpenMetrics_0_0_1, expfmt.FmtText}
+
 func (m *Metrics) answer(r *http.Request) (any, error) {
 	families, err := prometheus.Gatherers{m.registry, m.look(r.Context())}.Gather()
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Internal, "the metrics contradict one another")
 	}
-	format := expfmt.NegotiateIncludingOpenMetrics(r.Header)
+	format := expfmt.NegotiateAccept(r.Header, formats...)
 	var body bytes.Buffer
 	out := expfmt.NewEncoder(&body, format)
 	for _, family := range families {
@@ -119,6 +122,6 @@ func (m *Metrics) look(ctx context.Context) prometheus.Gatherer {
 		all = append(all, s.look(ctx, m.options.Now(), m.options.Log)...)
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(all)
+	registry.MustRegister(&all)
 	return registry
 }

@@ -62,8 +62,10 @@ func (c *console) Companies(context.Context) (list []fleet.Company, err error) {
 
 func (c *console) Events(context.Context, alarm.TemplateID) ([]alarm.Event, error) {
 	return []alarm.Event{
-		{Template: alarm.ServerConnection, Status: alarm.StatusError}, {Template: alarm.ServerConnection, Status: alarm.StatusError},
-		{Template: alarm.ServerConnection, Status: alarm.StatusAcknowledged}, {Template: alarm.StaleFigures, Status: alarm.StatusResolved},
+		{Template: alarm.ServerConnection, Status: alarm.StatusError},
+		{Template: alarm.ServerConnection, Status: alarm.StatusError},
+		{Template: alarm.ServerConnection, Status: alarm.StatusAcknowledged},
+		{Template: alarm.StaleFigures, Status: alarm.StatusResolved},
 	}, c.broken
 }
 
@@ -188,10 +190,12 @@ func TestFormats(t *testing.T) {
 	t.Parallel()
 	c := &console{now: at}
 	h := handler(t, metrics.New(c.options()))
-	text := ask(t, h, "/metrics", nil)
-	if got := text.Header().Get("Content-Type"); !strings.HasPrefix(got, "text/plain; version=0.0.4") {
-		t.Error(got)
+	for _, accept := range []string{"", "*/*", "text/html", "text/plain;version=0.0.4", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"} {
+		if got := ask(t, h, "/metrics", http.Header{"Accept": {accept}}).Header().Get("Content-Type"); !strings.HasPrefix(got, "text/plain; version=0.0.4") {
+			t.Errorf("%s: %s", accept, got)
+		}
 	}
+	text := ask(t, h, "/metrics", nil)
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	if _, err := parser.TextToMetricFamilies(text.Body); err != nil {
 		t.Error(err)
@@ -255,7 +259,9 @@ func TestEvents(t *testing.T) {
 		`tallystick_readings_total{product="vbr",reason="login-refused",result="failed"} 1`)
 	want(t, h, "tallystick_reading_duration_seconds_count", `tallystick_reading_duration_seconds_count{product="vbr"} 1`)
 	for _, a := range []ledger.Append{
-		{Kind: "snapshot"}, {Kind: "snapshot", Receipt: ledger.Receipt{Duplicate: true}}, {Kind: "snapshot", Err: fault.New(fault.Conflict, "another one")},
+		{Kind: "snapshot"},
+		{Kind: "snapshot", Receipt: ledger.Receipt{Duplicate: true}},
+		{Kind: "snapshot", Err: fault.New(fault.Conflict, "another one")},
 		{Kind: "gap", Err: fault.New(fault.Unavailable, "no disk")},
 	} {
 		m.Appended(a)

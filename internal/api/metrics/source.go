@@ -54,11 +54,11 @@ func (s *source) look(ctx context.Context, now time.Time, log *slog.Logger) foun
 type found []prometheus.Metric
 
 // Describe says nothing: what is found differs from scrape to scrape.
-func (found) Describe(chan<- *prometheus.Desc) {}
+func (*found) Describe(chan<- *prometheus.Desc) {}
 
 // Collect gives what was found.
-func (f found) Collect(ch chan<- prometheus.Metric) {
-	for _, m := range f {
+func (f *found) Collect(ch chan<- prometheus.Metric) {
+	for _, m := range *f {
 		ch <- m
 	}
 }

@@ -61,8 +61,12 @@ const (
 
 func (m *Metrics) list() []*source {
 	list := []*source{
-		{name: "ledger", ask: m.ledger}, {name: "store", ask: m.size}, {name: "disk", ask: m.disk}, {name: "schedule", ask: m.schedule},
-		{name: "servers", keep: keepLists, ask: m.servers}, {name: "alarms", keep: keepLists, ask: m.alarms},
+		{name: "ledger", ask: m.ledger},
+		{name: "store", ask: m.size},
+		{name: "disk", ask: m.disk},
+		{name: "schedule", ask: m.schedule},
+		{name: "servers", keep: keepLists, ask: m.servers},
+		{name: "alarms", keep: keepLists, ask: m.alarms},
 		{name: "statements", keep: keepStatements, ask: m.statements},
 	}
 	if m.options.Companies > 0 {
