@@ -321,8 +321,13 @@ func TestSourcesFail(t *testing.T) {
 		t.Errorf("the log says %s", &c.log)
 	}
 	c.broken = nil
-	want(t, h, `tallystick_servers{product="vbr",state="unknown"`, unknown) // asked again at once
-	want(t, h, "tallystick_ledger_position", "tallystick_ledger_position 7")
+	want(t, h, "tallystick_ledger_position", "tallystick_ledger_position 7") // asked again at once
+	want(t, h, "tallystick_servers")                                         // dear, and asked again in half a minute
+	c.now = c.now.Add(30 * time.Second)
+	want(t, h, `tallystick_servers{product="vbr",state="unknown"`, unknown)
+	c.now = at.AddDate(0, 0, -1) // the clock went back: what was kept is no more
+	c.servers = nil
+	want(t, h, "tallystick_servers")
 }
 
 // C32: what is missing is absent, and beside what is there it is said whether it is all.

@@ -15,16 +15,20 @@ type source struct {
 	keep time.Duration // for how long its answer is told again; 0: it is asked each time
 	ask  func(ctx context.Context, f *found) error
 
-	asked   time.Time // when the answer was given; zero: there is none
+	asked   time.Time     // when the answer was given; zero: there is none
+	holds   time.Duration // for how long it does
 	answer  found
 	failing bool
 }
+
+// failureHolds is for how long what is dear is not asked for again after it failed: it may be that it takes too long.
+const failureHolds = 30 * time.Second
 
 var upDesc = desc("tallystick_source_up", "Whether a part of the console answered what the metrics asked of it; where not, its metrics are absent.", "source")
 
 // look gives what the source says, and whether it did.
 func (s *source) look(ctx context.Context, now time.Time, log *slog.Logger) found {
-	if age := now.Sub(s.asked); s.keep > 0 && !s.asked.IsZero() && age >= 0 && age < s.keep {
+	if age := now.Sub(s.asked); !s.asked.IsZero() && age >= 0 && age < s.holds {
 		return s.answer
 	}
 	var f found
@@ -40,12 +44,13 @@ func (s *source) look(ctx context.Context, now time.Time, log *slog.Logger) foun
 			log.Info("no part of the metrics is missing any more", "source", s.name)
 		}
 	}
+	up := 1.
+	s.holds = s.keep
 	if err != nil {
-		s.asked, f = time.Time{}, nil
-		f.gauge(upDesc, 0, s.name)
-		return f
+		up, f = 0, nil
+		s.holds = min(s.keep, failureHolds)
 	}
-	f.gauge(upDesc, 1, s.name)
+	f.gauge(upDesc, up, s.name)
 	s.asked, s.answer = now, f
 	return f
 }

@@ -67,12 +67,12 @@ func (m *Metrics) list() []*source {
 		{name: "schedule", ask: m.schedule},
 		{name: "servers", keep: keepLists, ask: m.servers},
 		{name: "alarms", keep: keepLists, ask: m.alarms},
-		{name: "statements", keep: keepStatements, ask: m.statements},
 	}
 	if m.options.Companies > 0 {
 		list = append(list, &source{name: "companies", ask: m.companies})
 	}
-	return list
+	// Last, so that others are not short of time where there are very many.
+	return append(list, &source{name: "statements", keep: keepStatements, ask: m.statements})
 }
 
 var (
