@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -52,7 +53,10 @@ type Row struct {
 	Note   string
 	Places []Place // of machines that are not the same on both sides
 
-	apart string // why units are not compared
+	apart string         // why units are not compared
+	unit  usage.UnitKind // of the first line there
+	lines int            // of the file
+	said  [4]int         // how many of these say a count, a new one, and the units of both
 }
 
 // Place is a machine that is not the same on both sides, and where it is.
@@ -85,7 +89,11 @@ type Result struct {
 
 // Compare lines up what parties have with what a file says of a month. Invalid: a sum of the file's is too large.
 func Compare(parties []Party, f *File, types *catalog.Catalog, month usage.Month) (Result, error) {
-	c := comparison{file: f, month: month.String(), names: newNames(f, types), parties: make(map[string]*side), unmatched: make(map[Unmatched]*Unmatched)}
+	c := comparison{file: f, month: month.String(), names: newNames(f, types), unmatched: make(map[Unmatched]*Unmatched)}
+	c.parties, c.servers, c.mapped = make(map[string]*side), make(map[string]*side), make(map[string]string)
+	for theirs, ours := range f.Mapping.Companies {
+		c.mapped[fold(theirs)] = ours
+	}
 	for i := range parties {
 		c.add(&parties[i])
 	}
@@ -107,7 +115,9 @@ type comparison struct {
 	month     string
 	names     names
 	sides     []*side
-	parties   map[string]*side // by their folded names
+	parties   map[string]*side  // by their folded names
+	servers   map[string]*side  // whose a server is, by its folded name; nil: of several
+	mapped    map[string]string // what the mapping calls companies, by the file's folded name
 	unmatched map[Unmatched]*Unmatched
 	order     []*Unmatched
 }
@@ -131,6 +141,13 @@ func (c *comparison) add(p *Party) {
 	s := &side{Party: p, rows: make(map[string]*Row), total: make(map[string]bool)}
 	c.sides = append(c.sides, s)
 	c.call(p.Name, s)
+	for name := range p.Servers {
+		if _, taken := c.servers[name]; taken {
+			c.servers[name] = nil
+			continue
+		}
+		c.servers[name] = s
+	}
 	units := make(map[string]map[usage.UnitKind]bool)
 	for i := range p.Rows {
 		r := &p.Rows[i]
@@ -185,20 +202,41 @@ func (c *comparison) take(l *Line) error {
 	} else {
 		s.total[label] = true
 	}
-	first := row.There == Figures{}
-	if l.Unit != "" && row.Unit != "" && l.Unit != row.Unit && (l.Units != nil || l.NewUnits != nil) {
-		row.apart = fmt.Sprintf("units are %s here and %s there, and are not compared", row.Unit, l.Unit)
+	first := row.lines == 0
+	row.lines++
+	for i, is := range [4]bool{l.Count != nil, l.New != nil, l.Units != nil, l.NewUnits != nil} {
+		if is {
+			row.said[i]++
+		}
 	}
 	if !row.There.add(&l.Figures, first) {
 		return fault.New(fault.Invalid, "%s: what the file says of %s adds up to more than can be counted", l.Where, l.Type)
 	}
+	row.kinds(l, first)
 	return nil
+}
+
+// kinds looks whether units are of one kind, so that they can be added and compared.
+func (r *Row) kinds(l *Line, first bool) {
+	if first {
+		r.unit = l.Unit
+	}
+	switch {
+	case l.Units == nil && l.NewUnits == nil:
+	case l.Unit != r.unit:
+		r.apart = "units there are of several kinds, and are not compared"
+	case r.apart == "" && l.Unit != "" && r.Unit != "" && l.Unit != r.Unit:
+		r.apart = fmt.Sprintf("units are %s here and %s there, and are not compared", r.Unit, l.Unit)
+	}
+	if r.unit != l.Unit {
+		r.There.Units, r.There.NewUnits = nil, nil
+	}
 }
 
 // partyOf finds whose a line is; nil: nobody's that is known here.
 func (c *comparison) partyOf(l *Line) *side {
 	name := l.Company
-	if mapped, is := c.file.company(name); is {
+	if mapped, is := c.mapped[fold(name)]; is {
 		name = mapped
 	}
 	switch {
@@ -208,36 +246,16 @@ func (c *comparison) partyOf(l *Line) *side {
 		}
 		c.miss(l, Unmatched{Kind: "company", Text: l.Company})
 	case l.Server != "":
-		var found *side
-		for _, s := range c.sides {
-			if _, has := s.Servers[fold(l.Server)]; has {
-				if found != nil {
-					c.miss(l, Unmatched{Kind: "server", Text: l.Server})
-					return nil
-				}
-				found = s
-			}
+		if s := c.servers[fold(l.Server)]; s != nil {
+			return s
 		}
-		if found == nil {
-			c.miss(l, Unmatched{Kind: "server", Text: l.Server})
-		}
-		return found
+		c.miss(l, Unmatched{Kind: "server", Text: l.Server})
 	case len(c.sides) == 1:
 		return c.sides[0]
 	default:
 		c.miss(l, Unmatched{Kind: "company"})
 	}
 	return nil
-}
-
-// company gives what the mapping calls a company.
-func (f *File) company(theirs string) (string, bool) {
-	for name, ours := range f.Mapping.Companies {
-		if fold(name) == fold(theirs) {
-			return ours, true
-		}
-	}
-	return "", false
 }
 
 func (c *comparison) miss(l *Line, of Unmatched) {
@@ -251,7 +269,7 @@ func (c *comparison) miss(l *Line, of Unmatched) {
 	}
 	m.Lines++
 	if l.Count != nil {
-		m.Count += *l.Count
+		m.Count = max(m.Count, m.Count+*l.Count) // it is told for orientation, and stays where it cannot grow
 	}
 }
 
@@ -300,8 +318,21 @@ func (r *Row) judge(tellsNew bool) bool {
 	default:
 		r.State = Equal
 	}
-	r.Note = r.apart
+	r.Note = strings.Join(r.notes(), "; ")
 	return there || !r.Here.nothing() || len(r.Places) > 0
+}
+
+// notes say what is not compared although the file says something of it.
+func (r *Row) notes() (notes []string) {
+	if r.apart != "" {
+		notes = append(notes, r.apart)
+	}
+	for i, what := range [4]string{"count", "new count", "units", "units of new ones"} {
+		if r.said[i] > 0 && r.said[i] < r.lines {
+			notes = append(notes, fmt.Sprintf("%d of %d lines say no %s, which is not compared", r.lines-r.said[i], r.lines, what))
+		}
+	}
+	return notes
 }
 
 func (r *Row) differs() bool {

@@ -181,6 +181,11 @@ func TestWhatIsNotSaid(t *testing.T) {
 	want(t, compared(t, units, "Type,Count,Units,Kind\nVBR_vSphere_VM,2,99,Points\n", ours))
 	want(t, compared(t, units, "Type,Count,Units,Kind\nVBR_vSphere_VM,3,99,Points\n", ours),
 		"Northwind VBR_vSphere_VM different: 2 1 - -/3 - 99 - (units here are of several kinds, and are not compared)")
+	// A sum that lacks a part is none.
+	want(t, compared(t, units, "Type,Count,Units,Kind\nVBR_Server_Agent,1,1,\nVBR_Server_Agent,1,,\n", northwind()),
+		"Northwind VBR_Server_Agent onlyThere: - - - -/2 - - - (1 of 2 lines say no units, which is not compared)")
+	want(t, compared(t, units, "Type,Count,Units,Kind\nVBR_Server_Agent,1,1,Instances\nVBR_Server_Agent,1,11,Points\nVBR_Server_Agent,1,1,Instances\n", northwind()),
+		"Northwind VBR_Server_Agent onlyThere: - - - -/3 - - - (units there are of several kinds, and are not compared)")
 	other := northwind(machine(1, "1", "web01", vm, metering.Used))
 	want(t, compared(t, units, "Type,Count,Units,Kind\nVBR_vSphere_VM,1,11,point\n", other))
 	want(t, compared(t, units, "Type,Count,Units,Kind\nVBR_vSphere_VM,1,11,instances\n", other), "Northwind VBR_vSphere_VM different: 1 0 1 0/1 - 11 -")

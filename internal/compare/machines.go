@@ -160,11 +160,20 @@ func (m *matching) groups(k key) map[string]*group {
 // single matches what one machine has on each side: of several, that on the server which the file names.
 func (m *matching) single(k key) {
 	for _, g := range m.groups(k) {
+		here, there := make(map[usage.ServerID][]*mine), make(map[usage.ServerID]int) // 0: on whatever server
+		for _, w := range g.ours {
+			here[0], here[w.Server] = append(here[0], w), append(here[w.Server], w)
+		}
 		for _, t := range g.theirs {
-			here := slices.DeleteFunc(slices.Clone(g.ours), func(w *mine) bool { return t.server != 0 && w.Server != t.server })
-			there := slices.DeleteFunc(slices.Clone(g.theirs), func(o *their) bool { return o.server != t.server && o.server != 0 && t.server != 0 })
-			if len(here) == 1 && len(there) == 1 && !m.done[here[0]] {
-				m.match(here[0], t)
+			there[t.server]++
+		}
+		for _, t := range g.theirs {
+			others := len(g.theirs)
+			if t.server != 0 {
+				others = there[t.server] + there[0]
+			}
+			if w := here[t.server]; len(w) == 1 && others == 1 && !m.done[w[0]] {
+				m.match(w[0], t)
 			}
 		}
 	}

@@ -88,6 +88,8 @@ func ParseMapping(text []byte, types *catalog.Catalog) (m Mapping, err error) {
 	}
 	m.Columns = columnsOf(add, f.Columns)
 	m.Types = typesOf(add, f.Types, types)
+	twice(add, "types", f.Types)
+	twice(add, "companies", f.Companies)
 	return m, fault.InvalidFields("the mapping has mistakes", wrong)
 }
 
@@ -180,6 +182,17 @@ func typesOf(add complain, named map[string]any, types *catalog.Catalog) map[str
 		}
 	}
 	return all
+}
+
+// twice complains of names that differ in nothing but case.
+func twice[T any](add complain, table string, named map[string]T) {
+	seen := make(map[string]string)
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		if other, is := seen[fold(name)]; is {
+			add(table+"."+name, "is the same as %q", other)
+		}
+		seen[fold(name)] = name
+	}
 }
 
 func namesOf(value any) []string {

@@ -27,8 +27,9 @@ func TestMappingMistakes(t *testing.T) {
 		"[types]\na = 'Quantum'\nb = 7\nc = ['VBR_vSphere_VM', 'VBR_HyperV_VM']\nd = ['VBR_HyperV_VM', 'VBR_Other_VM']\n": {
 			`types.a: "Quantum" is no type of the catalogue`, "types.b: is neither a type nor a list of types", `types.d: VBR_HyperV_VM is compared together with others already, as "c"`,
 		},
-		"[columns]\ntype = 'a'\n\ncolour = \n": {"line 4, column "},
-		"size = 3\n[types]\nx = 'VB365_User'":  {"size: line 1, column 1: is none of delimiter"},
+		"[types]\nVM = 'VBR_vSphere_VM'\nvm = 'VBR_HyperV_VM'\n[companies]\nA = 'x'\na = 'y'\n": {`types.vm: is the same as "VM"`, `companies.a: is the same as "A"`},
+		"[columns]\ntype = 'a'\n\ncolour = \n":                                                  {"line 4, column "},
+		"size = 3\n[types]\nx = 'VB365_User'":                                                   {"size: line 1, column 1: is none of delimiter"},
 	} {
 		_, err := compare.ParseMapping([]byte(text), catalogue)
 		for _, want := range wants {
@@ -157,6 +158,21 @@ func FuzzReadCSV(f *testing.F) {
 			if file, err = compare.ReadCSV([]byte(text), m); err == nil {
 				_, err = compare.Compare([]compare.Party{northwind(machine(1, "a", "web01", vm, metering.Used))}, &file, catalogue, october)
 			}
+		}
+		if err != nil && !fault.Is(err, fault.Invalid) {
+			t.Error(err)
+		}
+	})
+}
+
+// So is a report.
+func FuzzReadUsageReport(f *testing.F) {
+	f.Add(usageReport)
+	f.Add(`{"usageDetails": [{"usageByLicenseAndProduct": [{"workloadUsage": [{"workloadType": "VBR_VM", "usedPoints": 1e3}]}]}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		file, err := compare.ReadUsageReport([]byte(text), compare.Mapping{})
+		if err == nil {
+			_, err = compare.Compare([]compare.Party{northwind(machine(1, "a", "web01", vm, metering.Used))}, &file, catalogue, october)
 		}
 		if err != nil && !fault.Is(err, fault.Invalid) {
 			t.Error(err)
