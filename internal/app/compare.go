@@ -28,10 +28,10 @@ type CompareQuery struct {
 
 // Compare lines up the month's statements with a file. Of what was not drafted it counts what is known now. Nothing changes.
 func (a *App) Compare(ctx context.Context, q CompareQuery) (compare.Result, error) {
-	if _, _, err := a.period(ctx, &q.Month); err != nil { // it has not begun
+	if _, _, err := a.Figures.Period(ctx, &q.Month); err != nil { // it has not begun
 		return compare.Result{}, err
 	}
-	types, _, err := a.Catalogue(ctx, &q.Month)
+	types, _, err := a.Catalogs.CountsIn(ctx, &q.Month, a.Fleet)
 	if err != nil {
 		return compare.Result{}, err
 	}

@@ -26,7 +26,7 @@ type Reconciled struct {
 
 // Reconcile gives the differences that were open at some time of a period, by company, resource, server and type.
 func (s *Service) Reconcile(ctx context.Context, q ReconcileQuery) ([]Reconciled, error) {
-	from, to, err := s.period(ctx, q.Month)
+	from, to, err := s.Period(ctx, q.Month)
 	if err != nil {
 		return nil, err
 	}
@@ -56,9 +56,9 @@ func (s *Service) Reconcile(ctx context.Context, q ReconcileQuery) ([]Reconciled
 	return list, nil
 }
 
-// period gives the first and the last instant of a month in the governing zone (C8); nil: from the last month on. Invalid:
+// Period gives the first and the last instant of a month in the governing zone (C8); nil: from the last month on. Invalid:
 // it has not begun.
-func (s *Service) period(ctx context.Context, month *usage.Month) (from, to time.Time, err error) {
+func (s *Service) Period(ctx context.Context, month *usage.Month) (from, to time.Time, err error) {
 	zone, err := s.Zone(ctx)
 	if err != nil {
 		return from, to, err
