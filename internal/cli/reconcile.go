@@ -27,7 +27,6 @@ func (c *reconcileCmd) Run(e *env) error {
 	if c.Mapping != "" || c.All {
 		return mistake("--mapping, --all", "say how to compare with a file: name it with --against")
 	}
-	q := app.ReconcileQuery{Resource: app.Resource(c.Resource)}
 	var err error
 	if q.Month, err = month("--month", c.Month); err != nil {
 		return err
