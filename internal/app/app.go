@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 	_ "time/tzdata" // months turn in configured zones, also on machines without a zone database
@@ -149,7 +148,7 @@ func wire(ctx context.Context, o Options, where database, opened engine) (*App, 
 	directory := told{s, a.Ledger.Refresh}
 	a.Catalogs = &fleet.Catalogs{Policy: directory, Now: o.Now}
 	a.Ledger.Catalogs = a.Catalogs
-	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Policy: directory, Seal: a.seal, NewUID: o.NewUID, Now: o.Now}
+	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Credentials: s, Policy: directory, Seal: a.seal, SealSet: a.sealSet, NewUID: o.NewUID, Now: o.Now}
 	a.Months = &statement.Service{Counter: statement.Counter{Ledger: a.Ledger, Policy: s}, Companies: s, Servers: s, Store: s, Now: o.Now}
 	a.Figures = &figure.Service{Ledger: a.Ledger, Companies: s, Zone: a.Fleet.Zone, Now: o.Now}
 	a.Plans = &plan.Service{Records: s, Directory: a.Fleet, Now: o.Now}
@@ -202,10 +201,36 @@ func (a *App) secrets(ctx context.Context) (*secret.Box, error) {
 	return a.box, err
 }
 
-// sealed gives the servers that have a sealed password.
-func (a *App) sealed(ctx context.Context) ([]fleet.Server, error) {
+// sealed is a sealed password, and what it is for.
+type sealed struct {
+	of   secret.Owner
+	text []byte
+}
+
+// sealed gives the passwords of servers with an account of their own, and of credential sets.
+func (a *App) sealed(ctx context.Context) (all []sealed, err error) {
 	servers, err := a.Store.Servers(ctx)
-	return slices.DeleteFunc(servers, func(s fleet.Server) bool { return s.Connection == nil }), err
+	if err != nil {
+		return nil, err
+	}
+	for i := range servers {
+		if c := servers[i].Connection; c != nil && c.Credential == 0 {
+			all = append(all, sealed{sealedFor(&servers[i]), c.Sealed})
+		}
+	}
+	sets, err := a.Store.Credentials(ctx)
+	for i := range sets {
+		all = append(all, sealed{secret.OfCredential(int64(sets[i].ID)), sets[i].Sealed})
+	}
+	return all, err
+}
+
+// sealedFor says for what the password was sealed with which a server is logged in to.
+func sealedFor(s *fleet.Server) secret.Owner {
+	if set := s.Connection.Credential; set != 0 {
+		return secret.OfCredential(int64(set))
+	}
+	return secret.OfServer(s.ID)
 }
 
 // NewKey makes a new key file where the old one is lost: passwords that were sealed
@@ -221,11 +246,19 @@ func (a *App) NewKey() error {
 }
 
 func (a *App) seal(server usage.ServerID, password string) ([]byte, error) {
+	return a.sealFor(secret.OfServer(server), password)
+}
+
+func (a *App) sealSet(set fleet.CredentialID, password string) ([]byte, error) {
+	return a.sealFor(secret.OfCredential(int64(set)), password)
+}
+
+func (a *App) sealFor(of secret.Owner, password string) ([]byte, error) {
 	box, err := a.secrets(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	return box.Seal(server, password)
+	return box.Seal(of, password)
 }
 
 // Version names this build: the module's version, or the commit that it was built from.

@@ -72,12 +72,12 @@ func (a *App) newRunner() *collect.Runner {
 	}
 }
 
-func (a *App) open(server usage.ServerID, sealed []byte) (string, error) {
+func (a *App) open(s *fleet.Server) (string, error) {
 	box, err := a.secrets(context.Background())
 	if err != nil {
 		return "", err
 	}
-	return box.Unseal(server, sealed)
+	return box.Unseal(sealedFor(s), s.Connection.Sealed)
 }
 
 // RemovalFrom says from when a server that is removed now is gone: from now, with

@@ -12,7 +12,6 @@ import (
 
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
-	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/secret"
 	"github.com/tallystick/tallystick/internal/store"
 )
@@ -187,27 +186,27 @@ func (d *doctor) key(ctx context.Context, a *App) {
 		d.good("key", "%s can be read; what it opens was not looked at, because the store does not open", path)
 		return
 	}
-	servers, err := a.sealed(ctx)
+	passwords, err := a.sealed(ctx)
 	if err != nil {
 		d.bad("key", "what it opens cannot be looked at: %s", words(err))
 		return
 	}
 	box, err := secret.OpenOrCreate(path, false)
 	switch {
-	case fault.Is(err, fault.NotFound) && len(servers) == 0:
+	case fault.Is(err, fault.NotFound) && len(passwords) == 0:
 		d.good("key", "there is none yet, and nothing is sealed")
 	case err != nil:
 		d.failed("key", err)
 	default:
-		d.unseal(box, path, servers)
+		d.unseal(box, path, passwords)
 	}
 }
 
-func (d *doctor) unseal(box *secret.Box, path string, servers []fleet.Server) {
+func (d *doctor) unseal(box *secret.Box, path string, passwords []sealed) {
 	var first error
 	opened := 0
-	for i := range servers {
-		_, err := box.Unseal(servers[i].ID, servers[i].Connection.Sealed)
+	for _, password := range passwords {
+		_, err := box.Unseal(password.of, password.text)
 		switch {
 		case err == nil:
 			opened++
@@ -216,7 +215,7 @@ func (d *doctor) unseal(box *secret.Box, path string, servers []fleet.Server) {
 		}
 	}
 	if first != nil {
-		d.bad("key", "%s opens %d of %d sealed passwords; the first that it does not: %s", path, opened, len(servers), words(first))
+		d.bad("key", "%s opens %d of %d sealed passwords; the first that it does not: %s", path, opened, len(passwords), words(first))
 		return
 	}
 	d.good("key", "%s opens %d sealed passwords", path, opened)

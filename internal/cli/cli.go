@@ -42,6 +42,7 @@ type root struct {
 	Company   companyCmd   `cmd:"" help:"Companies, the customers of the provider. Example: tallystick company list"`
 	Plan      planCmd      `cmd:"" help:"Subscription plans: what is asked for services. Example: tallystick plan list"`
 	Server    serverCmd    `cmd:"" help:"Backup servers that are read, or fed by import. Example: tallystick server list"`
+	Accounts  accountCmd   `cmd:"" name:"credential" help:"Credential sets: accounts that several servers know, changed in one step. Example: tallystick credential list"`
 	Collect   collectCmd   `cmd:"" help:"Read servers now; 'collect status' shows the schedule. Example: tallystick collect name:VBR01"`
 	Import    importCmd    `cmd:"" help:"Put saved readings into the ledger. Example: tallystick import readings.ndjson.gz"`
 	Usage     usageCmd     `cmd:"" help:"Figures. Example: tallystick usage show 2"`

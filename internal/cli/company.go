@@ -37,10 +37,16 @@ type companyJSON struct {
 	Enabled bool            `json:"enabled"`
 	Tenants []string        `json:"cloudTenants"`
 	Plan    int64           `json:"plan"`
+
+	ExternalIDs map[string]string `json:"externalIds"`
+	Tags        map[string]string `json:"tags"`
 }
 
 func toCompanyJSON(c *fleet.Company) companyJSON {
-	j := companyJSON{ID: c.ID, UID: c.UID, Name: c.Name, Enabled: c.Enabled, Tenants: []string{}, Plan: c.Profile.Plan}
+	j := companyJSON{
+		ID: c.ID, UID: c.UID, Name: c.Name, Enabled: c.Enabled, Tenants: []string{}, Plan: c.Profile.Plan,
+		ExternalIDs: orEmpty(c.ExternalIDs), Tags: orEmpty(c.Tags),
+	}
 	for _, t := range c.Tenants {
 		j.Tenants = append(j.Tenants, tenantText(t))
 	}
@@ -73,6 +79,8 @@ func (e *env) printCompany(c *fleet.Company, done string) error {
 		{"enabled", yes(c.Enabled)},
 		{"cloud tenants", orDash(strings.Join(j.Tenants, ", "))},
 		{"plan", strconv.FormatInt(j.Plan, 10)},
+		{"external ids", pairsText(c.ExternalIDs)},
+		{"tags", pairsText(c.Tags)},
 	})
 }
 
@@ -80,6 +88,7 @@ type companyAdd struct {
 	Name          string   `help:"Its name, unique without regard to case." required:""`
 	CloudTenant   []string `help:"A tenant that any shared server names; repeatable." placeholder:"NAME" sep:"none"`
 	CloudTenantOn []string `help:"A tenant on one shared server only; repeatable." placeholder:"SERVER=NAME" sep:"none"`
+	labelFlags
 }
 
 func (c *companyAdd) Run(e *env) error {
@@ -91,7 +100,11 @@ func (c *companyAdd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	company, err := a.Fleet.AddCompany(e.ctx, fleet.NewCompany{Name: c.Name, Tenants: tenants})
+	labels, err := c.labelFlags.read()
+	if err != nil {
+		return err
+	}
+	company, err := a.Fleet.AddCompany(e.ctx, fleet.NewCompany{Name: c.Name, Tenants: tenants, Labels: labels})
 	if err != nil {
 		return err
 	}
@@ -118,16 +131,26 @@ func (e *env) tenants(a *app.App, anyServer, onServer []string) ([]fleet.Tenant,
 	return tenants, nil
 }
 
-type companyList struct{}
+type companyList struct{ labelFilter }
 
-func (*companyList) Run(e *env) error {
+func (c *companyList) Run(e *env) error {
+	want, err := c.read()
+	if err != nil {
+		return err
+	}
 	a, err := e.app(false)
 	if err != nil {
 		return err
 	}
-	companies, err := a.Store.Companies(e.ctx)
+	all, err := a.Store.Companies(e.ctx)
 	if err != nil {
 		return err
+	}
+	var companies []fleet.Company // the list is shared
+	for i := range all {
+		if all[i].Match(want) {
+			companies = append(companies, all[i])
+		}
 	}
 	servers, err := a.Store.Servers(e.ctx)
 	if err != nil {
@@ -185,6 +208,7 @@ type companyEdit struct {
 	RemoveCloudTenantOn []string `help:"The same for a tenant of one shared server." placeholder:"SERVER=NAME" sep:"none"`
 	Plan                *string  `help:"Its subscription plan: a number or name:…; 0: none." placeholder:"PLAN"`
 	From                *string  `help:"Mappings are valid from this time; default now." placeholder:"TIME"`
+	labelFlags
 }
 
 func (c *companyEdit) Run(e *env) error {
@@ -205,6 +229,9 @@ func (c *companyEdit) Run(e *env) error {
 		return err
 	}
 	edit := fleet.CompanyEdit{Name: c.Name, AddTenants: add, RemoveTenants: remove, From: from}
+	if edit.Labels, err = c.labelFlags.read(); err != nil {
+		return err
+	}
 	if c.Plan != nil {
 		given, err := a.Plans.Find(e.ctx, *c.Plan)
 		if err != nil {

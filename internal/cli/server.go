@@ -3,6 +3,7 @@ package cli
 import (
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,7 @@ type serverJSON struct {
 	InstallationID string           `json:"installationId"`
 	URL            *string          `json:"url"` // null: fed by import
 	Username       string           `json:"username,omitempty"`
+	Credential     string           `json:"credential,omitempty"` // the name of its credential set
 	Domain         string           `json:"domain"`
 	Authority      string           `json:"authority"`
 	Every          string           `json:"every"`
@@ -40,18 +42,27 @@ type serverJSON struct {
 	RepositoriesAt *time.Time       `json:"repositoriesAt,omitempty"` // when they were read last
 	JobsAt         *time.Time       `json:"jobsAt,omitempty"`
 	NotRead        string           `json:"notRead,omitempty"` // why repositories or jobs were not, the last time
+
+	ExternalIDs map[string]string `json:"externalIds"`
+	Tags        map[string]string `json:"tags"`
 }
 
-func toServerJSON(s *fleet.Server) serverJSON {
+func toServerJSON(s *fleet.Server, sets []fleet.Credential) serverJSON {
 	j := serverJSON{
 		ID: s.ID, Name: s.Name, Product: s.Product, Shared: s.Shared, InstallationID: s.InstallationID,
 		Domain: s.Domain, Authority: string(s.Authority), Every: every(s.Interval),
+		ExternalIDs: orEmpty(s.ExternalIDs), Tags: orEmpty(s.Tags),
 	}
 	if !s.Shared {
 		j.Company = &s.Company
 	}
 	if s.Connection != nil {
 		j.URL, j.Username = &s.Connection.URL, s.Connection.Username
+		for i := range sets {
+			if sets[i].ID == s.Connection.Credential {
+				j.Credential = sets[i].Name
+			}
+		}
 	}
 	return j
 }
@@ -68,9 +79,13 @@ func every(d time.Duration) string {
 	return text
 }
 
-func (e *env) printServer(s *fleet.Server, done string) error {
+func (e *env) printServer(a *app.App, s *fleet.Server, done string) error {
 	if e.json {
-		return e.printJSON(toServerJSON(s))
+		sets, err := a.Store.Credentials(e.ctx)
+		if err != nil {
+			return err
+		}
+		return e.printJSON(toServerJSON(s, sets))
 	}
 	e.say("Server %d (%s) is %s.", s.ID, s.Name, done)
 	return nil
@@ -101,6 +116,7 @@ type serverAdd struct {
 	Company        string        `help:"The company that it belongs to: number, GUID or name:…" placeholder:"COMPANY"`
 	Shared         bool          `help:"The provider's own server, whose workloads name their tenant."`
 	URL            string        `name:"url" help:"https://host:9419; without it the server is fed by import."`
+	Credential     string        `help:"A credential set, instead of the two that follow." placeholder:"NAME"`
 	Username       string        `help:"Account on the server; it must be a Backup Administrator there (only reads are made)."`
 	PasswordStdin  bool          `help:"Read the password from standard input, up to the first line break."`
 	Name           string        `help:"A name for it; default: the host of the URL."`
@@ -110,6 +126,7 @@ type serverAdd struct {
 	Authority      string        `help:"Whose figures answer: the server's counters (reported) or our count (computed)." default:"reported" enum:"reported,computed"`
 	Every          time.Duration `help:"Interval between readings; default 4h, fed by import 744h." placeholder:"4h"`
 	tlsFlags
+	labelFlags
 }
 
 func (c *serverAdd) Run(e *env) error {
@@ -121,8 +138,18 @@ func (c *serverAdd) Run(e *env) error {
 		Name: c.Name, Product: c.Product, Shared: c.Shared, InstallationID: c.InstallationID, Domain: c.Domain,
 		Authority: metering.Authority(c.Authority), Interval: c.Every, URL: c.URL, Username: c.Username,
 	}
-	if n.TLS, err = c.read(); err != nil {
+	if n.TLS, err = c.tlsFlags.read(); err != nil {
 		return err
+	}
+	if n.Labels, err = c.labelFlags.read(); err != nil {
+		return err
+	}
+	if c.Credential != "" {
+		set, err := a.Fleet.FindCredential(e.ctx, c.Credential)
+		if err != nil {
+			return err
+		}
+		n.Credential = set.ID
 	}
 	if c.Company != "" {
 		company, err := a.Fleet.FindCompany(e.ctx, c.Company)
@@ -140,7 +167,7 @@ func (c *serverAdd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if err := e.printServer(&server, "added"); err != nil || e.json {
+	if err := e.printServer(a, &server, "added"); err != nil || e.json {
 		return err
 	}
 	if server.Connection != nil {
@@ -149,14 +176,23 @@ func (c *serverAdd) Run(e *env) error {
 	return nil
 }
 
-type serverList struct{}
+type serverList struct{ labelFilter }
 
-func (*serverList) Run(e *env) error {
+func (c *serverList) Run(e *env) error {
+	want, err := c.read()
+	if err != nil {
+		return err
+	}
 	a, err := e.app(false)
 	if err != nil {
 		return err
 	}
 	servers, err := a.Store.Servers(e.ctx)
+	if err != nil {
+		return err
+	}
+	servers = slices.DeleteFunc(servers, func(s fleet.Server) bool { return !s.Match(want) })
+	sets, err := a.Store.Credentials(e.ctx)
 	if err != nil {
 		return err
 	}
@@ -170,7 +206,7 @@ func (*serverList) Run(e *env) error {
 	}
 	list := make([]serverJSON, len(servers))
 	for i := range servers {
-		list[i] = toServerJSON(&servers[i])
+		list[i] = toServerJSON(&servers[i], sets)
 		for j := range inventories {
 			if v := &inventories[j]; v.Server == servers[i].ID {
 				list[i].RepositoriesAt, list[i].JobsAt, list[i].NotRead = v.RepositoriesAt, v.JobsAt, v.Failed
@@ -300,6 +336,7 @@ type serverEdit struct {
 	Name          *string        `help:"A new name."`
 	Company       *string        `help:"Give it to another company." placeholder:"COMPANY"`
 	URL           *string        `name:"url" help:"A new address."`
+	Credential    *string        `help:"Log in with a credential set; --username and --password-stdin give it an account of its own again." placeholder:"NAME"`
 	Username      *string        `help:"Another account."`
 	PasswordStdin bool           `help:"Read a new password from standard input."`
 	NewKey        bool           `help:"The key file is lost: make a new one. Every server's password must then be given again."`
@@ -308,6 +345,7 @@ type serverEdit struct {
 	Every         *time.Duration `help:"Another interval between readings." placeholder:"4h"`
 	From          *string        `help:"Company, domain, authority and interval are valid from this time; default now." placeholder:"TIME"`
 	tlsFlags
+	labelFlags
 }
 
 func (c *serverEdit) Run(e *env) error {
@@ -323,8 +361,18 @@ func (c *serverEdit) Run(e *env) error {
 		Name: c.Name, URL: c.URL, Username: c.Username, Domain: c.Domain, Interval: c.Every, From: from,
 		Authority: (*metering.Authority)(c.Authority),
 	}
+	if edit.Labels, err = c.labelFlags.read(); err != nil {
+		return err
+	}
+	if c.Credential != nil {
+		set, err := a.Fleet.FindCredential(e.ctx, *c.Credential)
+		if err != nil {
+			return err
+		}
+		edit.Credential = &set.ID
+	}
 	if c.given() {
-		trust, err := c.read()
+		trust, err := c.tlsFlags.read()
 		if err != nil {
 			return err
 		}
@@ -357,7 +405,7 @@ func (c *serverEdit) Run(e *env) error {
 	if from.IsZero() && !c.NewKey && reflect.DeepEqual(was, server) {
 		done = asBefore
 	}
-	return e.afterFleetChange(a, e.printServer(&server, done))
+	return e.afterFleetChange(a, e.printServer(a, &server, done))
 }
 
 type serverRemove struct {
@@ -385,5 +433,5 @@ func (c *serverRemove) Run(e *env) error {
 	if err := a.Alarms.Check(e.ctx, server.ID); err != nil {
 		return err
 	}
-	return e.afterFleetChange(a, e.printServer(&server, "removed; its history stays"))
+	return e.afterFleetChange(a, e.printServer(a, &server, "removed; its history stays"))
 }

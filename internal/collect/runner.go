@@ -65,8 +65,8 @@ type Runner struct {
 	Fleet      Fleet
 	// Inventories is where inventories go; nil: none are read.
 	Inventories Inventories
-	// Open opens a server's sealed password.
-	Open func(server usage.ServerID, sealed []byte) (string, error)
+	// Open opens the sealed password with which a server is logged in to.
+	Open func(s *fleet.Server) (string, error)
 	// After is called after each outcome that is in the ledger, to check alarms; may be nil.
 	After func(ctx context.Context, o *Outcome)
 	// Observer is told of each reading; nil: nobody is.
@@ -292,7 +292,7 @@ func (r *Runner) target(s *fleet.Server) (Collector, Target, *Failure) {
 	case i < 0:
 		return nil, Target{}, Failed(usage.GapUnsupported, nil, "servers of product %s cannot be read: feed it by import", s.Product)
 	}
-	password, err := r.Open(s.ID, s.Connection.Sealed)
+	password, err := r.Open(s)
 	if err != nil {
 		return nil, Target{}, Failed(usage.GapCredential, err, "its sealed password cannot be opened: %s", fault.Text(err)) // which says what helps
 	}

@@ -120,9 +120,10 @@ func newWorld(t *testing.T, now func() time.Time) *world {
 	w.ledger = &ledger.Ledger{Store: store, Now: now}
 	uids := 0
 	w.directory = &fleet.Directory{
-		Companies: store, Servers: store, Policy: store, Now: now,
-		Seal:   func(_ usage.ServerID, password string) ([]byte, error) { return []byte(password), nil },
-		NewUID: func() string { uids++; return "00000000-0000-4000-8000-00000000000" + string(rune('0'+uids)) },
+		Companies: store, Servers: store, Credentials: store, Policy: store, Now: now,
+		Seal:    func(_ usage.ServerID, password string) ([]byte, error) { return []byte(password), nil },
+		SealSet: func(_ fleet.CredentialID, password string) ([]byte, error) { return []byte("set " + password), nil },
+		NewUID:  func() string { uids++; return "00000000-0000-4000-8000-00000000000" + string(rune('0'+uids)) },
 	}
 	company, err := w.directory.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind"})
 	if err != nil {
@@ -133,7 +134,7 @@ func newWorld(t *testing.T, now func() time.Time) *world {
 	w.collector.set(w.collector.good)
 	w.runner = &collect.Runner{
 		Collectors: []collect.Collector{w.collector}, Ledger: w.ledger, Fleet: store, Now: now, Log: slog.New(slog.DiscardHandler),
-		Open: func(_ usage.ServerID, sealed []byte) (string, error) { return string(sealed), w.openError },
+		Open: func(s *fleet.Server) (string, error) { return string(s.Connection.Sealed), w.openError },
 	}
 	return w
 }

@@ -15,13 +15,15 @@ import (
 // Directory is the service over companies and servers: it validates, dates what
 // can move a figure, and finds what a person names.
 type Directory struct {
-	Companies CompanyStore
-	Servers   ServerStore
-	Policy    PolicyStore
-	// Seal seals a server's password.
-	Seal   func(server usage.ServerID, password string) ([]byte, error)
-	NewUID func() string
-	Now    func() time.Time
+	Companies   CompanyStore
+	Servers     ServerStore
+	Credentials CredentialStore
+	Policy      PolicyStore
+	// Seal seals a server's password, SealSet that of a credential set.
+	Seal    func(server usage.ServerID, password string) ([]byte, error)
+	SealSet func(set CredentialID, password string) ([]byte, error)
+	NewUID  func() string
+	Now     func() time.Time
 }
 
 const nameLengthMax = 200
@@ -31,6 +33,7 @@ type NewCompany struct {
 	Name    string
 	Tenants []Tenant
 	Profile Profile
+	Labels
 }
 
 // Check puts the input into its form and names what is wrong with it.
@@ -38,6 +41,7 @@ func (n *NewCompany) Check() (fields []fault.Field) {
 	n.Name = checkName(&fields, "--name", n.Name)
 	n.Tenants = checkTenants(&fields, n.Tenants)
 	n.Profile.check(&fields)
+	n.Labels = Labels{}.With(n.Labels, &fields)
 	return fields
 }
 
@@ -47,7 +51,7 @@ func (d *Directory) AddCompany(ctx context.Context, n NewCompany) (Company, erro
 		return Company{}, err
 	}
 	now := usage.Truncate(d.Now())
-	c := Company{UID: d.NewUID(), Name: n.Name, Enabled: true, CreatedAt: now, Tenants: n.Tenants, Profile: n.Profile}
+	c := Company{UID: d.NewUID(), Name: n.Name, Enabled: true, CreatedAt: now, Tenants: n.Tenants, Profile: n.Profile, Labels: n.Labels}
 	// Company facts need the number, which the store gives: a first value of "removed" is not needed, since
 	// what was never removed has no such fact.
 	return d.Companies.AddCompany(audit.Note(ctx, audit.Added, companyChanges(&Company{Enabled: true}, &c)), c, nil, now)
@@ -60,6 +64,7 @@ type CompanyEdit struct {
 	When          func(*Company) error // looks at what is there; its error is the answer
 	Profile       func(*Profile) error // changes what is there; its error is the answer
 	Tenants       func(have []Tenant) (add, remove []Tenant)
+	Labels        Labels   // put in; an empty value takes one away
 	AddTenants    []Tenant // those that are the company's already stay so
 	RemoveTenants []Tenant
 	From          time.Time // from when mappings are valid; zero: now (C38)
@@ -86,6 +91,7 @@ func (d *Directory) EditCompany(ctx context.Context, id usage.CompanyID, e Compa
 			}
 			c.Profile.check(&fields)
 		}
+		c.Labels = c.Labels.With(e.Labels, &fields)
 		return audit.Changed, e.mappings(c, fromOr(e.From, now), now, &fields), fault.InvalidFields("the company is not changed", fields)
 	})
 }

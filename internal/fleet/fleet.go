@@ -17,6 +17,7 @@ type Company struct {
 	CreatedAt time.Time
 	RemovedAt *time.Time
 	Profile   Profile
+	Labels
 	// Revision tells one state of the above from another; 0, to a change: whatever there is.
 	Revision int64
 
@@ -46,16 +47,20 @@ type Server struct {
 	Authority metering.Authority
 	Interval  time.Duration
 
+	Labels
 	Connection *Connection // nil: fed by import only
 }
 
 // Connection is how a server is reached. Its password is sealed (secret).
 type Connection struct {
-	URL      string // https://host:9419
-	Username string
-	Sealed   []byte // the password, sealed for this server
-	TLS      TLS
-	Revision string // the API revision that answered last; empty before the first reading
+	URL string // https://host:9419
+	// Credential is the credential set with which it is logged in to; 0: with an account of its own. Of a server with a set,
+	// a store gives the set's username and password, and takes neither.
+	Credential CredentialID
+	Username   string
+	Sealed     []byte // the password, sealed for this server, or for the set
+	TLS        TLS
+	Revision   string // the API revision that answered last; empty before the first reading
 }
 
 // TLS says what we trust: the system's authorities when all is empty.
@@ -77,7 +82,7 @@ type CompanyStore interface {
 	// AddCompany gives the company its ID (never reused) and stores it with its tenants. A name that is
 	// taken or a tenant that another company has is a Conflict. NotFound: its profile names a record that is not there.
 	AddCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) (Company, error)
-	// UpdateCompany replaces name, enabled, removal and profile of the company that had the revision; tenants follow from
+	// UpdateCompany replaces name, enabled, removal, profile and labels of the company that had the revision; tenants follow from
 	// facts alone. fault.Meanwhile: it has another one by now. NotFound: as with AddCompany.
 	UpdateCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) error
 	// Company answers for a removed one too; NotFound when there never was one.
@@ -88,10 +93,11 @@ type CompanyStore interface {
 
 // ServerStore keeps servers. Every method is one transaction.
 type ServerStore interface {
-	// AddServer gives the server its ID (never reused). A taken name is a Conflict. seal is called inside the
+	// AddServer gives the server its ID (never reused). A taken name is a Conflict; NotFound: there is no such credential set. seal is called inside the
 	// transaction with the new ID to seal the password; nil where there is none.
 	AddServer(ctx context.Context, s Server, facts func(usage.ServerID) []usage.Fact, seal func(usage.ServerID) ([]byte, error), now time.Time) (Server, error)
-	// UpdateServer replaces name, connection and removal; dated attributes follow from facts alone.
+	// UpdateServer replaces name, connection, labels and removal; dated attributes follow from facts alone.
+	// NotFound: there is no such credential set.
 	UpdateServer(ctx context.Context, s Server, facts []usage.Fact, now time.Time) error
 	// NoteRevision remembers the API revision that answered; it moves no figure.
 	NoteRevision(ctx context.Context, id usage.ServerID, revision string) error

@@ -33,9 +33,11 @@ type NewServer struct {
 	Authority      metering.Authority
 	Interval       time.Duration // 0: the default of C32
 	URL            string
+	Credential     CredentialID // instead of the two that follow
 	Username       string
 	Password       string
 	TLS            TLS
+	Labels
 }
 
 // AddServer adds a server. Conflict: the name is taken.
@@ -53,7 +55,7 @@ func (d *Directory) AddServer(ctx context.Context, n NewServer) (Server, error) 
 	now := usage.Truncate(d.Now())
 	s.CreatedAt = now
 	var seal func(usage.ServerID) ([]byte, error)
-	if s.Connection != nil {
+	if s.Connection != nil && s.Connection.Credential == 0 {
 		seal = func(id usage.ServerID) ([]byte, error) { return d.Seal(id, n.Password) }
 	}
 	return d.Servers.AddServer(audit.Note(ctx, audit.Added, serverChanges(&Server{}, &s)), s, func(id usage.ServerID) []usage.Fact {
@@ -90,8 +92,8 @@ func (n NewServer) server(fields *[]fault.Field) Server {
 	if n.URL != "" {
 		s.Connection, host = n.connection(fields)
 	} else {
-		if n.Username != "" || n.Password != "" || n.TLS != (TLS{}) {
-			add("--url", "is required with --username, --password-stdin, --ca, --fingerprint and --insecure")
+		if n.Credential != 0 || n.Username != "" || n.Password != "" || n.TLS != (TLS{}) {
+			add("--url", "is required with --credential, --username, --password-stdin, --ca, --fingerprint and --insecure")
 		}
 		if s.InstallationID == "" {
 			add("--installation-id", "is required without --url: import finds the server by it")
@@ -105,6 +107,7 @@ func (n NewServer) server(fields *[]fault.Field) Server {
 		name = host
 	}
 	s.Name = checkName(fields, "--name", name)
+	s.Labels = Labels{}.With(n.Labels, fields)
 	checkDated(fields, &s)
 	return s
 }
@@ -130,19 +133,26 @@ func checkDated(fields *[]fault.Field, s *Server) {
 }
 
 func (n NewServer) connection(fields *[]fault.Field) (c *Connection, host string) {
-	c = &Connection{Username: n.Username, TLS: n.TLS}
+	c = &Connection{Credential: n.Credential, Username: n.Username, TLS: n.TLS}
 	c.URL, host = checkURL(fields, n.URL)
-	checkLogin(fields, n.Username, n.Password)
+	switch {
+	case n.Credential == 0:
+		checkLogin(fields, n.Username, n.Password)
+	case n.Username != "" || n.Password != "":
+		*fields = append(*fields, fault.Field{Path: "--credential", Text: eitherLogin})
+	}
 	c.TLS = checkTLS(fields, n.TLS)
 	return c, host
 }
 
+const eitherLogin = "give either a credential set, or --username and --password-stdin"
+
 func checkLogin(fields *[]fault.Field, username, password string) {
 	if strings.TrimSpace(username) == "" {
-		*fields = append(*fields, fault.Field{Path: "--username", Text: "is required with --url"})
+		*fields = append(*fields, fault.Field{Path: "--username", Text: "is required"})
 	}
 	if password == "" {
-		*fields = append(*fields, fault.Field{Path: "--password-stdin", Text: "is required with --url, and the password on standard input may not be empty"})
+		*fields = append(*fields, fault.Field{Path: "--password-stdin", Text: "is required, and the password on standard input may not be empty"})
 	}
 }
 
@@ -208,10 +218,13 @@ type ServerEdit struct {
 	Authority *metering.Authority
 	Interval  *time.Duration
 	URL       *string
-	Username  *string
-	Password  *string
-	TLS       *TLS
-	From      time.Time // from when company, domain, authority and interval are valid; zero: now (C38)
+	// Credential is a credential set instead of an account of its own; with Username and Password it has one of its own again.
+	Credential *CredentialID
+	Username   *string
+	Password   *string
+	TLS        *TLS
+	Labels     Labels    // put in; an empty value takes one away
+	From       time.Time // from when company, domain, authority and interval are valid; zero: now (C38)
 }
 
 // EditServer changes a server. Dated attributes are valid from e.From. What changes nothing is not kept.
@@ -232,6 +245,7 @@ func (d *Directory) EditServer(ctx context.Context, id usage.ServerID, e ServerE
 	if e.Name != nil {
 		s.Name = checkName(&fields, "--name", *e.Name)
 	}
+	s.Labels = s.Labels.With(e.Labels, &fields)
 	e.connection(&s, &fields)
 	checkDated(&fields, &s)
 	if err := fault.InvalidFields("the server is not changed", fields); err != nil {
@@ -284,7 +298,7 @@ func (e ServerEdit) dated(s *Server, from time.Time, fields *[]fault.Field) []us
 }
 
 func (e ServerEdit) connection(s *Server, fields *[]fault.Field) {
-	if e.URL == nil && e.Username == nil && e.Password == nil && e.TLS == nil {
+	if e.URL == nil && e.Credential == nil && e.Username == nil && e.Password == nil && e.TLS == nil {
 		return
 	}
 	if s.Connection == nil {
@@ -296,16 +310,34 @@ func (e ServerEdit) connection(s *Server, fields *[]fault.Field) {
 		c.URL, _ = checkURL(fields, *e.URL)
 		c.Revision = ""
 	}
-	if e.Username != nil {
-		c.Username = *e.Username
-	}
+	e.login(&c, fields)
 	if e.TLS != nil {
 		c.TLS = checkTLS(fields, *e.TLS)
 	}
-	if e.Password != nil {
-		checkLogin(fields, c.Username, *e.Password)
-	}
 	s.Connection = &c
+}
+
+// login changes the account. The password is sealed later.
+func (e ServerEdit) login(c *Connection, fields *[]fault.Field) {
+	wrong := func(path, text string) { *fields = append(*fields, fault.Field{Path: path, Text: text}) }
+	own := e.Username != nil || e.Password != nil
+	switch {
+	case e.Credential != nil && own:
+		wrong("--credential", eitherLogin)
+	case e.Credential != nil && *e.Credential != c.Credential:
+		c.Credential, c.Username, c.Sealed = *e.Credential, "", nil
+	case own && c.Credential != 0 && (e.Username == nil || e.Password == nil):
+		wrong("--username, --password-stdin", "the account is that of credential set "+c.Credential.String()+
+			", which 'tallystick credential edit' changes for all its servers; give both to have one of its own")
+	case own:
+		c.Credential = 0
+		if e.Username != nil {
+			c.Username = *e.Username
+		}
+		if e.Password != nil {
+			checkLogin(fields, c.Username, *e.Password)
+		}
+	}
 }
 
 // RemoveServer removes a server: its workloads are absent from now on, its history stays (C1).

@@ -38,6 +38,7 @@ func companyChanges(was, is *Company) string {
 	if members := audit.Differing(from.Text(), to.Text()); len(members) > 0 {
 		d.Say("profile: " + strings.Join(members, ", "))
 	}
+	labelChanges(&d, was.Labels, is.Labels)
 	return d.String()
 }
 
@@ -52,12 +53,13 @@ func serverChanges(was, is *Server) string {
 	d.Change("interval", duration(was.Interval), duration(is.Interval))
 	var from, to Connection
 	if was.Connection != nil {
-		from = *was.Connection
+		from = was.Connection.own()
 	}
 	if is.Connection != nil {
-		to = *is.Connection
+		to = is.Connection.own()
 	}
 	d.Change("url", from.URL, to.URL)
+	d.Change("credential set", number(int64(from.Credential)), number(int64(to.Credential)))
 	d.Change("username", from.Username, to.Username)
 	d.Change("fingerprint", from.TLS.Fingerprint, to.TLS.Fingerprint)
 	if from.TLS.CA != to.TLS.CA {
@@ -69,7 +71,17 @@ func serverChanges(was, is *Server) string {
 	if !bytes.Equal(from.Sealed, to.Sealed) {
 		d.Say("password")
 	}
+	labelChanges(&d, was.Labels, is.Labels)
 	return d.String()
+}
+
+// own leaves out what is a credential set's.
+func (c *Connection) own() Connection {
+	own := *c
+	if own.Credential != 0 {
+		own.Username, own.Sealed = "", nil
+	}
+	return own
 }
 
 // datedChanges says what is so at another time than it was, where it is the same now.

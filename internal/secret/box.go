@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -43,36 +44,68 @@ func newBox(path string, key []byte) (*Box, error) {
 	return b, nil
 }
 
-// Seal encrypts a password for one server, in the layout of the package comment; two seals of one text differ.
-func (b *Box) Seal(server usage.ServerID, password string) ([]byte, error) {
+// Owner is what a password is for: it opens for nothing else.
+type Owner struct {
+	id  int64
+	set bool
+}
+
+// OfServer is a server with an account of its own.
+func OfServer(id usage.ServerID) Owner { return Owner{id: int64(id)} }
+
+// OfCredential is a credential set.
+func OfCredential(id int64) Owner { return Owner{id: id, set: true} }
+
+func (o Owner) String() string {
+	if o.set {
+		return fmt.Sprintf("credential set %d", o.id)
+	}
+	return fmt.Sprintf("server %d", o.id)
+}
+
+// again is the command that gives the password again.
+func (o Owner) again() string {
+	if o.set {
+		return fmt.Sprintf("tallystick credential edit %d --password-stdin", o.id)
+	}
+	return fmt.Sprintf("tallystick server edit %d --password-stdin", o.id)
+}
+
+// Seal encrypts a password for one server or credential set, in the layout of the package comment; two seals of one text differ.
+func (b *Box) Seal(of Owner, password string) ([]byte, error) {
 	sealed := make([]byte, headSize, headSize+overheadGCM+len(password))
 	copy(sealed, b.head[:])
-	return b.aead.Seal(sealed, nil, []byte(password), b.bound(server)), nil //nolint:gosec // G407: this AEAD draws its own nonce
+	return b.aead.Seal(sealed, nil, []byte(password), b.bound(of)), nil //nolint:gosec // G407: this AEAD draws its own nonce
 }
 
 // Unseal gives the password that Seal got. Conflict: sealed with another key file. Invalid: damaged, changed, or
-// sealed for another server.
-func (b *Box) Unseal(server usage.ServerID, sealed []byte) (string, error) {
+// sealed for something else.
+func (b *Box) Unseal(of Owner, sealed []byte) (string, error) {
 	switch {
 	case len(sealed) < headSize+overheadGCM, sealed[0] != version:
-		return "", damaged(server, nil)
+		return "", damaged(of, nil)
 	case !bytes.Equal(sealed[:headSize], b.head[:]):
-		return "", fault.New(fault.Conflict, "the key file %s is not the one that sealed the password of server %s: put the right key file back, or give the password again with: tallystick server edit %s --password-stdin", b.path, server, server)
+		return "", fault.New(fault.Conflict, "the key file %s is not the one that sealed the password of %s: put the right key file back, or give the password again with: %s", b.path, of, of.again())
 	}
-	password, err := b.aead.Open(nil, nil, sealed[headSize:], b.bound(server))
+	password, err := b.aead.Open(nil, nil, sealed[headSize:], b.bound(of))
 	if err != nil {
-		return "", damaged(server, err)
+		return "", damaged(of, err)
 	}
 	return string(password), nil
 }
 
-// bound is what a sealed text is authenticated with: its head and its server.
-func (b *Box) bound(server usage.ServerID) []byte {
-	return binary.BigEndian.AppendUint64(b.head[:], uint64(server)) //nolint:gosec // the same bits, not a quantity
+// bound is what a sealed text is authenticated with: its head and the number of what it is for, behind that of a
+// credential set a mark.
+func (b *Box) bound(of Owner) []byte {
+	with := binary.BigEndian.AppendUint64(b.head[:], uint64(of.id)) //nolint:gosec // the same bits, not a quantity
+	if of.set {
+		with = append(with, "credential"...)
+	}
+	return with
 }
 
-func damaged(server usage.ServerID, cause error) error {
-	return fault.Wrap(cause, fault.Invalid, "the sealed password of server %s is damaged, or was copied from another server: give it again with: tallystick server edit %s --password-stdin", server, server)
+func damaged(of Owner, cause error) error {
+	return fault.Wrap(cause, fault.Invalid, "the sealed password of %s is damaged, or was copied from elsewhere: give it again with: %s", of, of.again())
 }
 
 func newKey() []byte {

@@ -24,7 +24,7 @@ func testBox(t testing.TB) *Box {
 
 func mustSeal(t testing.TB, b *Box, server usage.ServerID, password string) []byte {
 	t.Helper()
-	sealed, err := b.Seal(server, password)
+	sealed, err := b.Seal(OfServer(server), password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,15 +37,15 @@ func TestSealUnseal(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		server := usage.ServerID(rapid.Int64Min(1).Draw(rt, "server"))
 		password := rapid.String().Draw(rt, "password")
-		sealed, err := box.Seal(server, password)
+		sealed, err := box.Seal(OfServer(server), password)
 		if err != nil {
 			rt.Fatal(err)
 		}
-		got, err := box.Unseal(server, sealed)
+		got, err := box.Unseal(OfServer(server), sealed)
 		if err != nil || got != password {
 			rt.Fatalf("got %q, %v; sealed %q", got, err, password)
 		}
-		if other, err := box.Unseal(server+1, sealed); err == nil {
+		if other, err := box.Unseal(OfServer(server+1), sealed); err == nil {
 			rt.Fatalf("the password of server %s was opened for another one: %q", server, other)
 		}
 	})
@@ -71,16 +71,16 @@ func TestUnsealRefusesEveryChange(t *testing.T) {
 	for bit := range len(sealed) * 8 {
 		changed := bytes.Clone(sealed)
 		changed[bit/8] ^= 1 << (bit % 8)
-		if got, err := box.Unseal(7, changed); err == nil {
+		if got, err := box.Unseal(OfServer(7), changed); err == nil {
 			t.Fatalf("bit %d flipped: opened as %q", bit, got)
 		}
 	}
 	for length := range sealed {
-		if got, err := box.Unseal(7, sealed[:length]); err == nil {
+		if got, err := box.Unseal(OfServer(7), sealed[:length]); err == nil {
 			t.Fatalf("cut to %d bytes: opened as %q", length, got)
 		}
 	}
-	if got, err := box.Unseal(7, append(bytes.Clone(sealed), 0)); err == nil {
+	if got, err := box.Unseal(OfServer(7), append(bytes.Clone(sealed), 0)); err == nil {
 		t.Fatalf("one byte longer: opened as %q", got)
 	}
 }
@@ -90,7 +90,7 @@ func TestUnsealTellsWrongKeyFromDamage(t *testing.T) {
 	box, other := testBox(t), testBox(t)
 	sealed := mustSeal(t, box, 7, "secret")
 
-	_, err := other.Unseal(7, sealed)
+	_, err := other.Unseal(OfServer(7), sealed)
 	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), other.path+" is not the one that sealed") {
 		t.Errorf("another key file: %v", err)
 	}
@@ -100,11 +100,11 @@ func TestUnsealTellsWrongKeyFromDamage(t *testing.T) {
 		"empty":       nil,
 		"new version": append([]byte{9}, sealed[1:]...),
 	} {
-		if _, err := box.Unseal(7, broken); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "server edit 7") {
+		if _, err := box.Unseal(OfServer(7), broken); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "server edit 7") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := box.Unseal(8, sealed); !fault.Is(err, fault.Invalid) {
+	if _, err := box.Unseal(OfServer(8), sealed); !fault.Is(err, fault.Invalid) {
 		t.Errorf("copied from another server: %v", err)
 	}
 }
@@ -138,7 +138,7 @@ func FuzzUnseal(f *testing.F) {
 	f.Add(int64(7), []byte{version})
 	f.Fuzz(func(t *testing.T, server int64, text []byte) {
 		// Only what was sealed opens, and only for its server.
-		if got, err := box.Unseal(usage.ServerID(server), text); err == nil && (server != 7 || got != "secret") {
+		if got, err := box.Unseal(OfServer(usage.ServerID(server)), text); err == nil && (server != 7 || got != "secret") {
 			t.Fatalf("opened as %q for server %d", got, server)
 		}
 	})

@@ -20,7 +20,7 @@ const (
 
 // What helps where the key that sealed the passwords is lost. A key file that is there is never replaced.
 const (
-	sealAnew = "give the passwords of all servers again, each with: tallystick server edit SERVER --password-stdin --new-key"
+	sealAnew = "give the passwords of all servers and credential sets again, each with: tallystick server edit SERVER --password-stdin --new-key, or tallystick credential edit NAME --password-stdin --new-key"
 	putBack  = "Put it back from your backup. Without one, move it away and " + sealAnew
 )
 

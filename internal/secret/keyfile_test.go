@@ -33,7 +33,7 @@ func TestOpenOrCreate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := again.Unseal(1, sealed); err != nil || got != "kept" {
+		if got, err := again.Unseal(OfServer(1), sealed); err != nil || got != "kept" {
 			t.Fatalf("opened again: %q, %v", got, err)
 		}
 	}
@@ -62,7 +62,7 @@ func TestCreatorsRace(t *testing.T) {
 				t.Fatal(errs[i])
 			}
 			sealed := mustSeal(t, boxes[0], 4, "shared")
-			if got, err := boxes[i].Unseal(4, sealed); err != nil || got != "shared" {
+			if got, err := boxes[i].Unseal(OfServer(4), sealed); err != nil || got != "shared" {
 				t.Fatalf("creator %d has another key: %q, %v", i, got, err)
 			}
 		}

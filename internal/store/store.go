@@ -15,6 +15,7 @@ import (
 type Store interface {
 	fleet.CompanyStore
 	fleet.ServerStore
+	fleet.CredentialStore
 	fleet.PolicyStore
 	fleet.InventoryStore
 	ledger.Store

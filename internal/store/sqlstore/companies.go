@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	companyColumns = `SELECT id, uid, name, enabled, created_at, removed_at, profile, checksum FROM companies`
+	companyColumns = `SELECT id, uid, name, enabled, created_at, removed_at, profile, labels, checksum FROM companies`
 	// The same of the schema that gave rows their checksums.
-	bareCompaniesSQL = `SELECT id, uid, name, enabled, created_at, removed_at, '', checksum FROM companies ORDER BY id`
+	bareCompaniesSQL = `SELECT id, uid, name, enabled, created_at, removed_at, '', '', checksum FROM companies ORDER BY id`
 	companySQL       = companyColumns + ` WHERE id = $1`
 	companiesSQL     = companyColumns + ` WHERE removed_at IS NULL AND id >= $1 ORDER BY id`
 	nextCompanySQL   = `SELECT MAX(id) + 1 FROM companies` // rows are never deleted, so a number never returns
-	insertCompanySQL = `INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at, profile, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	updateCompanySQL = `UPDATE companies SET name = $2, name_key = $3, enabled = $4, removed_at = $5, profile = $6, checksum = $7 WHERE id = $1`
+	insertCompanySQL = `INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at, profile, labels, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	updateCompanySQL = `UPDATE companies SET name = $2, name_key = $3, enabled = $4, removed_at = $5, profile = $6, labels = $7, checksum = $8 WHERE id = $1`
 	companyNamedSQL  = `SELECT id FROM companies WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
 	companyExistsSQL = `SELECT 1 FROM companies WHERE id = $1`
 	companyHereSQL   = `SELECT 1 FROM companies WHERE id = $1 AND removed_at IS NULL`
@@ -41,7 +41,7 @@ func (s *Store) AddCompany(ctx context.Context, c fleet.Company, facts []usage.F
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, insertCompanySQL, id, c.UID, c.Name, nameKey(c.Name), fromBool(c.Enabled),
-			micros(c.CreatedAt), microsOrNull(c.RemovedAt), c.Profile.Text(), companySum(&c)); err != nil {
+			micros(c.CreatedAt), microsOrNull(c.RemovedAt), c.Profile.Text(), c.Labels.Text(), companySum(&c)); err != nil {
 			return err
 		}
 		if err := claimTenants(ctx, tx, c.ID, append(tenantFacts(c, now), facts...), now); err != nil {
@@ -68,7 +68,7 @@ func tenantFacts(c fleet.Company, now time.Time) []usage.Fact {
 	return facts
 }
 
-// UpdateCompany replaces name, enabled and removal; tenants follow from facts alone.
+// UpdateCompany replaces name, enabled, removal, profile and labels; tenants follow from facts alone.
 func (s *Store) UpdateCompany(ctx context.Context, c fleet.Company, facts []usage.Fact, now time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if c.RemovedAt == nil {
@@ -89,9 +89,9 @@ func (s *Store) UpdateCompany(ctx context.Context, c fleet.Company, facts []usag
 		if err := refsThere(ctx, tx, &stored, &c); err != nil {
 			return err
 		}
-		stored.Name, stored.Enabled, stored.RemovedAt, stored.Profile = c.Name, c.Enabled, c.RemovedAt, c.Profile
+		stored.Name, stored.Enabled, stored.RemovedAt, stored.Profile, stored.Labels = c.Name, c.Enabled, c.RemovedAt, c.Profile, c.Labels
 		if _, err := tx.ExecContext(ctx, updateCompanySQL, int64(c.ID), c.Name, nameKey(c.Name), fromBool(c.Enabled), microsOrNull(c.RemovedAt),
-			c.Profile.Text(), companySum(&stored)); err != nil {
+			c.Profile.Text(), c.Labels.Text(), companySum(&stored)); err != nil {
 			return err
 		}
 		if err := claimTenants(ctx, tx, c.ID, facts, now); err != nil {
@@ -243,24 +243,35 @@ func (s *Store) companies(
 func scanCompany(row scanner) (c fleet.Company, p proof, err error) {
 	var created int64
 	var removed sql.NullInt64
-	var profile string
-	if err := row.Scan((*int64)(&c.ID), &c.UID, &c.Name, &c.Enabled, &created, &removed, &profile, &p.kept); err != nil {
+	var profile, labels string
+	if err := row.Scan((*int64)(&c.ID), &c.UID, &c.Name, &c.Enabled, &created, &removed, &profile, &labels, &p.kept); err != nil {
 		return c, p, err
 	}
 	c.CreatedAt, c.RemovedAt = fromMicros(created), fromMicrosOrNull(removed)
 	c.Profile, err = fleet.ReadProfile(profile)
+	if err == nil {
+		c.Labels, err = fleet.ReadLabels(labels)
+	}
 	p.what, p.of, p.want = "company", int64(c.ID), companySum(&c)
 	c.Revision = p.want
 	return c, p, err
 }
 
-// companySum leaves an empty profile out, as rows were summed before there was one.
+// companySum leaves an empty profile out, and labels where there are none, as rows were summed before there were any.
 func companySum(c *fleet.Company) int64 {
 	fields := []string{c.ID.String(), c.UID, c.Name, number(fromBool(c.Enabled)), number(micros(c.CreatedAt)), optional(microsOrNull(c.RemovedAt))}
 	if profile := c.Profile.Text(); profile != "" {
 		fields = append(fields, profile)
 	}
-	return checksum(fields...)
+	return checksum(withLabels(fields, c.Labels)...)
+}
+
+// withLabels adds labels to what is summed, under a mark: a profile is no labels.
+func withLabels(fields []string, l fleet.Labels) []string {
+	if text := l.Text(); text != "" {
+		fields = append(fields, "labels", text)
+	}
+	return fields
 }
 
 // tenants gives the mappings in force to a company, by server, then name.

@@ -14,8 +14,8 @@ import (
 var unlisted = []string{
 	"allLogSQL", "allTipsSQL", "allGapsSQL", "allCorrectionsSQL", "allFactsSQL", "allInstalledSQL", "activationsSQL", "allStepsSQL", "allStatementsSQL", "allBundlesSQL",
 	"allRepositoriesSQL", "allJobsSQL", "allAuditSQL", "allRecordsSQL", // doctor
-	"oldEntriesSQL",                                              // migration 0003
-	"bareCompaniesSQL", "serverEventsOnlySQL", "bareSessionsSQL", // migration 0005
+	"oldEntriesSQL",                                                                // migration 0003
+	"bareCompaniesSQL", "bareServersSQL", "serverEventsOnlySQL", "bareSessionsSQL", // migration 0005
 }
 
 // Every statement that promises an order is in Ordered, which the engines hold against their indexes.

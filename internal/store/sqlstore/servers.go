@@ -13,18 +13,22 @@ import (
 
 const (
 	ownColumns = `SELECT v.id, v.name, v.product, v.created_at, v.removed_at, v.installation_id,
- v.url, v.username, v.sealed, v.tls_ca, v.tls_fingerprint, v.tls_insecure, v.revision, v.checksum, `
+ v.url, v.username, v.sealed, v.tls_ca, v.tls_fingerprint, v.tls_insecure, v.revision, v.labels, v.credential, v.checksum, `
+	// The same of the schema that gave rows their checksums.
+	bareServersSQL = `SELECT v.id, v.name, v.product, v.created_at, v.removed_at, v.installation_id,
+ v.url, v.username, v.sealed, v.tls_ca, v.tls_fingerprint, v.tls_insecure, v.revision, '', NULL, v.checksum,
+ t.installation_id, t.checksum FROM servers v LEFT JOIN tips t ON t.server = v.id ORDER BY v.id`
 	serverColumns = ownColumns + `t.installation_id, t.checksum FROM servers v LEFT JOIN tips t ON t.server = v.id`
 	serverSQL     = serverColumns + ` WHERE v.id = $1`
 	serversSQL    = serverColumns + ` WHERE v.removed_at IS NULL ORDER BY v.id`
 	sumServerSQL  = `UPDATE servers SET checksum = $2 WHERE id = $1`
 	nextServerSQL = `SELECT COALESCE(MAX(id), 0) + 1 FROM servers` // rows are never deleted, so a number never returns
 	// changed: as bumpFleet counts.
-	insertServerSQL = `INSERT INTO servers (id, name, name_key, product, created_at, removed_at, installation_id, changed)
-VALUES ($1, $2, $3, $4, $5, $6, $7, (SELECT fleet + 1 FROM meta))`
-	updateServerSQL = `UPDATE servers SET name = $2, name_key = $3, removed_at = $4, changed = (SELECT fleet + 1 FROM meta) WHERE id = $1`
-	connectSQL      = `UPDATE servers SET url = $2, username = $3, sealed = $4, tls_ca = $5, tls_fingerprint = $6, tls_insecure = $7, revision = $8 WHERE id = $1`
-	disconnectSQL   = `UPDATE servers SET url = NULL, username = '', sealed = NULL, tls_ca = '', tls_fingerprint = '', tls_insecure = 0, revision = '' WHERE id = $1`
+	insertServerSQL = `INSERT INTO servers (id, name, name_key, product, created_at, removed_at, installation_id, labels, changed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT fleet + 1 FROM meta))`
+	updateServerSQL = `UPDATE servers SET name = $2, name_key = $3, removed_at = $4, labels = $5, changed = (SELECT fleet + 1 FROM meta) WHERE id = $1`
+	connectSQL      = `UPDATE servers SET url = $2, username = $3, sealed = $4, tls_ca = $5, tls_fingerprint = $6, tls_insecure = $7, revision = $8, credential = $9 WHERE id = $1`
+	disconnectSQL   = `UPDATE servers SET url = NULL, username = '', sealed = NULL, tls_ca = '', tls_fingerprint = '', tls_insecure = 0, revision = '', credential = NULL WHERE id = $1`
 	serverNamedSQL  = `SELECT id FROM servers WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
 	noteRevisionSQL = `UPDATE servers SET revision = $2 WHERE id = $1 AND url IS NOT NULL`
 )
@@ -41,7 +45,7 @@ func (s *Store) AddServer(ctx context.Context, v fleet.Server, facts func(usage.
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, insertServerSQL, id, v.Name, nameKey(v.Name), string(v.Product), micros(v.CreatedAt),
-			microsOrNull(v.RemovedAt), v.InstallationID); err != nil {
+			microsOrNull(v.RemovedAt), v.InstallationID, v.Labels.Text()); err != nil {
 			return err
 		}
 		if err := storeConnection(ctx, tx, &v, seal); err != nil {
@@ -85,14 +89,21 @@ func storeConnection(ctx context.Context, tx *sql.Tx, v *fleet.Server, seal func
 		return putServerSum(ctx, tx, v)
 	}
 	stored := *c
-	if seal != nil {
-		var err error
-		if stored.Sealed, err = seal(v.ID); err != nil {
-			return err
+	var err error
+	switch {
+	case c.Credential != 0:
+		stored.Username, stored.Sealed = "", nil
+		if v.RemovedAt == nil {
+			_, err = storedCredential(ctx, tx, c.Credential)
 		}
+	case seal != nil:
+		stored.Sealed, err = seal(v.ID)
+	}
+	if err != nil {
+		return err
 	}
 	if _, err := tx.ExecContext(ctx, connectSQL, id, stored.URL, stored.Username, stored.Sealed, stored.TLS.CA, stored.TLS.Fingerprint,
-		fromBool(stored.TLS.Insecure), stored.Revision); err != nil {
+		fromBool(stored.TLS.Insecure), stored.Revision, idOrNull(stored.Credential)); err != nil {
 		return err
 	}
 	sealed := *v
@@ -114,7 +125,7 @@ func storedServer(ctx context.Context, tx *sql.Tx, id usage.ServerID) (fleet.Ser
 	return row.Server, err
 }
 
-// UpdateServer replaces name, connection and removal; dated attributes follow from facts alone.
+// UpdateServer replaces name, connection, labels and removal; dated attributes follow from facts alone.
 func (s *Store) UpdateServer(ctx context.Context, v fleet.Server, facts []usage.Fact, now time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		if v.RemovedAt == nil {
@@ -126,8 +137,8 @@ func (s *Store) UpdateServer(ctx context.Context, v fleet.Server, facts []usage.
 		if err != nil {
 			return err
 		}
-		stored.Name, stored.RemovedAt, stored.Connection = v.Name, v.RemovedAt, v.Connection
-		if _, err := tx.ExecContext(ctx, updateServerSQL, int64(v.ID), v.Name, nameKey(v.Name), microsOrNull(v.RemovedAt)); err != nil {
+		stored.Name, stored.RemovedAt, stored.Labels, stored.Connection = v.Name, v.RemovedAt, v.Labels, v.Connection
+		if _, err := tx.ExecContext(ctx, updateServerSQL, int64(v.ID), v.Name, nameKey(v.Name), microsOrNull(v.RemovedAt), v.Labels.Text()); err != nil {
 			return err
 		}
 		if err := storeConnection(ctx, tx, &stored, nil); err != nil {
@@ -200,6 +211,9 @@ func (s *Store) servers(ctx context.Context, query string, args ...any) (servers
 		for i := range rows {
 			servers = append(servers, rows[i].known())
 		}
+		if err := resolve(ctx, tx, servers); err != nil {
+			return err
+		}
 		v, err := s.viewNow(ctx, tx, now)
 		if err != nil {
 			return err
@@ -241,14 +255,20 @@ func scanServer(row scanner) (s serverRow, p proof, err error) {
 		created          int64
 		removed, readSum sql.NullInt64
 		read, url        sql.NullString
+		labels           string
+		credential       sql.NullInt64
 	)
 	err = row.Scan((*int64)(&s.ID), &s.Name, (*string)(&s.Product), &created, &removed, &s.InstallationID,
-		&url, &c.Username, &c.Sealed, &c.TLS.CA, &c.TLS.Fingerprint, &c.TLS.Insecure, &c.Revision, &p.kept, &read, &readSum)
+		&url, &c.Username, &c.Sealed, &c.TLS.CA, &c.TLS.Fingerprint, &c.TLS.Insecure, &c.Revision, &labels, &credential, &p.kept, &read, &readSum)
+	if err != nil {
+		return s, p, err
+	}
 	s.CreatedAt, s.RemovedAt, s.read = fromMicros(created), fromMicrosOrNull(removed), read.String
 	if url.Valid {
-		c.URL = url.String
+		c.URL, c.Credential = url.String, fleet.CredentialID(credential.Int64)
 		s.Connection = &c
 	}
+	s.Labels, err = fleet.ReadLabels(labels)
 	p.what, p.of, p.want = "server", int64(s.ID), serverSum(&s.Server)
 	if read.Valid && err == nil {
 		err = tipProof(s.ID, read.String, readSum.Int64).err()
@@ -256,13 +276,16 @@ func scanServer(row scanner) (s serverRow, p proof, err error) {
 	return s, p, err
 }
 
-// serverSum is over the row alone: what is dated, and what was read, lies elsewhere.
+// serverSum is over the row alone: what is dated, what was read, and what a credential set says lies elsewhere.
 func serverSum(s *fleet.Server) int64 {
 	parts := []string{s.ID.String(), s.Name, string(s.Product), number(micros(s.CreatedAt)), optional(microsOrNull(s.RemovedAt)), s.InstallationID}
 	if c := s.Connection; c != nil {
 		parts = append(parts, c.URL, c.Username, string(c.Sealed), c.TLS.CA, c.TLS.Fingerprint, number(fromBool(c.TLS.Insecure)), c.Revision)
+		if c.Credential != 0 {
+			parts = append(parts, "credential", c.Credential.String())
+		}
 	}
-	return checksum(parts...)
+	return checksum(withLabels(parts, s.Labels)...)
 }
 
 // The defaults of attributes without a fact (C21, C32).

@@ -87,7 +87,7 @@ func byNumber[T any](scan func(scanner) (T, proof, error)) func(scanner) (keyed,
 // summedTables lists them all; dated facts and corrections have had theirs since they are streams.
 func summedTables() []summed {
 	return slices.Concat(summedLater(), summedInventories(), []summed{
-		summedStatements(), summedCatalogs(), summedBundles(), summedMark(), summedAudit(), summedRecords(), summedSteps(), summedTokens(), summedOnce(),
+		summedStatements(), summedCatalogs(), summedBundles(), summedMark(), summedAudit(), summedRecords(), summedSteps(), summedTokens(), summedOnce(), summedCredentials(),
 	})
 }
 
@@ -130,7 +130,7 @@ func (c Checksums) Add(ctx context.Context, tx *sql.Tx) error {
 }
 
 // allThen selects all rows of a table as these migrations find it, where that is otherwise than today.
-var allThen = map[string]string{"companies": bareCompaniesSQL, "events": serverEventsOnlySQL, "sessions": bareSessionsSQL}
+var allThen = map[string]string{"companies": bareCompaniesSQL, "events": serverEventsOnlySQL, "sessions": bareSessionsSQL, "servers": bareServersSQL}
 
 // filledByConvert are the tables that migration 0003 fills, beside meta.
 var filledByConvert = []string{"gaps", "installations", "tips", "chunks", "log"}

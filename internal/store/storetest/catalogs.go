@@ -23,11 +23,12 @@ func SeedLater(t testing.TB, s store.Store) {
 	t.Helper()
 	must(t, s.RecordCatalog(t.Context(), catalogName, "rows", everything, Now()))
 	c := must1(s.Company(t.Context(), usage.FirstCompany))(t)
-	c.Profile = fullProfile(t, s)
+	c.Profile, c.Labels = fullProfile(t, s), fullLabels()
 	must(t, s.UpdateCompany(noted(t, audit.Changed, "profile"), c, nil, Now()))
 	newRecord(t, s, "quota", c.ID, 0)
 	must1(s.AddToken(keyed(t, 1, "later"), tokenOf(1, "later", 1)))(t)
 	must(t, s.Remember(t.Context(), 1, "later", answerOf()))
+	newServerWith(t, s, "with", newCredential(t, s, "set").ID)
 }
 
 // inForce gives the values of the catalogue's facts, and the position of the last.

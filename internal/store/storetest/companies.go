@@ -21,6 +21,7 @@ var companyTests = map[string]func(*testing.T, store.Store){
 			CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC),
 			RemovedAt: ref(time.Date(2026, 2, 2, 3, 4, 5, 678901000, time.UTC)),
 			Profile:   fullProfile(t, s),
+			Labels:    fullLabels(),
 			Tenants:   []fleet.Tenant{{Name: "Contoso"}, {Server: 7, Name: "a/b"}},
 		}
 		added := must1(s.AddCompany(t.Context(), want, nil, Now()))(t)
@@ -66,9 +67,9 @@ var companyTests = map[string]func(*testing.T, store.Store){
 		must(t, s.UpdateCompany(t.Context(), a, nil, Now()))
 		must(t, add("STRAßE ΣΊΣΥΦΟς K"))
 	},
-	"update replaces name, enabled and profile": func(t *testing.T, s store.Store) {
+	"update replaces name, enabled, profile and labels": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a", fleet.Tenant{Name: "T"})
-		c.Name, c.Enabled, c.Profile = "z", false, fullProfile(t, s)
+		c.Name, c.Enabled, c.Profile, c.Labels = "z", false, fullProfile(t, s), fullLabels()
 		changed := c
 		changed.Tenants = nil // tenants follow from facts alone
 		must(t, s.UpdateCompany(t.Context(), changed, nil, Now()))
@@ -152,6 +153,11 @@ var companyTests = map[string]func(*testing.T, store.Store){
 		must(t, s.UpdateCompany(t.Context(), b, nil, Now()))
 		same(a.ID)
 	},
+}
+
+// fullLabels are labels in which nothing is empty.
+func fullLabels() fleet.Labels {
+	return fleet.Labels{ExternalIDs: map[string]string{"psa": "47'11\"", "contract": "<Ä & Ö>"}, Tags: map[string]string{"segment": "gold"}}
 }
 
 // fullProfile is a profile in which nothing is empty, with the records that it names.

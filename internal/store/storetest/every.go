@@ -53,6 +53,7 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 		must(t, s.RecordExport(t.Context(), exportOf(c.ID, october, 1)))
 		newRecord(t, s, "quota", c.ID, 0)
 		must1(s.AddToken(keyed(t, u.ID, ourKey), tokenOf(u.ID, name, byte(i)+ourSession)))(t)
+		newCredential(t, s, name)
 		must(t, s.ReplaceInventory(t.Context(), fullInventory(v.ID, day(4, 0))))
 		if v.ID == ourServer {
 			n.reading = at
@@ -107,6 +108,7 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		usage.Gap{At: day(9, 1), Reason: usage.GapTLS},
 		ledger.Correction{Entry: n.reading, Reason: "r", Actor: "a"},
 		fleet.Company{ID: ours, UID: method, Name: method},
+		fleet.Credential{ID: 1, Name: method},
 		fleet.Server{ID: ourServer, Name: method, Product: usage.ProductVBR},
 		access.User{ID: ourUser, Name: method, Role: access.PortalReadonly},
 		pairOf(method, ourUser, byte(100+len(method))), //nolint:gosec // names are short

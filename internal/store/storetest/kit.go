@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 	}{
 		{"companies", companyTests},
 		{"servers", serverTests},
+		{"credentials", credentialTests},
 		{"policy", policyTests},
 		{"catalogs", catalogTests},
 		{"ledger", ledgerTests},

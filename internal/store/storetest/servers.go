@@ -16,6 +16,7 @@ func fullServer(company usage.CompanyID) fleet.Server {
 	return fleet.Server{
 		Name: "VBR-Ä01", Product: usage.ProductCloudConnect, Company: company,
 		CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC), RemovedAt: ref(time.Date(2026, 2, 2, 3, 4, 5, 678901000, time.UTC)),
+		Labels:         fullLabels(),
 		InstallationID: "inst-1", Domain: "em.example", Authority: metering.Computed, Interval: 90 * time.Minute,
 		Connection: &fleet.Connection{
 			URL: "https://host:9419", Username: `dom\user`, Sealed: []byte{1, 2, 255}, Revision: "1.3-rev1",
@@ -47,7 +48,7 @@ var serverTests = map[string]func(*testing.T, store.Store){
 			return sealed, nil
 		}, Now()))(t)
 		want.ID = added.ID
-		nonZero(t, want, "Server.Shared") // it is the opposite of Company; its own test is below
+		nonZero(t, want, "Server.Shared", "Server.Connection.Credential") // each is instead of another field; their own tests are below
 		wantEqual(t, want, added)
 		wantEqual(t, want, must1(s.Server(t.Context(), want.ID))(t))
 		wantEqual(t, want.ID, sealedFor)
@@ -65,12 +66,12 @@ var serverTests = map[string]func(*testing.T, store.Store){
 		must(t, s.UpdateServer(t.Context(), v, nil, Now()))
 		wantEqual(t, v, must1(s.Server(t.Context(), v.ID))(t))
 	},
-	"update replaces name, connection and removal": func(t *testing.T, s store.Store) {
+	"update replaces name, connection, labels and removal": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a")
 		v := fullServer(c.ID)
 		v.RemovedAt = nil
 		v = must1(s.AddServer(t.Context(), v, factsOf(v, Now()), nil, Now()))(t)
-		v.Name, v.Connection = "new", &fleet.Connection{URL: "https://other", Username: "u", Sealed: []byte("x"), Revision: "r"}
+		v.Name, v.Labels, v.Connection = "new", fleet.Labels{Tags: map[string]string{"a": "b"}}, &fleet.Connection{URL: "https://other", Username: "u", Sealed: []byte("x"), Revision: "r"}
 		changed := v
 		changed.Domain, changed.Authority, changed.Interval, changed.Company = "ignored", metering.Reported, time.Hour, 77
 		must(t, s.UpdateServer(t.Context(), changed, nil, Now()))

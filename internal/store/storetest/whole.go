@@ -21,16 +21,16 @@ var (
 var wholeTests = map[string]func(*testing.T, store.Store){
 	"an update replaces every field": func(t *testing.T, s store.Store) {
 		c := newCompany(t, s, "a")
-		c.Name, c.Enabled, c.RemovedAt, c.Profile = "other", false, ref(day(9, 0)), fullProfile(t, s)
+		c.Name, c.Enabled, c.RemovedAt, c.Profile, c.Labels = "other", false, ref(day(9, 0)), fullProfile(t, s), fullLabels()
 		must(t, s.UpdateCompany(t.Context(), c, nil, Now()))
 		got := must1(s.Company(t.Context(), c.ID))(t)
 		c.Revision = got.Revision
 		wantEqual(t, c, got)
 		v := newServer(t, s, "x", c.ID)
 		full := fullServer(c.ID)
-		v.Name, v.RemovedAt, v.Connection = full.Name, full.RemovedAt, full.Connection
+		v.Name, v.RemovedAt, v.Labels, v.Connection = full.Name, full.RemovedAt, full.Labels, full.Connection
 		v.Interval = fleet.IntervalRead // the default of what has a connection
-		nonZero(t, *v.Connection)
+		nonZero(t, *v.Connection, "Connection.Credential")
 		must(t, s.UpdateServer(t.Context(), v, nil, Now()))
 		wantEqual(t, v, must1(s.Server(t.Context(), v.ID))(t))
 		u := newUser(t, s, "u")

@@ -22,7 +22,7 @@ func Seed(t testing.TB, s store.Store) {
 	a := newCompany(t, s, "a", fleet.Tenant{Name: "T"})
 	b := newCompany(t, s, "b")
 	own := fullServer(a.ID)
-	own.Product, own.RemovedAt = usage.ProductVBR, nil
+	own.Product, own.RemovedAt, own.Labels = usage.ProductVBR, nil, fleet.Labels{} // which older schemas do not have
 	own = must1(s.AddServer(t.Context(), own, factsOf(own, day(1, 0)), nil, day(1, 0)))(t)
 	shared := newServer(t, s, "shared", 0)
 	appendAll(t, s, own.ID, fullSnapshot(day(2, 0)), snapshotOf(day(3, 0), "inst", "w1", "w2"), unlisted(day(4, 0), "inst"))

@@ -1,0 +1,181 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+const (
+	credentialColumns   = `SELECT id, name, username, sealed, created_at, changed_at, removed_at, checksum FROM credentials`
+	credentialSQL       = credentialColumns + ` WHERE id = $1`
+	credentialsSQL      = credentialColumns + ` ORDER BY id`
+	nextCredentialSQL   = `SELECT COALESCE(MAX(id), 0) + 1 FROM credentials` // rows are never deleted, so a number never returns
+	credentialNamedSQL  = `SELECT id FROM credentials WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
+	insertCredentialSQL = `INSERT INTO credentials (id, name, name_key, username, sealed, created_at, changed_at, removed_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	updateCredentialSQL = `UPDATE credentials SET name = $2, name_key = $3, username = $4, sealed = $5, changed_at = $6, removed_at = $7, checksum = $8 WHERE id = $1`
+)
+
+// AddCredential gives the set its ID, seals its password and stores it.
+func (s *Store) AddCredential(ctx context.Context, c fleet.Credential, seal func(fleet.CredentialID) ([]byte, error), now time.Time) (fleet.Credential, error) {
+	c.CreatedAt, c.ChangedAt = usage.Truncate(c.CreatedAt), usage.Truncate(c.ChangedAt)
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		id, _, err := first(ctx, tx, scanInt, nextCredentialSQL)
+		if err != nil {
+			return err
+		}
+		c.ID = fleet.CredentialID(id)
+		if err := freeCredentialName(ctx, tx, &c); err != nil {
+			return err
+		}
+		if seal != nil {
+			if c.Sealed, err = seal(c.ID); err != nil {
+				return err
+			}
+		}
+		c.Revision = credentialSum(&c)
+		if _, err := tx.ExecContext(ctx, insertCredentialSQL, id, c.Name, nameKey(c.Name), c.Username, c.Sealed, micros(c.CreatedAt), micros(c.ChangedAt),
+			microsOrNull(c.RemovedAt), c.Revision); err != nil {
+			return err
+		}
+		if err := noted(ctx, tx, ofCredential(c.ID), now); err != nil {
+			return err
+		}
+		return bump(ctx, tx)
+	})
+	if err != nil {
+		return fleet.Credential{}, err
+	}
+	return c, nil
+}
+
+// UpdateCredential replaces name, username, password and removal. Every server that is logged in to with the set is read
+// with what it says from now on: running consoles notice that the version is another one.
+func (s *Store) UpdateCredential(ctx context.Context, c fleet.Credential, now time.Time) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		stored, err := storedCredential(ctx, tx, c.ID)
+		if err != nil {
+			return err
+		}
+		if c.Revision != 0 && c.Revision != stored.Revision {
+			return fault.Meanwhile("credential set " + c.ID.String())
+		}
+		if c.RemovedAt != nil {
+			err = unused(ctx, tx, &stored)
+		} else {
+			err = freeCredentialName(ctx, tx, &c)
+		}
+		if err != nil {
+			return err
+		}
+		stored.Name, stored.Username, stored.Sealed = c.Name, c.Username, c.Sealed
+		stored.ChangedAt, stored.RemovedAt = usage.Truncate(c.ChangedAt), c.RemovedAt
+		if _, err := tx.ExecContext(ctx, updateCredentialSQL, int64(c.ID), c.Name, nameKey(c.Name), c.Username, c.Sealed, micros(stored.ChangedAt),
+			microsOrNull(c.RemovedAt), credentialSum(&stored)); err != nil {
+			return err
+		}
+		if err := noted(ctx, tx, ofCredential(c.ID), now); err != nil {
+			return err
+		}
+		return bump(ctx, tx)
+	})
+}
+
+func ofCredential(id fleet.CredentialID) concern {
+	return concern{subject: "credential set " + id.String()}
+}
+
+func freeCredentialName(ctx context.Context, tx *sql.Tx, c *fleet.Credential) error {
+	other, taken, err := first(ctx, tx, scanInt, credentialNamedSQL, nameKey(c.Name), int64(c.ID))
+	if err == nil && taken {
+		return fault.New(fault.Conflict, "the name %q is taken by credential set %d", c.Name, other)
+	}
+	return err
+}
+
+// unused refuses to let go of a set with which servers are logged in to.
+func unused(ctx context.Context, tx *sql.Tx, c *fleet.Credential) error {
+	servers, err := collect(ctx, tx, proven(scanServer), serversSQL)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for i := range servers {
+		if v := &servers[i]; v.Connection != nil && v.Connection.Credential == c.ID {
+			names = append(names, fmt.Sprintf("%d (%s)", v.ID, v.Name))
+		}
+	}
+	if n := len(names); n > holdersTold {
+		names = append(names[:holdersTold], fmt.Sprintf("%d more", n-holdersTold))
+	}
+	if len(names) > 0 {
+		return fault.New(fault.Conflict, "the credential set %q is not removed: it is that of the servers %s", c.Name, strings.Join(names, ", "))
+	}
+	return nil
+}
+
+// storedCredential gives one that is not removed.
+func storedCredential(ctx context.Context, tx *sql.Tx, id fleet.CredentialID) (fleet.Credential, error) {
+	c, found, err := first(ctx, tx, proven(scanCredential), credentialSQL, int64(id))
+	if err == nil && (!found || c.RemovedAt != nil) {
+		err = fault.New(fault.NotFound, "there is no credential set %d", id)
+	}
+	return c, err
+}
+
+// Credentials lists those not removed, by ID.
+func (s *Store) Credentials(ctx context.Context) (all []fleet.Credential, err error) {
+	err = s.read(ctx, func(tx *sql.Tx) error {
+		all, err = collect(ctx, tx, proven(scanCredential), credentialsSQL)
+		return err
+	})
+	return slices.DeleteFunc(all, func(c fleet.Credential) bool { return c.RemovedAt != nil }), err
+}
+
+// resolve puts into servers what their credential sets say, also those that are removed: a removed server may have one.
+func resolve(ctx context.Context, tx *sql.Tx, servers []fleet.Server) error {
+	var sets map[fleet.CredentialID]fleet.Credential
+	for i := range servers {
+		c := servers[i].Connection
+		if c == nil || c.Credential == 0 {
+			continue
+		}
+		if sets == nil { // most servers of most providers have their own
+			all, err := collect(ctx, tx, proven(scanCredential), credentialsSQL)
+			if err != nil {
+				return err
+			}
+			sets = make(map[fleet.CredentialID]fleet.Credential, len(all))
+			for _, set := range all {
+				sets[set.ID] = set
+			}
+		}
+		c.Username, c.Sealed = sets[c.Credential].Username, sets[c.Credential].Sealed
+	}
+	return nil
+}
+
+func scanCredential(row scanner) (c fleet.Credential, p proof, err error) {
+	var created, changed int64
+	var removed sql.NullInt64
+	err = row.Scan((*int64)(&c.ID), &c.Name, &c.Username, &c.Sealed, &created, &changed, &removed, &p.kept)
+	c.CreatedAt, c.ChangedAt, c.RemovedAt = fromMicros(created), fromMicros(changed), fromMicrosOrNull(removed)
+	c.Revision = credentialSum(&c)
+	p.what, p.of, p.want = "credential set", int64(c.ID), c.Revision
+	return c, p, err
+}
+
+func credentialSum(c *fleet.Credential) int64 {
+	return checksum(c.ID.String(), c.Name, c.Username, string(c.Sealed), number(micros(c.CreatedAt)), number(micros(c.ChangedAt)), optional(microsOrNull(c.RemovedAt)))
+}
+
+func summedCredentials() summed {
+	return summed{"credentials", credentialsSQL, byNumber(scanCredential), ""}
+}
