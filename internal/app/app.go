@@ -24,6 +24,7 @@ import (
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/plan"
 	"github.com/tallystick/tallystick/internal/report"
+	"github.com/tallystick/tallystick/internal/roster"
 	"github.com/tallystick/tallystick/internal/secret"
 	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store"
@@ -71,6 +72,11 @@ type App struct {
 	// Reports gives what makes reports. Invalid: the settings of their look are wrong.
 	Reports func() (*report.Service, error)
 	Now     func() time.Time
+	// Roster takes files of companies and servers.
+	Roster *roster.Service
+	Alarms *alarm.Service
+	Access *access.Service
+	Now    func() time.Time
 
 	where      database
 	engine     engine
@@ -152,6 +158,7 @@ func wire(ctx context.Context, o Options, where database, opened engine) (*App, 
 	a.Months = &statement.Service{Counter: statement.Counter{Ledger: a.Ledger, Policy: s}, Companies: s, Servers: s, Store: s, Now: o.Now}
 	a.Figures = &figure.Service{Ledger: a.Ledger, Companies: s, Zone: a.Fleet.Zone, Now: o.Now}
 	a.Plans = &plan.Service{Records: s, Directory: a.Fleet, Now: o.Now}
+	a.Roster = &roster.Service{Directory: a.Fleet, Store: s, Plans: a.Plans, Try: a.try, Now: o.Now}
 	a.Alarms = &alarm.Service{Store: s, Answers: s, Ledger: a.Ledger, Servers: s, Companies: s, FindFinals: lateFor(a.Months), FindMonths: monthsFor(a.Months, a.Fleet.Zone), Now: o.Now}
 	a.Access = newAccess(s, o.Now)
 	a.Reports = sync.OnceValues(func() (*report.Service, error) { return a.newReports(o.Look) })

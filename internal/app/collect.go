@@ -43,6 +43,13 @@ func (a *App) Test(ctx context.Context, s fleet.Server) (collect.Finding, error)
 	return a.runner.Test(ctx, &s)
 }
 
+// try is Test for a server that need not be there.
+func (a *App) try(ctx context.Context, s fleet.Server) error {
+	defer a.runner.Release(context.WithoutCancel(ctx), s.ID)
+	_, err := a.Test(ctx, s)
+	return err
+}
+
 // CollectStatus says of the named servers (none named: all that we read) when that was and will be, and how it went.
 func (a *App) CollectStatus(ctx context.Context, ids ...usage.ServerID) ([]collect.ServerStatus, error) {
 	return a.schedule().Status(ctx, ids...)

@@ -118,5 +118,5 @@ func (o Options) mayBegin(d database) error {
 	if o.Create {
 		return nil
 	}
-	return fault.New(fault.NotFound, "there is no ledger in %s: begin one with company add or serve, or name its place with --data or --database", o.place(d))
+	return fault.New(fault.NotFound, "there is no ledger in %s: begin one with company add, company import or serve, or name its place with --data or --database", o.place(d))
 }

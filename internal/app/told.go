@@ -26,6 +26,11 @@ func (t told) UpdateCompany(ctx context.Context, c fleet.Company, facts []usage.
 	return t.Store.UpdateCompany(ctx, c, facts, now)
 }
 
+func (t told) PutCompanies(ctx context.Context, puts []fleet.CompanyPut, now time.Time) ([]usage.CompanyID, error) {
+	defer t.refresh(ctx)
+	return t.Store.PutCompanies(ctx, puts, now)
+}
+
 func (t told) AddServer(ctx context.Context, v fleet.Server, facts func(usage.ServerID) []usage.Fact, seal func(usage.ServerID) ([]byte, error), now time.Time) (fleet.Server, error) {
 	defer t.refresh(ctx)
 	return t.Store.AddServer(ctx, v, facts, seal, now)
@@ -34,6 +39,11 @@ func (t told) AddServer(ctx context.Context, v fleet.Server, facts func(usage.Se
 func (t told) UpdateServer(ctx context.Context, v fleet.Server, facts []usage.Fact, now time.Time) error {
 	defer t.refresh(ctx)
 	return t.Store.UpdateServer(ctx, v, facts, now)
+}
+
+func (t told) PutServers(ctx context.Context, puts []fleet.ServerPut, now time.Time) ([]usage.ServerID, error) {
+	defer t.refresh(ctx)
+	return t.Store.PutServers(ctx, puts, now)
 }
 
 func (t told) RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time) error {

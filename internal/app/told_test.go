@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/roster"
 	"github.com/tallystick/tallystick/internal/testkit"
 )
 
@@ -64,6 +66,10 @@ func TestOwnChangesShowAtOnce(t *testing.T) {
 	before := answer().Catalog
 	if done, err := a.Catalogs.SetOwn(t.Context(), "weight  VBR_vSphere_VM  Points  *  12  2026-11  s\n", false); err != nil || answer().Catalog != done.Version || done.Version == before {
 		t.Errorf("an own catalogue is set: %+v, %v; the answer is of %s", done, err, answer().Catalog)
+	}
+	file := "company,name,every\nNorthwind,AFTER,1h\n"
+	if _, err := a.Roster.Servers(t.Context(), strings.NewReader(file), roster.ServerOptions{}); err != nil || answer().Servers[0].Name != "AFTER" {
+		t.Errorf("a server is renamed by a file: %+v, %v", answer(), err)
 	}
 	if err := a.Fleet.RemoveServer(t.Context(), server.ID, time.Time{}); err != nil || len(answer().Servers) != 0 {
 		t.Errorf("a server is removed: %+v, %v", answer(), err)

@@ -16,6 +16,7 @@ type companyCmd struct {
 	List    companyList    `cmd:"" help:"List companies. Example: tallystick company list --json"`
 	Show    companyShow    `cmd:"" help:"Show one company. Example: tallystick company show name:Northwind"`
 	Edit    companyEdit    `cmd:"" help:"Change a company. Example: tallystick company edit 2 --add-cloud-tenant nw2"`
+	Import  companyImport  `cmd:"" help:"Take companies from a CSV file, all or none; the same file again changes nothing. Example: tallystick company import companies.csv --dry-run"`
 	Disable companyDisable `cmd:"" help:"Disable a company; it still counts. Example: tallystick company disable 2"`
 	Enable  companyEnable  `cmd:"" help:"Enable a company. Example: tallystick company enable 2"`
 	Remove  companyRemove  `cmd:"" help:"Remove a company; its history stays. Example: tallystick company remove 2"`

@@ -19,6 +19,7 @@ type serverCmd struct {
 	List     serverList     `cmd:"" help:"List servers and their last readings. Example: tallystick server list"`
 	Test     serverTest     `cmd:"" help:"Log in to a server and say what is there, or what is wrong. Reads only. Example: tallystick server test name:VBR01"`
 	Edit     serverEdit     `cmd:"" help:"Change a server. Example: tallystick server edit name:VBR01 --every 1h"`
+	Import   serverImport   `cmd:"" help:"Take servers from a CSV file, all or none; the same file again changes nothing. Example: tallystick server import servers.csv --dry-run"`
 	Readings serverReadings `cmd:"" help:"A server's readings and gaps, with the numbers of their entries. Example: tallystick server readings name:VBR01 --from 2026-10-01"`
 	Remove   serverRemove   `cmd:"" help:"Remove a server; its history stays. Example: tallystick server remove name:VBR01 --from 2026-10-01"`
 }

@@ -85,10 +85,29 @@ type CompanyStore interface {
 	// UpdateCompany replaces name, enabled, removal, profile and labels of the company that had the revision; tenants follow from
 	// facts alone. fault.Meanwhile: it has another one by now. NotFound: as with AddCompany.
 	UpdateCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) error
+	// PutCompanies adds those that have no ID yet and updates the others, each as AddCompany and UpdateCompany would: all of
+	// them, or none. It gives their IDs.
+	PutCompanies(ctx context.Context, puts []CompanyPut, now time.Time) ([]usage.CompanyID, error)
 	// Company answers for a removed one too; NotFound when there never was one.
 	Company(ctx context.Context, id usage.CompanyID) (Company, error)
 	// Companies lists those not removed, by ID; without Unassigned. The list may be shared: it is only read.
 	Companies(ctx context.Context) ([]Company, error)
+}
+
+// CompanyPut is a company as it is to be, with the facts that go with it and what the audit trail says.
+type CompanyPut struct {
+	Company Company
+	Facts   []usage.Fact
+	Action  string
+	Detail  string
+}
+
+// ServerPut is CompanyPut for a server.
+type ServerPut struct {
+	Server Server
+	Facts  func(usage.ServerID) []usage.Fact
+	Action string
+	Detail string
 }
 
 // ServerStore keeps servers. Every method is one transaction.
@@ -99,6 +118,9 @@ type ServerStore interface {
 	// UpdateServer replaces name, connection, labels and removal; dated attributes follow from facts alone.
 	// NotFound: there is no such credential set.
 	UpdateServer(ctx context.Context, s Server, facts []usage.Fact, now time.Time) error
+	// PutServers adds those that have no ID yet and updates the others, each as AddServer and UpdateServer would: all of them,
+	// or none. A new one has no password of its own. It gives their IDs.
+	PutServers(ctx context.Context, puts []ServerPut, now time.Time) ([]usage.ServerID, error)
 	// NoteRevision remembers the API revision that answered; it moves no figure.
 	NoteRevision(ctx context.Context, id usage.ServerID, revision string) error
 	// Server answers for a removed one too; NotFound when there never was one.

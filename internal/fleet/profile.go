@@ -109,35 +109,44 @@ func ReadProfile(text string) (p Profile, err error) {
 	return p, nil
 }
 
+// ProfileText is a member that holds a text.
+type ProfileText struct {
+	Name string // as in Text
+	Long bool   // it may have several lines
+	Text *string
+}
+
+// Texts are the members that hold any text.
+func (p *Profile) Texts() []ProfileText {
+	return []ProfileText{
+		{"description", true, &p.Description},
+		{"firstName", false, &p.FirstName},
+		{"lastName", false, &p.LastName},
+		{"email", false, &p.Email},
+		{"taxId", false, &p.TaxID},
+		{"telephone", false, &p.Telephone},
+		{"country", false, &p.Country},
+		{"city", false, &p.City},
+		{"street", false, &p.Street},
+		{"zipCode", false, &p.ZipCode},
+		{"domain", false, &p.Domain},
+		{"externalId", false, &p.ExternalID},
+		{"notes", true, &p.Notes},
+	}
+}
+
 // check names what is wrong, by the names of the members in Text.
 func (p *Profile) check(fields *[]fault.Field) {
 	add := func(path, text string) { *fields = append(*fields, fault.Field{Path: path, Text: text}) }
-	for _, line := range []struct {
-		path string
-		text *string
-	}{
-		{"firstName", &p.FirstName},
-		{"lastName", &p.LastName},
-		{"email", &p.Email},
-		{"taxId", &p.TaxID},
-		{"telephone", &p.Telephone},
-		{"country", &p.Country},
-		{"city", &p.City},
-		{"street", &p.Street},
-		{"zipCode", &p.ZipCode},
-		{"domain", &p.Domain},
-		{"externalId", &p.ExternalID},
-	} {
-		if *line.text = strings.TrimSpace(*line.text); *line.text == "" {
-			continue
+	for _, text := range p.Texts() {
+		problem := ""
+		if text.Long {
+			problem = usage.TextProblem(*text.Text, notesMax)
+		} else if *text.Text = strings.TrimSpace(*text.Text); *text.Text != "" {
+			problem = usage.LineProblem(*text.Text, nameLengthMax)
 		}
-		if problem := usage.LineProblem(*line.text, nameLengthMax); problem != "" {
-			add(line.path, problem)
-		}
-	}
-	for _, text := range []struct{ path, text string }{{"description", p.Description}, {"notes", p.Notes}} {
-		if problem := usage.TextProblem(text.text, notesMax); problem != "" {
-			add(text.path, problem)
+		if problem != "" {
+			add(text.Name, problem)
 		}
 	}
 	if at := strings.LastIndexByte(p.Email, '@'); p.Email != "" && (at < 1 || at == len(p.Email)-1 || strings.ContainsAny(p.Email, " ,;<>")) {

@@ -58,7 +58,12 @@ func (d *Directory) AddServer(ctx context.Context, n NewServer) (Server, error) 
 	if s.Connection != nil && s.Connection.Credential == 0 {
 		seal = func(id usage.ServerID) ([]byte, error) { return d.Seal(id, n.Password) }
 	}
-	return d.Servers.AddServer(audit.Note(ctx, audit.Added, serverChanges(&Server{}, &s)), s, func(id usage.ServerID) []usage.Fact {
+	return d.Servers.AddServer(audit.Note(ctx, audit.Added, serverChanges(&Server{}, &s)), s, s.firstFacts(now), seal, now)
+}
+
+// firstFacts are those of a server that is new.
+func (s *Server) firstFacts(now time.Time) func(usage.ServerID) []usage.Fact {
+	return func(id usage.ServerID) []usage.Fact {
 		subject := usage.ServerSubject(id)
 		return []usage.Fact{
 			{Subject: subject, Attribute: usage.AttrCompany, Value: s.Company.String(), ValidFrom: now},
@@ -67,7 +72,7 @@ func (d *Directory) AddServer(ctx context.Context, n NewServer) (Server, error) 
 			{Subject: subject, Attribute: usage.AttrInterval, Value: seconds(s.Interval), ValidFrom: now},
 			{Subject: subject, Attribute: usage.AttrRemoved, Value: "false", ValidFrom: now},
 		}
-	}, seal, now)
+	}
 }
 
 func (n NewServer) server(fields *[]fault.Field) Server {
@@ -134,7 +139,7 @@ func checkDated(fields *[]fault.Field, s *Server) {
 
 func (n NewServer) connection(fields *[]fault.Field) (c *Connection, host string) {
 	c = &Connection{Credential: n.Credential, Username: n.Username, TLS: n.TLS}
-	c.URL, host = checkURL(fields, n.URL)
+	c.URL, host = CheckURL(fields, n.URL)
 	switch {
 	case n.Credential == 0:
 		checkLogin(fields, n.Username, n.Password)
@@ -156,8 +161,8 @@ func checkLogin(fields *[]fault.Field, username, password string) {
 	}
 }
 
-// checkURL accepts https://host[:port] and completes nothing but the scheme: the collector probes the ports.
-func checkURL(fields *[]fault.Field, text string) (normal, host string) {
+// CheckURL accepts https://host[:port] and completes nothing but the scheme: the collector probes the ports.
+func CheckURL(fields *[]fault.Field, text string) (normal, host string) {
 	wrong := func(why string) (string, string) {
 		*fields = append(*fields, fault.Field{Path: "--url", Text: why})
 		return "", ""
@@ -241,13 +246,7 @@ func (d *Directory) EditServer(ctx context.Context, id usage.ServerID, e ServerE
 	}
 	now := usage.Truncate(d.Now())
 	var fields []fault.Field
-	facts := e.dated(&s, fromOr(e.From, now), &fields)
-	if e.Name != nil {
-		s.Name = checkName(&fields, "--name", *e.Name)
-	}
-	s.Labels = s.Labels.With(e.Labels, &fields)
-	e.connection(&s, &fields)
-	checkDated(&fields, &s)
+	facts := e.apply(&s, now, &fields)
 	if err := fault.InvalidFields("the server is not changed", fields); err != nil {
 		return Server{}, err
 	}
@@ -268,6 +267,18 @@ func (d *Directory) EditServer(ctx context.Context, id usage.ServerID, e ServerE
 		return Server{}, err
 	}
 	return d.Servers.Server(ctx, id)
+}
+
+// apply changes all but the password, and gives the dated facts.
+func (e ServerEdit) apply(s *Server, now time.Time, fields *[]fault.Field) []usage.Fact {
+	facts := e.dated(s, fromOr(e.From, now), fields)
+	if e.Name != nil {
+		s.Name = checkName(fields, "--name", *e.Name)
+	}
+	s.Labels = s.Labels.With(e.Labels, fields)
+	e.connection(s, fields)
+	checkDated(fields, s)
+	return facts
 }
 
 func (e ServerEdit) dated(s *Server, from time.Time, fields *[]fault.Field) []usage.Fact {
@@ -307,7 +318,7 @@ func (e ServerEdit) connection(s *Server, fields *[]fault.Field) {
 	}
 	c := *s.Connection
 	if e.URL != nil {
-		c.URL, _ = checkURL(fields, *e.URL)
+		c.URL, _ = CheckURL(fields, *e.URL)
 		c.Revision = ""
 	}
 	e.login(&c, fields)

@@ -29,3 +29,14 @@ func TextProblem(text string, maxBytes int) string {
 	}
 	return LineProblem(line, maxBytes)
 }
+
+// Fold is equal for two texts exactly where strings.EqualFold holds.
+func Fold(text string) string {
+	return strings.Map(func(r rune) rune {
+		smallest := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			smallest = min(smallest, f)
+		}
+		return smallest
+	}, text)
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -29,25 +30,7 @@ const (
 // AddCompany gives the company its ID and stores it with its tenants, whose mappings become facts valid from now.
 func (s *Store) AddCompany(ctx context.Context, c fleet.Company, facts []usage.Fact, now time.Time) (fleet.Company, error) {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		id, _, err := first(ctx, tx, scanInt, nextCompanySQL)
-		if err != nil {
-			return err
-		}
-		c.ID = usage.CompanyID(id)
-		if err := freeCompanyName(ctx, tx, c); err != nil {
-			return err
-		}
-		if err := refsThere(ctx, tx, new(fleet.Company), &c); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, insertCompanySQL, id, c.UID, c.Name, nameKey(c.Name), fromBool(c.Enabled),
-			micros(c.CreatedAt), microsOrNull(c.RemovedAt), c.Profile.Text(), c.Labels.Text(), companySum(&c)); err != nil {
-			return err
-		}
-		if err := claimTenants(ctx, tx, c.ID, append(tenantFacts(c, now), facts...), now); err != nil {
-			return err
-		}
-		if err := noted(ctx, tx, ofCompany(c.ID), now); err != nil {
+		if err := addCompany(ctx, tx, &c, facts, now); err != nil {
 			return err
 		}
 		return bumpFleet(ctx, tx)
@@ -58,7 +41,52 @@ func (s *Store) AddCompany(ctx context.Context, c fleet.Company, facts []usage.F
 	return s.Company(ctx, c.ID)
 }
 
-func tenantFacts(c fleet.Company, now time.Time) []usage.Fact {
+func addCompany(ctx context.Context, tx *sql.Tx, c *fleet.Company, facts []usage.Fact, now time.Time) error {
+	id, _, err := first(ctx, tx, scanInt, nextCompanySQL)
+	if err != nil {
+		return err
+	}
+	c.ID = usage.CompanyID(id)
+	if err := freeCompanyName(ctx, tx, c); err != nil {
+		return err
+	}
+	if err := refsThere(ctx, tx, new(fleet.Company), c); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, insertCompanySQL, id, c.UID, c.Name, nameKey(c.Name), fromBool(c.Enabled),
+		micros(c.CreatedAt), microsOrNull(c.RemovedAt), c.Profile.Text(), c.Labels.Text(), companySum(c)); err != nil {
+		return err
+	}
+	if err := claimTenants(ctx, tx, c.ID, append(tenantFacts(c, now), facts...), now); err != nil {
+		return err
+	}
+	return noted(ctx, tx, ofCompany(c.ID), now)
+}
+
+// PutCompanies adds and updates companies, all of them or none.
+func (s *Store) PutCompanies(ctx context.Context, puts []fleet.CompanyPut, now time.Time) ([]usage.CompanyID, error) {
+	ids := make([]usage.CompanyID, len(puts))
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		for i := range puts {
+			c := puts[i].Company
+			ctx, put := audit.Note(ctx, puts[i].Action, puts[i].Detail), updateCompany
+			if c.ID == 0 {
+				put = addCompany
+			}
+			if err := put(ctx, tx, &c, puts[i].Facts, now); err != nil {
+				return err
+			}
+			ids[i] = c.ID
+		}
+		return bumpFleet(ctx, tx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+func tenantFacts(c *fleet.Company, now time.Time) []usage.Fact {
 	facts := make([]usage.Fact, len(c.Tenants))
 	for i, t := range c.Tenants {
 		facts[i] = usage.Fact{
@@ -71,37 +99,41 @@ func tenantFacts(c fleet.Company, now time.Time) []usage.Fact {
 // UpdateCompany replaces name, enabled, removal, profile and labels; tenants follow from facts alone.
 func (s *Store) UpdateCompany(ctx context.Context, c fleet.Company, facts []usage.Fact, now time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		if c.RemovedAt == nil {
-			if err := freeCompanyName(ctx, tx, c); err != nil {
-				return err
-			}
-		}
-		stored, found, err := first(ctx, tx, proven(scanCompany), companySQL, int64(c.ID))
-		if err == nil && !found {
-			err = noCompany(c.ID)
-		}
-		if err != nil {
-			return err
-		}
-		if c.Revision != 0 && c.Revision != stored.Revision {
-			return fault.Meanwhile("company " + c.ID.String())
-		}
-		if err := refsThere(ctx, tx, &stored, &c); err != nil {
-			return err
-		}
-		stored.Name, stored.Enabled, stored.RemovedAt, stored.Profile, stored.Labels = c.Name, c.Enabled, c.RemovedAt, c.Profile, c.Labels
-		if _, err := tx.ExecContext(ctx, updateCompanySQL, int64(c.ID), c.Name, nameKey(c.Name), fromBool(c.Enabled), microsOrNull(c.RemovedAt),
-			c.Profile.Text(), c.Labels.Text(), companySum(&stored)); err != nil {
-			return err
-		}
-		if err := claimTenants(ctx, tx, c.ID, facts, now); err != nil {
-			return err
-		}
-		if err := noted(ctx, tx, ofCompany(c.ID), now); err != nil {
+		if err := updateCompany(ctx, tx, &c, facts, now); err != nil {
 			return err
 		}
 		return bumpFleet(ctx, tx)
 	})
+}
+
+func updateCompany(ctx context.Context, tx *sql.Tx, c *fleet.Company, facts []usage.Fact, now time.Time) error {
+	if c.RemovedAt == nil {
+		if err := freeCompanyName(ctx, tx, c); err != nil {
+			return err
+		}
+	}
+	stored, found, err := first(ctx, tx, proven(scanCompany), companySQL, int64(c.ID))
+	if err == nil && !found {
+		err = noCompany(c.ID)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Revision != 0 && c.Revision != stored.Revision {
+		return fault.Meanwhile("company " + c.ID.String())
+	}
+	if err := refsThere(ctx, tx, &stored, c); err != nil {
+		return err
+	}
+	stored.Name, stored.Enabled, stored.RemovedAt, stored.Profile, stored.Labels = c.Name, c.Enabled, c.RemovedAt, c.Profile, c.Labels
+	if _, err := tx.ExecContext(ctx, updateCompanySQL, int64(c.ID), c.Name, nameKey(c.Name), fromBool(c.Enabled), microsOrNull(c.RemovedAt),
+		c.Profile.Text(), c.Labels.Text(), companySum(&stored)); err != nil {
+		return err
+	}
+	if err := claimTenants(ctx, tx, c.ID, facts, now); err != nil {
+		return err
+	}
+	return noted(ctx, tx, ofCompany(c.ID), now)
 }
 
 func ofCompany(id usage.CompanyID) concern { return concern{id, "company " + id.String()} }
@@ -110,7 +142,7 @@ func noCompany(id usage.CompanyID) error {
 	return fault.New(fault.NotFound, "there is no company %d", id)
 }
 
-func freeCompanyName(ctx context.Context, tx *sql.Tx, c fleet.Company) error {
+func freeCompanyName(ctx context.Context, tx *sql.Tx, c *fleet.Company) error {
 	other, taken, err := first(ctx, tx, scanInt, companyNamedSQL, nameKey(c.Name), int64(c.ID))
 	if err == nil && taken {
 		return fault.New(fault.Conflict, "the name %q is taken by company %d", c.Name, other)

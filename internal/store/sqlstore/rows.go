@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -97,14 +96,5 @@ func fromBool(b bool) int64 {
 // nameKey is equal for two names exactly where strings.EqualFold holds. Whatever is asked for by it, such as a name
 // that somebody tries to log in with, is text that every engine can compare: NUL and broken UTF-8 are U+FFFD in it.
 func nameKey(name string) string {
-	return strings.Map(func(r rune) rune {
-		if r == 0 {
-			return unicode.ReplacementChar
-		}
-		smallest := r
-		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-			smallest = min(smallest, f)
-		}
-		return smallest
-	}, name)
+	return strings.ReplaceAll(usage.Fold(name), "\x00", "\uFFFD")
 }

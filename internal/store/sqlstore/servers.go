@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -36,25 +37,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT fleet + 1 FROM meta))`
 // AddServer gives the server its ID, seals its password and stores it. The facts must say whose it is.
 func (s *Store) AddServer(ctx context.Context, v fleet.Server, facts func(usage.ServerID) []usage.Fact, seal func(usage.ServerID) ([]byte, error), now time.Time) (fleet.Server, error) {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		id, _, err := first(ctx, tx, scanInt, nextServerSQL)
-		if err != nil {
-			return err
-		}
-		v.ID = usage.ServerID(id)
-		if err := freeServerName(ctx, tx, v); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, insertServerSQL, id, v.Name, nameKey(v.Name), string(v.Product), micros(v.CreatedAt),
-			microsOrNull(v.RemovedAt), v.InstallationID, v.Labels.Text()); err != nil {
-			return err
-		}
-		if err := storeConnection(ctx, tx, &v, seal); err != nil {
-			return err
-		}
-		if err := appendOwned(ctx, tx, v.ID, facts, now); err != nil {
-			return err
-		}
-		if err := noted(ctx, tx, ofServer(&v), now); err != nil {
+		if err := addServer(ctx, tx, &v, facts, seal, now); err != nil {
 			return err
 		}
 		return bumpFleet(ctx, tx)
@@ -63,6 +46,60 @@ func (s *Store) AddServer(ctx context.Context, v fleet.Server, facts func(usage.
 		return fleet.Server{}, err
 	}
 	return s.Server(ctx, v.ID)
+}
+
+func addServer(
+	ctx context.Context, tx *sql.Tx, v *fleet.Server, facts func(usage.ServerID) []usage.Fact, seal func(usage.ServerID) ([]byte, error), now time.Time,
+) error {
+	id, _, err := first(ctx, tx, scanInt, nextServerSQL)
+	if err != nil {
+		return err
+	}
+	v.ID = usage.ServerID(id)
+	if err := freeServerName(ctx, tx, v); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, insertServerSQL, id, v.Name, nameKey(v.Name), string(v.Product), micros(v.CreatedAt),
+		microsOrNull(v.RemovedAt), v.InstallationID, v.Labels.Text()); err != nil {
+		return err
+	}
+	if err := storeConnection(ctx, tx, v, seal); err != nil {
+		return err
+	}
+	if err := appendOwned(ctx, tx, v.ID, facts, now); err != nil {
+		return err
+	}
+	return noted(ctx, tx, ofServer(v), now)
+}
+
+// PutServers adds and updates servers, all of them or none.
+func (s *Store) PutServers(ctx context.Context, puts []fleet.ServerPut, now time.Time) (ids []usage.ServerID, err error) {
+	ids = make([]usage.ServerID, len(puts))
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		for i := range puts {
+			if ids[i], err = putServer(audit.Note(ctx, puts[i].Action, puts[i].Detail), tx, puts[i], now); err != nil {
+				return err
+			}
+		}
+		return bumpFleet(ctx, tx)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+func putServer(ctx context.Context, tx *sql.Tx, put fleet.ServerPut, now time.Time) (usage.ServerID, error) {
+	v := put.Server
+	if v.ID == 0 {
+		err := addServer(ctx, tx, &v, put.Facts, nil, now)
+		return v.ID, err
+	}
+	var facts []usage.Fact
+	if put.Facts != nil {
+		facts = put.Facts(v.ID)
+	}
+	return v.ID, updateServer(ctx, tx, &v, facts, now)
 }
 
 // appendOwned appends the first facts of a server: without an owner no answer would ever hold it.
@@ -128,37 +165,41 @@ func storedServer(ctx context.Context, tx *sql.Tx, id usage.ServerID) (fleet.Ser
 // UpdateServer replaces name, connection, labels and removal; dated attributes follow from facts alone.
 func (s *Store) UpdateServer(ctx context.Context, v fleet.Server, facts []usage.Fact, now time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		if v.RemovedAt == nil {
-			if err := freeServerName(ctx, tx, v); err != nil {
-				return err
-			}
-		}
-		stored, err := storedServer(ctx, tx, v.ID)
-		if err != nil {
-			return err
-		}
-		stored.Name, stored.RemovedAt, stored.Labels, stored.Connection = v.Name, v.RemovedAt, v.Labels, v.Connection
-		if _, err := tx.ExecContext(ctx, updateServerSQL, int64(v.ID), v.Name, nameKey(v.Name), microsOrNull(v.RemovedAt), v.Labels.Text()); err != nil {
-			return err
-		}
-		if err := storeConnection(ctx, tx, &stored, nil); err != nil {
-			return err
-		}
-		if err := appendFacts(ctx, tx, facts, now); err != nil {
-			return err
-		}
-		if err := noted(ctx, tx, ofServer(&v), now); err != nil {
+		if err := updateServer(ctx, tx, &v, facts, now); err != nil {
 			return err
 		}
 		return bumpFleet(ctx, tx)
 	})
 }
 
+func updateServer(ctx context.Context, tx *sql.Tx, v *fleet.Server, facts []usage.Fact, now time.Time) error {
+	if v.RemovedAt == nil {
+		if err := freeServerName(ctx, tx, v); err != nil {
+			return err
+		}
+	}
+	stored, err := storedServer(ctx, tx, v.ID)
+	if err != nil {
+		return err
+	}
+	stored.Name, stored.RemovedAt, stored.Labels, stored.Connection = v.Name, v.RemovedAt, v.Labels, v.Connection
+	if _, err := tx.ExecContext(ctx, updateServerSQL, int64(v.ID), v.Name, nameKey(v.Name), microsOrNull(v.RemovedAt), v.Labels.Text()); err != nil {
+		return err
+	}
+	if err := storeConnection(ctx, tx, &stored, nil); err != nil {
+		return err
+	}
+	if err := appendFacts(ctx, tx, facts, now); err != nil {
+		return err
+	}
+	return noted(ctx, tx, ofServer(v), now)
+}
+
 func ofServer(v *fleet.Server) concern { return concern{v.Company, "server " + v.ID.String()} }
 
 func noServer(id usage.ServerID) error { return fault.New(fault.NotFound, "there is no server %d", id) }
 
-func freeServerName(ctx context.Context, tx *sql.Tx, v fleet.Server) error {
+func freeServerName(ctx context.Context, tx *sql.Tx, v *fleet.Server) error {
 	other, taken, err := first(ctx, tx, scanInt, serverNamedSQL, nameKey(v.Name), int64(v.ID))
 	if err == nil && taken {
 		return fault.New(fault.Conflict, "the name %q is taken by server %d", v.Name, other)

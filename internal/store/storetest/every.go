@@ -109,6 +109,8 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		ledger.Correction{Entry: n.reading, Reason: "r", Actor: "a"},
 		fleet.Company{ID: ours, UID: method, Name: method},
 		fleet.Credential{ID: 1, Name: method},
+		[]fleet.CompanyPut{{Company: fleet.Company{UID: method, Name: method}}},
+		[]fleet.ServerPut{{Server: fleet.Server{ID: ourServer, Name: method}}},
 		fleet.Server{ID: ourServer, Name: method, Product: usage.ProductVBR},
 		access.User{ID: ourUser, Name: method, Role: access.PortalReadonly},
 		pairOf(method, ourUser, byte(100+len(method))), //nolint:gosec // names are short

@@ -45,6 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"companies", companyTests},
 		{"servers", serverTests},
 		{"credentials", credentialTests},
+		{"puts", putTests},
 		{"policy", policyTests},
 		{"catalogs", catalogTests},
 		{"ledger", ledgerTests},
