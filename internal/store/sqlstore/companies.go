@@ -30,7 +30,7 @@ const (
 // AddCompany gives the company its ID and stores it with its tenants, whose mappings become facts valid from now.
 func (s *Store) AddCompany(ctx context.Context, c fleet.Company, facts []usage.Fact, now time.Time) (fleet.Company, error) {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		if err := addCompany(ctx, tx, &c, facts, now); err != nil {
+		if err := telling(ctx, tx, now, func(t *teller) error { return addCompany(ctx, t, &c, facts) }); err != nil {
 			return err
 		}
 		return bumpFleet(ctx, tx)
@@ -41,7 +41,8 @@ func (s *Store) AddCompany(ctx context.Context, c fleet.Company, facts []usage.F
 	return s.Company(ctx, c.ID)
 }
 
-func addCompany(ctx context.Context, tx *sql.Tx, c *fleet.Company, facts []usage.Fact, now time.Time) error {
+func addCompany(ctx context.Context, t *teller, c *fleet.Company, facts []usage.Fact) error {
+	tx := t.tx
 	id, _, err := first(ctx, tx, scanInt, nextCompanySQL)
 	if err != nil {
 		return err
@@ -57,26 +58,31 @@ func addCompany(ctx context.Context, tx *sql.Tx, c *fleet.Company, facts []usage
 		micros(c.CreatedAt), microsOrNull(c.RemovedAt), c.Profile.Text(), c.Labels.Text(), companySum(c)); err != nil {
 		return err
 	}
-	if err := claimTenants(ctx, tx, c.ID, append(tenantFacts(c, now), facts...), now); err != nil {
+	if err := t.claimTenants(ctx, c.ID, append(tenantFacts(c, t.now), facts...)); err != nil {
 		return err
 	}
-	return noted(ctx, tx, ofCompany(c.ID), now)
+	return noted(ctx, tx, ofCompany(c.ID), t.now)
 }
 
 // PutCompanies adds and updates companies, all of them or none.
 func (s *Store) PutCompanies(ctx context.Context, puts []fleet.CompanyPut, now time.Time) ([]usage.CompanyID, error) {
 	ids := make([]usage.CompanyID, len(puts))
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		for i := range puts {
-			c := puts[i].Company
-			ctx, put := audit.Note(ctx, puts[i].Action, puts[i].Detail), updateCompany
-			if c.ID == 0 {
-				put = addCompany
+		err := telling(ctx, tx, now, func(t *teller) error {
+			for i := range puts {
+				c, put := puts[i].Company, updateCompany
+				if c.ID == 0 {
+					put = addCompany
+				}
+				if err := put(audit.Note(ctx, puts[i].Action, puts[i].Detail), t, &c, puts[i].Facts); err != nil {
+					return err
+				}
+				ids[i] = c.ID
 			}
-			if err := put(ctx, tx, &c, puts[i].Facts, now); err != nil {
-				return err
-			}
-			ids[i] = c.ID
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		return bumpFleet(ctx, tx)
 	})
@@ -99,14 +105,15 @@ func tenantFacts(c *fleet.Company, now time.Time) []usage.Fact {
 // UpdateCompany replaces name, enabled, removal, profile and labels; tenants follow from facts alone.
 func (s *Store) UpdateCompany(ctx context.Context, c fleet.Company, facts []usage.Fact, now time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		if err := updateCompany(ctx, tx, &c, facts, now); err != nil {
+		if err := telling(ctx, tx, now, func(t *teller) error { return updateCompany(ctx, t, &c, facts) }); err != nil {
 			return err
 		}
 		return bumpFleet(ctx, tx)
 	})
 }
 
-func updateCompany(ctx context.Context, tx *sql.Tx, c *fleet.Company, facts []usage.Fact, now time.Time) error {
+func updateCompany(ctx context.Context, t *teller, c *fleet.Company, facts []usage.Fact) error {
+	tx := t.tx
 	if c.RemovedAt == nil {
 		if err := freeCompanyName(ctx, tx, c); err != nil {
 			return err
@@ -130,10 +137,10 @@ func updateCompany(ctx context.Context, tx *sql.Tx, c *fleet.Company, facts []us
 		c.Profile.Text(), c.Labels.Text(), companySum(&stored)); err != nil {
 		return err
 	}
-	if err := claimTenants(ctx, tx, c.ID, facts, now); err != nil {
+	if err := t.claimTenants(ctx, c.ID, facts); err != nil {
 		return err
 	}
-	return noted(ctx, tx, ofCompany(c.ID), now)
+	return noted(ctx, tx, ofCompany(c.ID), t.now)
 }
 
 func ofCompany(id usage.CompanyID) concern { return concern{id, "company " + id.String()} }
@@ -152,11 +159,11 @@ func freeCompanyName(ctx context.Context, tx *sql.Tx, c *fleet.Company) error {
 
 // claimTenants appends facts one by one, refusing a mapping to the company where the
 // same tenant is mapped now to another company that is not removed (C30).
-func claimTenants(ctx context.Context, tx *sql.Tx, company usage.CompanyID, facts []usage.Fact, now time.Time) error {
+func (t *teller) claimTenants(ctx context.Context, company usage.CompanyID, facts []usage.Fact) error {
 	for i, f := range facts {
 		server, tenant, ok := f.Subject.Tenant()
 		if ok && f.Attribute == usage.AttrCompany && f.Value == company.String() {
-			owner, err := mappedNow(ctx, tx, f.Subject, now)
+			owner, err := mappedNow(ctx, t.tx, f.Subject, t.now)
 			if err != nil {
 				return err
 			}
@@ -164,7 +171,7 @@ func claimTenants(ctx context.Context, tx *sql.Tx, company usage.CompanyID, fact
 				return fault.New(fault.Conflict, "the tenant %q on %s belongs to company %d", tenant, onServer(server), owner)
 			}
 		}
-		if err := appendFacts(ctx, tx, facts[i:i+1], now); err != nil {
+		if err := t.tell(ctx, facts[i:i+1]); err != nil {
 			return err
 		}
 	}

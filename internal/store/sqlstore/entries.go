@@ -63,19 +63,32 @@ func appendEntry(ctx context.Context, tx *sql.Tx, kind series.Kind, server usage
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
+	if err := h.add(ctx, tx, kind, server, now); err != nil {
+		return ledger.Receipt{}, err
+	}
+	return ledger.Receipt{Position: h.position, RecordedAt: fromMicros(h.recorded)}, h.put(ctx, tx)
+}
+
+// add puts an entry behind the others; put writes that down.
+func (h *logHead) add(ctx context.Context, tx *sql.Tx, kind series.Kind, server usage.ServerID, now time.Time) error {
 	e := series.Entry{Position: h.position + 1, Recorded: micros(now), Kind: kind, Server: server}
 	if h.position > 0 {
 		e.Recorded = max(e.Recorded, h.recorded+1)
 	}
 	if h.log.Full() {
 		if err := closeLog(ctx, tx, &h.log); err != nil {
-			return ledger.Receipt{}, err
+			return err
 		}
 		h.log = series.Log{}
 	}
 	h.log.Add(e, h.recorded)
-	_, err = tx.ExecContext(ctx, logAddSQL, int64(e.Position), e.Recorded, int64(h.log.First), h.log.Marshal())
-	return ledger.Receipt{Position: e.Position, RecordedAt: fromMicros(e.Recorded)}, err
+	h.position, h.recorded = e.Position, e.Recorded
+	return nil
+}
+
+func (h *logHead) put(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, logAddSQL, int64(h.position), h.recorded, int64(h.log.First), h.log.Marshal())
+	return err
 }
 
 func closeLog(ctx context.Context, tx *sql.Tx, l *series.Log) error {
@@ -197,13 +210,37 @@ func errEntryLost(position usage.Position) error {
 
 // appendFacts appends each fact as an entry of its own.
 func appendFacts(ctx context.Context, tx *sql.Tx, facts []usage.Fact, now time.Time) error {
+	return telling(ctx, tx, now, func(t *teller) error { return t.tell(ctx, facts) })
+}
+
+// teller appends facts within one step. The row of the head is written once, at its end: engines that keep every version
+// of a row until a transaction is over look through all of them for each.
+type teller struct {
+	tx   *sql.Tx
+	now  time.Time
+	head logHead
+}
+
+// telling lets a step append facts.
+func telling(ctx context.Context, tx *sql.Tx, now time.Time, step func(*teller) error) error {
+	h, err := readLogHead(ctx, tx)
+	if err != nil {
+		return err
+	}
+	t := &teller{tx, now, h}
+	if err := step(t); err != nil || t.head.position == h.position {
+		return err
+	}
+	return t.head.put(ctx, tx)
+}
+
+func (t *teller) tell(ctx context.Context, facts []usage.Fact) error {
 	for _, f := range facts {
-		receipt, err := appendEntry(ctx, tx, series.KindFact, 0, now)
-		if err != nil {
+		if err := t.head.add(ctx, t.tx, series.KindFact, 0, t.now); err != nil {
 			return err
 		}
-		f.Position = receipt.Position
-		if err := insertFact(ctx, tx, f); err != nil {
+		f.Position = t.head.position
+		if err := insertFact(ctx, t.tx, f); err != nil {
 			return err
 		}
 	}

@@ -37,7 +37,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT fleet + 1 FROM meta))`
 // AddServer gives the server its ID, seals its password and stores it. The facts must say whose it is.
 func (s *Store) AddServer(ctx context.Context, v fleet.Server, facts func(usage.ServerID) []usage.Fact, seal func(usage.ServerID) ([]byte, error), now time.Time) (fleet.Server, error) {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		if err := addServer(ctx, tx, &v, facts, seal, now); err != nil {
+		if err := telling(ctx, tx, now, func(t *teller) error { return addServer(ctx, t, &v, facts, seal) }); err != nil {
 			return err
 		}
 		return bumpFleet(ctx, tx)
@@ -49,8 +49,9 @@ func (s *Store) AddServer(ctx context.Context, v fleet.Server, facts func(usage.
 }
 
 func addServer(
-	ctx context.Context, tx *sql.Tx, v *fleet.Server, facts func(usage.ServerID) []usage.Fact, seal func(usage.ServerID) ([]byte, error), now time.Time,
+	ctx context.Context, t *teller, v *fleet.Server, facts func(usage.ServerID) []usage.Fact, seal func(usage.ServerID) ([]byte, error),
 ) error {
+	tx := t.tx
 	id, _, err := first(ctx, tx, scanInt, nextServerSQL)
 	if err != nil {
 		return err
@@ -66,20 +67,26 @@ func addServer(
 	if err := storeConnection(ctx, tx, v, seal); err != nil {
 		return err
 	}
-	if err := appendOwned(ctx, tx, v.ID, facts, now); err != nil {
+	if err := t.appendOwned(ctx, v.ID, facts); err != nil {
 		return err
 	}
-	return noted(ctx, tx, ofServer(v), now)
+	return noted(ctx, tx, ofServer(v), t.now)
 }
 
 // PutServers adds and updates servers, all of them or none.
 func (s *Store) PutServers(ctx context.Context, puts []fleet.ServerPut, now time.Time) (ids []usage.ServerID, err error) {
 	ids = make([]usage.ServerID, len(puts))
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		for i := range puts {
-			if ids[i], err = putServer(audit.Note(ctx, puts[i].Action, puts[i].Detail), tx, puts[i], now); err != nil {
-				return err
+		err := telling(ctx, tx, now, func(t *teller) error {
+			for i := range puts {
+				if ids[i], err = putServer(audit.Note(ctx, puts[i].Action, puts[i].Detail), t, puts[i]); err != nil {
+					return err
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		return bumpFleet(ctx, tx)
 	})
@@ -89,28 +96,28 @@ func (s *Store) PutServers(ctx context.Context, puts []fleet.ServerPut, now time
 	return ids, nil
 }
 
-func putServer(ctx context.Context, tx *sql.Tx, put fleet.ServerPut, now time.Time) (usage.ServerID, error) {
+func putServer(ctx context.Context, t *teller, put fleet.ServerPut) (usage.ServerID, error) {
 	v := put.Server
 	if v.ID == 0 {
-		err := addServer(ctx, tx, &v, put.Facts, nil, now)
+		err := addServer(ctx, t, &v, put.Facts, nil)
 		return v.ID, err
 	}
 	var facts []usage.Fact
 	if put.Facts != nil {
 		facts = put.Facts(v.ID)
 	}
-	return v.ID, updateServer(ctx, tx, &v, facts, now)
+	return v.ID, updateServer(ctx, t, &v, facts)
 }
 
 // appendOwned appends the first facts of a server: without an owner no answer would ever hold it.
-func appendOwned(ctx context.Context, tx *sql.Tx, id usage.ServerID, facts func(usage.ServerID) []usage.Fact, now time.Time) error {
+func (t *teller) appendOwned(ctx context.Context, id usage.ServerID, facts func(usage.ServerID) []usage.Fact) error {
 	var all []usage.Fact
 	if facts != nil {
 		all = facts(id)
 	}
 	for _, f := range all {
 		if f.Subject == usage.ServerSubject(id) && f.Attribute == usage.AttrCompany {
-			return appendFacts(ctx, tx, all, now)
+			return t.tell(ctx, all)
 		}
 	}
 	return fault.New(fault.Invalid, "a server is added with the fact that says whose it is")
@@ -165,14 +172,15 @@ func storedServer(ctx context.Context, tx *sql.Tx, id usage.ServerID) (fleet.Ser
 // UpdateServer replaces name, connection, labels and removal; dated attributes follow from facts alone.
 func (s *Store) UpdateServer(ctx context.Context, v fleet.Server, facts []usage.Fact, now time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
-		if err := updateServer(ctx, tx, &v, facts, now); err != nil {
+		if err := telling(ctx, tx, now, func(t *teller) error { return updateServer(ctx, t, &v, facts) }); err != nil {
 			return err
 		}
 		return bumpFleet(ctx, tx)
 	})
 }
 
-func updateServer(ctx context.Context, tx *sql.Tx, v *fleet.Server, facts []usage.Fact, now time.Time) error {
+func updateServer(ctx context.Context, t *teller, v *fleet.Server, facts []usage.Fact) error {
+	tx := t.tx
 	if v.RemovedAt == nil {
 		if err := freeServerName(ctx, tx, v); err != nil {
 			return err
@@ -189,10 +197,10 @@ func updateServer(ctx context.Context, tx *sql.Tx, v *fleet.Server, facts []usag
 	if err := storeConnection(ctx, tx, &stored, nil); err != nil {
 		return err
 	}
-	if err := appendFacts(ctx, tx, facts, now); err != nil {
+	if err := t.tell(ctx, facts); err != nil {
 		return err
 	}
-	return noted(ctx, tx, ofServer(v), now)
+	return noted(ctx, tx, ofServer(v), t.now)
 }
 
 func ofServer(v *fleet.Server) concern { return concern{v.Company, "server " + v.ID.String()} }
