@@ -178,7 +178,7 @@ func (c *companyList) Run(e *env) error {
 
 // companyRef is the argument that names a company.
 type companyRef struct {
-	Company string `arg:"" help:"Number, GUID, 'unassigned' or name:…"`
+	Company string `arg:"" help:"Number, GUID, 'unassigned', name:… or an external id, as psa:4711."`
 }
 
 func (c *companyRef) find(e *env) (*app.App, fleet.Company, error) {

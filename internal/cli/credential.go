@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 
@@ -118,6 +119,7 @@ type credentialEdit struct {
 	Name          *string `help:"A new name."`
 	Username      *string `help:"Another account."`
 	PasswordStdin bool    `help:"Read a new password from standard input."`
+	Test          string  `help:"Log in to this server with it first; where that fails, nothing is changed." placeholder:"SERVER"`
 	NewKey        bool    `help:"The key file is lost: make a new one. Every password must then be given again."`
 }
 
@@ -139,6 +141,11 @@ func (c *credentialEdit) Run(e *env) error {
 		}
 		edit.Password = &password
 	}
+	if c.Test != "" {
+		if err := c.test(e, a, was, edit); err != nil {
+			return err
+		}
+	}
 	set, err := a.Fleet.EditCredential(e.ctx, was.ID, edit)
 	if err != nil {
 		return err
@@ -148,6 +155,21 @@ func (c *credentialEdit) Run(e *env) error {
 		done = asBefore
 	}
 	return e.printCredential(a, &set, done)
+}
+
+// test tries the set as it is to be: an account that many servers know is locked by many who try a wrong password.
+func (c *credentialEdit) test(e *env, a *app.App, set fleet.Credential, edit fleet.CredentialEdit) error {
+	server, err := a.Fleet.FindServer(e.ctx, c.Test)
+	if err != nil {
+		return err
+	}
+	if edit.Username != nil {
+		set.Username = *edit.Username
+	}
+	if err := a.TestCredential(e.ctx, server, set, edit.Password); err != nil {
+		return fmt.Errorf("nothing is changed: %s: %w", server.Name, err)
+	}
+	return nil
 }
 
 type credentialRemove struct{ credentialRef }

@@ -207,7 +207,8 @@ func EveryCompany(ctx context.Context, s CompanyStore) ([]Company, error) {
 	}
 }
 
-// FindCompany finds what a person names: a number, a GUID, "unassigned" or "name:…".
+// FindCompany finds what a person names: a number, a GUID, "unassigned", "name:…", or an external id, as "psa:4711".
+// Conflict: several have the external id.
 func (d *Directory) FindCompany(ctx context.Context, ref string) (Company, error) {
 	ref = strings.TrimSpace(ref)
 	if strings.EqualFold(ref, "unassigned") || ref == usage.Unassigned.String() { // the wire and JSON number it
@@ -230,12 +231,35 @@ func (d *Directory) FindCompany(ctx context.Context, ref string) (Company, error
 	if byName {
 		return Company{}, fault.New(fault.NotFound, "there is no company named %q", name)
 	}
+	if labelled := CompaniesLabelled(companies, ref); len(labelled) > 0 {
+		return *labelled[0], onlyCompany(labelled, ref)
+	}
 	for i := range companies {
 		if strings.EqualFold(companies[i].Name, ref) {
 			return Company{}, fault.New(fault.NotFound, "%q is no company number or GUID; a name is written as %q", ref, "name:"+ref)
 		}
 	}
-	return Company{}, fault.New(fault.NotFound, "there is no company %q: give its number, its GUID, unassigned, or name:…", ref)
+	return Company{}, fault.New(fault.NotFound, "there is no company %q: give its number, GUID, external id (psa:4711), unassigned, or name:…", ref)
+}
+
+// CompaniesLabelled gives those with an external id that is written as KEY:VALUE.
+func CompaniesLabelled(companies []Company, ref string) (found []*Company) {
+	key, value, _ := strings.Cut(ref, ":")
+	for i := range companies {
+		if id := companies[i].ExternalIDs[strings.ToLower(key)]; id != "" && id == strings.TrimSpace(value) {
+			found = append(found, &companies[i])
+		}
+	}
+	return found
+}
+
+// onlyCompany is a Conflict where several were found.
+func onlyCompany(found []*Company, ref string) error {
+	if len(found) < 2 {
+		return nil
+	}
+	return fault.New(fault.Conflict, "%d companies have the external id %s, among them %d (%s) and %d (%s): give a number",
+		len(found), ref, found[0].ID, found[0].Name, found[1].ID, found[1].Name)
 }
 
 func (d *Directory) present(ctx context.Context, id usage.CompanyID) (Company, error) {

@@ -218,7 +218,7 @@ func (l *serverList) read(r row) (v said) {
 	return v
 }
 
-// company finds a company by name, also as "name:…", by GUID or by number.
+// company finds a company by name, also as "name:…", by external id, by GUID or by number.
 func (l *serverList) company(r row) usage.CompanyID {
 	ref := l.file.cell(r, companyColumn)
 	name := strings.TrimSpace(strings.TrimPrefix(ref, "name:"))
@@ -231,13 +231,21 @@ func (l *serverList) company(r row) usage.CompanyID {
 	case c != nil:
 		return c.ID
 	}
+	switch labelled := fleet.CompaniesLabelled(l.companies, ref); {
+	case len(labelled) == 1:
+		return labelled[0].ID
+	case len(labelled) > 1:
+		l.add(r.line, companyColumn, "%d companies have the external id %s, among them %d (%s) and %d (%s)",
+			len(labelled), ref, labelled[0].ID, labelled[0].Name, labelled[1].ID, labelled[1].Name)
+		return 0
+	}
 	for i := range l.companies {
 		c := &l.companies[i]
 		if strings.EqualFold(c.UID, ref) || strconv.FormatInt(int64(c.ID), 10) == ref {
 			return c.ID
 		}
 	}
-	l.add(r.line, companyColumn, "there is no company %q: its name, its number or its GUID stands there, or %s", ref, shared)
+	l.add(r.line, companyColumn, "there is no company %q: its name, number, GUID or external id (psa:4711) stands there, or %s", ref, shared)
 	return 0
 }
 
