@@ -101,7 +101,7 @@ func (c *companyAdd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	labels, err := c.labelFlags.read()
+	labels, err := c.labels()
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (e *env) tenants(a *app.App, anyServer, onServer []string) ([]fleet.Tenant,
 type companyList struct{ labelFilter }
 
 func (c *companyList) Run(e *env) error {
-	want, err := c.read()
+	want, err := c.labels()
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (c *companyList) Run(e *env) error {
 	}
 	var companies []fleet.Company // the list is shared
 	for i := range all {
-		if all[i].Match(want) {
+		if all[i].HasLabels(want) {
 			companies = append(companies, all[i])
 		}
 	}
@@ -230,7 +230,7 @@ func (c *companyEdit) Run(e *env) error {
 		return err
 	}
 	edit := fleet.CompanyEdit{Name: c.Name, AddTenants: add, RemoveTenants: remove, From: from}
-	if edit.Labels, err = c.labelFlags.read(); err != nil {
+	if edit.Labels, err = c.labels(); err != nil {
 		return err
 	}
 	if c.Plan != nil {

@@ -14,7 +14,7 @@ type labelFlags struct {
 	Tag        []string `help:"What figures are sorted by, as segment=gold; KEY= takes it away. Repeatable." placeholder:"KEY=VALUE" sep:"none"`
 }
 
-func (f *labelFlags) read() (fleet.Labels, error) { return readLabels(f.ExternalID, f.Tag) }
+func (f *labelFlags) labels() (fleet.Labels, error) { return readLabels(f.ExternalID, f.Tag) }
 
 // labelFilter chooses those that have all that is given.
 type labelFilter struct {
@@ -22,7 +22,7 @@ type labelFilter struct {
 	Tag        []string `help:"Only with this tag; repeatable." placeholder:"KEY=VALUE" sep:"none"`
 }
 
-func (f *labelFilter) read() (fleet.Labels, error) { return readLabels(f.ExternalID, f.Tag) }
+func (f *labelFilter) labels() (fleet.Labels, error) { return readLabels(f.ExternalID, f.Tag) }
 
 func readLabels(externalIDs, tags []string) (l fleet.Labels, err error) {
 	if l.ExternalIDs, err = readPairs("--external-id", externalIDs); err != nil {

@@ -139,10 +139,10 @@ func (c *serverAdd) Run(e *env) error {
 		Name: c.Name, Product: c.Product, Shared: c.Shared, InstallationID: c.InstallationID, Domain: c.Domain,
 		Authority: metering.Authority(c.Authority), Interval: c.Every, URL: c.URL, Username: c.Username,
 	}
-	if n.TLS, err = c.tlsFlags.read(); err != nil {
+	if n.TLS, err = c.read(); err != nil {
 		return err
 	}
-	if n.Labels, err = c.labelFlags.read(); err != nil {
+	if n.Labels, err = c.labels(); err != nil {
 		return err
 	}
 	if c.Credential != "" {
@@ -180,7 +180,7 @@ func (c *serverAdd) Run(e *env) error {
 type serverList struct{ labelFilter }
 
 func (c *serverList) Run(e *env) error {
-	want, err := c.read()
+	want, err := c.labels()
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (c *serverList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	servers = slices.DeleteFunc(servers, func(s fleet.Server) bool { return !s.Match(want) })
+	servers = slices.DeleteFunc(servers, func(s fleet.Server) bool { return !s.HasLabels(want) })
 	sets, err := a.Store.Credentials(e.ctx)
 	if err != nil {
 		return err
@@ -362,7 +362,7 @@ func (c *serverEdit) Run(e *env) error {
 		Name: c.Name, URL: c.URL, Username: c.Username, Domain: c.Domain, Interval: c.Every, From: from,
 		Authority: (*metering.Authority)(c.Authority),
 	}
-	if edit.Labels, err = c.labelFlags.read(); err != nil {
+	if edit.Labels, err = c.labels(); err != nil {
 		return err
 	}
 	if c.Credential != nil {
@@ -373,7 +373,7 @@ func (c *serverEdit) Run(e *env) error {
 		edit.Credential = &set.ID
 	}
 	if c.given() {
-		trust, err := c.tlsFlags.read()
+		trust, err := c.read()
 		if err != nil {
 			return err
 		}

@@ -170,7 +170,7 @@ func (d *Directory) FindCredential(ctx context.Context, ref string) (Credential,
 
 // CredentialNamed is FindCredential among those that are given.
 func CredentialNamed(all []Credential, ref string) (Credential, bool) {
-	name, byName := cutFold(strings.TrimSpace(ref), "name:")
+	name, byName := cutName(strings.TrimSpace(ref))
 	for i := range all {
 		if strings.EqualFold(all[i].Name, name) {
 			return all[i], true

@@ -41,7 +41,7 @@ func (n *NewCompany) Check() (fields []fault.Field) {
 	n.Name = checkName(&fields, "--name", n.Name)
 	n.Tenants = checkTenants(&fields, n.Tenants)
 	n.Profile.check(&fields)
-	n.Labels = Labels{}.With(n.Labels, &fields)
+	n.Labels = Labels{}.WithLabels(n.Labels, &fields)
 	return fields
 }
 
@@ -91,7 +91,7 @@ func (d *Directory) EditCompany(ctx context.Context, id usage.CompanyID, e Compa
 			}
 			c.Profile.check(&fields)
 		}
-		c.Labels = c.Labels.With(e.Labels, &fields)
+		c.Labels = c.WithLabels(e.Labels, &fields)
 		return audit.Changed, e.mappings(c, fromOr(e.From, now), now, &fields), fault.InvalidFields("the company is not changed", fields)
 	})
 }
@@ -221,7 +221,7 @@ func (d *Directory) FindCompany(ctx context.Context, ref string) (Company, error
 	if err != nil {
 		return Company{}, err
 	}
-	name, byName := cutFold(ref, "name:")
+	name, byName := cutName(ref)
 	for i := range companies {
 		c := &companies[i]
 		if byName && strings.EqualFold(c.Name, name) || !byName && strings.EqualFold(c.UID, ref) {
@@ -302,7 +302,9 @@ func fromOr(from, now time.Time) time.Time {
 	return usage.Truncate(from)
 }
 
-func cutFold(s, prefix string) (rest string, found bool) {
+// cutName takes away what a name is marked with.
+func cutName(s string) (name string, found bool) {
+	const prefix = "name:"
 	if len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {
 		return strings.TrimSpace(s[len(prefix):]), true
 	}

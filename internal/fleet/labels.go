@@ -26,8 +26,8 @@ const labelsMax = 20
 
 var labelKey = regexp.MustCompile(`^[a-z0-9._-]{1,40}$`)
 
-// Text is the labels as they are kept: JSON in one form; empty where there are none.
-func (l Labels) Text() string {
+// LabelText is the labels as they are kept: JSON in one form; empty where there are none.
+func (l Labels) LabelText() string {
 	if len(l.ExternalIDs) == 0 && len(l.Tags) == 0 {
 		return ""
 	}
@@ -40,7 +40,7 @@ func (l Labels) Text() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// ReadLabels is the inverse of Text. Internal: the text is damaged.
+// ReadLabels is the inverse of LabelText. Internal: the text is damaged.
 func ReadLabels(text string) (l Labels, err error) {
 	if text == "" {
 		return l, nil
@@ -53,8 +53,8 @@ func ReadLabels(text string) (l Labels, err error) {
 	return l, nil
 }
 
-// With gives the labels with those that are given put in; an empty value takes one away. It names what is wrong.
-func (l Labels) With(given Labels, fields *[]fault.Field) Labels {
+// WithLabels gives the labels with those that are given put in; an empty value takes one away. It names what is wrong.
+func (l Labels) WithLabels(given Labels, fields *[]fault.Field) Labels {
 	return Labels{
 		ExternalIDs: labelsWith("--external-id", l.ExternalIDs, given.ExternalIDs, fields),
 		Tags:        labelsWith("--tag", l.Tags, given.Tags, fields),
@@ -96,8 +96,8 @@ func labelsWith(path string, have, given map[string]string, fields *[]fault.Fiel
 	return all
 }
 
-// Match reports whether everything that is wanted is there.
-func (l Labels) Match(want Labels) bool {
+// HasLabels reports whether everything that is wanted is there.
+func (l Labels) HasLabels(want Labels) bool {
 	return contains(l.ExternalIDs, want.ExternalIDs) && contains(l.Tags, want.Tags)
 }
 

@@ -20,7 +20,7 @@ func TestLabelsWith(t *testing.T) {
 		many[fmt.Sprint("k", i)] = "v"
 	}
 	have := fleet.Labels{ExternalIDs: map[string]string{"psa": "1", "contract": "2"}}
-	before := have.Text()
+	before := have.LabelText()
 	for _, test := range []struct {
 		name  string
 		given fleet.Labels
@@ -28,8 +28,11 @@ func TestLabelsWith(t *testing.T) {
 		wrong string // what is said
 	}{
 		{"nothing", fleet.Labels{}, before, ""},
-		{"put in, replaced and taken away", fleet.Labels{ExternalIDs: map[string]string{" PSA ": " 3 ", "contract": "", "nobody": " "}, Tags: map[string]string{"a.b_c-d": "<&>"}},
-			`{"externalIds":{"psa":"3"},"tags":{"a.b_c-d":"<&>"}}`, ""},
+		{
+			"put in, replaced and taken away",
+			fleet.Labels{ExternalIDs: map[string]string{"PSA": " 3 ", "contract": "", "nobody": " "}, Tags: map[string]string{"a.b_c-d": "<&>"}},
+			`{"externalIds":{"psa":"3"},"tags":{"a.b_c-d":"<&>"}}`, "",
+		},
 		{"all taken away", fleet.Labels{ExternalIDs: map[string]string{"psa": "", "contract": ""}}, "", ""},
 		{"a formula is text", fleet.Labels{Tags: map[string]string{"f": "=1+1"}}, `{"externalIds":{"contract":"2","psa":"1"},"tags":{"f":"=1+1"}}`, ""},
 		{"no key", fleet.Labels{Tags: map[string]string{"": "x"}}, before, `--tag: "" is no key`},
@@ -40,12 +43,12 @@ func TestLabelsWith(t *testing.T) {
 		{"too many", fleet.Labels{Tags: many}, "", "--tag: there would be 21, and there are at most 20"},
 	} {
 		var fields []fault.Field
-		got := have.With(test.given, &fields)
+		got := have.WithLabels(test.given, &fields)
 		said := fault.Text(fault.InvalidFields("", fields))
-		if test.wrong == "" && (len(fields) > 0 || got.Text() != test.want) || test.wrong != "" && (len(fields) != 1 || !strings.Contains(said, test.wrong)) {
-			t.Errorf("%s: %s, %v", test.name, got.Text(), fields)
+		if test.wrong == "" && (len(fields) > 0 || got.LabelText() != test.want) || test.wrong != "" && (len(fields) != 1 || !strings.Contains(said, test.wrong)) {
+			t.Errorf("%s: %s, %v", test.name, got.LabelText(), fields)
 		}
-		if have.Text() != before {
+		if have.LabelText() != before {
 			t.Fatalf("%s: what was there is changed: it may be shared", test.name)
 		}
 	}
@@ -56,15 +59,15 @@ func TestLabelsText(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pairs := rapid.MapOfN(rapid.StringMatching(`[a-z0-9._-]{1,40}`), rapid.StringMatching(`[^\pC\s]{1,20}`), 0, 5)
 		var fields []fault.Field
-		l := fleet.Labels{}.With(fleet.Labels{ExternalIDs: pairs.Draw(t, "ids"), Tags: pairs.Draw(t, "tags")}, &fields)
-		again, err := fleet.ReadLabels(l.Text())
-		if err != nil || len(fields) > 0 || cmp.Diff(l, again) != "" || !l.Match(again) {
+		l := fleet.Labels{}.WithLabels(fleet.Labels{ExternalIDs: pairs.Draw(t, "ids"), Tags: pairs.Draw(t, "tags")}, &fields)
+		again, err := fleet.ReadLabels(l.LabelText())
+		if err != nil || len(fields) > 0 || cmp.Diff(l, again) != "" || !l.HasLabels(again) {
 			t.Fatalf("%+v, %+v, %v, %v", l, again, fields, err)
 		}
 		other := maps.Clone(l.Tags)
 		for key := range other {
 			other[key] += "x"
-			if l.Match(fleet.Labels{Tags: other}) {
+			if l.HasLabels(fleet.Labels{Tags: other}) {
 				t.Fatalf("%v has %v", l.Tags, other)
 			}
 		}

@@ -112,7 +112,7 @@ func (n NewServer) server(fields *[]fault.Field) Server {
 		name = host
 	}
 	s.Name = checkName(fields, "--name", name)
-	s.Labels = Labels{}.With(n.Labels, fields)
+	s.Labels = Labels{}.WithLabels(n.Labels, fields)
 	checkDated(fields, &s)
 	return s
 }
@@ -275,7 +275,7 @@ func (e ServerEdit) apply(s *Server, now time.Time, fields *[]fault.Field) []usa
 	if e.Name != nil {
 		s.Name = checkName(fields, "--name", *e.Name)
 	}
-	s.Labels = s.Labels.With(e.Labels, fields)
+	s.Labels = s.WithLabels(e.Labels, fields)
 	e.connection(s, fields)
 	checkDated(fields, s)
 	return facts
@@ -403,14 +403,14 @@ func (d *Directory) FindServerEver(ctx context.Context, ref string) (Server, err
 
 // named tells the servers that a name or an installation id fits.
 func named(ref string) func(*Server) bool {
-	name, byName := cutFold(ref, "name:")
+	name, byName := cutName(ref)
 	return func(s *Server) bool {
 		return byName && strings.EqualFold(s.Name, name) || !byName && strings.EqualFold(s.InstallationID, ref)
 	}
 }
 
 func onlyOne(found []Server, ref string) (Server, error) {
-	name, byName := cutFold(ref, "name:")
+	name, byName := cutName(ref)
 	switch {
 	case len(found) == 1:
 		return found[0], nil

@@ -121,7 +121,10 @@ func (s *Service) companyList(ctx context.Context, file *sheet, o CompanyOptions
 	for _, r := range file.rows {
 		l.row(r)
 	}
-	return l, l.err()
+	if err := l.err(); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 func (l *companyList) row(r row) {
@@ -219,7 +222,7 @@ func (l *companyList) fill(r row, c *fleet.Company) {
 		c.Tenants = l.anyServer(r, c.Tenants)
 	}
 	var wrong []fault.Field
-	c.Labels = c.Labels.With(l.file.labels(r), &wrong)
+	c.Labels = c.WithLabels(l.file.labels(r), &wrong)
 	l.addFields(r.line, wrong, nil)
 }
 

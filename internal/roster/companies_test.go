@@ -41,8 +41,10 @@ func TestCompaniesAreTaken(t *testing.T) {
 	}
 	got := must(o.store.Companies(t.Context()))(t)
 	want := []fleet.Company{
-		{Name: "Northwind", Tenants: []fleet.Tenant{{Name: "nw"}, {Name: "nw-2"}}, Profile: fleet.Profile{Plan: 1, Email: "ops@northwind.example"},
-			Labels: fleet.Labels{ExternalIDs: map[string]string{"psa": "4711"}, Tags: map[string]string{"segment": "gold"}}},
+		{
+			Name: "Northwind", Tenants: []fleet.Tenant{{Name: "nw"}, {Name: "nw-2"}}, Profile: fleet.Profile{Plan: 1, Email: "ops@northwind.example"},
+			Labels: fleet.Labels{ExternalIDs: map[string]string{"psa": "4711"}, Tags: map[string]string{"segment": "gold"}},
+		},
 		{Name: "Contoso, Ltd", Labels: fleet.Labels{ExternalIDs: map[string]string{"psa": "4712"}}},
 		{Name: "=1+1", Profile: fleet.Profile{Plan: 1}, Labels: fleet.Labels{ExternalIDs: map[string]string{"psa": "'@SUM(A1)"}, Tags: map[string]string{"segment": "-1"}}},
 	}
@@ -95,7 +97,8 @@ func TestCompaniesAreFound(t *testing.T) {
 		want       []string
 	}{
 		{"no such GUID", "uid,name\nx,A\n" + "6f9619ff-8b86-d011-b42d-00c04fc964ff,B\n", roster.CompanyOptions{}, []string{
-			`line 2, column "uid": there is no company with the GUID "x"`, `line 3, column "uid": there is no company with the GUID`}},
+			`line 2, column "uid": there is no company with the GUID "x"`, `line 3, column "uid": there is no company with the GUID`,
+		}},
 		{"an external id of several", "name,externalId.psa\nC,3\n", psa, []string{`line 2, column "externalId.psa": 2 companies have "3", among them 4 (C) and 5 (D)`}},
 		{"another external id", "name,externalId.psa\nA,9\n", psa, []string{`line 2, column "externalId.psa": company 2 (A) has "1", and no company has "9"`}},
 		{"no column to match", "name\nA\n", psa, []string{`line 1: the header lacks the column "externalId.psa"`}},

@@ -127,7 +127,10 @@ func (s *Service) serverList(ctx context.Context, file *sheet) (*serverList, err
 	for _, r := range file.rows {
 		l.row(r)
 	}
-	return l, l.err()
+	if err := l.err(); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // said is what a row says, read.
@@ -323,11 +326,11 @@ func (l *serverList) changed(r row, v said, was *fleet.Server) fleet.ServerEdit 
 			l.add(r.line, fixed.column, "server %d (%s) is there with %q, which cannot be changed", was.ID, was.Name, fixed.is)
 		}
 	}
-	l.connected(r, v, was.Connection, &e)
+	l.connected(v, was.Connection, &e)
 	return e
 }
 
-func (l *serverList) connected(r row, v said, was *fleet.Connection, e *fleet.ServerEdit) {
+func (l *serverList) connected(v said, was *fleet.Connection, e *fleet.ServerEdit) {
 	var c fleet.Connection
 	if was != nil {
 		c = *was

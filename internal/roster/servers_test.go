@@ -51,8 +51,10 @@ func TestServersAreTaken(t *testing.T) {
 	a.URL, a.TLS.Fingerprint, b.URL, d.URL = "https://VBR01.example:9419", print64, "https://cc01", "https://all"
 	at := got[0].CreatedAt
 	want := []fleet.Server{
-		{ID: 1, Name: "VBR01.example", Product: usage.ProductVBR, Company: 2, CreatedAt: at, Domain: "em", Authority: metering.Computed, Interval: time.Hour,
-			Labels: fleet.Labels{ExternalIDs: map[string]string{"support": "S-1"}, Tags: map[string]string{"site": "berlin"}}, Connection: a},
+		{
+			ID: 1, Name: "VBR01.example", Product: usage.ProductVBR, Company: 2, CreatedAt: at, Domain: "em", Authority: metering.Computed, Interval: time.Hour,
+			Labels: fleet.Labels{ExternalIDs: map[string]string{"support": "S-1"}, Tags: map[string]string{"site": "berlin"}}, Connection: a,
+		},
 		{ID: 2, Name: "cc", Product: usage.ProductCloudConnect, Company: 3, CreatedAt: at, Authority: metering.Reported, Interval: fleet.IntervalRead, Connection: b},
 		{ID: 3, Name: "fed", Product: usage.ProductVBR, Company: 3, CreatedAt: at, InstallationID: "inst-9", Authority: metering.Reported, Interval: fleet.IntervalImported},
 		{ID: 4, Name: "all", Product: usage.ProductVBR, Shared: true, CreatedAt: at, Authority: metering.Reported, Interval: fleet.IntervalRead, Connection: d},
@@ -95,28 +97,35 @@ func TestServersThatAreWrong(t *testing.T) {
 		want       []string
 	}{
 		{"a password", "company,url,Password,username\nNorthwind,https://x,secret,u\n", []string{
-			`line 1, column "Password": is never in a file: keep the account as a credential set`, `line 1, column "username": is never in a file`}},
+			`line 1, column "Password": is never in a file: keep the account as a credential set`, `line 1, column "username": is never in a file`,
+		}},
 		{"no company", "url\nhttps://x\n", []string{`line 1: the header lacks the column "company"; it is for example company,url,credential,fingerprint`}},
 		{"what is not there", "company,url,credential\nNobody,https://x,readers\n,https://y,readers\nNorthwind,https://z,none\n", []string{
 			`line 2, column "company": there is no company "Nobody"`, `line 3, column "company": is required: a company, or shared`,
-			`line 4, column "credential": there is no credential set "none"`}},
+			`line 4, column "credential": there is no credential set "none"`,
+		}},
 		{"values", "company,url,credential,every,insecure,authority,product\n" +
 			"Northwind,http://x,readers,,,,\nNorthwind,https://y,readers,soon,,,\nNorthwind,https://z,readers,1s,,mine,abacus\nNorthwind,https://q,readers,,perhaps,,\n", []string{
 			`line 2, column "url": must be https`, `line 3, column "every": "soon" is written as 4h or 30m`,
 			`line 4, column "product": is one of`, `line 4, column "authority": is reported or computed`, `line 4, column "every": is between`,
-			`line 5, column "insecure": is yes or no`}},
+			`line 5, column "insecure": is yes or no`,
+		}},
 		{"what a new one needs", "company,name,url,credential,installationId\nNorthwind,x,https://x,,\nNorthwind,y,,,\nNorthwind,,,,\nNorthwind,z,,readers,i\n", []string{
 			`line 2, column "credential": is required`, `line 3, column "installationId": is required without`, `line 4: needs an address in url, or a name`,
-			`line 5, column "url": is required with --credential`}},
+			`line 5, column "url": is required with --credential`,
+		}},
 		{"trust", "company,url,credential,fingerprint,insecure,ca\nNorthwind,https://x,readers,ab,,\nNorthwind,https://y,readers," + print64 + ",yes,\nNorthwind,https://z,readers,,,pem\n", []string{
-			`line 2, column "fingerprint": is the SHA-256`, `line 3, column "fingerprint": give at most one`, `line 4, column "ca": holds no PEM certificate`}},
+			`line 2, column "fingerprint": is the SHA-256`, `line 3, column "fingerprint": give at most one`, `line 4, column "ca": holds no PEM certificate`,
+		}},
 		{"twice in the file", "company,name,url,credential\nNorthwind,x,https://x,readers\nNorthwind,y,https://X,readers\nNorthwind,X,https://y,readers\n", []string{
-			`line 3, column "url": https://X stands in line 2, too`, `line 4, column "name": "X" stands in line 2, too`}},
+			`line 3, column "url": https://X stands in line 2, too`, `line 4, column "name": "X" stands in line 2, too`,
+		}},
 		{"one server twice", "company,name,url,credential\nNorthwind,a,https://new,readers\nNorthwind,other,https://a,readers\n", []string{"line 3: is about server 1 (a), as line 2 is"}},
 		{"names that are taken", "company,name,url,credential\nContoso,a,https://x,readers\n", []string{`line 2, column "name": "a" is taken by server 1`}},
 		{"an address of several", "company,url,credential\nNorthwind,https://b,readers\n", []string{`line 2, column "url": 2 servers have this address, among them 2 (b) and 3 (b2): say which by its name`}},
 		{"what cannot change", "company,name,url,product,installationId,credential\nshared,,https://a,,,\nNorthwind,,https://a,console,x,\n", []string{
-			`line 2, column "company": server 1 (a) is there, and a shared server`, `line 3, column "url": https://a stands in line 2, too`}},
+			`line 2, column "company": server 1 (a) is there, and a shared server`, `line 3, column "url": https://a stands in line 2, too`,
+		}},
 		{"nor a product", "company,url,product\nNorthwind,https://a,console\n", []string{`line 2, column "product": server 1 (a) is there with "vbr"`}},
 		{"fed by import", "company,name,url,credential\nNorthwind,fed,https://fed,readers\n", []string{`line 2, column "url": this server is fed by import`}},
 	} {

@@ -235,7 +235,7 @@ func (s *sheet) header(line int, cells []string, l layout, m *mistakes) {
 			m.add(line, name, "stands there twice")
 		case isLabel:
 			var wrong []fault.Field
-			fleet.Labels{}.With(fleet.Labels{Tags: map[string]string{key: "x"}}, &wrong)
+			fleet.Labels{}.WithLabels(fleet.Labels{Tags: map[string]string{key: "x"}}, &wrong)
 			for _, field := range wrong {
 				m.add(line, name, "%s", field.Text)
 			}

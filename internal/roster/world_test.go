@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,10 +106,7 @@ func (o *office) trail(t testing.TB) (lines []string) {
 // same fails where lines are others than wanted, of which each is the beginning of one.
 func same(t testing.TB, what string, got []string, want ...string) {
 	t.Helper()
-	for i := range max(len(got), len(want)) {
-		if i >= len(got) || i >= len(want) || !strings.HasPrefix(got[i], want[i]) {
-			t.Errorf("%s:\n%s\nwant\n%s", what, strings.Join(got, "\n"), strings.Join(want, "\n"))
-			return
-		}
+	if !slices.EqualFunc(got, want, strings.HasPrefix) {
+		t.Errorf("%s:\n%s\nwant\n%s", what, strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

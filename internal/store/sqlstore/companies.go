@@ -55,7 +55,7 @@ func addCompany(ctx context.Context, t *teller, c *fleet.Company, facts []usage.
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, insertCompanySQL, id, c.UID, c.Name, nameKey(c.Name), fromBool(c.Enabled),
-		micros(c.CreatedAt), microsOrNull(c.RemovedAt), c.Profile.Text(), c.Labels.Text(), companySum(c)); err != nil {
+		micros(c.CreatedAt), microsOrNull(c.RemovedAt), c.Profile.Text(), c.LabelText(), companySum(c)); err != nil {
 		return err
 	}
 	if err := t.claimTenants(ctx, c.ID, append(tenantFacts(c, t.now), facts...)); err != nil {
@@ -134,7 +134,7 @@ func updateCompany(ctx context.Context, t *teller, c *fleet.Company, facts []usa
 	}
 	stored.Name, stored.Enabled, stored.RemovedAt, stored.Profile, stored.Labels = c.Name, c.Enabled, c.RemovedAt, c.Profile, c.Labels
 	if _, err := tx.ExecContext(ctx, updateCompanySQL, int64(c.ID), c.Name, nameKey(c.Name), fromBool(c.Enabled), microsOrNull(c.RemovedAt),
-		c.Profile.Text(), c.Labels.Text(), companySum(&stored)); err != nil {
+		c.Profile.Text(), c.LabelText(), companySum(&stored)); err != nil {
 		return err
 	}
 	if err := t.claimTenants(ctx, c.ID, facts); err != nil {
@@ -307,7 +307,7 @@ func companySum(c *fleet.Company) int64 {
 
 // withLabels adds labels to what is summed, under a mark: a profile is no labels.
 func withLabels(fields []string, l fleet.Labels) []string {
-	if text := l.Text(); text != "" {
+	if text := l.LabelText(); text != "" {
 		fields = append(fields, "labels", text)
 	}
 	return fields

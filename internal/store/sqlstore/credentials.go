@@ -14,20 +14,20 @@ import (
 )
 
 const (
-	credentialColumns   = `SELECT id, name, username, sealed, created_at, changed_at, removed_at, checksum FROM credentials`
-	credentialSQL       = credentialColumns + ` WHERE id = $1`
-	credentialsSQL      = credentialColumns + ` ORDER BY id`
-	nextCredentialSQL   = `SELECT COALESCE(MAX(id), 0) + 1 FROM credentials` // rows are never deleted, so a number never returns
-	credentialNamedSQL  = `SELECT id FROM credentials WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
-	insertCredentialSQL = `INSERT INTO credentials (id, name, name_key, username, sealed, created_at, changed_at, removed_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	updateCredentialSQL = `UPDATE credentials SET name = $2, name_key = $3, username = $4, sealed = $5, changed_at = $6, removed_at = $7, checksum = $8 WHERE id = $1`
+	setColumns   = `SELECT id, name, username, sealed, created_at, changed_at, removed_at, checksum FROM credentials`
+	setSQL       = setColumns + ` WHERE id = $1`
+	setsSQL      = setColumns + ` ORDER BY id`
+	nextSetSQL   = `SELECT COALESCE(MAX(id), 0) + 1 FROM credentials` // rows are never deleted, so a number never returns
+	setNamedSQL  = `SELECT id FROM credentials WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
+	insertSetSQL = `INSERT INTO credentials (id, name, name_key, username, sealed, created_at, changed_at, removed_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	updateSetSQL = `UPDATE credentials SET name = $2, name_key = $3, username = $4, sealed = $5, changed_at = $6, removed_at = $7, checksum = $8 WHERE id = $1`
 )
 
 // AddCredential gives the set its ID, seals its password and stores it.
 func (s *Store) AddCredential(ctx context.Context, c fleet.Credential, seal func(fleet.CredentialID) ([]byte, error), now time.Time) (fleet.Credential, error) {
 	c.CreatedAt, c.ChangedAt = usage.Truncate(c.CreatedAt), usage.Truncate(c.ChangedAt)
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		id, _, err := first(ctx, tx, scanInt, nextCredentialSQL)
+		id, _, err := first(ctx, tx, scanInt, nextSetSQL)
 		if err != nil {
 			return err
 		}
@@ -41,7 +41,7 @@ func (s *Store) AddCredential(ctx context.Context, c fleet.Credential, seal func
 			}
 		}
 		c.Revision = credentialSum(&c)
-		if _, err := tx.ExecContext(ctx, insertCredentialSQL, id, c.Name, nameKey(c.Name), c.Username, c.Sealed, micros(c.CreatedAt), micros(c.ChangedAt),
+		if _, err := tx.ExecContext(ctx, insertSetSQL, id, c.Name, nameKey(c.Name), c.Username, c.Sealed, micros(c.CreatedAt), micros(c.ChangedAt),
 			microsOrNull(c.RemovedAt), c.Revision); err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func (s *Store) UpdateCredential(ctx context.Context, c fleet.Credential, now ti
 		}
 		stored.Name, stored.Username, stored.Sealed = c.Name, c.Username, c.Sealed
 		stored.ChangedAt, stored.RemovedAt = usage.Truncate(c.ChangedAt), c.RemovedAt
-		if _, err := tx.ExecContext(ctx, updateCredentialSQL, int64(c.ID), c.Name, nameKey(c.Name), c.Username, c.Sealed, micros(stored.ChangedAt),
+		if _, err := tx.ExecContext(ctx, updateSetSQL, int64(c.ID), c.Name, nameKey(c.Name), c.Username, c.Sealed, micros(stored.ChangedAt),
 			microsOrNull(c.RemovedAt), credentialSum(&stored)); err != nil {
 			return err
 		}
@@ -93,7 +93,7 @@ func ofCredential(id fleet.CredentialID) concern {
 }
 
 func freeCredentialName(ctx context.Context, tx *sql.Tx, c *fleet.Credential) error {
-	other, taken, err := first(ctx, tx, scanInt, credentialNamedSQL, nameKey(c.Name), int64(c.ID))
+	other, taken, err := first(ctx, tx, scanInt, setNamedSQL, nameKey(c.Name), int64(c.ID))
 	if err == nil && taken {
 		return fault.New(fault.Conflict, "the name %q is taken by credential set %d", c.Name, other)
 	}
@@ -123,7 +123,7 @@ func unused(ctx context.Context, tx *sql.Tx, c *fleet.Credential) error {
 
 // storedCredential gives one that is not removed.
 func storedCredential(ctx context.Context, tx *sql.Tx, id fleet.CredentialID) (fleet.Credential, error) {
-	c, found, err := first(ctx, tx, proven(scanCredential), credentialSQL, int64(id))
+	c, found, err := first(ctx, tx, proven(scanCredential), setSQL, int64(id))
 	if err == nil && (!found || c.RemovedAt != nil) {
 		err = fault.New(fault.NotFound, "there is no credential set %d", id)
 	}
@@ -133,7 +133,7 @@ func storedCredential(ctx context.Context, tx *sql.Tx, id fleet.CredentialID) (f
 // Credentials lists those not removed, by ID.
 func (s *Store) Credentials(ctx context.Context) (all []fleet.Credential, err error) {
 	err = s.read(ctx, func(tx *sql.Tx) error {
-		all, err = collect(ctx, tx, proven(scanCredential), credentialsSQL)
+		all, err = collect(ctx, tx, proven(scanCredential), setsSQL)
 		return err
 	})
 	return slices.DeleteFunc(all, func(c fleet.Credential) bool { return c.RemovedAt != nil }), err
@@ -148,7 +148,7 @@ func resolve(ctx context.Context, tx *sql.Tx, servers []fleet.Server) error {
 			continue
 		}
 		if sets == nil { // most servers of most providers have their own
-			all, err := collect(ctx, tx, proven(scanCredential), credentialsSQL)
+			all, err := collect(ctx, tx, proven(scanCredential), setsSQL)
 			if err != nil {
 				return err
 			}
@@ -177,5 +177,5 @@ func credentialSum(c *fleet.Credential) int64 {
 }
 
 func summedCredentials() summed {
-	return summed{"credentials", credentialsSQL, byNumber(scanCredential), ""}
+	return summed{"credentials", setsSQL, byNumber(scanCredential), ""}
 }

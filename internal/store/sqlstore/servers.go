@@ -61,7 +61,7 @@ func addServer(
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, insertServerSQL, id, v.Name, nameKey(v.Name), string(v.Product), micros(v.CreatedAt),
-		microsOrNull(v.RemovedAt), v.InstallationID, v.Labels.Text()); err != nil {
+		microsOrNull(v.RemovedAt), v.InstallationID, v.LabelText()); err != nil {
 		return err
 	}
 	if err := storeConnection(ctx, tx, v, seal); err != nil {
@@ -191,7 +191,7 @@ func updateServer(ctx context.Context, t *teller, v *fleet.Server, facts []usage
 		return err
 	}
 	stored.Name, stored.RemovedAt, stored.Labels, stored.Connection = v.Name, v.RemovedAt, v.Labels, v.Connection
-	if _, err := tx.ExecContext(ctx, updateServerSQL, int64(v.ID), v.Name, nameKey(v.Name), microsOrNull(v.RemovedAt), v.Labels.Text()); err != nil {
+	if _, err := tx.ExecContext(ctx, updateServerSQL, int64(v.ID), v.Name, nameKey(v.Name), microsOrNull(v.RemovedAt), v.LabelText()); err != nil {
 		return err
 	}
 	if err := storeConnection(ctx, tx, &stored, nil); err != nil {
