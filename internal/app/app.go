@@ -74,9 +74,6 @@ type App struct {
 	Now     func() time.Time
 	// Roster takes files of companies and servers.
 	Roster *roster.Service
-	Alarms *alarm.Service
-	Access *access.Service
-	Now    func() time.Time
 
 	where      database
 	engine     engine
