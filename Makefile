@@ -44,8 +44,9 @@ check: need-go ## build, vet, formatting, imports against ARCHITECTURE.md, all t
 check-long: need-go ## a million random ledgers against the naive second implementation (an hour)
 	CGO_ENABLED=0 $(GO) test -timeout 3h -count 1 -run '^TestOracleAgrees$$' ./internal/core/metering -rapid.checks 250000
 
-lint: need-go ## golangci-lint, the pinned version (installed into .bin/ when missing), and promtool where it is installed
+lint: need-go ## golangci-lint (installed into .bin/ when missing), redocly, and promtool where it is installed
 	@scripts/promtool
+	@scripts/openapi-lint
 	@scripts/golangci-lint run
 
 bench: bin/tallystick ## what is promised of speed and size, beside ceilings of the same run (BENCHFLAGS='-quick -run https')

@@ -1,19 +1,30 @@
 package app
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	v1 "github.com/tallystick/tallystick/internal/api/native/v1"
+	"github.com/tallystick/tallystick/internal/collect"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/report"
 )
 
 // console is what our own API asks of the running program.
 type console struct{ *App }
 
 func (a console) Test(ctx context.Context, s fleet.Server) (v1.Finding, error) {
+	if s.ID < 0 { // nobody asks for it again
+		defer a.runner.Release(context.WithoutCancel(ctx), s.ID)
+	}
 	f, err := a.App.Test(ctx, s)
+	if failed := (*collect.Failure)(nil); errors.As(err, &failed) {
+		return v1.Finding{Failed: &v1.Failure{Reason: failed.Reason, Text: failed.Text}}, nil
+	}
 	return v1.Finding{
 		Product: f.Product, Version: f.Version, Revision: f.Revision, ServerName: f.ServerName, InstallationID: f.InstallationID,
 		License: f.License, Fingerprint: f.Fingerprint, Hints: f.Hints,
@@ -44,4 +55,31 @@ func (a console) Bundle(ctx context.Context, company usage.CompanyID, month usag
 		return v1.File{}, err
 	}
 	return v1.File{Name: fmt.Sprintf("%s-%s-%d.zip", made.Statement.CompanyUID, month, made.Statement.Number), MediaType: "application/zip", Data: made.Data}, nil
+}
+
+func (a console) TestSet(ctx context.Context, s fleet.Server, set fleet.Credential, password *string) error {
+	err := a.TestCredential(ctx, s, set, password)
+	if failed := (*collect.Failure)(nil); errors.As(err, &failed) {
+		return fault.Wrap(err, fault.Conflict, "%s cannot be logged in to with this account, and nothing is changed: %s", s.Name, failed.Text)
+	}
+	return err
+}
+
+func (a console) Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (v1.File, error) {
+	reports, err := a.Reports()
+	if err != nil {
+		return v1.File{}, err
+	}
+	var r report.Report
+	if company == 0 {
+		r, err = reports.OfAll(ctx, month, form)
+	} else {
+		r, err = reports.OfCompany(ctx, company, month, number, form)
+	}
+	if err != nil {
+		return v1.File{}, err
+	}
+	var b bytes.Buffer
+	err = r.Write(&b)
+	return v1.File{Name: r.FileName(), MediaType: r.Format.MediaType(), Data: b.Bytes()}, err
 }

@@ -471,18 +471,25 @@ func (d *Directory) presentServer(ctx context.Context, id usage.ServerID) (Serve
 
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
-// Probe gives a server that is kept nowhere, to be tested before it is added. Invalid names what is wrong with the connection.
-func (d *Directory) Probe(n NewServer) (Server, error) {
+// Probe gives a server that is kept nowhere, to be tested before it is added; the id, which no server has, tells it from other
+// probes. Invalid names what is wrong with the connection.
+func (d *Directory) Probe(ctx context.Context, id usage.ServerID, n NewServer) (Server, error) {
 	n.Shared, n.Company = true, 0 // whose it is does not matter yet
 	var fields []fault.Field
 	s := n.server(&fields)
+	s.ID = id
 	if n.URL == "" {
 		fields = []fault.Field{{Path: "--url", Text: "is required: there is nothing to log in to"}}
 	}
 	if err := fault.InvalidFields("the connection cannot be tested", fields); err != nil {
 		return Server{}, err
 	}
+	if n.Credential != 0 {
+		set, err := d.credential(ctx, n.Credential)
+		s.Connection.Username, s.Connection.Sealed = set.Username, set.Sealed
+		return s, err
+	}
 	var err error
-	s.Connection.Sealed, err = d.Seal(0, n.Password)
+	s.Connection.Sealed, err = d.Seal(id, n.Password)
 	return s, err
 }

@@ -1,16 +1,36 @@
 "use strict";
 
-// The document names the console's public address. This page asks at the one where it is itself: its policy allows no other.
-fetch("docs/v2")
+// The documents name the console's public address. This page asks at the one where it is itself: its policy allows no other.
+const base = new URL("..", location.href);
+base.search = base.hash = "";
+
+const documents = {
+  v2: {
+    at: "docs/v2",
+    here(swagger) {
+      swagger.host = base.host;
+      swagger.schemes = [base.protocol.replace(":", "")];
+      swagger.basePath = base.pathname.replace(/\/$/, "") || "/";
+      swagger.securityDefinitions.password.tokenUrl = new URL("token", base).href;
+    },
+  },
+  v1: {
+    at: "../api/v1/openapi.json",
+    here(openapi) {
+      openapi.servers = [{ url: new URL("api/v1", base).href }];
+    },
+  },
+};
+
+const name = new URLSearchParams(location.search).get("api") === "v1" ? "v1" : "v2";
+const chosen = documents[name];
+
+fetch(chosen.at)
   .then((answer) => answer.json())
-  .then((swagger) => {
-    const base = new URL("..", location.href);
-    swagger.host = base.host;
-    swagger.schemes = [base.protocol.replace(":", "")];
-    swagger.basePath = base.pathname.replace(/\/$/, "") || "/";
-    swagger.securityDefinitions.password.tokenUrl = new URL("token", base).href;
+  .then((spec) => {
+    chosen.here(spec);
     SwaggerUIBundle({
-      spec: swagger,
+      spec,
       dom_id: "#page",
       deepLinking: true,
       docExpansion: "none",
@@ -19,5 +39,5 @@ fetch("docs/v2")
     });
   })
   .catch((error) => {
-    document.getElementById("page").textContent = "The document at docs/v2 could not be read: " + error;
+    document.getElementById("page").textContent = "The document at " + chosen.at + " could not be read: " + error;
   });

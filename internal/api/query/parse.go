@@ -403,6 +403,9 @@ func (p *parser) primary() (Expression, error) {
 			return Expression{}, err
 		}
 		if p.token.kind == tokenOpen {
+			if f := p.shape.find(t.text); f != nil && f.pairs() {
+				return p.pair(t, f)
+			}
 			return p.call(t)
 		}
 		return p.path(t)
@@ -502,8 +505,47 @@ func (p *parser) resolve(t token) (reference, error) {
 	return reference{}, p.wrong(t.at, "a property is expected")
 }
 
+// pairs reports whether it is an object whose members have names that somebody chose.
+func (f *Field) pairs() bool { return f.Kind == KindObject && f.Nested == nil }
+
+// pair parses name('member'), from the "(" on.
+func (p *parser) pair(t token, f *Field) (Expression, error) {
+	if err := p.advance(); err != nil {
+		return Expression{}, err
+	}
+	if p.token.kind != tokenLiteral || p.token.value.Kind != KindString {
+		return Expression{}, p.unexpected("the name of a member, such as " + t.text + "('segment')")
+	}
+	name := p.token.text
+	if err := p.advance(); err != nil {
+		return Expression{}, err
+	}
+	if p.token.kind != tokenClose {
+		return Expression{}, p.unexpected(")")
+	}
+	return member(t, f, name), p.advance()
+}
+
+// member is the value of a member of pairs; null: there is none of that name.
+func member(t token, f *Field, name string) Expression {
+	index := f.index
+	return Expression{kind: KindString, at: t.at, eval: func(s *scope) Value {
+		pairs, _ := s.record.Field(index).Interface().(Pairs)
+		text, there := pairs[name]
+		if !there {
+			return Value{}
+		}
+		return TextValue(text)
+	}}
+}
+
 // path is the value of a property.
 func (p *parser) path(t token) (Expression, error) {
+	if first, name, deeper := strings.Cut(t.text, "/"); deeper {
+		if f := p.shape.find(first); f != nil && f.pairs() && p.variable(first) < 0 {
+			return member(t, f, name), nil
+		}
+	}
 	r, err := p.resolve(t)
 	switch {
 	case err != nil:

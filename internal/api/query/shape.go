@@ -3,7 +3,9 @@ package query
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -90,6 +92,8 @@ func kindOfType(t reflect.Type) (Kind, *Shape) {
 		return KindNumber, nil
 	case reflect.Struct:
 		return KindObject, newShape(t)
+	case reflect.Map:
+		return KindObject, nil
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Struct {
 			return KindList, newShape(t.Elem())
@@ -261,6 +265,10 @@ func appendAny(b []byte, v reflect.Value, nested *Shape, w View) []byte {
 		return x.Append(b)
 	case *usage.Units:
 		return x.Append(b)
+	case Pairs:
+		return x.append(b)
+	case *Pairs:
+		return x.append(b)
 	}
 	switch v.Kind() {
 	case reflect.Bool:
@@ -292,6 +300,20 @@ func AppendQuoted(b []byte, s string) []byte {
 		panic(err)
 	}
 	return append(b, bytes.TrimSuffix(text.Bytes(), []byte("\n"))...)
+}
+
+// Pairs are an object whose members have names that somebody chose; a condition names one as tags/segment, or tags('cost-center').
+type Pairs map[string]string
+
+func (p Pairs) append(b []byte) []byte {
+	b = append(b, '{')
+	for i, name := range slices.Sorted(maps.Keys(p)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = AppendQuoted(append(AppendQuoted(b, name), ':'), p[name])
+	}
+	return append(b, '}')
 }
 
 // Posted is an object as somebody sent it: its members are written behind the others of the struct that it is embedded in.

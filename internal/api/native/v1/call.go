@@ -179,9 +179,9 @@ func readJSON(text []byte, into any) error {
 	case errors.As(err, &mistyped):
 		path := mistyped.Field
 		if path == "" {
-			return fault.Wrap(err, fault.Invalid, "The body is %s: a JSON object is expected.", mistyped.Value)
+			return fault.Wrap(err, fault.Invalid, "The body is %s: a JSON object is expected.", kindOf(mistyped.Value))
 		}
-		return fault.InvalidFields("The body is not valid.", []fault.Field{{Path: path, Text: fmt.Sprintf("is %s; %s is expected", mistyped.Value, expected(mistyped))}})
+		return fault.InvalidFields("The body is not valid.", []fault.Field{{Path: path, Text: fmt.Sprintf("is %s; %s is expected", kindOf(mistyped.Value), expected(mistyped))}})
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
 		name, _ := strconv.Unquote(strings.TrimPrefix(err.Error(), "json: unknown field "))
 		return fault.InvalidFields("The body is not valid.", []fault.Field{{Path: name, Text: "is not known here"}})
@@ -191,6 +191,23 @@ func readJSON(text []byte, into any) error {
 		return fault.InvalidFields("The body is not valid.", []fault.Field{{Path: "body", Text: f.Message}})
 	}
 	return fault.Wrap(err, fault.Invalid, "The body is not valid: %v.", err)
+}
+
+// kindOf puts the decoder's word for what it found into ours; a number comes with its text.
+func kindOf(found string) string {
+	word, _, _ := strings.Cut(found, " ")
+	switch word {
+	case "string":
+		return "a text"
+	case "bool":
+		return "true or false"
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	default:
+		return "a " + found
+	}
 }
 
 func expected(e *json.UnmarshalTypeError) string {

@@ -5,27 +5,30 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
 
 // company is a company as answers have it.
 type company struct {
-	ID          int64    `json:"id"`
-	UID         uid      `json:"uid"`
-	Name        string   `json:"name"`
-	Enabled     bool     `json:"enabled"`
-	CreatedAt   instant  `json:"createdAt"`
-	RemovedAt   *instant `json:"removedAt"`
-	Description string   `json:"description"`
-	Contact     contact  `json:"contact"`
-	TaxID       string   `json:"taxId"`
-	Domain      string   `json:"domain"`
-	ExternalID  string   `json:"externalId"`
-	Notes       *string  `json:"notes"` // null: they are the provider's own
-	Plan        *int64   `json:"plan"`
-	Reseller    *int64   `json:"reseller"`
-	Tenants     []tenant `json:"tenants"`
+	ID          int64       `json:"id"`
+	UID         uid         `json:"uid"`
+	Name        string      `json:"name"`
+	Enabled     bool        `json:"enabled"`
+	CreatedAt   instant     `json:"createdAt"`
+	RemovedAt   *instant    `json:"removedAt"`
+	Description string      `json:"description"`
+	Contact     contact     `json:"contact"`
+	TaxID       string      `json:"taxId"`
+	Domain      string      `json:"domain"`
+	ExternalID  string      `json:"externalId"`
+	ExternalIDs query.Pairs `json:"externalIds"`
+	Tags        query.Pairs `json:"tags"`
+	Notes       *string     `json:"notes"` // null: they are the provider's own
+	Plan        *int64      `json:"plan"`
+	Reseller    *int64      `json:"reseller"`
+	Tenants     []tenant    `json:"tenants"`
 }
 
 // contact is whom to write to.
@@ -52,7 +55,7 @@ func toCompany(c *call, v *fleet.Company) company {
 	out := company{
 		ID: int64(v.ID), UID: uid(v.UID), Name: v.Name, Enabled: v.Enabled, CreatedAt: instant(v.CreatedAt), RemovedAt: at(v.RemovedAt),
 		Description: p.Description, Contact: contact{p.Title, p.FirstName, p.LastName, p.Email, p.Telephone, p.Street, p.ZipCode, p.City, p.Country},
-		TaxID: p.TaxID, Domain: p.Domain, ExternalID: p.ExternalID, Tenants: make([]tenant, len(v.Tenants)),
+		TaxID: p.TaxID, Domain: p.Domain, ExternalID: p.ExternalID, ExternalIDs: query.Pairs(v.ExternalIDs), Tags: query.Pairs(v.Tags), Tenants: make([]tenant, len(v.Tenants)),
 	}
 	for i, t := range v.Tenants {
 		out.Tenants[i] = tenant{int64(t.Server), t.Name}
@@ -97,17 +100,19 @@ func (s *Surface) getCompany(c *call) (any, error) {
 
 // companyChange is what a request says of a company; nil: nothing.
 type companyChange struct {
-	Name        *string        `json:"name"`
-	Enabled     *bool          `json:"enabled"`
-	Description *string        `json:"description"`
-	Contact     *contactChange `json:"contact"`
-	TaxID       *string        `json:"taxId"`
-	Domain      *string        `json:"domain"`
-	ExternalID  *string        `json:"externalId"`
-	Notes       *string        `json:"notes"`
-	Plan        *int64         `json:"plan"` // 0: none
-	Tenants     *[]tenant      `json:"tenants"`
-	From        *time.Time     `json:"from"` // from when tenants are the company's; now
+	Name        *string            `json:"name"`
+	Enabled     *bool              `json:"enabled"`
+	Description *string            `json:"description"`
+	Contact     *contactChange     `json:"contact"`
+	TaxID       *string            `json:"taxId"`
+	Domain      *string            `json:"domain"`
+	ExternalID  *string            `json:"externalId"`
+	ExternalIDs map[string]*string `json:"externalIds"` // those named; null takes one away
+	Tags        map[string]*string `json:"tags"`
+	Notes       *string            `json:"notes"`
+	Plan        *int64             `json:"plan"` // 0: none
+	Tenants     *[]tenant          `json:"tenants"`
+	From        *time.Time         `json:"from"` // from when tenants are the company's; now
 }
 
 type contactChange struct {
@@ -151,6 +156,25 @@ func (in *companyChange) profile(p *fleet.Profile) error {
 	return nil
 }
 
+// labels are those that a request names; an empty value takes one away.
+func labels(externalIDs, tags map[string]*string) fleet.Labels {
+	return fleet.Labels{ExternalIDs: given(externalIDs), Tags: given(tags)}
+}
+
+func given(members map[string]*string) map[string]string {
+	if members == nil {
+		return nil
+	}
+	texts := make(map[string]string, len(members))
+	for name, text := range members {
+		texts[name] = ""
+		if text != nil {
+			texts[name] = *text
+		}
+	}
+	return texts
+}
+
 func fleetTenants(list []tenant) []fleet.Tenant {
 	out := make([]fleet.Tenant, len(list))
 	for i, t := range list {
@@ -167,7 +191,7 @@ func (s *Surface) addCompany(c *call) (any, error) {
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	n := fleet.NewCompany{}
+	n := fleet.NewCompany{Labels: labels(in.ExternalIDs, in.Tags)}
 	set(&n.Name, in.Name)
 	if in.Tenants != nil {
 		n.Tenants = fleetTenants(*in.Tenants)
@@ -200,7 +224,7 @@ func (s *Surface) editCompany(c *call) (any, error) {
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	e := fleet.CompanyEdit{Name: in.Name, Enabled: in.Enabled, Profile: in.profile, When: func(now *fleet.Company) error { return c.match(toCompany(c, now)) }}
+	e := fleet.CompanyEdit{Name: in.Name, Enabled: in.Enabled, Profile: in.profile, Labels: labels(in.ExternalIDs, in.Tags), When: func(now *fleet.Company) error { return c.match(toCompany(c, now)) }}
 	if in.Tenants != nil {
 		e.Tenants = func(have []fleet.Tenant) (add, remove []fleet.Tenant) {
 			want := fleetTenants(*in.Tenants)

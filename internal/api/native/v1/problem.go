@@ -3,6 +3,7 @@ package v1
 import (
 	"errors"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -39,9 +40,9 @@ func (s *Surface) Fail(r *http.Request, err error) api.Raw {
 	case status == http.StatusInternalServerError:
 		p.Detail = "This is a defect, or the machine is broken. It is in the log under the request id."
 	case errors.As(err, &f):
-		p.Detail = f.Message
+		p.Detail = inOurWords(f.Message)
 		for _, field := range f.Fields {
-			p.Errors = append(p.Errors, wrong{memberOf(field.Path), field.Text})
+			p.Errors = append(p.Errors, wrong{memberOf(field.Path), inOurWords(field.Text)})
 		}
 	}
 	return api.Raw{Status: status, ContentType: problemType, Body: encode(p)}
@@ -68,10 +69,23 @@ func codeOf(status int, err error) string {
 	return strings.ReplaceAll(string(fault.CodeOf(err)), "_", "-")
 }
 
+// members are those of requests that are not called as the flags of commands.
+var members = map[string]string{
+	"--cloud-tenant": "tenants", "--every": "intervalSeconds", "--password-stdin": "connection.password", "--url": "connection.url",
+	"--username": "connection.username", "--fingerprint": "connection.fingerprint", "--ca": "connection.ca", "--insecure": "connection.insecure",
+	"--credential": "connection.credential", "--external-id": "externalIds", "--tag": "tags",
+}
+
+// flags are how services name what commands are given.
+var flags = regexp.MustCompile(`--[a-z]+(-[a-z]+)*`)
+
+// inOurWords names members of requests where services name flags.
+func inOurWords(text string) string { return flags.ReplaceAllStringFunc(text, memberOf) }
+
 // memberOf names a field as requests do: services name those of commands by their flags.
 func memberOf(path string) string {
-	if path == "--cloud-tenant" {
-		return "tenants"
+	if member, other := members[path]; other {
+		return member
 	}
 	flag, is := strings.CutPrefix(path, "--")
 	if !is {

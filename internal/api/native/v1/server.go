@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -20,6 +21,8 @@ type server struct {
 	Company         *int64      `json:"company"` // null: it is shared
 	Shared          bool        `json:"shared"`
 	InstallationID  string      `json:"installationId"`
+	ExternalIDs     query.Pairs `json:"externalIds"`
+	Tags            query.Pairs `json:"tags"`
 	Connection      *connection `json:"connection"` // null: it is fed by pushes and imports, or the caller is a company's
 	Domain          string      `json:"domain"`
 	Authority       string      `json:"authority"`
@@ -34,6 +37,7 @@ type server struct {
 type connection struct {
 	URL         string `json:"url"`
 	Username    string `json:"username"`
+	Credential  *int64 `json:"credential"` // the credential set; null: the server has an account of its own
 	Fingerprint string `json:"fingerprint"`
 	CA          string `json:"ca"`
 	Insecure    bool   `json:"insecure"`
@@ -57,12 +61,13 @@ func toServer(c *call, v *fleet.Server, r *ledger.ServerReadings) server {
 	out := server{
 		ID: int64(v.ID), Name: v.Name, Product: string(v.Product), Shared: v.Shared, InstallationID: v.InstallationID, Domain: v.Domain,
 		Authority: string(v.Authority), IntervalSeconds: int64(v.Interval / time.Second), CreatedAt: instant(v.CreatedAt), RemovedAt: at(v.RemovedAt),
+		ExternalIDs: query.Pairs(v.ExternalIDs), Tags: query.Pairs(v.Tags),
 	}
 	if !v.Shared {
 		out.Company = numberOrNull(v.Company)
 	}
 	if n := v.Connection; n != nil && c.only() == 0 {
-		out.Connection = &connection{n.URL, n.Username, n.TLS.Fingerprint, n.TLS.CA, n.TLS.Insecure}
+		out.Connection = &connection{n.URL, n.Username, numberOrNull(n.Credential), n.TLS.Fingerprint, n.TLS.CA, n.TLS.Insecure}
 	}
 	if r != nil {
 		out.Gap = toGap(r.Gap)
@@ -119,22 +124,25 @@ func (s *Surface) getServer(c *call) (any, error) {
 
 // serverChange is what a request says of a server; nil: nothing.
 type serverChange struct {
-	Name            *string           `json:"name"`
-	Product         *string           `json:"product"`
-	Company         *int64            `json:"company"`
-	Shared          *bool             `json:"shared"`
-	InstallationID  *string           `json:"installationId"`
-	Connection      *connectionChange `json:"connection"`
-	Domain          *string           `json:"domain"`
-	Authority       *string           `json:"authority"`
-	IntervalSeconds *int64            `json:"intervalSeconds"`
-	From            *time.Time        `json:"from"` // from when company, domain, authority and interval are valid; now
+	Name            *string            `json:"name"`
+	Product         *string            `json:"product"`
+	Company         *int64             `json:"company"`
+	Shared          *bool              `json:"shared"`
+	InstallationID  *string            `json:"installationId"`
+	Connection      *connectionChange  `json:"connection"`
+	Domain          *string            `json:"domain"`
+	Authority       *string            `json:"authority"`
+	IntervalSeconds *int64             `json:"intervalSeconds"`
+	ExternalIDs     map[string]*string `json:"externalIds"` // those named; null takes one away
+	Tags            map[string]*string `json:"tags"`
+	From            *time.Time         `json:"from"` // from when company, domain, authority and interval are valid; now
 }
 
 type connectionChange struct {
 	URL         *string `json:"url"`
 	Username    *string `json:"username"`
 	Password    *string `json:"password"`
+	Credential  *int64  `json:"credential"` // a credential set, instead of username and password
 	Fingerprint *string `json:"fingerprint"`
 	CA          *string `json:"ca"`
 	Insecure    *bool   `json:"insecure"`
@@ -154,7 +162,7 @@ func (in *connectionChange) trust() *fleet.TLS {
 
 // asNew is a request for a new server.
 func (in *serverChange) asNew() fleet.NewServer {
-	n := fleet.NewServer{}
+	n := fleet.NewServer{Labels: labels(in.ExternalIDs, in.Tags)}
 	set(&n.Name, in.Name)
 	set((*string)(&n.Product), in.Product)
 	set((*int64)(&n.Company), in.Company)
@@ -169,6 +177,7 @@ func (in *serverChange) asNew() fleet.NewServer {
 		set(&n.URL, l.URL)
 		set(&n.Username, l.Username)
 		set(&n.Password, l.Password)
+		set((*int64)(&n.Credential), l.Credential)
 		set(&n.TLS, l.trust())
 	}
 	return n
@@ -218,14 +227,14 @@ func (s *Surface) editServer(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := fleet.ServerEdit{Name: in.Name, Company: (*usage.CompanyID)(in.Company), Domain: in.Domain, Authority: (*metering.Authority)(in.Authority)}
+	e := fleet.ServerEdit{Labels: labels(in.ExternalIDs, in.Tags), Name: in.Name, Company: (*usage.CompanyID)(in.Company), Domain: in.Domain, Authority: (*metering.Authority)(in.Authority)}
 	set(&e.From, in.From)
 	if in.IntervalSeconds != nil {
 		interval := seconds(*in.IntervalSeconds)
 		e.Interval = &interval
 	}
 	if l := in.Connection; l != nil {
-		e.URL, e.Username, e.Password, e.TLS = l.URL, l.Username, l.Password, l.trust()
+		e.URL, e.Username, e.Password, e.TLS, e.Credential = l.URL, l.Username, l.Password, l.trust(), (*fleet.CredentialID)(l.Credential)
 	}
 	changed, err := s.Directory.EditServer(c.ctx(), found.ID, e)
 	if err != nil {
@@ -259,6 +268,8 @@ func (s *Surface) removeServer(c *call) (any, error) {
 
 // finding is what a log-in found.
 type finding struct {
+	OK             bool     `json:"ok"`
+	Failure        *failure `json:"failure"` // why not; null: it went well
 	Product        string   `json:"product"`
 	Version        string   `json:"version"`
 	Revision       string   `json:"revision"`
@@ -267,6 +278,12 @@ type finding struct {
 	License        license  `json:"license"`
 	Fingerprint    string   `json:"fingerprint"`
 	Hints          []string `json:"hints"`
+}
+
+// failure is why a log-in did not go well, in words that say what to do.
+type failure struct {
+	Reason string `json:"reason"`
+	Text   string `json:"text"`
 }
 
 // license is what a server says of its own.
@@ -282,8 +299,11 @@ type license struct {
 
 func toFinding(f *Finding) finding {
 	l := &f.License
+	if f.Failed != nil {
+		return finding{Failure: &failure{string(f.Failed.Reason), f.Failed.Text}, Hints: []string{}}
+	}
 	return finding{
-		f.Product, f.Version, f.Revision, f.ServerName, f.InstallationID,
+		true, nil, f.Product, f.Version, f.Revision, f.ServerName, f.InstallationID,
 		license{string(l.Type), l.Edition, l.Package, string(l.Unit), l.Status, l.LicensedTo, at(l.ExpiresAt)}, f.Fingerprint, append([]string{}, f.Hints...),
 	}
 }
@@ -305,7 +325,7 @@ func (s *Surface) testConnection(c *call) (any, error) {
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	probe, err := s.Directory.Probe(in.asNew())
+	probe, err := s.Directory.Probe(c.ctx(), usage.ServerID(-s.probes.Add(1)), in.asNew())
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -17,6 +18,7 @@ import (
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/once"
 	"github.com/tallystick/tallystick/internal/plan"
+	"github.com/tallystick/tallystick/internal/roster"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
@@ -40,13 +42,14 @@ type Options struct {
 	Tokens    access.TokenStore
 	Once      once.Store
 	Trail     audit.Store
+	Roster    *roster.Service
 	Console   Console
 	Now       func() time.Time
 }
 
 // Console is what only the running program can do.
 type Console interface {
-	// Test logs in to a server and says what is there.
+	// Test logs in to a server and says what is there; one that is not kept has a number below 0.
 	Test(ctx context.Context, s fleet.Server) (Finding, error)
 	// Collect reads servers now.
 	Collect(ctx context.Context, ids []usage.ServerID, each func(Reading)) error
@@ -54,6 +57,10 @@ type Console interface {
 	RemovalFrom(ctx context.Context, server usage.ServerID) (time.Time, error)
 	// Schedule says of servers (none named: all that are read) when that was and will be, and how it went.
 	Schedule(ctx context.Context, ids ...usage.ServerID) ([]Scheduled, error)
+	// Report writes a statement, or with company 0 a month over all, in a form.
+	Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (File, error)
+	// TestSet logs in to a server as with a credential set, and with the password where one is given.
+	TestSet(ctx context.Context, s fleet.Server, set fleet.Credential, password *string) error
 	// Bundle makes the signed file of a final statement; number 0: the month's latest.
 	Bundle(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (File, error)
 }
@@ -63,8 +70,15 @@ type Finding struct {
 	Product, Version, Revision string
 	ServerName, InstallationID string
 	License                    usage.License
-	Fingerprint                string // SHA-256 of the certificate
+	Fingerprint                string   // SHA-256 of the certificate
+	Failed                     *Failure // why there is nothing of the rest; nil: it was logged in
 	Hints                      []string
+}
+
+// Failure is why a server could not be logged in to.
+type Failure struct {
+	Reason usage.GapReason
+	Text   string // what is wrong, in words, and what to do
 }
 
 // Reading is what became of one reading.
@@ -101,6 +115,7 @@ type Surface struct {
 
 	routes []api.Route
 	limits *limiter
+	probes atomic.Int64 // connections that were tested before they were kept
 }
 
 // New returns the surface. Internal: the document and the endpoints do not fit.

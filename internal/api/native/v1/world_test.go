@@ -1,6 +1,7 @@
 package v1_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/plan"
+	"github.com/tallystick/tallystick/internal/roster"
 	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 	"github.com/tallystick/tallystick/internal/testkit"
@@ -78,8 +80,9 @@ func emptyWorld(t testing.TB) *world {
 	var uids atomic.Int64 // requests add companies at once
 	w.fleet = &fleet.Directory{
 		Companies: w.store, Servers: w.store, Policy: w.store, Now: w.clock.Now,
-		NewUID: func() string { return fmt.Sprintf("5b0f0000-0000-4000-8000-%012d", uids.Add(1)) },
-		Seal:   func(_ usage.ServerID, password string) ([]byte, error) { return []byte("sealed:" + password), nil },
+		NewUID:      func() string { return fmt.Sprintf("5b0f0000-0000-4000-8000-%012d", uids.Add(1)) },
+		Credentials: w.store, SealSet: func(_ fleet.CredentialID, password string) ([]byte, error) { return []byte("sealed:" + password), nil },
+		Seal: func(_ usage.ServerID, password string) ([]byte, error) { return []byte("sealed:" + password), nil },
 	}
 	catalogs := &fleet.Catalogs{Policy: w.store, Now: w.clock.Now}
 	w.ledger = &ledger.Ledger{Store: w.store, History: w.store, Catalogs: catalogs, Now: w.clock.Now}
@@ -92,7 +95,9 @@ func emptyWorld(t testing.TB) *world {
 		Figures: &figure.Service{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
 		Months:  w.months, Kept: w.store, Plans: &plan.Service{Records: w.store, Directory: w.fleet, Now: w.clock.Now},
 		Alarms: w.alarms(), Events: w.store, Answers: w.store,
-		Access: w.access, Users: w.store, Tokens: w.store, Once: w.store, Trail: w.store, Console: w.console, Now: w.clock.Now,
+		Access: w.access, Users: w.store, Tokens: w.store, Once: w.store, Trail: w.store,
+		Roster:  &roster.Service{Directory: w.fleet, Store: w.store, Plans: &plan.Service{Records: w.store, Directory: w.fleet, Now: w.clock.Now}, Now: w.clock.Now},
+		Console: w.console, Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -196,6 +201,20 @@ func (c *running) Schedule(ctx context.Context, _ ...usage.ServerID) ([]v1.Sched
 		}
 	}
 	return list, err
+}
+
+func (c *running) TestSet(context.Context, fleet.Server, fleet.Credential, *string) error {
+	return c.err
+}
+
+func (c *running) Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (v1.File, error) {
+	if company != 0 {
+		if _, err := c.world.months.Show(ctx, company, month, number); err != nil {
+			return v1.File{}, err
+		}
+	}
+	media := map[string]string{"pdf": "application/pdf", "json": "application/json", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}[form]
+	return v1.File{Name: "report." + form, MediaType: cmp.Or(media, "text/csv"), Data: []byte("{}")}, c.err
 }
 
 func (*running) RemovalFrom(context.Context, usage.ServerID) (time.Time, error) {

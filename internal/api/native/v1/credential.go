@@ -1,0 +1,140 @@
+package v1
+
+import (
+	"strconv"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// credential is a credential set as answers have it; its password is in none.
+type credential struct {
+	ID        int64   `json:"id"`
+	Name      string  `json:"name"`
+	Username  string  `json:"username"`
+	CreatedAt instant `json:"createdAt"`
+	ChangedAt instant `json:"changedAt"` // since when username and password are these
+}
+
+func toCredential(v *fleet.Credential) credential {
+	return credential{int64(v.ID), v.Name, v.Username, instant(v.CreatedAt), instant(v.ChangedAt)}
+}
+
+func (s *Surface) listCredentials(c *call) (any, error) {
+	if err := c.forProvider(access.ManageServers); err != nil {
+		return nil, err
+	}
+	all, err := s.Directory.Credentials.Credentials(c.ctx())
+	if err != nil {
+		return nil, err
+	}
+	list := make([]credential, len(all))
+	for i := range all {
+		list[i] = toCredential(&all[i])
+	}
+	return rowsOf("id", list), nil
+}
+
+// credential finds the one of the path, for whoever manages servers.
+func (s *Surface) credential(c *call) (fleet.Credential, error) {
+	if err := c.forProvider(access.ManageServers); err != nil {
+		return fleet.Credential{}, err
+	}
+	id, err := c.record("credential", "credential set")
+	if err != nil {
+		return fleet.Credential{}, err
+	}
+	found, err := s.Directory.FindCredential(c.ctx(), strconv.FormatInt(id, 10))
+	if fault.Is(err, fault.NotFound) || err == nil && found.ID != fleet.CredentialID(id) {
+		err = notThere("credential set", id)
+	}
+	return found, err
+}
+
+func (s *Surface) getCredential(c *call) (any, error) {
+	found, err := s.credential(c)
+	if err != nil {
+		return nil, err
+	}
+	return object{value: toCredential(&found)}, nil
+}
+
+// credentialChange is what a request says of a credential set; nil: nothing.
+type credentialChange struct {
+	Name     *string `json:"name"`
+	Username *string `json:"username"`
+	Password *string `json:"password"`
+	TestAt   *int64  `json:"testAt"` // a server to log in to first: where that fails, nothing is changed
+}
+
+func (s *Surface) addCredential(c *call) (any, error) {
+	if err := c.forProvider(access.ManageServers); err != nil {
+		return nil, err
+	}
+	var in credentialChange
+	if err := c.read(&in); err != nil {
+		return nil, err
+	}
+	if in.TestAt != nil {
+		c.fail("testAt", "goes with a change: a server that has the set is added after it")
+		return nil, c.err()
+	}
+	n := fleet.NewCredential{}
+	set(&n.Name, in.Name)
+	set(&n.Username, in.Username)
+	set(&n.Password, in.Password)
+	added, err := s.Directory.AddCredential(c.ctx(), n)
+	if err != nil {
+		return nil, err
+	}
+	return made(toCredential(&added), "/credentials/"+added.ID.String()), nil
+}
+
+// editCredential changes a set for all its servers in one step.
+func (s *Surface) editCredential(c *call) (any, error) {
+	found, err := s.credential(c)
+	if err == nil {
+		err = c.match(toCredential(&found))
+	}
+	var in credentialChange
+	if err == nil {
+		err = c.read(&in)
+	}
+	if err == nil && in.TestAt != nil {
+		err = s.testSet(c, found, &in)
+	}
+	if err != nil {
+		return nil, err
+	}
+	changed, err := s.Directory.EditCredential(c.ctx(), found.ID, fleet.CredentialEdit{Name: in.Name, Username: in.Username, Password: in.Password})
+	if err != nil {
+		return nil, err
+	}
+	return object{value: toCredential(&changed)}, nil
+}
+
+// testSet logs in to a server with a set as it would be.
+func (s *Surface) testSet(c *call, would fleet.Credential, in *credentialChange) error {
+	at, err := s.Directory.FindServer(c.ctx(), strconv.FormatInt(*in.TestAt, 10))
+	if fault.Is(err, fault.NotFound) {
+		c.fail("testAt", "is none: there is no server %d", *in.TestAt)
+		return c.err()
+	}
+	if err != nil {
+		return err
+	}
+	set(&would.Username, in.Username)
+	return s.Console.TestSet(c.ctx(), at, would, in.Password)
+}
+
+func (s *Surface) removeCredential(c *call) (any, error) {
+	found, err := s.credential(c)
+	if err == nil {
+		err = c.match(toCredential(&found))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return nothing{}, s.Directory.RemoveCredential(c.ctx(), found.ID)
+}
