@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -86,21 +87,32 @@ func (c *console) logIn(ctx context.Context) error {
 
 // get gives the body of a 200.
 func (c *console) get(ctx context.Context, path string) (contentType, body string, err error) {
+	var text bytes.Buffer
+	contentType, err = c.read(ctx, path, "", &text)
+	return contentType, text.String(), err
+}
+
+// read asks for a path, in a form, and hands the body on as it comes.
+func (c *console) read(ctx context.Context, path, form string, to io.Writer) (contentType string, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+c.Address+path, http.NoBody)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	r.Header.Set("Authorization", "Bearer "+c.Token)
+	if form != "" {
+		r.Header.Set("Accept", form)
+	}
 	answer, err := client.Do(r)
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = errors.New(answer.Status + ": " + string(text))
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<16))
+		return "", errors.New(answer.Status + ": " + string(text))
 	}
-	return answer.Header.Get("Content-Type"), string(text), err
+	_, err = io.Copy(to, answer.Body)
+	return answer.Header.Get("Content-Type"), err
 }
 
 // settle waits until a process has nothing of its own to do: what is done at start is measured as start.
