@@ -45,7 +45,7 @@ func (f *Field) cell(v reflect.Value) string {
 		v = v.Elem()
 	}
 	if f.Kind == KindList || f.Kind == KindObject {
-		return string(appendAny(nil, v, f.Nested, View{}))
+		return usage.Harmless(string(appendAny(nil, v, f.Nested, View{})))
 	}
 	switch x := valueOf(v); x.Kind {
 	case KindNull:
@@ -58,15 +58,6 @@ func (f *Field) cell(v reflect.Value) string {
 		}
 		return strings.Trim(string(appendAny(nil, v, nil, View{})), `"`)
 	default:
-		return SafeCell(x.Text)
+		return usage.Harmless(x.Text)
 	}
-}
-
-// SafeCell keeps programs for spreadsheets from taking a text for a formula: a name that somebody chose must not become one
-// (OWASP, CSV injection).
-func SafeCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
-		return "'" + text
-	}
-	return text
 }

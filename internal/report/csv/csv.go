@@ -3,8 +3,8 @@ package csv
 import (
 	"encoding/csv"
 	"io"
-	"strings"
 
+	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/report"
 )
 
@@ -36,7 +36,7 @@ func (Format) Write(w io.Writer, d *report.Document) error {
 		for i := range row {
 			cells[i] = row[i].String()
 			if row[i].Kind == report.Text {
-				cells[i] = harmless(cells[i])
+				cells[i] = usage.Harmless(cells[i])
 			}
 		}
 		if err := out.Write(cells); err != nil {
@@ -45,28 +45,4 @@ func (Format) Write(w io.Writer, d *report.Document) error {
 	}
 	out.Flush()
 	return out.Error()
-}
-
-// starts are what makes a spreadsheet take a cell for a formula, also in the wide forms of East Asian keyboards.
-const starts = "=+-@\t\r\n＝＋－＠"
-
-// parts separate cells where a semicolon does, as in much of Europe, or a tab: what is behind one begins a cell there.
-const parts = ";\t\r\n"
-
-// harmless puts an apostrophe before each place at which a formula could begin. Names come from servers and tenants: whoever
-// names a machine must not run anything where the bill is opened.
-func harmless(text string) string {
-	if !strings.ContainsAny(text, starts) {
-		return text
-	}
-	var b strings.Builder
-	begins := true
-	for _, r := range text {
-		if begins && strings.ContainsRune(starts, r) {
-			b.WriteByte('\'')
-		}
-		begins = strings.ContainsRune(parts, r)
-		b.WriteRune(r)
-	}
-	return b.String()
 }
