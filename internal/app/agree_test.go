@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/app"
@@ -91,7 +92,7 @@ func TestSurfacesAgree(t *testing.T) {
 					seen += s.agree(company, resource)
 				}
 			}
-			if seen == 0 {
+			if seen == 0 || s.agreeWithStatements(o) == 0 {
 				t.Fatal("chance made nothing")
 			}
 		})
@@ -149,6 +150,45 @@ func (s *surfaces) agree(company usage.CompanyID, resource figure.Resource) int 
 		}
 	}
 	return len(answer.Tally.Rows)
+}
+
+// agreeWithStatements holds what statements counted, which every form of a report tells, against our own API at the end of the month, as it was
+// known then. Rows of which the peak counts are of another instant. It gives how many rows there were.
+func (s *surfaces) agreeWithStatements(o *billing) (compared int) {
+	all, err := o.app.Store.StatementsIn(o.t.Context(), reported)
+	o.check(err)
+	for i := range all {
+		t := &all[i]
+		known := t.CutoffAt.Add(time.Microsecond).Format(time.RFC3339Nano)
+		for _, resource := range figure.Resources() {
+			product, err := resource.Product()
+			o.check(err)
+			var said struct {
+				Rows []struct {
+					Type, Unit string
+					row
+				}
+			}
+			s.w.read(s.w.said(fmt.Sprintf("/api/v1/companies/%d/usage/%s?at=%s&recordedBefore=%s", t.Company, resource, t.Content.At.Format(time.RFC3339Nano), known), ""), &said)
+			for _, want := range t.Content.Rows {
+				if want.Product != product || want.PeakAt != nil {
+					continue
+				}
+				compared++
+				counted, got := &tally{}, &tally{}
+				counted.add(fmt.Sprint(want.Used.Count), want.Used.Units.String(), fmt.Sprint(want.New.Count), want.New.Units.String(), fmt.Sprint(want.Rental.Count), want.Rental.Units.String())
+				for k := range said.Rows {
+					if r := &said.Rows[k]; r.Type == want.Type && r.Unit == string(want.Unit) {
+						r.into(got)
+					}
+				}
+				if got.String() != counted.String() {
+					o.t.Errorf("company %d, %s, %s: v1 says %s, the statement %s", t.Company, want.Type, want.Unit, got, counted)
+				}
+			}
+		}
+	}
+	return compared
 }
 
 func (t *tally) units(i int) *big.Rat {

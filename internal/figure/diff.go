@@ -85,12 +85,13 @@ func DiffOf(company usage.CompanyID, resource Resource, d *metering.Comparison) 
 	}
 	for i := range d.Rows {
 		r := &d.Rows[i]
-		out.Rows = append(out.Rows, RowDiff{r.To.Type, r.To.Unit, amountsOf(&r.From), amountsOf(&r.To), amountsOf(&r.Delta)})
+		out.Rows = append(out.Rows, RowDiff{r.To.Type, r.To.Unit, AmountsOf(&r.From), AmountsOf(&r.To), AmountsOf(&r.Delta)})
 	}
 	return out
 }
 
-func amountsOf(r *metering.Row) Amounts {
+// AmountsOf puts the three figures of a row into words.
+func AmountsOf(r *metering.Row) Amounts {
 	return Amounts{r.Used.Count, r.Used.Units, r.New.Count, r.New.Units, r.Rental.Count, r.Rental.Units}
 }
 
@@ -144,4 +145,4 @@ func companyName(id usage.CompanyID) string {
 	return "company " + id.String()
 }
 
-func rowOf(r *metering.Row) Row { return Row{r.Type, r.Unit, amountsOf(r)} }
+func rowOf(r *metering.Row) Row { return Row{r.Type, r.Unit, AmountsOf(r)} }

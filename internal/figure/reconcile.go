@@ -118,7 +118,7 @@ type Candidate struct {
 func (r *Reconciled) JSON() Difference {
 	j := Difference{
 		Company: r.Company, Resource: r.Resource, Server: r.Server, ServerName: r.ServerName, Type: r.Type, Unit: r.Unit,
-		Reported: amountsOf(&r.Reported), Computed: amountsOf(&r.Computed), Since: r.Since, Updated: r.Updated, Candidates: []Candidate{},
+		Reported: AmountsOf(&r.Reported), Computed: AmountsOf(&r.Computed), Since: r.Since, Updated: r.Updated, Candidates: []Candidate{},
 	}
 	if !r.Closed.IsZero() {
 		j.Closed = &r.Closed

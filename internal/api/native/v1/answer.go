@@ -14,7 +14,6 @@ import (
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
-	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 const contentType = "application/json"
@@ -146,16 +145,6 @@ func (u uid) AppendJSON(b []byte) []byte { return query.AppendQuoted(b, string(u
 // Value is what conditions compare.
 func (u uid) Value() query.Value {
 	return query.Value{Kind: query.KindGUID, Text: strings.ToLower(string(u))}
-}
-
-// amounts are the three figures of a row, in workloads and units.
-type amounts struct {
-	Used        int64       `json:"used"`
-	UsedUnits   usage.Units `json:"usedUnits"`
-	New         int64       `json:"new"`
-	NewUnits    usage.Units `json:"newUnits"`
-	Rental      int64       `json:"rental"`
-	RentalUnits usage.Units `json:"rentalUnits"`
 }
 
 func textOrNull[T ~string](s T) *string {

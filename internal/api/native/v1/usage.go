@@ -418,18 +418,18 @@ func toStretch(l *ledger.Stretch) stretch {
 
 // reconciled is a difference between the vendor's counters and our own count (C25).
 type reconciled struct {
-	Company    int64       `json:"company"` // 0: all companies of a shared server
-	Resource   string      `json:"resource"`
-	Server     int64       `json:"server"`
-	ServerName string      `json:"serverName"`
-	Type       string      `json:"type"`
-	Unit       string      `json:"unit"`
-	Reported   amounts     `json:"reported"`
-	Computed   amounts     `json:"computed"`
-	Since      instant     `json:"since"`
-	Updated    instant     `json:"updated"`
-	Closed     *instant    `json:"closed"` // null: it is open
-	Candidates []candidate `json:"candidates"`
+	Company    int64          `json:"company"` // 0: all companies of a shared server
+	Resource   string         `json:"resource"`
+	Server     int64          `json:"server"`
+	ServerName string         `json:"serverName"`
+	Type       string         `json:"type"`
+	Unit       string         `json:"unit"`
+	Reported   figure.Amounts `json:"reported"`
+	Computed   figure.Amounts `json:"computed"`
+	Since      instant        `json:"since"`
+	Updated    instant        `json:"updated"`
+	Closed     *instant       `json:"closed"` // null: it is open
+	Candidates []candidate    `json:"candidates"`
 }
 
 // candidate is a workload that may be why.
@@ -471,15 +471,11 @@ func (s *Surface) listReconciled(c *call) (any, error) {
 func toReconciled(r *figure.Reconciled) reconciled {
 	out := reconciled{
 		Company: int64(r.Company), Resource: string(r.Resource), Server: int64(r.Server), ServerName: r.ServerName, Type: r.Type, Unit: string(r.Unit),
-		Reported: toAmounts(&r.Reported), Computed: toAmounts(&r.Computed), Since: instant(r.Since), Updated: instant(r.Updated), Closed: at(&r.Closed), Candidates: []candidate{},
+		Reported: figure.AmountsOf(&r.Reported), Computed: figure.AmountsOf(&r.Computed), Since: instant(r.Since), Updated: instant(r.Updated), Closed: at(&r.Closed), Candidates: []candidate{},
 	}
 	for i := range r.Candidates {
 		v := &r.Candidates[i]
 		out.Candidates = append(out.Candidates, candidate{v.Member.Key.Tenant, v.Member.Key.ID, v.Name, v.Why, v.Words()})
 	}
 	return out
-}
-
-func toAmounts(r *metering.Row) amounts {
-	return amounts{r.Used.Count, r.Used.Units, r.New.Count, r.New.Units, r.Rental.Count, r.Rental.Units}
 }
