@@ -22,8 +22,20 @@ import (
 type CompareQuery struct {
 	Company *usage.CompanyID // nil: all
 	Month   usage.Month
-	File    string // a CSV, or the vendor's license or usage report in JSON
-	Mapping string // says what a CSV holds (TOML); empty: one of our own statements
+	File    Named // a CSV, or the vendor's license or usage report in JSON
+	Mapping Named // says what a CSV holds (TOML); without text: one of our own statements
+}
+
+// Named is a text, and how whoever gave it calls it.
+type Named struct {
+	Name string
+	Text []byte
+}
+
+// ReadNamed reads a file of at most so many bytes.
+func ReadNamed(path string, most int64) (Named, error) {
+	text, err := readAtMost(path, most)
+	return Named{path, text}, inFile(path, err)
 }
 
 // Compare lines up the month's statements with a file. Of what was not drafted it counts what is known now. Nothing changes.
@@ -54,24 +66,17 @@ func (a *App) Compare(ctx context.Context, q CompareQuery) (compare.Result, erro
 // foreign reads the file, and tells whether its figures are of servers as a whole.
 func (a *App) foreign(q CompareQuery, types *catalog.Catalog) (file compare.File, ofServers bool, err error) {
 	var m compare.Mapping
-	if q.Mapping != "" {
-		text, err := readAtMost(q.Mapping, compare.MappingMax)
-		if err == nil {
-			m, err = compare.ParseMapping(text, types)
-		}
-		if err != nil {
-			return file, false, inFile(q.Mapping, err)
+	if q.Mapping.Text != nil {
+		if m, err = compare.ParseMapping(q.Mapping.Text, types); err != nil {
+			return file, false, inFile(q.Mapping.Name, err)
 		}
 	}
-	text, err := readAtMost(q.File, compare.FileMax)
-	if err != nil {
-		return file, false, inFile(q.File, err)
-	}
+	text := q.File.Text
 	body := bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
 	switch isJSON := len(body) > 0 && body[0] == '{'; {
 	case isJSON && vbr.Recognise(body) == vbr.KindReport:
 		file, err = a.licenseReport(body, m)
-		return file, true, inFile(q.File, err)
+		return file, true, inFile(q.File.Name, err)
 	case isJSON && compare.IsUsageReport(body):
 		file, err = compare.ReadUsageReport(body, m)
 	case isJSON && vbr.Recognise(body) != vbr.KindUnknown:
@@ -81,7 +86,7 @@ func (a *App) foreign(q CompareQuery, types *catalog.Catalog) (file compare.File
 	default:
 		file, err = compare.ReadCSV(text, m)
 	}
-	return file, false, inFile(q.File, err)
+	return file, false, inFile(q.File.Name, err)
 }
 
 func readAtMost(path string, most int64) (text []byte, err error) {

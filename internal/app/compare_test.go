@@ -4,8 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"io"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/tallystick/tallystick/internal/app"
@@ -24,9 +22,7 @@ func TestAStatementComparedWithItself(t *testing.T) {
 	o.check(err)
 	text, err := io.ReadAll(f)
 	o.check(err)
-	path := filepath.Join(t.TempDir(), "statement.csv")
-	o.check(os.WriteFile(path, text, 0o600))
-	r, err := o.Compare(t.Context(), app.CompareQuery{Month: octoberMonth, File: path})
+	r, err := o.Compare(t.Context(), app.CompareQuery{Month: octoberMonth, File: app.Named{Name: "statement.csv", Text: text}})
 	o.check(err)
 	if len(r.Rows) == 0 || len(r.Unmatched) > 0 || len(r.Unnamed) > 0 {
 		t.Fatalf("%+v", r)
@@ -36,8 +32,8 @@ func TestAStatementComparedWithItself(t *testing.T) {
 			t.Errorf("%+v", row)
 		}
 	}
-	o.check(os.WriteFile(path, bytes.Replace(text, []byte(",7,7,"), []byte(",8,7,"), 1), 0o600))
-	if r, err = o.Compare(t.Context(), app.CompareQuery{Month: octoberMonth, File: path}); err != nil || r.Rows[0].State != compare.Different {
+	other := bytes.Replace(text, []byte(",7,7,"), []byte(",8,7,"), 1)
+	if r, err = o.Compare(t.Context(), app.CompareQuery{Month: octoberMonth, File: app.Named{Name: "statement.csv", Text: other}}); err != nil || r.Rows[0].State != compare.Different {
 		t.Errorf("one more: %+v, %v", r, err)
 	}
 }

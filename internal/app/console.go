@@ -8,6 +8,7 @@ import (
 
 	v1 "github.com/tallystick/tallystick/internal/api/native/v1"
 	"github.com/tallystick/tallystick/internal/collect"
+	"github.com/tallystick/tallystick/internal/compare"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -82,4 +83,15 @@ func (a console) Report(ctx context.Context, company usage.CompanyID, month usag
 	var b bytes.Buffer
 	err = r.Write(&b)
 	return v1.File{Name: r.FileName(), MediaType: r.Format.MediaType(), Data: b.Bytes()}, err
+}
+
+func (a console) Compare(ctx context.Context, company usage.CompanyID, month usage.Month, file, mapping string) (compare.Result, error) {
+	q := CompareQuery{Month: month, File: Named{"file", []byte(file)}}
+	if mapping != "" {
+		q.Mapping = Named{"mapping", []byte(mapping)}
+	}
+	if company != 0 {
+		q.Company = &company
+	}
+	return a.App.Compare(ctx, q)
 }

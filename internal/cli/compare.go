@@ -26,7 +26,15 @@ func (c *reconcileCmd) against(e *env) error {
 	if err != nil {
 		return err
 	}
-	q := app.CompareQuery{Month: *m, File: c.Against, Mapping: c.Mapping}
+	q := app.CompareQuery{Month: *m}
+	if q.File, err = app.ReadNamed(c.Against, compare.FileMax); err != nil {
+		return err
+	}
+	if c.Mapping != "" {
+		if q.Mapping, err = app.ReadNamed(c.Mapping, compare.MappingMax); err != nil {
+			return err
+		}
+	}
 	if c.Company != "" {
 		id, err := e.one(a, c.Company)
 		if err != nil {
@@ -39,7 +47,7 @@ func (c *reconcileCmd) against(e *env) error {
 		return err
 	}
 	if e.json {
-		return e.printJSON(toComparedJSON(*m, &r, c.All))
+		return e.printJSON(r.JSON(*m, c.All))
 	}
 	return e.printCompared(*m, &r, c.All)
 }
@@ -118,20 +126,12 @@ func (e *env) printUnmatched(r *compare.Result) error {
 			return err
 		}
 	}
-	if names := unnamed(r); len(names) > 0 {
+	if names := r.UnnamedNames(); len(names) > 0 {
 		const told = 10
 		more := hint(len(names) > told, fmt.Sprintf(" and %d more", max(0, len(names)-told)))
 		e.say("The file says nothing of %s%s.", visible(strings.Join(names[:min(told, len(names))], ", ")), more)
 	}
 	return nil
-}
-
-func unnamed(r *compare.Result) []string {
-	names := make([]string, 0, len(r.Unnamed))
-	for _, p := range r.Unnamed {
-		names = append(names, p.Name)
-	}
-	return names
 }
 
 func unmatchedText(u *compare.Unmatched) string {
@@ -182,82 +182,4 @@ func serverCell(id usage.ServerID) string {
 		return ""
 	}
 	return id.String()
-}
-
-// comparedJSON is a comparison in --json answers; null is not said.
-type comparedJSON struct {
-	Month     string            `json:"month"`
-	Rows      []comparedRowJSON `json:"rows"`
-	Equal     int               `json:"equal"` // rows that are; with --all they are among them
-	Unmatched []unmatchedJSON   `json:"unmatched"`
-	Unnamed   []string          `json:"unnamed"` // companies of which the file says nothing
-}
-
-type comparedRowJSON struct {
-	Company   usage.CompanyID  `json:"company"`          // 0: all companies of a shared server
-	Server    usage.ServerID   `json:"server,omitempty"` // where the file is of servers
-	Name      string           `json:"name"`
-	Statement statement.State  `json:"statement"`
-	Type      string           `json:"type"`
-	State     compare.State    `json:"state"`
-	Here      comparedSideJSON `json:"here"`
-	There     comparedSideJSON `json:"there"`
-	Note      string           `json:"note,omitempty"`
-	Machines  []comparedOne    `json:"machines"`
-}
-
-type comparedSideJSON struct {
-	Count    *int64       `json:"count"`
-	New      *int64       `json:"new"`
-	Units    *usage.Units `json:"units"`
-	NewUnits *usage.Units `json:"newUnits"`
-}
-
-type comparedOne struct {
-	State  string         `json:"state"` // onlyHere, onlyThere or notUnique
-	Server usage.ServerID `json:"server,omitempty"`
-	Tenant string         `json:"tenant,omitempty"`
-	ID     string         `json:"id"`
-	Name   string         `json:"name"`
-	Where  string         `json:"inFile,omitempty"`
-	Text   string         `json:"text,omitempty"`
-}
-
-type unmatchedJSON struct {
-	Kind  string `json:"kind"`
-	Text  string `json:"text"`
-	Of    string `json:"of,omitempty"`
-	Lines int    `json:"lines"`
-	Count int64  `json:"count"`
-	Where string `json:"inFile"`
-}
-
-func toComparedJSON(m usage.Month, r *compare.Result, all bool) comparedJSON {
-	out := comparedJSON{Month: m.String(), Rows: []comparedRowJSON{}, Unmatched: []unmatchedJSON{}, Unnamed: unnamed(r)}
-	for i := range r.Rows {
-		row := &r.Rows[i]
-		if row.State == compare.Equal {
-			out.Equal++
-			if !all {
-				continue
-			}
-		}
-		j := comparedRowJSON{
-			Company: row.Party.Company, Server: row.Party.Server, Name: row.Party.Name, Statement: row.Party.State, Type: row.Type, State: row.State,
-			Here: comparedSideJSON(row.Here), There: comparedSideJSON(row.There), Note: row.Note, Machines: []comparedOne{},
-		}
-		for k := range row.Places {
-			p := &row.Places[k]
-			state := string(p.Side)
-			if state == "" {
-				state = "notUnique"
-			}
-			j.Machines = append(j.Machines, comparedOne{state, p.Server, p.Tenant, p.ID, p.Name, p.Where, p.Text})
-		}
-		out.Rows = append(out.Rows, j)
-	}
-	for _, u := range r.Unmatched {
-		out.Unmatched = append(out.Unmatched, unmatchedJSON{u.Kind, u.Text, u.Of, u.Lines, u.Count, u.Where})
-	}
-	return out
 }

@@ -41,7 +41,7 @@ func (s *Surface) listWeights(c *call) (any, error) {
 		list = append(list, toWeight(weights.Version(), &r))
 	}
 	slices.SortFunc(list, func(a, b weight) int {
-		return compare(cmp.Compare(a.Type, b.Type), orNone(a.Unit, b.Unit), orNone(a.Edition, b.Edition), orNone(a.From, b.From))
+		return cmp.Or(cmp.Compare(a.Type, b.Type), orNone(a.Unit, b.Unit), orNone(a.Edition, b.Edition), orNone(a.From, b.From))
 	})
 	return rowsOf("type,unit,edition,from", list), nil
 }

@@ -1,10 +1,13 @@
 package v1
 
 import (
+	"bufio"
 	"context"
+	"sync"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -360,9 +363,39 @@ func (s *Surface) collectServer(c *call) (any, error) {
 	}
 	var out reading
 	err = s.Console.Collect(c.ctx(), []usage.ServerID{found.ID}, func(r Reading) {
-		out = reading{int64(r.Server), r.Name, r.OK, numberOrNull(r.Entry), r.Text, toGap(r.Gap)}
+		out = toReading(&r)
 	})
 	return object{value: out}, err
+}
+
+// collectAll reads all servers now, and says of each what became of it, as it goes.
+func (s *Surface) collectAll(c *call) (any, error) {
+	if err := c.forProvider(access.ManageServers); err != nil {
+		return nil, err
+	}
+	shape := query.ShapeOf[reading]()
+	return api.Raw{ContentType: formNDJSON + "; charset=utf-8", Stream: func(w *bufio.Writer) error {
+		var mu sync.Mutex // readings end at the same time
+		var failed error
+		err := s.Console.Collect(c.ctx(), nil, func(r Reading) {
+			mu.Lock()
+			defer mu.Unlock()
+			if failed == nil {
+				failed = writeRow(w, shape, toReading(&r))
+			}
+			if failed == nil {
+				failed = w.Flush()
+			}
+		})
+		if err == nil {
+			err = failed
+		}
+		return err
+	}}, nil
+}
+
+func toReading(r *Reading) reading {
+	return reading{int64(r.Server), r.Name, r.OK, numberOrNull(r.Entry), r.Text, toGap(r.Gap)}
 }
 
 // scheduled is a server's place in the schedule.

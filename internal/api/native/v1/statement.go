@@ -2,6 +2,7 @@ package v1
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -175,19 +176,9 @@ func (s *Surface) listStatementWorkloads(c *call) (any, error) {
 		}
 	}
 	slices.SortFunc(list, func(a, b stated) int {
-		return compare(strings.Compare(a.Product, b.Product), int(a.Server-b.Server), strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.ID, b.ID))
+		return cmp.Or(strings.Compare(a.Product, b.Product), cmp.Compare(a.Server, b.Server), strings.Compare(a.Tenant, b.Tenant), strings.Compare(a.ID, b.ID))
 	})
 	return rowsOf("product,server,tenant,id", list), nil
-}
-
-// compare gives the first of some comparisons that says anything.
-func compare(orders ...int) int {
-	for _, o := range orders {
-		if o != 0 {
-			return o
-		}
-	}
-	return 0
 }
 
 func (s *Surface) getBundle(c *call) (any, error) {

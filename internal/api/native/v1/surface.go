@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/audit"
+	"github.com/tallystick/tallystick/internal/compare"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/figure"
@@ -59,6 +60,8 @@ type Console interface {
 	Schedule(ctx context.Context, ids ...usage.ServerID) ([]Scheduled, error)
 	// Report writes a statement, or with company 0 a month over all, in a form.
 	Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (File, error)
+	// Compare lines up a month, of one company or with 0 of all, with a file, whose columns a mapping names.
+	Compare(ctx context.Context, company usage.CompanyID, month usage.Month, file, mapping string) (compare.Result, error)
 	// TestSet logs in to a server as with a credential set, and with the password where one is given.
 	TestSet(ctx context.Context, s fleet.Server, set fleet.Credential, password *string) error
 	// Bundle makes the signed file of a final statement; number 0: the month's latest.

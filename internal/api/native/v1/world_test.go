@@ -19,6 +19,7 @@ import (
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/api"
 	v1 "github.com/tallystick/tallystick/internal/api/native/v1"
+	"github.com/tallystick/tallystick/internal/compare"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/figure"
@@ -201,6 +202,10 @@ func (c *running) Schedule(ctx context.Context, _ ...usage.ServerID) ([]v1.Sched
 		}
 	}
 	return list, err
+}
+
+func (c *running) Compare(context.Context, usage.CompanyID, usage.Month, string, string) (compare.Result, error) {
+	return compare.Result{}, c.err
 }
 
 func (c *running) TestSet(context.Context, fleet.Server, fleet.Credential, *string) error {
