@@ -61,6 +61,9 @@ func (s *Surface) listAlarms(c *call) (any, error) {
 
 // event finds the one of the path, and asks whether the caller may do something with it.
 func (s *Surface) event(c *call, action access.Action) (alarm.Event, error) {
+	if err := c.able(action); err != nil {
+		return alarm.Event{}, err
+	}
 	id, err := c.record("alarm", "alarm")
 	if err != nil {
 		return alarm.Event{}, err
@@ -147,7 +150,10 @@ type template struct {
 	Resolution string `json:"resolution"`
 }
 
-func (s *Surface) listAlarmTemplates(*call) (any, error) {
+func (s *Surface) listAlarmTemplates(c *call) (any, error) {
+	if err := c.mayRead(); err != nil {
+		return nil, err
+	}
 	list := []template{}
 	for _, t := range alarm.Templates() {
 		list = append(list, template{int64(t.ID), t.Name, t.Category, t.Knowledge.Summary, t.Knowledge.Cause, t.Knowledge.Resolution})

@@ -25,7 +25,7 @@ func (s *Surface) listAudit(c *call) (any, error) {
 	if err := c.forProvider(access.ReadAudit); err != nil {
 		return nil, err
 	}
-	company, err := s.companyOption(c)
+	company, err := s.companyOptionFor(c, access.ReadAudit)
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,9 @@ type weight struct {
 }
 
 func (s *Surface) listWeights(c *call) (any, error) {
+	if err := c.mayRead(); err != nil {
+		return nil, err
+	}
 	month := c.month("month")
 	if err := c.err(); err != nil {
 		return nil, err
@@ -77,6 +80,9 @@ type version struct {
 }
 
 func (s *Surface) listCatalogVersions(c *call) (any, error) {
+	if err := c.mayRead(); err != nil {
+		return nil, err
+	}
 	versions, err := s.Catalogs.Versions(c.ctx())
 	if err != nil {
 		return nil, err

@@ -80,15 +80,15 @@ func (s *Surface) listCompanies(c *call) (any, error) {
 
 // companies gives those that a caller sees, by their numbers.
 func (s *Surface) companies(c *call) ([]fleet.Company, error) {
+	if err := c.mayRead(); err != nil {
+		return nil, err
+	}
 	if only := c.only(); only != 0 {
 		one, err := s.Companies.Company(c.ctx(), only)
-		if err != nil || one.RemovedAt != nil || !c.sees(only) {
+		if err != nil || one.RemovedAt != nil {
 			return nil, err
 		}
 		return []fleet.Company{one}, nil
-	}
-	if err := c.forProvider(access.Read); err != nil {
-		return nil, err
 	}
 	return s.Companies.Companies(c.ctx())
 }
@@ -225,6 +225,10 @@ func (s *Surface) editCompany(c *call) (any, error) {
 		return nil, err
 	}
 	e := fleet.CompanyEdit{Name: in.Name, Enabled: in.Enabled, Profile: in.profile, Labels: labels(in.ExternalIDs, in.Tags), When: func(now *fleet.Company) error { return c.match(toCompany(c, now)) }}
+	if in.Tenants != nil && c.only() != 0 && !slices.Equal(fleetTenants(*in.Tenants), found.Tenants) { // they decide who sees what is on shared servers
+		c.fail("tenants", "are changed by whoever manages all companies")
+		return nil, c.err()
+	}
 	if in.Tenants != nil {
 		e.Tenants = func(have []fleet.Tenant) (add, remove []fleet.Tenant) {
 			want := fleetTenants(*in.Tenants)
@@ -238,7 +242,7 @@ func (s *Surface) editCompany(c *call) (any, error) {
 	}
 	set(&e.From, in.From)
 	changed, err := s.Directory.EditCompany(c.ctx(), found.ID, e)
-	return object{value: toCompany(c, &changed)}, err
+	return object{value: toCompany(c, &changed)}, c.aside(err, "The name is taken.")
 }
 
 func (s *Surface) removeCompany(c *call) (any, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/api"
@@ -24,7 +25,9 @@ func (s *Surface) once(c *call, e endpoint) (api.Raw, error) {
 	if err != nil {
 		return api.Raw{}, err
 	}
-	request, err := once.NewRequest(c.actor.User, keyHeader, key, c.Method, c.URL.EscapedPath(), c.URL.RawQuery, string(body))
+	// Another token of the user is another caller: it may see less than what the first one was answered with.
+	token := strconv.FormatInt(int64(c.actor.Token), 10)
+	request, err := once.NewRequest(c.actor.User, keyHeader, key, token, c.Method, c.URL.EscapedPath(), c.URL.RawQuery, string(body))
 	if err != nil {
 		return api.Raw{}, err
 	}

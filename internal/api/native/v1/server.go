@@ -203,6 +203,11 @@ func (s *Surface) addServer(c *call) (any, error) {
 		c.fail("from", "goes with a change: a server that is added counts from now on")
 		return nil, c.err()
 	}
+	if in.Company != nil && *in.Company != 0 {
+		if err := s.given(c, *in.Company, access.ManageServers); err != nil {
+			return nil, err
+		}
+	}
 	added, err := s.Directory.AddServer(c.ctx(), in.asNew())
 	if err != nil {
 		return nil, err
@@ -223,6 +228,11 @@ func (s *Surface) editServer(c *call) (any, error) {
 		c.fail("product, shared, installationId", "stay what they are: another server is another server")
 		return nil, c.err()
 	}
+	if in.Company != nil {
+		if err := s.given(c, *in.Company, access.ManageServers); err != nil {
+			return nil, err
+		}
+	}
 	is, err := s.shown(c, &found)
 	if err == nil {
 		err = c.match(is)
@@ -241,7 +251,7 @@ func (s *Surface) editServer(c *call) (any, error) {
 	}
 	changed, err := s.Directory.EditServer(c.ctx(), found.ID, e)
 	if err != nil {
-		return nil, err
+		return nil, c.aside(err, "The name is taken.")
 	}
 	out, err := s.shown(c, &changed)
 	return object{value: out}, err
@@ -316,7 +326,14 @@ func (s *Surface) testServer(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if found.Connection == nil {
+		return nil, nothingToRead(&found)
+	}
 	return s.tested(c.ctx(), &found)
+}
+
+func nothingToRead(v *fleet.Server) error {
+	return fault.New(fault.Conflict, "%s is fed by pushes and imports: there is nothing to read.", v.Name)
 }
 
 // testConnection tests one that is not kept.
@@ -359,7 +376,7 @@ func (s *Surface) collectServer(c *call) (any, error) {
 		return nil, err
 	}
 	if found.Connection == nil {
-		return nil, fault.New(fault.Conflict, "%s is fed by pushes and imports: there is nothing to read.", found.Name)
+		return nil, nothingToRead(&found)
 	}
 	var out reading
 	err = s.Console.Collect(c.ctx(), []usage.ServerID{found.ID}, func(r Reading) {

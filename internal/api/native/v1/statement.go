@@ -123,10 +123,7 @@ func (s *Surface) latestFinal(c *call, company usage.CompanyID, month usage.Mont
 
 // statementOf reads company and month of the path.
 func (s *Surface) statementOf(c *call, action access.Action) (company fleet.Company, month usage.Month, err error) {
-	if company, err = s.company(c, access.Read); err == nil { // of a removed one, too
-		err = c.may(action, company.ID, nil)
-	}
-	if err == nil {
+	if company, err = s.companyNamed(c, c.id("company"), action, true); err == nil { // of a removed one, too
 		month, err = c.monthID()
 	}
 	return company, month, err

@@ -84,6 +84,13 @@ func (s *Surface) getUsageDiff(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, changes := range [][]metering.Change{d.Changes, d.Beside} {
+		for i := range changes {
+			if !c.sees(changes[i].Company) { // it is not said whose a workload was, or is now
+				changes[i].Company = 0
+			}
+		}
+	}
 	return object{value: figure.DiffOf(company.ID, resource, &d)}, nil
 }
 
@@ -146,7 +153,7 @@ func firstOf(c *call, from []query.Value) usage.CompanyID {
 // asked are the companies that an option names: one, or all that the caller sees, with Unassigned for the provider.
 func (s *Surface) asked(c *call, ref string) ([]fleet.Company, error) {
 	if ref != "" {
-		company, err := s.companyNamed(c, ref, access.Read)
+		company, err := s.companyNamed(c, ref, access.Read, true)
 		if fault.Is(err, fault.NotFound) {
 			c.fail("company", "%s", strings.TrimSuffix(fault.Text(err), "."))
 			err = c.err()

@@ -80,10 +80,7 @@ func (s *Surface) addUser(c *call) (any, error) {
 		return nil, err
 	}
 	if in.Company != 0 {
-		if _, err := s.Companies.Company(c.ctx(), usage.CompanyID(in.Company)); fault.Is(err, fault.NotFound) {
-			c.fail("company", "is none: there is no company %d", in.Company)
-			return nil, c.err()
-		} else if err != nil {
+		if err := s.given(c, in.Company, access.ManageUsers); err != nil {
 			return nil, err
 		}
 	}
