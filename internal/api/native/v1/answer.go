@@ -73,12 +73,14 @@ func tagOf(body []byte) string {
 	return `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
 }
 
-// matches reports whether a tag is among those of a header, or the header is a star.
-func matches(header []string, tag string) bool {
+// matches reports whether a tag is among those of If-None-Match, also where it was made a weak one on the way, or that is a star.
+func matches(header []string, tag string) bool { return among(header, tag) || among(header, "W/"+tag) }
+
+// among reports whether a tag is among those of a header as it is, or the header is a star: what If-Match wants (RFC 9110 §8.8.3.2).
+func among(header []string, tag string) bool {
 	for _, line := range header {
 		for one := range strings.SplitSeq(line, ",") {
-			one = strings.TrimSpace(one)
-			if one == "*" || strings.TrimPrefix(one, "W/") == tag {
+			if one = strings.TrimSpace(one); one == "*" || one == tag {
 				return true
 			}
 		}
@@ -90,7 +92,7 @@ func matches(header []string, tag string) bool {
 // with.
 func (c *call) match(is any) error {
 	header := c.Header.Values("If-Match")
-	if len(header) == 0 || matches(header, tagOf(encode(is))) {
+	if len(header) == 0 || among(header, tagOf(encode(is))) {
 		return nil
 	}
 	return &api.StatusError{Status: http.StatusPreconditionFailed, Err: fault.New(fault.Conflict,

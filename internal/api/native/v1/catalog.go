@@ -143,7 +143,7 @@ func (s *Surface) setOwnCatalog(c *call) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !matches(c.Header.Values("If-Match"), tagOf([]byte(is))) {
+		if !among(c.Header.Values("If-Match"), tagOf([]byte(is))) {
 			return nil, &api.StatusError{Status: http.StatusPreconditionFailed, Err: fault.New(fault.Conflict, "Other rows count than those that you read.")}
 		}
 	}
