@@ -18,13 +18,16 @@ import (
 	"github.com/tallystick/tallystick/internal/fleet"
 )
 
-// The limits of a push: of its body as it is sent, of one reading in it, and of all of it unpacked. A million workloads take a third of
-// a reading's.
-const (
-	pushMax     = 64 << 20
-	readingMax  = 512 << 20
-	unpackedMax = 2 << 30
-)
+// pushMax is how long the body of a push may be, as it is sent.
+const pushMax = 64 << 20
+
+// PushLimits bound what a push unpacks to, in bytes. A million workloads take a third of a reading's.
+type PushLimits struct {
+	Reading  int64 // one of them
+	Unpacked int64 // all
+}
+
+var pushLimits = PushLimits{Reading: 512 << 20, Unpacked: 2 << 30}
 
 // pushed is what became of one line of a push.
 type pushed struct {
@@ -71,7 +74,7 @@ func (s *Surface) pushedBody(c *call) (*bufio.Reader, error) {
 	switch {
 	case encoding != "" && encoding != "gzip" && encoding != "identity":
 		return nil, api.NewStatusError(http.StatusUnsupportedMediaType, "The body is packed with %q: gzip is taken.", encoding)
-	case len(bytes.TrimSpace(body)) == 0:
+	case len(bytes.TrimSpace(bytes.TrimPrefix(body, []byte(byteOrderMark)))) == 0:
 		return nil, fault.New(fault.Invalid, "The body is empty: a reading, or one a line, is expected.")
 	case encoding != "gzip" && !bytes.HasPrefix(body, []byte{0x1f, 0x8b}):
 		return bufio.NewReader(bytes.NewReader(body)), nil
@@ -80,19 +83,19 @@ func (s *Surface) pushedBody(c *call) (*bufio.Reader, error) {
 	if err != nil {
 		return nil, fault.Wrap(err, fault.Invalid, "The body is not packed with gzip: %v.", err)
 	}
-	return bufio.NewReaderSize(&limited{unpacked, unpackedMax}, 64<<10), nil
+	return bufio.NewReaderSize(&limited{unpacked, s.PushLimits.Unpacked, s.PushLimits.Unpacked}, 64<<10), nil
 }
 
 // limited refuses to give more than what is left.
 type limited struct {
 	io.Reader
 
-	left int64
+	most, left int64
 }
 
 func (l *limited) Read(p []byte) (int, error) {
 	if l.left <= 0 {
-		return 0, fault.New(fault.Invalid, "unpacked, the body is longer than %d MiB", unpackedMax>>20)
+		return 0, fault.New(fault.Invalid, "unpacked, the body is longer than %d MiB", l.most>>20)
 	}
 	n, err := l.Reader.Read(p[:min(int64(len(p)), l.left)])
 	l.left -= int64(n)
@@ -108,17 +111,23 @@ type pusher struct {
 	servers map[string]fleet.Server // by installation id
 }
 
-// all takes one reading a line; a text whose first line is not a whole JSON value is one reading.
+// byteOrderMark is what some editors begin a text with.
+const byteOrderMark = "\ufeff"
+
+// all takes one reading a line; a text whose first line is not a whole JSON value, nor the second one, is one reading.
 func (p *pusher) all(ctx context.Context, in *bufio.Reader) error {
 	p.servers = make(map[string]fleet.Server)
+	if mark, err := in.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
+		_, _ = in.Discard(len(byteOrderMark)) // they were peeked
+	}
+	first := true
 	for number := 1; ; number++ {
-		line, err := readLine(in)
-		if number == 1 && err == nil && whole(line) != nil {
-			var rest []byte
-			if rest, err = io.ReadAll(io.LimitReader(in, int64(readingMax-len(line))+1)); err == nil && len(line)+len(rest) > readingMax {
-				err = errReadingTooLarge()
+		line, err := p.readLine(in)
+		if err == nil && first && len(bytes.TrimSpace(line)) > 0 {
+			first = false
+			if whole(line) != nil && !nextIsWhole(in) {
+				line, err = p.readRest(in, line)
 			}
-			line = append(append(line, '\n'), rest...)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -147,19 +156,19 @@ func unreadable(err error) error {
 	return fault.Wrap(err, fault.Invalid, "the body is damaged or cut off here: %v", err)
 }
 
-func errReadingTooLarge() error {
-	return fault.New(fault.Invalid, "one reading is larger than %d MiB", readingMax>>20)
+func (p *pusher) tooLarge() error {
+	return fault.New(fault.Invalid, "one reading is larger than %d MiB", p.PushLimits.Reading>>20)
 }
 
 // readLine gives a line without its end; io.EOF behind the last one.
-func readLine(in *bufio.Reader) ([]byte, error) {
+func (p *pusher) readLine(in *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
 		part, err := in.ReadSlice('\n')
 		line = append(line, part...)
 		switch {
-		case len(line) > readingMax:
-			return nil, errReadingTooLarge()
+		case int64(len(line)) > p.PushLimits.Reading:
+			return nil, p.tooLarge()
 		case errors.Is(err, bufio.ErrBufferFull):
 		case errors.Is(err, io.EOF) && len(line) > 0:
 			return line, nil
@@ -169,9 +178,29 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	}
 }
 
+// nextIsWhole reports whether the next line is an object of its own, so that a broken one before it is a line of many, and not the
+// beginning of one reading over several lines. One that is longer than what can be looked at ahead is none of those people write.
+func nextIsWhole(in *bufio.Reader) bool {
+	ahead, err := in.Peek(in.Size())
+	line, _, ended := bytes.Cut(bytes.TrimLeft(ahead, "\r\n"), []byte("\n"))
+	if !bytes.HasPrefix(line, []byte("{")) {
+		return false
+	}
+	return !ended && err == nil || whole(line) == nil
+}
+
+// readRest reads a reading over several lines to its end.
+func (p *pusher) readRest(in *bufio.Reader, line []byte) ([]byte, error) {
+	rest, err := io.ReadAll(io.LimitReader(in, p.PushLimits.Reading-int64(len(line))+1))
+	if err == nil && int64(len(line)+len(rest)) > p.PushLimits.Reading {
+		err = p.tooLarge()
+	}
+	return append(append(line, '\n'), rest...), err
+}
+
 // one appends one reading. A refusal is told; what makes every further step pointless is an error.
 func (p *pusher) one(ctx context.Context, number int, line []byte) (pushed, error) {
-	snapshot, err := usage.ParseSnapshot(bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")))
+	snapshot, err := usage.ParseSnapshot(line)
 	var server fleet.Server
 	if err == nil {
 		server, err = p.owner(ctx, &snapshot)

@@ -116,6 +116,8 @@ type File struct {
 type Surface struct {
 	Options
 
+	PushLimits PushLimits
+
 	routes []api.Route
 	limits *limiter
 	probes atomic.Int64 // connections that were tested before they were kept
@@ -123,7 +125,7 @@ type Surface struct {
 
 // New returns the surface. Internal: the document and the endpoints do not fit.
 func New(o Options) (*Surface, error) {
-	s := &Surface{Options: o, limits: newLimiter(o.Now)}
+	s := &Surface{Options: o, PushLimits: pushLimits, limits: newLimiter(o.Now)}
 	all, err := operations()
 	if err != nil {
 		return nil, err
