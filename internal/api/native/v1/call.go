@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
@@ -166,6 +167,12 @@ func (c *call) read(into any) error {
 }
 
 func readJSON(text []byte, into any) error {
+	switch {
+	case !utf8.Valid(text): // the decoder would put another character in its place
+		return fault.New(fault.Invalid, "The body is not UTF-8.")
+	case string(bytes.TrimSpace(text)) == "null": // the decoder would take it for an empty object
+		return fault.New(fault.Invalid, "The body is null: a JSON object is expected.")
+	}
 	if err := whole(text); err != nil {
 		return err
 	}
@@ -246,10 +253,11 @@ func whole(text []byte) error {
 		if n := len(levels); n > 0 && levels[n-1].names != nil {
 			top := &levels[n-1]
 			if name, is := t.(string); is && top.name {
-				if top.names[name] {
+				same := strings.ToLower(strings.ToUpper(name)) // the decoder tells no letter case apart
+				if top.names[same] {
 					return fault.InvalidFields("The body is not valid.", []fault.Field{{Path: name, Text: "is given twice"}})
 				}
-				top.names[name], top.name = true, false
+				top.names[same], top.name = true, false
 				continue
 			}
 			top.name = true

@@ -6,6 +6,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api/query"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
@@ -175,6 +176,19 @@ func given(members map[string]*string) map[string]string {
 	return texts
 }
 
+// planned looks that there is the plan that a body names.
+func (s *Surface) planned(c *call, plan *int64) error {
+	if plan == nil || *plan == 0 {
+		return nil
+	}
+	_, err := s.Plans.Get(c.ctx(), *plan)
+	if fault.Is(err, fault.NotFound) {
+		c.fail("plan", "is none: there is no plan %d", *plan)
+		err = c.err()
+	}
+	return err
+}
+
 func fleetTenants(list []tenant) []fleet.Tenant {
 	out := make([]fleet.Tenant, len(list))
 	for i, t := range list {
@@ -205,6 +219,9 @@ func (s *Surface) addCompany(c *call) (any, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
+	if err := s.planned(c, in.Plan); err != nil {
+		return nil, err
+	}
 	if err := in.profile(&n.Profile); err != nil {
 		return nil, err
 	}
@@ -224,7 +241,13 @@ func (s *Surface) editCompany(c *call) (any, error) {
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	e := fleet.CompanyEdit{Name: in.Name, Enabled: in.Enabled, Profile: in.profile, Labels: labels(in.ExternalIDs, in.Tags), When: func(now *fleet.Company) error { return c.match(toCompany(c, now)) }}
+	if err := s.planned(c, in.Plan); err != nil {
+		return nil, err
+	}
+	e := fleet.CompanyEdit{
+		Name: in.Name, Enabled: in.Enabled, Profile: in.profile, Labels: labels(in.ExternalIDs, in.Tags),
+		When: func(now *fleet.Company) error { return c.match(toCompany(c, now)) },
+	}
 	if in.Tenants != nil && c.only() != 0 && !slices.Equal(fleetTenants(*in.Tenants), found.Tenants) { // they decide who sees what is on shared servers
 		c.fail("tenants", "are changed by whoever manages all companies")
 		return nil, c.err()

@@ -31,7 +31,7 @@ func (s *Surface) compareMonth(c *call) (any, error) {
 	}
 	var company int64
 	if in.Company != nil {
-		found, err := s.companyNamed(c, usage.CompanyID(*in.Company).String(), access.Read)
+		found, err := s.companyNamed(c, usage.CompanyID(*in.Company).String(), access.Read, true)
 		if err != nil {
 			return nil, err
 		}

@@ -287,6 +287,14 @@ func (s *Surface) addToken(c *call) (any, error) {
 		n.Scopes = append(n.Scopes, access.Action(scope))
 	}
 	made, secret, err := s.Access.AddToken(c.ctx(), n)
+	if fault.Is(err, fault.NotFound) { // what the body names is no part of the path
+		path := "user"
+		if _, none := s.Users.User(c.ctx(), n.User); none == nil {
+			path = "company, server"
+		}
+		c.fail(path, "is none: %s", fault.Text(err))
+		err = c.err()
+	}
 	if err != nil {
 		return nil, err
 	}
