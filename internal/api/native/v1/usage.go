@@ -385,7 +385,8 @@ type stretch struct {
 	Units   *usage.Units `json:"units"`
 }
 
-// lifeBack is how many months back a life is shown where nothing is said.
+// lifeBack is how many months back a life is shown where nothing is said, from the first of its month: its first stretch begins there,
+// and a page that goes on behind it must find it at the same instant.
 const lifeBack = 13
 
 func (s *Surface) getLife(c *call) (any, error) {
@@ -393,7 +394,9 @@ func (s *Surface) getLife(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, until := c.period(s.Now(), func(end time.Time) time.Time { return end.AddDate(0, -lifeBack, 0) })
+	from, until := c.period(s.Now(), func(end time.Time) time.Time {
+		return time.Date(end.UTC().Year(), end.UTC().Month()-lifeBack, 1, 0, 0, 0, 0, time.UTC)
+	})
 	if err := c.err(); err != nil {
 		return nil, err
 	}
