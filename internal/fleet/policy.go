@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -35,49 +34,74 @@ func zoneAt(ctx context.Context, policy PolicyStore, t time.Time) (*time.Locatio
 
 // SetZone makes the named zone govern from now on; the first one governs from the beginning of time (C38).
 func (d *Directory) SetZone(ctx context.Context, name string) error {
-	if _, err := loadZone(name); err != nil {
-		return err
-	}
-	return d.setPolicy(ctx, usage.AttrZone, name)
-}
-
-func (d *Directory) setPolicy(ctx context.Context, attribute usage.Attribute, value string) error {
-	facts, err := d.Policy.SubjectFacts(ctx, usage.PolicySubject, attribute)
-	if err != nil {
-		return err
-	}
-	now := usage.Truncate(d.Now())
-	current, ok := usage.ValueAt(facts, now)
-	if ok && current == value {
-		return nil
-	}
-	var detail audit.Detail
-	detail.Change(string(attribute), current, value)
-	return d.Policy.RecordFacts(audit.Note(ctx, audit.Changed, detail.String()), []usage.Fact{{
-		Subject: usage.PolicySubject, Attribute: attribute, Value: value, ValidFrom: now,
-	}}, now)
-}
-
-func loadZone(name string) (*time.Location, error) {
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" {
-		return nil, fault.InvalidFields("the zone stays as it is", []fault.Field{{Path: "--zone", Text: fmt.Sprintf("%q is not a time zone: write it as UTC or Europe/Berlin", name)}})
-	}
-	return zone, nil
+	return d.EditPolicy(ctx, PolicyEdit{Zone: &name})
 }
 
 // SetLicensees names the provider as licenses do: what is licensed to anybody else is foreign (C41). They count from now
 // on, the first ones from the beginning of time; none: nothing is foreign.
 func (d *Directory) SetLicensees(ctx context.Context, names []string) error {
+	return d.EditPolicy(ctx, PolicyEdit{Licensees: &names})
+}
+
+// PolicyEdit says what of the policy becomes other; nil stays as it is.
+type PolicyEdit struct {
+	Zone      *string   // see SetZone
+	Licensees *[]string // see SetLicensees
+}
+
+// EditPolicy changes all that is given, or nothing. Invalid names every field.
+func (d *Directory) EditPolicy(ctx context.Context, e PolicyEdit) error {
 	var fields []fault.Field
-	checked := make([]string, 0, len(names))
-	for _, name := range names {
-		checked = append(checked, checkName(&fields, "--licensee", name))
+	var facts []usage.Fact
+	if e.Zone != nil {
+		if _, err := loadZone(*e.Zone); err != nil {
+			fields = append(fields, fault.Field{Path: "--zone", Text: fault.Text(err)})
+		}
+		facts = append(facts, usage.Fact{Attribute: usage.AttrZone, Value: *e.Zone})
 	}
-	if err := fault.InvalidFields("the names of the provider are refused", fields); err != nil {
+	if e.Licensees != nil {
+		checked := make([]string, 0, len(*e.Licensees))
+		for _, name := range *e.Licensees {
+			checked = append(checked, checkName(&fields, "--licensee", name))
+		}
+		facts = append(facts, usage.Fact{Attribute: usage.AttrLicensees, Value: strings.Join(checked, "\n")})
+	}
+	if err := fault.InvalidFields("nothing of it is changed", fields); err != nil {
 		return err
 	}
-	return d.setPolicy(ctx, usage.AttrLicensees, strings.Join(checked, "\n"))
+	return d.setPolicy(ctx, facts)
+}
+
+// setPolicy records those facts, valid from now on, that are not so already.
+func (d *Directory) setPolicy(ctx context.Context, facts []usage.Fact) error {
+	now := usage.Truncate(d.Now())
+	var changed []usage.Fact
+	var detail audit.Detail
+	for _, f := range facts {
+		known, err := d.Policy.SubjectFacts(ctx, usage.PolicySubject, f.Attribute)
+		if err != nil {
+			return err
+		}
+		current, ok := usage.ValueAt(known, now)
+		if ok && current == f.Value {
+			continue
+		}
+		detail.Change(string(f.Attribute), current, f.Value)
+		f.Subject, f.ValidFrom = usage.PolicySubject, now
+		changed = append(changed, f)
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	return d.Policy.RecordFacts(audit.Note(ctx, audit.Changed, detail.String()), changed, now)
+}
+
+func loadZone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return nil, fault.New(fault.Invalid, "%q is not a time zone: write it as UTC or Europe/Berlin", name)
+	}
+	return zone, nil
 }
 
 // Licensees gives the names under which the provider is licensed now, the first one first; none: nobody said any.

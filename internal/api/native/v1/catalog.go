@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 )
 
 // weight is a dated weight; a type without one has no more than its name.
@@ -198,11 +199,15 @@ func (s *Surface) editSettings(c *call) (any, error) {
 	if err == nil {
 		err = c.read(&in)
 	}
-	if err == nil && in.Zone != nil && *in.Zone != is.Zone {
-		err = s.Directory.SetZone(c.ctx(), *in.Zone)
-	}
-	if err == nil && in.Licensees != nil && !slices.Equal(*in.Licensees, is.Licensees) {
-		err = s.Directory.SetLicensees(c.ctx(), *in.Licensees)
+	if err == nil {
+		e := fleet.PolicyEdit{}
+		if in.Zone != nil && *in.Zone != is.Zone {
+			e.Zone = in.Zone
+		}
+		if in.Licensees != nil && !slices.Equal(*in.Licensees, is.Licensees) {
+			e.Licensees = in.Licensees
+		}
+		err = s.Directory.EditPolicy(c.ctx(), e)
 	}
 	if err != nil {
 		return nil, err

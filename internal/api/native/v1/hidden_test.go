@@ -246,3 +246,48 @@ func TestInstallationTwice(t *testing.T) {
 	}
 	e.want(http.StatusConflict, request{method: "GET", path: path})
 }
+
+// Of a statement that is not final a company is not told that it is there.
+func TestStatementsThatAreNotFinal(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t)
+	for _, role := range []access.Role{access.CompanyAdministrator, access.CompanyReadonly} {
+		list := in[page[struct {
+			Month, State string
+			Number       int
+		}]](t, e.want(http.StatusOK, request{method: "GET", path: "/statements", role: role})).Items
+		if len(list) != 1 || list[0].State != "final" || list[0].Number != 1 {
+			t.Errorf("%s sees %+v", role, list)
+		}
+		if latest := in[struct{ Number int }](t, e.want(http.StatusOK, request{method: "GET", path: "/companies/3/statements/2026-10", role: role})); latest.Number != 1 {
+			t.Errorf("%s is shown statement %d", role, latest.Number)
+		}
+		for _, path := range []string{"", "/workloads", "/bundle"} {
+			hidden := e.want(http.StatusNotFound, request{method: "GET", path: "/companies/3/statements/2026-10" + path + "?number=2", role: role})
+			missing := e.want(http.StatusNotFound, request{method: "GET", path: "/companies/3/statements/2026-10" + path + "?number=9", role: role})
+			if bare(hidden, "x") != bare(missing, "x") {
+				t.Errorf("%s\n%s", hidden.body, missing.body)
+			}
+			e.want(http.StatusNotFound, request{method: "GET", path: "/companies/3/statements/2026-11" + path, role: role})
+		}
+	}
+}
+
+// Who may not do something is told that before what is wrong with the request.
+func TestRefusedBeforeItIsRead(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t)
+	for _, o := range specOf(t).all {
+		if o.Body == nil || o.ID == "addToken" {
+			continue
+		}
+		for v, q := range e.asks(t, o) {
+			if v.owner == absent {
+				continue
+			}
+			q.role, q.body = access.PortalReadonly, "{"
+			q.header.Set("Content-Type", "text/html")
+			e.want(http.StatusForbidden, q)
+		}
+	}
+}

@@ -71,7 +71,7 @@ func codeOf(status int, err error) string {
 
 // members are those of requests that are not called as the flags of commands.
 var members = map[string]string{
-	"--cloud-tenant": "tenants", "--every": "intervalSeconds", "--password-stdin": "connection.password", "--url": "connection.url",
+	"--cloud-tenant": "tenants", "--licensee": "licensees", "--every": "intervalSeconds", "--password-stdin": "connection.password", "--url": "connection.url",
 	"--username": "connection.username", "--fingerprint": "connection.fingerprint", "--ca": "connection.ca", "--insecure": "connection.insecure",
 	"--credential": "connection.credential", "--external-id": "externalIds", "--tag": "tags",
 }

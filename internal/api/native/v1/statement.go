@@ -502,6 +502,9 @@ func (s *Surface) draftMonth(c *call) (any, error) {
 }
 
 func (s *Surface) approveMonth(c *call) (any, error) {
+	if err := c.forProvider(access.WorkOnStatements); err != nil { // before the body is looked at
+		return nil, err
+	}
 	var in approval
 	if err := c.readIfAny(&in); err != nil {
 		return nil, err

@@ -311,3 +311,23 @@ func TestEffects(t *testing.T) {
 
 // line is a reading as a push has it.
 func line(s usage.Snapshot) string { return string(s.Canonical()) }
+
+// Of settings that are given together, one that is wrong keeps the other one out.
+func TestSettingsAllOrNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	before := w.get("/settings").body
+	for _, body := range []string{`{"zone":"Europe/Berlin","licensees":["a\nb"]}`, `{"zone":"Nowhere","licensees":["Provider"]}`} {
+		w.want(http.StatusBadRequest, request{method: "PATCH", path: "/settings", body: body})
+		if is := w.get("/settings").body; is != before {
+			t.Errorf("%s: %s", body, is)
+		}
+	}
+	both := w.want(http.StatusBadRequest, request{method: "PATCH", path: "/settings", body: `{"zone":"Nowhere","licensees":["a\nb"]}`})
+	if !strings.Contains(both.body, `"zone"`) || !strings.Contains(both.body, `"licensees"`) {
+		t.Error(both.body)
+	}
+	if got := w.want(http.StatusOK, request{method: "PATCH", path: "/settings", body: `{"zone":"Europe/Berlin","licensees":["Provider"]}`}); !strings.Contains(got.body, "Berlin") || !strings.Contains(got.body, "Provider") {
+		t.Error(got.body)
+	}
+}
