@@ -112,7 +112,7 @@ func (m maker) chance(label string, of int) bool { return rapid.IntRange(1, of).
 var known = map[string][]string{
 	"company": {"2", "3", "unassigned", "5b0f0000-0000-4000-8000-000000000001", "99"}, "server": {"1", "2", "3", vbr01, "99"}, "workload": {"web00", "db01", "pc00", "none"},
 	"entry": {"2", "7", "99"}, "alarm": {"1", "2", "99"}, "month": {"2026-09", "2026-10", "2026-08"}, "number": {"1", "2"}, "plan": {"1", "2", "99"}, "user": {"1", "3", "99"},
-	"session": {"none"}, "token": {"2", "99"}, "resource": {"backupServer", "cloudConnect", "availabilityConsole"}, "tenant": {"contoso-cc", ""}, "search": {"web", "Ö", ""},
+	"session": {"none"}, "credential": {"1", "9"}, "format": {"csv", "pdf"}, "file": {"a,b\n1,2\n", "{}"}, "token": {"2", "99"}, "resource": {"backupServer", "cloudConnect", "availabilityConsole"}, "tenant": {"contoso-cc", ""}, "search": {"web", "Ö", ""},
 	"sort": {"id", "-id", "name,-id", "nothing", "company"}, "filter": {"id gt 1", "name eq 'web00'", "contains(name, 'b')", "company eq 3 and server ne null", "not (id lt 2)"},
 	"cursor": {"", "x", "eyJxIjoieCIsImsiOltdfQ"}, "from": {"2026-10-19T00:00:00Z"}, "role": {"portal-readonly", "company-readonly", "nobody"}, "scopes": {"read", "push", "nothing"},
 	"product": {"vbr", "cloudConnect", "console"}, "authority": {"reported", "computed", ""}, "zone": {"UTC", "Europe/Berlin", "Nowhere"}, "tax": {"VAT", "GST"}, "currency": {"EUR", "USD"},
@@ -402,7 +402,7 @@ func TestNulls(t *testing.T) {
 			for name := range d.of(&content.Schema).Properties {
 				for _, value := range []string{"null", "[null]", `{"x":null}`, "1e999999", "-1", "1.5", `"\u0000"`, `"` + strings.Repeat("x", 100_000) + `"`, "99999999999999999999", `"\ud800"`} {
 					q := made{operation: o, target: "/api/v1" + o.fill(map[string]string{
-						"company": "2", "server": "1", "month": "2026-10", "number": "1", "plan": "1", "user": "3", "alarm": "1", "entry": "2",
+						"company": "2", "server": "1", "month": "2026-10", "number": "1", "plan": "1", "user": "3", "alarm": "1", "entry": "2", "credential": "1",
 					}), header: http.Header{"Content-Type": {"application/json"}}, body: `{"` + name + `":` + value + `}`}
 					if got, err := a.send(t, &q); err != nil {
 						t.Errorf("%s %s %.200s: %d %v: %.500s", o.method, q.target, q.body, got.status, err, got.body.String())
@@ -417,7 +417,7 @@ func TestNulls(t *testing.T) {
 func FuzzAPI(f *testing.F) {
 	for _, o := range must[*spec](f)(readSpec()).all {
 		target := "/api/v1" + o.fill(map[string]string{
-			"company": "2", "server": "1", "workload": "web00", "entry": "7", "alarm": "1", "month": "2026-10", "number": "1", "plan": "1", "user": "3", "session": "x", "token": "9", "resource": "backupServer",
+			"company": "2", "server": "1", "workload": "web00", "entry": "7", "alarm": "1", "month": "2026-10", "number": "1", "plan": "1", "user": "3", "session": "x", "token": "9", "credential": "1", "resource": "backupServer",
 		})
 		body := ""
 		for _, v := range effects {

@@ -4,11 +4,11 @@ import "github.com/tallystick/tallystick/internal/access"
 
 // getReport answers with a statement in another form; a month is over all companies.
 func (s *Surface) getReport(c *call) (any, error) {
-	form, err := c.form()
+	t, err := s.shownStatement(c)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.shownStatement(c)
+	form, err := c.form()
 	if err != nil {
 		return nil, err
 	}
@@ -24,11 +24,11 @@ func (s *Surface) getReport(c *call) (any, error) {
 }
 
 func (s *Surface) getMonthReport(c *call) (any, error) {
-	form, err := c.form()
+	month, err := s.monthOf(c, access.Read)
 	if err != nil {
 		return nil, err
 	}
-	month, err := s.monthOf(c, access.Read)
+	form, err := c.form()
 	if err != nil {
 		return nil, err
 	}

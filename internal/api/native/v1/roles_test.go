@@ -42,6 +42,16 @@ var needs = map[string]need{
 	"editCompany":   {access.ManageCompanies, "company"},
 	"removeCompany": {access.ManageCompanies, "company"},
 
+	"importCompanies": {access.ManageCompanies, ofProvider},
+
+	"importServers":    {access.ManageServers, ofProvider},
+	"collectAll":       {access.ManageServers, ofProvider},
+	"listCredentials":  {access.ManageServers, ofProvider},
+	"addCredential":    {access.ManageServers, ofProvider},
+	"getCredential":    {access.ManageServers, ofProvider},
+	"editCredential":   {access.ManageServers, ofProvider},
+	"removeCredential": {access.ManageServers, ofProvider},
+
 	"listServers":    {access.Read, ofReach},
 	"addServer":      {access.ManageServers, ofProvider},
 	"testConnection": {access.ManageServers, ofProvider},
@@ -78,6 +88,9 @@ var needs = map[string]need{
 	"getStatement":           {access.Read, "company"},
 	"listStatementWorkloads": {access.Read, "company"},
 	"getBundle":              {access.Read, "company"},
+	"getReport":              {access.Read, "company"},
+	"getMonthReport":         {access.Read, ofProvider},
+	"compareMonth":           {access.Read, ofProvider},
 	"draftStatement":         {access.WorkOnStatements, "company"},
 	"adjustStatement":        {access.WorkOnStatements, "company"},
 	"withdrawAdjustment":     {access.WorkOnStatements, "company"},
@@ -258,7 +271,7 @@ func (e *estate) name(t testing.TB) {
 		}
 	}
 	e.things["token"] = append(e.things["token"], thing{ref: "99999", owner: absent})
-	for name, ref := range map[string]string{"month": "2026-10", "resource": "backupServer", "number": "1", "workload": "db00", "entry": "99999", "plan": "1", "user": "6", "session": "none"} {
+	for name, ref := range map[string]string{"month": "2026-10", "resource": "backupServer", "number": "1", "workload": "db00", "entry": "99999", "plan": "1", "user": "6", "session": "none", "credential": "1"} {
 		e.things[name] = []thing{{ref: ref}}
 	}
 }
@@ -336,6 +349,8 @@ func (e *estate) asks(t testing.TB, o *operation) map[*thing]request {
 			q.header.Set("If-Match", `"stale"`)
 		}
 		switch o.ID {
+		case "getReport", "getMonthReport":
+			q.path += "?format=csv"
 		case "getUsageDiff":
 			q.path += "?from=2026-10-19T23:00:00Z"
 		case "listUsageDays":
@@ -409,7 +424,7 @@ func (e *estate) knock(t *testing.T, c caller, all []*operation) {
 // gone names what is not there for whoever may ask for it: an entry, a session, an adjustment, a workload of another server, a statement
 // of what is nobody's.
 func gone(o *operation, v *thing) bool {
-	return slices.Contains([]string{"correctEntry", "endSession", "getLife", "withdrawAdjustment"}, o.ID) || o.ID == "getBundle" && v.owner == usage.Unassigned
+	return slices.Contains([]string{"correctEntry", "endSession", "getLife", "withdrawAdjustment"}, o.ID) || (o.ID == "getBundle" || o.ID == "getReport") && v.owner == usage.Unassigned
 }
 
 // looksThrough looks for what is another company's.
