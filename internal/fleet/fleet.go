@@ -49,6 +49,9 @@ type Server struct {
 
 	Labels
 	Connection *Connection // nil: fed by import only
+
+	// Revision tells one state of name, removal, labels and connection from another; 0, to a change: whatever there is.
+	Revision int64
 }
 
 // Connection is how a server is reached. Its password is sealed (secret).
@@ -115,7 +118,8 @@ type ServerStore interface {
 	// AddServer gives the server its ID (never reused). A taken name is a Conflict; NotFound: there is no such credential set. seal is called inside the
 	// transaction with the new ID to seal the password; nil where there is none.
 	AddServer(ctx context.Context, s Server, facts func(usage.ServerID) []usage.Fact, seal func(usage.ServerID) ([]byte, error), now time.Time) (Server, error)
-	// UpdateServer replaces name, connection, labels and removal; dated attributes follow from facts alone.
+	// UpdateServer replaces name, connection, labels and removal of the server that had the revision; dated attributes
+	// follow from facts alone. fault.Meanwhile: it has another one by now.
 	// NotFound: there is no such credential set.
 	UpdateServer(ctx context.Context, s Server, facts []usage.Fact, now time.Time) error
 	// PutServers adds those that have no ID yet and updates the others, each as AddServer and UpdateServer would: all of them,

@@ -217,6 +217,7 @@ func checkTLS(fields *[]fault.Field, t TLS) TLS {
 
 // ServerEdit is the input of EditServer; nil leaves a member as it is.
 type ServerEdit struct {
+	When      func(*Server) error // looks at what is there; its error is the answer
 	Name      *string
 	Company   *usage.CompanyID
 	Domain    *string
@@ -233,8 +234,20 @@ type ServerEdit struct {
 }
 
 // EditServer changes a server. Dated attributes are valid from e.From. What changes nothing is not kept.
-func (d *Directory) EditServer(ctx context.Context, id usage.ServerID, e ServerEdit) (Server, error) {
+func (d *Directory) EditServer(ctx context.Context, id usage.ServerID, e ServerEdit) (s Server, err error) {
+	err = fault.Again(func() error {
+		s, err = d.editServer(ctx, id, e)
+		return err
+	})
+	return s, err
+}
+
+// editServer does so to what is there now. fault.Meanwhile: somebody else was quicker.
+func (d *Directory) editServer(ctx context.Context, id usage.ServerID, e ServerEdit) (Server, error) {
 	s, err := d.presentServer(ctx, id)
+	if err == nil && e.When != nil {
+		err = e.When(&s)
+	}
 	if err != nil {
 		return Server{}, err
 	}
@@ -353,15 +366,17 @@ func (e ServerEdit) login(c *Connection, fields *[]fault.Field) {
 
 // RemoveServer removes a server: its workloads are absent from now on, its history stays (C1).
 func (d *Directory) RemoveServer(ctx context.Context, id usage.ServerID, from time.Time) error {
-	s, err := d.presentServer(ctx, id)
-	if err != nil {
-		return err
-	}
-	now := usage.Truncate(d.Now())
-	s.RemovedAt = &now
-	return d.Servers.UpdateServer(audit.Note(ctx, audit.Removed, ""), s, []usage.Fact{{
-		Subject: usage.ServerSubject(id), Attribute: usage.AttrRemoved, Value: "true", ValidFrom: fromOr(from, now),
-	}}, now)
+	return fault.Again(func() error {
+		s, err := d.presentServer(ctx, id)
+		if err != nil {
+			return err
+		}
+		now := usage.Truncate(d.Now())
+		s.RemovedAt = &now
+		return d.Servers.UpdateServer(audit.Note(ctx, audit.Removed, ""), s, []usage.Fact{{
+			Subject: usage.ServerSubject(id), Attribute: usage.AttrRemoved, Value: "true", ValidFrom: fromOr(from, now),
+		}}, now)
+	})
 }
 
 // FindServer finds what a person names: a number, an installation id or "name:…".

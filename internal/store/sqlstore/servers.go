@@ -190,6 +190,9 @@ func updateServer(ctx context.Context, t *teller, v *fleet.Server, facts []usage
 	if err != nil {
 		return err
 	}
+	if v.Revision != 0 && v.Revision != stored.Revision {
+		return fault.Meanwhile("server " + v.ID.String())
+	}
 	stored.Name, stored.RemovedAt, stored.Labels, stored.Connection = v.Name, v.RemovedAt, v.Labels, v.Connection
 	if _, err := tx.ExecContext(ctx, updateServerSQL, int64(v.ID), v.Name, nameKey(v.Name), microsOrNull(v.RemovedAt), v.LabelText()); err != nil {
 		return err
@@ -318,6 +321,7 @@ func scanServer(row scanner) (s serverRow, p proof, err error) {
 		s.Connection = &c
 	}
 	s.Labels, err = fleet.ReadLabels(labels)
+	s.Revision = p.kept // it changes with each of what an update replaces
 	p.what, p.of, p.want = "server", int64(s.ID), serverSum(&s.Server)
 	if read.Valid && err == nil {
 		err = tipProof(s.ID, read.String, readSum.Int64).err()

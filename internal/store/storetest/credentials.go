@@ -71,6 +71,7 @@ var credentialTests = map[string]func(*testing.T, store.Store){
 		set.Username = "third"
 		must(t, s.UpdateCredential(t.Context(), set, Now()))
 		wantEqual(t, []string{"third", "sealed anew"}, account(b))
+		b.Revision = 0 // whatever there is
 		b.Connection.Credential = other.ID
 		must(t, s.UpdateServer(t.Context(), b, nil, Now()))
 		wantEqual(t, []string{"u", "s"}, account(b))

@@ -96,7 +96,15 @@ var putTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, []usage.ServerID{2, 1}, must1(s.PutServers(t.Context(), good, Now()))(t))
 		changed.Interval = time.Minute
 		added.ID, added.Connection.Username, added.Connection.Sealed = 2, set.Username, set.Sealed
-		wantEqual(t, []fleet.Server{changed, added}, must1(s.Servers(t.Context()))(t))
+		got := must1(s.Servers(t.Context()))(t)
+		if got[0].Revision == changed.Revision {
+			t.Error("a change has the revision of what it changed")
+		}
+		if _, err := s.PutServers(t.Context(), good[1:], Now()); !fault.IsMeanwhile(err) {
+			t.Errorf("changed meanwhile: %v", err)
+		}
+		changed.Revision, added.Revision = got[0].Revision, got[1].Revision
+		wantEqual(t, []fleet.Server{changed, added}, got)
 		trail := must1(s.Audit(t.Context(), audit.Query{Company: c.ID}))(t)
 		wantEqual(t, []string{"server 1", "two", "server 2", "one"}, []string{trail[0].Subject, trail[0].Detail, trail[1].Subject, trail[1].Detail})
 	},

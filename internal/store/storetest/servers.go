@@ -47,7 +47,7 @@ var serverTests = map[string]func(*testing.T, store.Store){
 			sealedFor = id
 			return sealed, nil
 		}, Now()))(t)
-		want.ID = added.ID
+		want.ID, want.Revision = added.ID, added.Revision
 		nonZero(t, want, "Server.Shared", "Server.Connection.Credential") // each is instead of another field; their own tests are below
 		wantEqual(t, want, added)
 		wantEqual(t, want, must1(s.Server(t.Context(), want.ID))(t))
@@ -57,13 +57,16 @@ var serverTests = map[string]func(*testing.T, store.Store){
 		v := newServer(t, s, "x", 0)
 		wantEqual(t, fleet.Server{
 			ID: 1, Name: "x", Product: usage.ProductVBR, Shared: true, CreatedAt: day(1, 0),
-			Authority: metering.Reported, Interval: fleet.IntervalImported,
+			Authority: metering.Reported, Interval: fleet.IntervalImported, Revision: v.Revision,
 		}, v)
+		first := v.Revision
+		v.Revision = 0 // whatever there is
 		v.Connection = &fleet.Connection{URL: "https://h", Sealed: []byte("s")}
 		must(t, s.UpdateServer(t.Context(), v, nil, Now()))
 		wantEqual(t, fleet.IntervalRead, must1(s.Server(t.Context(), v.ID))(t).Interval)
 		v.Connection = nil
 		must(t, s.UpdateServer(t.Context(), v, nil, Now()))
+		v.Revision = first // it is as it was
 		wantEqual(t, v, must1(s.Server(t.Context(), v.ID))(t))
 	},
 	"update replaces name, connection, labels and removal": func(t *testing.T, s store.Store) {
@@ -75,7 +78,15 @@ var serverTests = map[string]func(*testing.T, store.Store){
 		changed := v
 		changed.Domain, changed.Authority, changed.Interval, changed.Company = "ignored", metering.Reported, time.Hour, 77
 		must(t, s.UpdateServer(t.Context(), changed, nil, Now()))
-		wantEqual(t, v, must1(s.Server(t.Context(), v.ID))(t))
+		got := must1(s.Server(t.Context(), v.ID))(t)
+		if got.Revision == v.Revision {
+			t.Error("a change has the revision of what it changed")
+		}
+		v.Revision = got.Revision
+		wantEqual(t, v, got)
+		if err := s.UpdateServer(t.Context(), changed, nil, Now()); !fault.IsMeanwhile(err) {
+			t.Errorf("changed meanwhile: %v", err)
+		}
 		wantCode(t, s.UpdateServer(t.Context(), fleet.Server{ID: 99, Name: "n"}, nil, Now()), fault.NotFound, "99")
 		_, err := s.Server(t.Context(), 99)
 		wantCode(t, err, fault.NotFound, "99")

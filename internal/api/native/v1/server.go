@@ -233,14 +233,17 @@ func (s *Surface) editServer(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	is, err := s.shown(c, &found)
-	if err == nil {
-		err = c.match(is)
+	e := fleet.ServerEdit{
+		When: func(now *fleet.Server) error {
+			is, err := s.shown(c, now)
+			if err != nil {
+				return err
+			}
+			return c.match(is)
+		},
+		Labels: labels(in.ExternalIDs, in.Tags), Name: in.Name, Company: (*usage.CompanyID)(in.Company), Domain: in.Domain,
+		Authority: (*metering.Authority)(in.Authority),
 	}
-	if err != nil {
-		return nil, err
-	}
-	e := fleet.ServerEdit{Labels: labels(in.ExternalIDs, in.Tags), Name: in.Name, Company: (*usage.CompanyID)(in.Company), Domain: in.Domain, Authority: (*metering.Authority)(in.Authority)}
 	set(&e.From, in.From)
 	if in.IntervalSeconds != nil {
 		interval := seconds(*in.IntervalSeconds)
