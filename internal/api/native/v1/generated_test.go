@@ -52,7 +52,7 @@ func (a *asker) ask(r *http.Request) (got *copier, err error) {
 	if got.status == http.StatusServiceUnavailable || got.status == http.StatusTooManyRequests {
 		return got, errors.New("nothing keeps it from answering")
 	}
-	if !a.spec.written(r.URL.EscapedPath()) { // the frame tolerates it, the document does not know it
+	if !a.spec.written(r.URL.EscapedPath()) || r.Method != strings.ToUpper(r.Method) { // the document knows no such, whether the frame tolerates it or not
 		if got.status == http.StatusInternalServerError {
 			return got, errors.New("a defect")
 		}
@@ -281,7 +281,7 @@ var harms = map[string]func(m maker, q *made) bool{
 			default:
 				have[name] = "x"
 			}
-			text, _ := json.Marshal(have) //nolint:errchkjson // it was read from JSON
+			text, _ := json.Marshal(have)
 			return string(text)
 		})
 	},

@@ -129,7 +129,7 @@ func TestFormsOfLists(t *testing.T) {
 				if name == moving {
 					continue
 				}
-				if want := cellOf(t, whole[i], name); sorted(cells[k]) != want {
+				if want := cellOf(t, whole[i], name); sorted(t, cells[k]) != want {
 					t.Errorf("%s, row %d: %s is %q, want %q", path, i, name, cells[k], want)
 				}
 			}
@@ -165,18 +165,21 @@ func cellOf(t *testing.T, r row, column string) string {
 }
 
 // sorted writes JSON with its members in order, and leaves alone what is none.
-func sorted(cell string) string {
+func sorted(t *testing.T, cell string) string {
+	t.Helper()
 	var v any
 	if !strings.HasPrefix(cell, "{") && !strings.HasPrefix(cell, "[") || json.Unmarshal([]byte(cell), &v) != nil {
 		return cell
 	}
-	text, _ := json.Marshal(v) //nolint:errchkjson // it was read from JSON
-	return string(text)
+	return mustJSON(t, v)
 }
 
 func mustJSON(t testing.TB, v any) string {
 	t.Helper()
-	text := must[[]byte](t)(json.Marshal(v))
+	text, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return string(text)
 }
 
@@ -380,7 +383,8 @@ func conditions(r *rapid.T, depth int) condition {
 			return slices.ContainsFunc(c.Tenants, func(v struct {
 				Server int64
 				Name   string
-			}) bool {
+			},
+			) bool {
 				return v.Name == text
 			})
 		}},
@@ -562,17 +566,27 @@ func TestListThatFails(t *testing.T) {
 	for _, form := range []string{"application/json", "text/csv", "application/x-ndjson"} {
 		for _, entries := range []int{0, 1000} {
 			w.surface.Trail = failingTrail{entries}
-			r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), "GET", served.URL+"/api/v1/audit?filter=id%20ne%202", nil))
-			r.Header = http.Header{"Accept": {form}, "Authorization": {"Bearer " + w.tokens[access.PortalAdministrator]}}
-			answer := must[*http.Response](t)(http.DefaultClient.Do(r))
-			body, err := io.ReadAll(answer.Body)
-			_ = answer.Body.Close()
+			status, media, body, err := fetched(t, served, "/audit?filter=id%20ne%202", http.Header{"Accept": {form}, "Authorization": {"Bearer " + w.tokens[access.PortalAdministrator]}})
 			switch broken := entries > 0 && form != "application/json"; {
-			case broken && (answer.StatusCode != http.StatusOK || err == nil):
-				t.Errorf("%s: %d, %d bytes and %v: it looks whole", form, answer.StatusCode, len(body), err)
-			case entries == 0 && (answer.StatusCode != http.StatusServiceUnavailable || answer.Header.Get("Content-Type") != "application/problem+json" || err != nil):
-				t.Errorf("%s: %d %v %s", form, answer.StatusCode, err, body)
+			case broken && (status != http.StatusOK || err == nil):
+				t.Errorf("%s: %d, %d bytes and %v: it looks whole", form, status, body, err)
+			case entries == 0 && (status != http.StatusServiceUnavailable || media != "application/problem+json" || err != nil):
+				t.Errorf("%s: %d %s, %d bytes and %v", form, status, media, body, err)
 			}
 		}
 	}
+}
+
+// fetched is what arrives of an answer over a connection: so many bytes, and why there are no more.
+func fetched(t *testing.T, s *httptest.Server, path string, header http.Header) (status int, media string, bytes int64, err error) {
+	t.Helper()
+	r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v1"+path, nil))
+	r.Header = header
+	answer, err := s.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	bytes, err = io.Copy(io.Discard, answer.Body)
+	return answer.StatusCode, answer.Header.Get("Content-Type"), bytes, err
 }

@@ -99,17 +99,6 @@ func (d *spec) of(s *schema) *schema {
 	return s
 }
 
-func (d *spec) operation(t testing.TB, id string) *operation {
-	t.Helper()
-	for _, o := range d.all {
-		if o.ID == id {
-			return o
-		}
-	}
-	t.Fatalf("the document has no %s", id)
-	return nil
-}
-
 // reads reports whether it changes nothing.
 func (o *operation) reads() bool { return o.method == http.MethodGet }
 

@@ -247,12 +247,26 @@ func (e *estate) name(t testing.TB) {
 	own, foreign := must[fleet.Company](t)(e.store.Company(t.Context(), 3)), must[fleet.Company](t)(e.store.Company(t.Context(), 2))
 	e.foreign = []string{"zephyr", strings.ToLower(foreign.UID), vbr01, "web0", "hidden draft", "nobody-cc"}
 	e.things["company"] = []thing{
-		{ref: "3", owner: 3}, {ref: own.UID, owner: 3}, {ref: "2", owner: 2}, {ref: foreign.UID, owner: 2}, {ref: "1", owner: 1}, {ref: "unassigned", owner: 1},
-		{ref: "99", owner: absent}, {ref: "c0de0000-0000-4000-8000-0000000000ff", owner: absent}, {ref: "name:zephyr", owner: absent},
+		{ref: "3", owner: 3},
+		{ref: own.UID, owner: 3},
+		{ref: "2", owner: 2},
+		{ref: foreign.UID, owner: 2},
+		{ref: "1", owner: 1},
+		{ref: "unassigned", owner: 1},
+		{ref: "99", owner: absent},
+		{ref: "c0de0000-0000-4000-8000-0000000000ff", owner: absent},
+		{ref: "name:zephyr", owner: absent},
 	}
 	e.things["server"] = []thing{
-		{ref: "2", owner: 3}, {ref: vbr02, owner: 3}, {ref: "1", owner: 2}, {ref: vbr01, owner: 2}, {ref: "3", owner: access.Provider}, {ref: cc01, owner: access.Provider},
-		{ref: "99", owner: absent}, {ref: "c0de0000-0000-4000-8000-0000000000ff", owner: absent}, {ref: "name:zephyr01", owner: absent},
+		{ref: "2", owner: 3},
+		{ref: vbr02, owner: 3},
+		{ref: "1", owner: 2},
+		{ref: vbr01, owner: 2},
+		{ref: "3", owner: access.Provider},
+		{ref: cc01, owner: access.Provider},
+		{ref: "99", owner: absent},
+		{ref: "c0de0000-0000-4000-8000-0000000000ff", owner: absent},
+		{ref: "name:zephyr01", owner: absent},
 	}
 	seen := map[usage.CompanyID]bool{}
 	for _, v := range in[page[struct{ ID, Company int64 }]](t, e.get("/alarms")).Items {
@@ -283,13 +297,13 @@ func (n need) may(a access.Actor, v *thing) int {
 		return http.StatusOK
 	case ofReach:
 		if n.action == access.PushReadings {
-			return allowedOr(access.MayPush(a, a.Company, a.Server), http.StatusForbidden)
+			return allowed(access.MayPush(a, a.Company, a.Server))
 		}
-		return allowedOr(access.May(a, n.action, a.Company), http.StatusForbidden)
+		return allowed(access.May(a, n.action, a.Company))
 	case ofProvider:
-		return allowedOr(access.May(a, n.action, access.Provider), http.StatusForbidden)
+		return allowed(access.May(a, n.action, access.Provider))
 	case "tokens":
-		return allowedOr(a.Token == 0 || access.May(a, access.ManageUsers, access.Provider), http.StatusForbidden)
+		return allowed(a.Token == 0 || access.May(a, access.ManageUsers, access.Provider))
 	}
 	switch {
 	case !access.May(a, n.action, a.Company) && !access.May(a, access.Read, a.Company): // it reaches nothing like that, so that nothing is said of it
@@ -297,7 +311,7 @@ func (n need) may(a access.Actor, v *thing) int {
 	case v.owner == absent, !access.May(a, n.action, v.owner) && !access.May(a, access.Read, v.owner):
 		return http.StatusNotFound
 	}
-	return allowedOr(access.May(a, n.action, v.owner), http.StatusForbidden)
+	return allowed(access.May(a, n.action, v.owner))
 }
 
 // mayToken is the same for a token: each sees its own ones, and itself where it is one.
@@ -312,11 +326,11 @@ func mayToken(o *operation, a access.Actor, v *thing) int {
 	return http.StatusOK
 }
 
-func allowedOr(yes bool, status int) int {
+func allowed(yes bool) int {
 	if yes {
 		return http.StatusOK
 	}
-	return status
+	return http.StatusForbidden
 }
 
 // asks gives the requests of an operation: one for each thing of the one name of which there are several.

@@ -134,7 +134,8 @@ func (s *Surface) server(c *call, action access.Action) (fleet.Server, error) {
 	case c.actor.Server != 0 && c.actor.Server != server.ID:
 		return fleet.Server{}, absent
 	}
-	return server, c.may(action, scopeOf(&server), absent)
+	err = c.may(action, scopeOf(&server), absent)
+	return server, err
 }
 
 // ownServer finds the server of the caller's company among several with an installation id: it is not said that there are others.
