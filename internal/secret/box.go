@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
@@ -23,9 +24,10 @@ const (
 
 // Box seals and unseals with the key of one file. Its methods may be called at the same time.
 type Box struct {
-	path string
-	head [headSize]byte // version and key id: how everything that it sealed begins
-	aead cipher.AEAD
+	path  string
+	head  [headSize]byte // version and key id: how everything that it sealed begins
+	aead  cipher.AEAD
+	marks [sha256.Size]byte // the key of Mark
 }
 
 func newBox(path string, key []byte) (*Box, error) {
@@ -41,7 +43,15 @@ func newBox(path string, key []byte) (*Box, error) {
 	b.head[0] = version
 	id := sha256.Sum256(append([]byte("tallystick key id\x00"), key...))
 	copy(b.head[1:], id[:idSize])
+	b.marks = sha256.Sum256(append([]byte("tallystick mark key\x00"), key...))
 	return b, nil
+}
+
+// Mark tells a text from others, and says nothing of it to whoever has not the key file: the text may hold a password.
+func (b *Box) Mark(text []byte) []byte {
+	h := hmac.New(sha256.New, b.marks[:])
+	h.Write(text)
+	return h.Sum(nil)
 }
 
 // Owner is what a password is for: it opens for nothing else.

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -142,4 +143,17 @@ func FuzzUnseal(f *testing.F) {
 			t.Fatalf("opened as %q for server %d", got, server)
 		}
 	})
+}
+
+// A mark is the same for the same text and key file, and for nothing else; without the key nobody can try passwords against it.
+func TestMark(t *testing.T) {
+	t.Parallel()
+	one, other := testBox(t), testBox(t)
+	text := []byte(`{"password":"Winter2026"}`)
+	if !bytes.Equal(one.Mark(text), one.Mark(text)) || bytes.Equal(one.Mark(text), one.Mark(text[1:])) || bytes.Equal(one.Mark(text), other.Mark(text)) {
+		t.Error("marks do not tell texts and keys apart")
+	}
+	if sum := sha256.Sum256(text); bytes.Contains(one.Mark(text), sum[:]) {
+		t.Error("the mark is a hash without a key")
+	}
 }

@@ -65,7 +65,7 @@ func (p *parser) lambda(t, list token, all bool) (Expression, error) {
 		return Expression{}, err
 	}
 	if p.token.kind == tokenClose && !all {
-		return Expression{kind: KindBool, at: t.at, eval: func(s *scope) Value { return TruthValue(r.of(s).Len() > 0) }}, p.advance()
+		return Expression{kind: KindBool, at: t.at, eval: func(s *scope) Value { return TruthValue(length(r.of(s)) > 0) }}, p.advance()
 	}
 	condition, err := p.condition(&Field{Kind: r.Element, Nested: r.Nested})
 	if err != nil {
@@ -75,7 +75,7 @@ func (p *parser) lambda(t, list token, all bool) (Expression, error) {
 		elements := r.of(s)
 		depth := len(s.bound)
 		defer func() { s.bound = s.bound[:depth] }()
-		for i := range elements.Len() {
+		for i := range length(elements) {
 			if !s.goOn() {
 				break
 			}
@@ -118,4 +118,12 @@ func (p *parser) condition(e *Field) (Expression, error) {
 		return Expression{}, p.wrong(condition.at, "a condition is expected, such as %s eq 'a'; this is %s", e.Name, condition.kind)
 	}
 	return condition, p.advance()
+}
+
+// length is that of a list; one of an object that is null has none.
+func length(list reflect.Value) int {
+	if !list.IsValid() {
+		return 0
+	}
+	return list.Len()
 }

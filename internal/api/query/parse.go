@@ -461,6 +461,12 @@ func (r *reference) of(s *scope) reflect.Value {
 		v = s.bound[r.variable]
 	}
 	for _, i := range r.indices {
+		if v.Kind() == reflect.Pointer { // an object that may be null
+			if v.IsNil() {
+				return reflect.Value{}
+			}
+			v = v.Elem()
+		}
 		v = v.Field(i)
 	}
 	return v
@@ -528,7 +534,7 @@ func (p *parser) pair(t token, f *Field) (Expression, error) {
 
 // member is the value of a member of pairs; null: there is none of that name.
 func member(t token, f *Field, name string) Expression {
-	index := f.index
+	index, name := f.index, strings.ToLower(name) // as labels are kept
 	return Expression{kind: KindString, at: t.at, eval: func(s *scope) Value {
 		pairs, _ := s.record.Field(index).Interface().(Pairs)
 		text, there := pairs[name]

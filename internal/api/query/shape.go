@@ -153,6 +153,9 @@ func (s *Shape) names() string {
 
 // valueOf reads a scalar property.
 func valueOf(v reflect.Value) Value {
+	if !v.IsValid() { // of an object that is null
+		return Value{}
+	}
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return Value{}

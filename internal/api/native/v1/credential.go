@@ -45,11 +45,16 @@ func (s *Surface) credential(c *call) (fleet.Credential, error) {
 	if err != nil {
 		return fleet.Credential{}, err
 	}
-	found, err := s.Directory.FindCredential(c.ctx(), strconv.FormatInt(id, 10))
-	if fault.Is(err, fault.NotFound) || err == nil && found.ID != fleet.CredentialID(id) {
-		err = notThere("credential set", id)
+	all, err := s.Directory.Credentials.Credentials(c.ctx())
+	if err != nil {
+		return fleet.Credential{}, err
 	}
-	return found, err
+	for i := range all {
+		if all[i].ID == fleet.CredentialID(id) {
+			return all[i], nil
+		}
+	}
+	return fleet.Credential{}, notThere("credential set", id)
 }
 
 func (s *Surface) getCredential(c *call) (any, error) {

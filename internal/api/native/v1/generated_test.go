@@ -322,7 +322,7 @@ func (q *made) add(option string) bool {
 
 // json changes a body that is JSON.
 func (q *made) json(change func(string) string) bool {
-	if q.operation.Body == nil || q.operation.ID == "pushSnapshots" || q.operation.ID == "setOwnCatalog" {
+	if q.operation.Body == nil || q.operation.ID == "pushSnapshots" || q.operation.ID == "setOwnCatalog" || !strings.HasPrefix(q.body, "{") {
 		return false
 	}
 	text := change(q.body)

@@ -13,53 +13,44 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
-// A caller may send burst requests at once, and so many in a second from then on: far more than a person or a script needs, and less
-// than what keeps others waiting.
-const (
-	perSecond = 50
-	burst     = 500
-)
+// RequestLimits bound what a user may ask for: so many requests at once, and so many a second from then on.
+type RequestLimits struct{ Burst, PerSecond int }
+
+// requestLimits are far more than a person or a script needs, and less than what keeps others waiting.
+var requestLimits = RequestLimits{Burst: 500, PerSecond: 50}
 
 // callersMax is how many callers are remembered: who asked last.
 const callersMax = 10_000
 
-// limiter bounds what each user or token may ask for.
+// limiter bounds what each user may ask for, with all its tokens: anybody can make another one.
 type limiter struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	callers map[caller]*rate.Limiter
-}
-
-type caller struct {
-	user  access.UserID
-	token access.TokenID
+	callers map[access.UserID]*rate.Limiter
 }
 
 func newLimiter(now func() time.Time) *limiter {
-	return &limiter{now: now, callers: make(map[caller]*rate.Limiter)}
+	return &limiter{now: now, callers: make(map[access.UserID]*rate.Limiter)}
 }
 
-// policy is what the header says of the limit (draft-ietf-httpapi-ratelimit-headers).
-var policy = []string{fmt.Sprintf(`"default";q=%d;w=%d`, burst, burst/perSecond)}
-
-// take counts a request, and gives the headers that say how many are left. Limited, with RetryAfter.
-func (l *limiter) take(actor access.Actor) ([]api.Field, error) {
+// take counts a request, and gives the headers that say how many are left (draft-ietf-httpapi-ratelimit-headers). Limited, with RetryAfter.
+func (l *limiter) take(actor access.Actor, limits RequestLimits) ([]api.Field, error) {
 	now := l.now()
-	one := l.of(caller{actor.User, actor.Token}, now)
+	one := l.of(actor.User, limits, now)
 	if !one.AllowN(now, 1) {
-		f := fault.New(fault.Limited, "Too many requests: %d at once and %d a second are served to one caller.", burst, perSecond)
+		f := fault.New(fault.Limited, "Too many requests: %d at once and %d a second are served to one user.", limits.Burst, limits.PerSecond)
 		f.RetryAfter = time.Second
 		return nil, f
 	}
 	left := int(one.TokensAt(now))
 	return []api.Field{
-		{Name: "Ratelimit-Policy", Values: policy},
-		{Name: "Ratelimit", Values: []string{`"default";r=` + strconv.Itoa(left) + `;t=` + strconv.Itoa((burst-left)/perSecond)}},
+		{Name: "Ratelimit-Policy", Values: []string{fmt.Sprintf(`"default";q=%d;w=%d`, limits.Burst, limits.Burst/limits.PerSecond)}},
+		{Name: "Ratelimit", Values: []string{`"default";r=` + strconv.Itoa(left) + `;t=` + strconv.Itoa((limits.Burst-left)/limits.PerSecond)}},
 	}, nil
 }
 
-func (l *limiter) of(c caller, now time.Time) *rate.Limiter {
+func (l *limiter) of(c access.UserID, limits RequestLimits, now time.Time) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	one := l.callers[c]
@@ -67,7 +58,7 @@ func (l *limiter) of(c caller, now time.Time) *rate.Limiter {
 		if len(l.callers) >= callersMax {
 			l.forget(now)
 		}
-		one = rate.NewLimiter(perSecond, burst)
+		one = rate.NewLimiter(rate.Limit(limits.PerSecond), limits.Burst)
 		l.callers[c] = one
 	}
 	return one
@@ -76,7 +67,7 @@ func (l *limiter) of(c caller, now time.Time) *rate.Limiter {
 // forget drops callers who have asked for nothing lately, or else any: they begin anew.
 func (l *limiter) forget(now time.Time) {
 	for c, one := range l.callers {
-		if one.TokensAt(now) >= burst {
+		if one.TokensAt(now) >= float64(one.Burst()) {
 			delete(l.callers, c)
 		}
 	}

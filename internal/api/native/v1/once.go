@@ -2,6 +2,7 @@ package v1
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"strconv"
@@ -13,6 +14,13 @@ import (
 )
 
 const keyHeader = "Idempotency-Key"
+
+const (
+	rememberWithin = 5 * time.Second
+	// An answer that is not kept yet may be about to be: a request that comes meanwhile waits for it.
+	waitForAnswer = 2 * time.Second
+	lookForAnswer = 50 * time.Millisecond
+)
 
 // once asks an endpoint. A write that names itself by a key is done once, however often it comes within a day, also where the program
 // ended in the middle of it (draft-ietf-httpapi-idempotency-key-header).
@@ -27,7 +35,11 @@ func (s *Surface) once(c *call, e endpoint) (api.Raw, error) {
 	}
 	// Another token of the user is another caller: it may see less than what the first one was answered with.
 	token := strconv.FormatInt(int64(c.actor.Token), 10)
-	request, err := once.NewRequest(c.actor.User, keyHeader, key, token, c.Method, c.URL.EscapedPath(), c.URL.RawQuery, string(body))
+	mark, err := s.Mark(c.ctx(), body)
+	if err != nil {
+		return api.Raw{}, err
+	}
+	request, err := once.NewRequest(c.actor.User, keyHeader, key, token, c.Method, c.URL.EscapedPath(), c.URL.RawQuery, string(mark))
 	if err != nil {
 		return api.Raw{}, err
 	}
@@ -48,7 +60,9 @@ func (s *Surface) once(c *call, e endpoint) (api.Raw, error) {
 		return raw, nil
 	}
 	// The write is done: where its answer cannot be kept, a repetition is told so.
-	_ = s.Once.Remember(c.ctx(), request.User, request.Key, answerOf(&raw))
+	kept, cancel := context.WithTimeout(context.WithoutCancel(c.ctx()), rememberWithin) // also where the caller has gone: it comes again
+	defer cancel()
+	_ = s.Once.Remember(kept, request.User, request.Key, answerOf(&raw))
 	return raw, nil
 }
 
@@ -62,7 +76,7 @@ func (s *Surface) ask(c *call, e endpoint) (api.Raw, error) {
 
 // again gives the answer of a request that was done before; done is false where it was not.
 func (s *Surface) again(c *call, request once.Request) (raw api.Raw, done bool, err error) {
-	before, err := s.Once.Recall(c.ctx(), request.User, request.Key)
+	before, err := s.recall(c, request)
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return raw, false, nil
@@ -83,6 +97,24 @@ func (s *Surface) again(c *call, request once.Request) (raw api.Raw, done bool, 
 		}
 	}
 	return raw, true, nil
+}
+
+// recall waits a while for the answer of a request that is being done.
+func (s *Surface) recall(c *call, request once.Request) (once.Done, error) {
+	late := time.After(waitForAnswer)
+	for {
+		before, err := s.Once.Recall(c.ctx(), request.User, request.Key)
+		if err != nil || before.Answer.Status != 0 || before.Fingerprint != request.Fingerprint || s.Now().Sub(before.At) > waitForAnswer {
+			return before, err
+		}
+		select {
+		case <-late:
+			return before, nil
+		case <-c.ctx().Done():
+			return before, c.ctx().Err()
+		case <-time.After(lookForAnswer):
+		}
+	}
 }
 
 // answerOf is what is kept of an answer.

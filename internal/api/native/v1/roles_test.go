@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	v1 "github.com/tallystick/tallystick/internal/api/native/v1"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
@@ -154,7 +155,9 @@ type estate struct {
 func newEstate(t testing.TB) *estate {
 	t.Helper()
 	e := &estate{world: newWorld(t), things: map[string][]thing{}}
+	e.surface.RequestLimits = v1.RequestLimits{Burst: 1 << 30, PerSecond: 1 << 20} // the tokens of one user are asked with thousands of times
 	ctx := t.Context()
+	must[fleet.Credential](t)(e.fleet.AddCredential(ctx, fleet.NewCredential{Name: "set", Username: "u", Password: "p"}))
 	e.want(http.StatusOK, request{method: "PATCH", path: "/companies/2", body: `{"name":"Zephyr","notes":"zephyr","tenants":[{"server":0,"name":"zephyr-cc"}]}`})
 	e.want(http.StatusOK, request{method: "PATCH", path: "/servers/1", body: `{"name":"ZEPHYR01"}`})
 	receipt := must[ledger.Receipt](t)

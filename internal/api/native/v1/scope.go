@@ -76,7 +76,7 @@ func (s *Surface) companyNamed(c *call, ref string, action access.Action, ever b
 
 // findCompany finds one by its number, its GUID, or as unassigned; ever: also one that was removed.
 func (s *Surface) findCompany(c *call, ref string, ever bool) (fleet.Company, error) {
-	if strings.HasPrefix(strings.ToLower(ref), "name:") { // names change: in a path they would name another one tomorrow
+	if strings.Contains(ref, ":") { // names and external ids change: in a path they would name another one tomorrow
 		return fleet.Company{}, fault.New(fault.NotFound, "a company is named by its number or GUID")
 	}
 	company, err := s.Directory.FindCompany(c.ctx(), ref)

@@ -73,7 +73,7 @@ func toServer(c *call, v *fleet.Server, r *ledger.ServerReadings) server {
 		out.Connection = &connection{n.URL, n.Username, numberOrNull(n.Credential), n.TLS.Fingerprint, n.TLS.CA, n.TLS.Insecure}
 	}
 	if r != nil {
-		out.Gap = toGap(r.Gap)
+		out.Gap = c.gap(r.Gap)
 		if r.Last != nil {
 			out.LastReadingAt = at(&r.Last.TakenAt)
 		}
@@ -163,6 +163,22 @@ func (in *connectionChange) trust() *fleet.TLS {
 	return &t
 }
 
+// safe refuses to send a password that is kept to where it was not sent before: whoever changes the address, or what is trusted there, knows
+// the account, or names its set again. How a server is reached is the business of whoever manages all of them.
+func (in *connectionChange) safe(c *call, was *fleet.Connection) error {
+	switch {
+	case in == nil || was == nil:
+		return nil
+	case c.only() != 0:
+		return c.forProvider(access.ManageServers)
+	case in.Password != nil || in.Credential != nil:
+		return nil
+	case in.URL != nil && *in.URL != was.URL, in.trust() != nil && *in.trust() != was.TLS:
+		c.fail("connection.password", "is given again with another url, fingerprint, ca or insecure, or else a credential set")
+	}
+	return c.err()
+}
+
 // asNew is a request for a new server.
 func (in *serverChange) asNew() fleet.NewServer {
 	n := fleet.NewServer{Labels: labels(in.ExternalIDs, in.Tags)}
@@ -232,6 +248,9 @@ func (s *Surface) editServer(c *call) (any, error) {
 		if err := s.given(c, *in.Company, access.ManageServers); err != nil {
 			return nil, err
 		}
+	}
+	if err := in.Connection.safe(c, found.Connection); err != nil {
+		return nil, err
 	}
 	e := fleet.ServerEdit{
 		When: func(now *fleet.Server) error {
@@ -381,11 +400,22 @@ func (s *Surface) collectServer(c *call) (any, error) {
 	if found.Connection == nil {
 		return nil, nothingToRead(&found)
 	}
-	var out reading
-	err = s.Console.Collect(c.ctx(), []usage.ServerID{found.ID}, func(r Reading) {
-		out = toReading(&r)
-	})
-	return object{value: out}, err
+	type end struct {
+		reading reading
+		err     error
+	}
+	ended := make(chan end, 1)
+	go func() { // it goes on where the caller has gone, or has waited for long enough
+		var e end
+		e.err = s.Console.Collect(context.WithoutCancel(c.ctx()), []usage.ServerID{found.ID}, func(r Reading) { e.reading = toReading(&r) })
+		ended <- e
+	}()
+	select {
+	case e := <-ended:
+		return object{value: e.reading}, e.err
+	case <-c.ctx().Done():
+		return nil, fault.Wrap(c.ctx().Err(), fault.Unavailable, "%s is still being read: its readings say in a while what became of it.", found.Name)
+	}
 }
 
 // collectAll reads all servers now, and says of each what became of it, as it goes.
@@ -450,6 +480,9 @@ func (s *Surface) listSchedule(c *call) (any, error) {
 	list := []scheduled{}
 	for _, v := range status {
 		if mine[v.Server] {
+			if c.only() != 0 {
+				v.Last = "" // it may name the server's address
+			}
 			list = append(list, scheduled{int64(v.Server), v.Name, int64(v.Interval / time.Second), v.Reading, instant(v.Next), at(v.LastAt), v.Failures, v.Last})
 		}
 	}
@@ -490,15 +523,54 @@ func (s *Surface) listReadings(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]entry, len(entries))
+	mine, err := s.whileOwned(c, &found)
+	if err != nil {
+		return nil, err
+	}
+	list := []entry{}
 	for i := range entries {
 		x := &entries[i]
-		list[i] = entry{int64(x.Position), instant(x.At), instant(x.RecordedAt), x.Listed, toGap(x.Gap), nil}
-		if r := x.Revoked; r != nil {
-			list[i].Revoked = &revocation{int64(r.Position), instant(r.RecordedAt), r.Reason, r.Actor}
+		if !mine(x.At) {
+			continue
 		}
+		one := entry{int64(x.Position), instant(x.At), instant(x.RecordedAt), x.Listed, c.gap(x.Gap), nil}
+		if r := x.Revoked; r != nil {
+			one.Revoked = &revocation{int64(r.Position), instant(r.RecordedAt), r.Reason, r.Actor}
+		}
+		list = append(list, one)
 	}
 	return rowsOf("takenAt,entry", list), nil
+}
+
+// whileOwned tells whether a server was the caller's at an instant; it always was to whoever sees all companies.
+func (s *Surface) whileOwned(c *call, v *fleet.Server) (func(time.Time) bool, error) {
+	if c.only() == 0 {
+		return func(time.Time) bool { return true }, nil
+	}
+	head, err := s.Ledger.Store.Head(c.ctx())
+	if err != nil {
+		return nil, err
+	}
+	owners, err := s.History.Owners(c.ctx(), v.ID, "", head.Position+1)
+	return func(at time.Time) bool {
+		mine := false
+		for _, o := range owners {
+			if o.From.After(at) {
+				break
+			}
+			mine = o.Company == c.only()
+		}
+		return mine
+	}, err
+}
+
+// gap is a gap as a caller may see it: where a server is, and with which account it is read, is the provider's business.
+func (c *call) gap(g *usage.Gap) *gap {
+	out := toGap(g)
+	if out != nil && c.only() != 0 {
+		out.Text = ""
+	}
+	return out
 }
 
 // period reads the options from and until; where they are not given, it ends at an instant and begins as long before its end.

@@ -25,9 +25,16 @@ const pushMax = 64 << 20
 type PushLimits struct {
 	Reading  int64 // one of them
 	Unpacked int64 // all
+	Refused  int   // lines that are refused, after which the rest is not looked at
 }
 
-var pushLimits = PushLimits{Reading: 512 << 20, Unpacked: 2 << 30}
+var pushLimits = PushLimits{Reading: 128 << 20, Unpacked: 512 << 20, Refused: 1000}
+
+// pushesAtOnce bounds how many pushes that are not small are taken at the same time: each may hold a reading, unpacked, several times.
+const pushesAtOnce = 2
+
+// smallPush is a body that waits for nobody, in bytes.
+const smallPush = 256 << 10
 
 // pushed is what became of one line of a push.
 type pushed struct {
@@ -48,14 +55,23 @@ func (s *Surface) pushSnapshots(c *call) (any, error) {
 	if !access.MayPush(c.actor, c.only(), c.actor.Server) {
 		return nil, fault.New(fault.Denied, "Your account or token may not do this: it takes %q.", access.PushReadings)
 	}
-	body, err := s.pushedBody(c)
+	body, packed, err := s.pushedBody(c)
 	if err != nil {
 		return nil, err
 	}
 	shape := query.ShapeOf[pushed]()
+	large := c.ContentLength < 0 || c.ContentLength > smallPush || packed
 	return api.Raw{ContentType: formNDJSON + "; charset=utf-8", Stream: func(w *bufio.Writer) error {
+		if large {
+			select {
+			case s.pushes <- struct{}{}:
+				defer func() { <-s.pushes }()
+			case <-c.ctx().Done():
+				return fault.Wrap(c.ctx().Err(), fault.Unavailable, "Other pushes are being taken: try again.")
+			}
+		}
 		p := pusher{Surface: s, call: c, tell: func(one pushed) error {
-			if err := writeRow(w, shape, one); err != nil {
+			if err := writeRow(w, shape, one); err != nil || one.Outcome == refusedOutcome {
 				return err
 			}
 			return w.Flush() // it is in the ledger: who asked is told now, whatever becomes of the rest
@@ -65,25 +81,25 @@ func (s *Surface) pushSnapshots(c *call) (any, error) {
 }
 
 // pushedBody gives the body, to be unpacked where it is packed.
-func (s *Surface) pushedBody(c *call) (*bufio.Reader, error) {
+func (s *Surface) pushedBody(c *call) (in *bufio.Reader, packed bool, err error) {
 	body, err := api.ReadBody(c.Request)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	encoding := strings.ToLower(strings.TrimSpace(c.Header.Get("Content-Encoding")))
 	switch {
 	case encoding != "" && encoding != "gzip" && encoding != "identity":
-		return nil, api.NewStatusError(http.StatusUnsupportedMediaType, "The body is packed with %q: gzip is taken.", encoding)
+		return nil, false, api.NewStatusError(http.StatusUnsupportedMediaType, "The body is packed with %q: gzip is taken.", encoding)
 	case len(bytes.TrimSpace(bytes.TrimPrefix(body, []byte(byteOrderMark)))) == 0:
-		return nil, fault.New(fault.Invalid, "The body is empty: a reading, or one a line, is expected.")
+		return nil, false, fault.New(fault.Invalid, "The body is empty: a reading, or one a line, is expected.")
 	case encoding != "gzip" && !bytes.HasPrefix(body, []byte{0x1f, 0x8b}):
-		return bufio.NewReader(bytes.NewReader(body)), nil
+		return bufio.NewReader(bytes.NewReader(body)), false, nil
 	}
 	unpacked, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Invalid, "The body is not packed with gzip: %v.", err)
+		return nil, false, fault.Wrap(err, fault.Invalid, "The body is not packed with gzip: %v.", err)
 	}
-	return bufio.NewReaderSize(&limited{unpacked, s.PushLimits.Unpacked, s.PushLimits.Unpacked}, 64<<10), nil
+	return bufio.NewReaderSize(&limited{unpacked, s.PushLimits.Unpacked, s.PushLimits.Unpacked}, 64<<10), true, nil
 }
 
 // limited refuses to give more than what is left.
@@ -111,6 +127,8 @@ type pusher struct {
 	servers map[string]fleet.Server // by installation id
 }
 
+const refusedOutcome = "refused"
+
 // byteOrderMark is what some editors begin a text with.
 const byteOrderMark = "\ufeff"
 
@@ -120,7 +138,7 @@ func (p *pusher) all(ctx context.Context, in *bufio.Reader) error {
 	if mark, err := in.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
 		_, _ = in.Discard(len(byteOrderMark)) // they were peeked
 	}
-	first := true
+	first, refused := true, 0
 	for number := 1; ; number++ {
 		line, err := p.readLine(in)
 		if err == nil && first && len(bytes.TrimSpace(line)) > 0 {
@@ -139,11 +157,17 @@ func (p *pusher) all(ctx context.Context, in *bufio.Reader) error {
 			continue
 		}
 		one, err := p.one(ctx, number, line)
-		if err != nil {
-			return err
+		if err == nil {
+			err = p.tell(one)
 		}
-		if err := p.tell(one); err != nil {
+		switch {
+		case err != nil:
 			return err
+		case one.Outcome != refusedOutcome:
+			continue
+		}
+		if refused++; refused == p.PushLimits.Refused {
+			return p.tell(refusal(number+1, fault.New(fault.Limited, "%d lines were refused: those from here on were not looked at", refused)))
 		}
 	}
 }
@@ -186,8 +210,11 @@ func nextIsWhole(in *bufio.Reader) bool {
 	if !bytes.HasPrefix(line, []byte("{")) {
 		return false
 	}
-	return !ended && err == nil || whole(line) == nil
+	return !ended && err == nil && bytes.Contains(line[:min(len(line), schemaWithin)], []byte(`"schema"`)) || whole(line) == nil
 }
+
+// schemaWithin is where in a line that is too long to be looked at whole a reading of its own says its schema.
+const schemaWithin = 200
 
 // readRest reads a reading over several lines to its end.
 func (p *pusher) readRest(in *bufio.Reader, line []byte) ([]byte, error) {
@@ -232,7 +259,7 @@ func (p *pusher) refused(number int, err error) (pushed, error) {
 }
 
 func refusal(number int, err error) pushed {
-	out := pushed{Line: number, Outcome: "refused", Code: textOrNull(fault.CodeOf(err)), Errors: []wrong{}}
+	out := pushed{Line: number, Outcome: refusedOutcome, Code: textOrNull(fault.CodeOf(err)), Errors: []wrong{}}
 	var f *fault.Error
 	if errors.As(err, &f) {
 		out.Detail = &f.Message

@@ -42,10 +42,12 @@ type Options struct {
 	Users     access.UserStore
 	Tokens    access.TokenStore
 	Once      once.Store
-	Trail     audit.Store
-	Roster    *roster.Service
-	Console   Console
-	Now       func() time.Time
+	// Mark tells bodies apart without saying anything of them: they may hold passwords, and marks are kept.
+	Mark    func(ctx context.Context, body []byte) ([]byte, error)
+	Trail   audit.Store
+	Roster  *roster.Service
+	Console Console
+	Now     func() time.Time
 }
 
 // Console is what only the running program can do.
@@ -116,16 +118,18 @@ type File struct {
 type Surface struct {
 	Options
 
-	PushLimits PushLimits
+	PushLimits    PushLimits
+	RequestLimits RequestLimits
 
 	routes []api.Route
 	limits *limiter
-	probes atomic.Int64 // connections that were tested before they were kept
+	pushes chan struct{} // those that are not small
+	probes atomic.Int64  // connections that were tested before they were kept
 }
 
 // New returns the surface. Internal: the document and the endpoints do not fit.
 func New(o Options) (*Surface, error) {
-	s := &Surface{Options: o, PushLimits: pushLimits, limits: newLimiter(o.Now)}
+	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce)}
 	all, err := operations()
 	if err != nil {
 		return nil, err
@@ -179,7 +183,7 @@ func (s *Surface) route(op *operation, e endpoint) api.Route {
 		if op.public {
 			return e.do(c)
 		}
-		fields, err := s.limits.take(c.actor)
+		fields, err := s.limits.take(c.actor, s.RequestLimits)
 		if err != nil {
 			return nil, err
 		}
