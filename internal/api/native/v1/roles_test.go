@@ -91,7 +91,7 @@ var needs = map[string]need{
 	"getBundle":              {access.Read, "company"},
 	"getReport":              {access.Read, "company"},
 	"getMonthReport":         {access.Read, ofProvider},
-	"compareMonth":           {access.Read, ofProvider},
+	"compareMonth":           {access.WorkOnStatements, ofProvider},
 	"draftStatement":         {access.WorkOnStatements, "company"},
 	"adjustStatement":        {access.WorkOnStatements, "company"},
 	"withdrawAdjustment":     {access.WorkOnStatements, "company"},
