@@ -289,7 +289,7 @@ func sendHead(w http.ResponseWriter, r *http.Request, answer *Raw, length int, e
 	if answer.ContentType != "" {
 		h["Content-Type"] = []string{answer.ContentType}
 	}
-	if length > bufferedMax || r.Method == http.MethodHead {
+	if length > bufferedMax || r.Method == http.MethodHead && length != lengthUnknown {
 		h["Content-Length"] = []string{strconv.Itoa(length)}
 	}
 	for name, values := range answer.Header {

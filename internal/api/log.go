@@ -17,7 +17,11 @@ type record struct {
 // done tells of a request that is over: its meter, and the log.
 func (h *handler) done(r *http.Request, c *call, rec record) {
 	rec.took = time.Since(rec.begin)
-	c.meter(rec.status, rec.bytes, rec.took)
+	took := rec.took
+	if s := c.stream; s != nil && s.answer.Live && s.begun { // how long it was open is no measure of the console
+		took = s.at.Sub(rec.begin)
+	}
+	c.meter(rec.status, rec.bytes, took)
 	h.log(r, c, rec)
 }
 

@@ -59,8 +59,13 @@ func (c *connection) wantEnd(want time.Duration) {
 // withServer runs a server as the product does, with TLS or behind it, in a bubble whose time goes on when all wait.
 func withServer(t *testing.T, secured bool, routes []api.Route, test func(c *connection)) {
 	t.Helper()
+	withSurface(t, secured, &surface{"one", routes}, test)
+}
+
+func withSurface(t *testing.T, secured bool, s api.Surface, test func(c *connection)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		h := newFrameAt(t, slog.LevelInfo, io.Discard, &surface{"one", routes})
+		h := newFrameAt(t, slog.LevelInfo, io.Discard, s)
 		server := api.NewServer(h, selfSigned(t, t.TempDir(), time.Now()).cert, slog.New(slog.DiscardHandler))
 		listener := &pipes{accepted: make(chan net.Conn), done: make(chan struct{})}
 		done := make(chan struct{})
@@ -186,4 +191,109 @@ func TestAnEndlessQueryIsEnded(t *testing.T) {
 		}
 		c.wantEnd(30*time.Second + 3*time.Minute) // nothing more is asked
 	})
+}
+
+// withStreams runs a server with one path of each kind of stream, which writes so many pieces with so much time before each.
+func withStreams(t *testing.T, count int, every time.Duration, test func(c *connection)) {
+	t.Helper()
+	write := func(r *http.Request, size int) func(*bufio.Writer) error {
+		return func(w *bufio.Writer) error {
+			for range count {
+				select {
+				case <-r.Context().Done():
+					return r.Context().Err()
+				case <-time.After(every):
+				}
+				if _, err := w.WriteString(strings.Repeat("x", size)); err != nil {
+					return err
+				}
+				if size < 4096 {
+					if err := w.Flush(); err != nil {
+						return err
+					}
+				}
+			}
+			return nil
+		}
+	}
+	withSurface(t, false, streaming{&surface{"one", []api.Route{
+		get("/list", func(r *http.Request) (any, error) { return write(r, 32<<10), nil }),
+		get("/live", func(r *http.Request) (any, error) { return live(write(r, 10)), nil }),
+	}}}, test)
+}
+
+// A stream lasts as long as pieces go out, longer than any answer that is sent as a whole.
+func TestAStreamMayLast(t *testing.T) {
+	t.Parallel()
+	for path, c := range map[string]struct {
+		every time.Duration
+		size  int
+	}{"/list": {14 * time.Second, 32 << 10}, "/live": {10 * time.Minute, 10}} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			withStreams(t, 30, c.every, func(con *connection) {
+				con.send("GET " + path + " HTTP/1.1\r\n" + authorized + "\r\n")
+				answer, err := http.ReadResponse(bufio.NewReader(con), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				body, err := io.ReadAll(answer.Body)
+				if took := time.Since(con.begin); err != nil || len(body) != 30*c.size || took != 30*c.every {
+					t.Errorf("%d bytes after %s, %v", len(body), took, err)
+				}
+				_ = answer.Body.Close()
+			})
+		})
+	}
+}
+
+// What a live stream flushes arrives at once, its headers with the first piece, also at a client of HTTP/1.0; HEAD gets them alone.
+func TestALiveStreamComesPieceByPiece(t *testing.T) {
+	t.Parallel()
+	for _, proto := range []string{"HTTP/1.1", "HTTP/1.0"} {
+		withStreams(t, 3, time.Hour, func(c *connection) {
+			c.send("GET /live " + proto + "\r\n" + authorized + "\r\n")
+			answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer answer.Body.Close()
+			for i := range 3 {
+				if _, err := io.ReadFull(answer.Body, make([]byte, 10)); err != nil || time.Since(c.begin) != time.Duration(i+1)*time.Hour {
+					t.Errorf("piece %d after %s, %v", i, time.Since(c.begin), err)
+				}
+			}
+		})
+	}
+	withStreams(t, 3, time.Hour, func(c *connection) {
+		c.send("HEAD /live HTTP/1.1\r\n" + authorized + "\r\n")
+		answer, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: http.MethodHead})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
+		if answer.Header.Get("Content-Type") != "text/event-stream" || answer.Header.Get("Content-Length") != "" || time.Since(c.begin) != 0 {
+			t.Errorf("%v after %s", answer.Header, time.Since(c.begin))
+		}
+	})
+}
+
+// Who reads nothing of a stream is broken off after two minutes, whatever there would be to read.
+func TestAStreamThatIsNotReadIsEnded(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/list", "/live"} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			withStreams(t, 1000, time.Second, func(c *connection) {
+				c.send("GET " + path + " HTTP/1.1\r\n" + authorized + "\r\n")
+				<-time.After(2*time.Minute + 3*time.Second) // the first piece goes out within 3 s
+				if n, err := io.Copy(io.Discard, c); err != nil || n > 0 {
+					t.Errorf("%d bytes, %v", n, err)
+				}
+				if took := time.Since(c.begin); took != 2*time.Minute+3*time.Second {
+					t.Errorf("ended after %s", took)
+				}
+			})
+		})
+	}
 }

@@ -19,21 +19,30 @@ type stream struct {
 	w      http.ResponseWriter
 	r      *http.Request
 	answer Raw
-	within time.Duration // what each piece may take
+	within time.Duration // what each piece may take of our time
 
 	whole bool   // the body cannot come in pieces: the client would not see that it is cut off
 	kept  []byte // of a whole body
 	last  bool   // this is the rest of it
 
-	begun bool  // headers are out
-	sent  int   // bytes of the body
-	lost  error // why the client got no more of it
+	begun bool      // headers are out
+	at    time.Time // since then
+	sent  int       // bytes of the body
+	lost  error     // why the client got no more of it
 }
+
+const (
+	endless       = 100 * 365 * 24 * time.Hour // how long a live stream may take
+	livePieceSize = 4 << 10                    // there may be many, and each waits most of its time
+)
 
 // streamed writes an answer's body as its surface streams it, and its headers before.
 func (h *handler) streamed(w http.ResponseWriter, r *http.Request, c *call, answer Raw) error {
 	s := &stream{w: w, r: r, answer: answer, within: h.within, whole: !r.ProtoAtLeast(1, 1)}
 	c.stream = s
+	if answer.Live {
+		return s.live(bufio.NewWriterSize(s, livePieceSize))
+	}
 	out, _ := pieces.Get().(*bufio.Writer)
 	out.Reset(s)
 	defer func() {
@@ -48,6 +57,22 @@ func (h *handler) streamed(w http.ResponseWriter, r *http.Request, c *call, answ
 		return err
 	}
 	return s.end()
+}
+
+// live is a stream that waits for what it writes. Its client sees where each piece ends, and knows that more may come.
+func (s *stream) live(out *bufio.Writer) error {
+	s.within, s.whole = endless, false
+	if s.r.Method == http.MethodHead {
+		s.begin(lengthUnknown)
+		return nil
+	}
+	if d, ok := s.r.Context().(*deadline); ok {
+		d.renew(time.Now().Add(s.within))
+	}
+	if err := s.answer.Stream(out); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // Write sends a piece.
@@ -68,18 +93,24 @@ func (s *stream) Write(p []byte) (int, error) {
 }
 
 func (s *stream) begin(length int) {
-	s.begun = true
+	s.begun, s.at = true, time.Now()
 	sendHead(s.w, s.r, &s.answer, length, nil)
 }
 
-// send lets the client take as long as it needs to read what came before: that is no time of ours.
+// send lets the client take its time to read what came before, which is no time of ours: as long for each piece as for a
+// whole answer.
 func (s *stream) send(p []byte) (int, error) {
 	d, ok := s.r.Context().(*deadline)
 	if ok {
 		d.pause()
 	}
+	control := http.NewResponseController(s.w)
+	_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // a writer that has none needs none
 	n, err := s.w.Write(p)
 	s.sent += n
+	if err == nil && s.answer.Live {
+		err = control.Flush()
+	}
 	if err != nil {
 		s.lost = err
 	}

@@ -23,12 +23,17 @@ import (
 // streaming is a surface whose endpoints give what writes their body.
 type streaming struct{ *surface }
 
+// live is what writes the body of a stream that waits.
+type live func(*bufio.Writer) error
+
 func (streaming) Encode(_ *http.Request, value any) (api.Raw, error) {
-	write, ok := value.(func(*bufio.Writer) error)
-	if !ok {
-		return api.Raw{}, fault.New(fault.Internal, "it is a %T", value)
+	switch write := value.(type) {
+	case func(*bufio.Writer) error:
+		return api.Raw{ContentType: "application/json", Stream: write}, nil
+	case live:
+		return api.Raw{ContentType: "text/event-stream", Stream: write, Live: true}, nil
 	}
-	return api.Raw{ContentType: "application/json", Stream: write}, nil
+	return api.Raw{}, fault.New(fault.Internal, "it is a %T", value)
 }
 
 // streams is a surface with one path for each way in which a stream goes.

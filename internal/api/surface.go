@@ -49,6 +49,9 @@ type Raw struct {
 	// is sent piece by piece while it is written. An error before the first piece is answered as any other; after it, the
 	// connection is broken off. Only Encode gives one.
 	Stream func(*bufio.Writer) error
+	// Live says that Stream waits for what it writes: each Flush is sent at once, and the time of the request does not end
+	// it. It must end by itself when the request's context does, or the program. HEAD gets the headers, and Stream is not run.
+	Live bool
 }
 
 // Field is a header by its canonical name.
