@@ -46,6 +46,32 @@ type History interface {
 	// after another may rest: it may name too many, and of very many it gives one that stands for all. Cheap where what
 	// arrived tells of later.
 	Arrived(ctx context.Context, after usage.Position, until time.Time) (Arrived, error)
+	// Logged gives the entries behind a position in the order of their positions, at most so many. It may name too many companies.
+	Logged(ctx context.Context, after usage.Position, limit int) ([]Logged, error)
+}
+
+// Kind is what an entry is.
+type Kind string
+
+// The kinds of entries.
+const (
+	KindSnapshot   Kind = "snapshot"
+	KindGap        Kind = "gap"
+	KindCorrection Kind = "correction"
+	KindFact       Kind = "fact"
+)
+
+// Logged is an entry as the log of the whole ledger has it.
+type Logged struct {
+	Position   usage.Position
+	RecordedAt time.Time
+	Kind       Kind
+	Server     usage.ServerID // whose reading or gap it is, or revokes; 0: a dated fact
+	Gap        *usage.Gap     // of a gap
+	Revokes    usage.Position // of a correction
+	// Companies are those whose answers may rest on it, at whatever instant; AnyCompany: they may be everybody's.
+	Companies  []usage.CompanyID
+	AnyCompany bool
 }
 
 // Ahead says what will be asked for: about which companies, among the entries before a cutoff, and in which stretch of

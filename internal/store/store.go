@@ -4,6 +4,7 @@ import (
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/audit"
+	"github.com/tallystick/tallystick/internal/feed"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/once"
@@ -30,6 +31,7 @@ type Store interface {
 	access.SessionStore
 	access.TokenStore
 	once.Store
+	feed.Store
 
 	// Close ends the engine; it waits for running transactions.
 	Close() error

@@ -49,6 +49,8 @@ func TestTamperingIsTold(t *testing.T) {
 		`UPDATE sessions SET address = 'elsewhere'`:           "session of user 1",
 		`UPDATE api_tokens SET scopes = 'use-v2'`:             "token 1",
 		`UPDATE once SET status = 200`:                        `key "later" of user 1`,
+		`UPDATE feed SET status = 'Resolved' WHERE seq = 1`:   "change 1",
+		`UPDATE feed SET month = '2026-09' WHERE number = 1`:  "change",
 		`UPDATE events SET status = 'Error'`:                  "event 1",
 		`UPDATE events SET company = 3 WHERE company = 2`:     "event 2",
 		`UPDATE activations SET message = ''`:                 "an activation of event 1",

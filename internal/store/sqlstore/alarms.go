@@ -183,7 +183,7 @@ func (c change) apply(ctx context.Context, tx *sql.Tx, of about, at time.Time) e
 	switch {
 	case c.status == alarm.StatusResolved:
 		e.Status, e.At, e.Actor, e.Remark, e.Held = alarm.StatusResolved, at, "", "", ""
-		if err := updateEvent(ctx, tx, &e); err != nil {
+		if err := updateEvent(ctx, tx, &e, at); err != nil {
 			return err
 		}
 		return endActivation(ctx, tx, &e)
@@ -200,6 +200,9 @@ func (c change) apply(ctx context.Context, tx *sql.Tx, of about, at time.Time) e
 			string(e.Status), e.Message, micros(at), eventSum(&e)); err != nil {
 			return err
 		}
+		if err := tellEvent(ctx, tx, &e, at); err != nil {
+			return err
+		}
 		return activate(ctx, tx, &e)
 	}
 	again := e.Status == alarm.StatusResolved
@@ -211,7 +214,7 @@ func (c change) apply(ctx context.Context, tx *sql.Tx, of about, at time.Time) e
 	if again {
 		e.RepeatCount++
 	}
-	if err := updateEvent(ctx, tx, &e); err != nil {
+	if err := updateEvent(ctx, tx, &e, at); err != nil {
 		return err
 	}
 	switch {
@@ -223,9 +226,12 @@ func (c change) apply(ctx context.Context, tx *sql.Tx, of about, at time.Time) e
 	return nil
 }
 
-func updateEvent(ctx context.Context, tx *sql.Tx, e *alarm.Event) error {
-	_, err := tx.ExecContext(ctx, updateEventSQL, e.ID, e.RepeatCount, string(e.Status), e.Message, micros(e.At), e.Remark, e.Actor, string(e.Held), eventSum(e))
-	return err
+// updateEvent keeps what changed of an event at an instant, and tells who follows changes.
+func updateEvent(ctx context.Context, tx *sql.Tx, e *alarm.Event, at time.Time) error {
+	if _, err := tx.ExecContext(ctx, updateEventSQL, e.ID, e.RepeatCount, string(e.Status), e.Message, micros(e.At), e.Remark, e.Actor, string(e.Held), eventSum(e)); err != nil {
+		return err
+	}
+	return tellEvent(ctx, tx, e, at)
 }
 
 // activation is one time that an event held.
@@ -313,10 +319,7 @@ func (s *Store) events(ctx context.Context, list func(context.Context, *sql.Tx) 
 				continue
 			}
 			events[i].ServerName = v.p.registry[events[i].Server].name
-			events[i].Company = usage.Unassigned
-			if owner, _ := v.owner(events[i].Server); owner != 0 {
-				events[i].Company = owner
-			}
+			events[i].Company = v.answersFor(events[i].Server)
 		}
 		return nil
 	})

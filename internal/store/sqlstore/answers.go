@@ -47,7 +47,7 @@ func (s *Store) AnswerEvent(ctx context.Context, id int64, a alarm.Answer, at ti
 		if at = usage.Truncate(at); at.After(e.At) { // our clock may have gone back
 			e.At = at
 		}
-		if err := updateEvent(ctx, tx, &e); err != nil {
+		if err := updateEvent(ctx, tx, &e, at); err != nil {
 			return err
 		}
 		if err := addStep(ctx, tx, &e); err != nil {

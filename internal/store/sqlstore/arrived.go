@@ -185,15 +185,7 @@ func (a *arriving) concern(v view) []ledger.Arrival {
 	if a.full() {
 		return []ledger.Arrival{{Position: v.before - 1}}
 	}
-	known := make(map[usage.ServerID][]usage.CompanyID)
-	of := func(server usage.ServerID) []usage.CompanyID {
-		companies, asked := known[server]
-		if !asked {
-			companies = v.concerned(map[usage.ServerID]bool{server: true})
-			known[server] = companies
-		}
-		return companies
-	}
+	of := v.concernedByServer()
 	entries := make([]ledger.Arrival, 0, len(a.found)+len(a.facts))
 	for _, f := range a.found {
 		entries = append(entries, ledger.Arrival{Position: f.position, From: f.from, Companies: of(f.server)})
@@ -206,6 +198,19 @@ func (a *arriving) concern(v view) []ledger.Arrival {
 	}
 	slices.SortFunc(entries, func(a, b ledger.Arrival) int { return cmp.Compare(a.Position, b.Position) })
 	return entries
+}
+
+// concernedByServer gives what tells whom a server concerns, and reckons it once.
+func (v view) concernedByServer() func(usage.ServerID) []usage.CompanyID {
+	known := make(map[usage.ServerID][]usage.CompanyID)
+	return func(server usage.ServerID) []usage.CompanyID {
+		companies, asked := known[server]
+		if !asked {
+			companies = v.concerned(map[usage.ServerID]bool{server: true})
+			known[server] = companies
+		}
+		return companies
+	}
 }
 
 // validFrom gives from when a fact is valid: the first of its attribute from the beginning of time (C38).

@@ -138,21 +138,30 @@ func entryAt(ctx context.Context, tx *sql.Tx, position usage.Position) (series.E
 	if err != nil || position < 1 || position > h.position {
 		return series.Entry{}, false, err
 	}
+	entries, err := entriesFrom(ctx, tx, &h, position)
+	if err != nil {
+		return series.Entry{}, false, err
+	}
+	return entries[0], true, nil
+}
+
+// entriesFrom gives the entry at a position that was given, and those behind it in the same piece of the log.
+func entriesFrom(ctx context.Context, tx *sql.Tx, h *logHead, position usage.Position) (entries []series.Entry, err error) {
 	log, found := h.log, true
 	if position < log.First {
 		if log, found, err = first(ctx, tx, proven(scanLog), logAtSQL, int64(position)); err != nil {
-			return series.Entry{}, false, err
+			return nil, err
 		}
 	}
-	entries, err := log.Entries()
+	entries, err = log.Entries()
 	at := int(position - log.First)
 	if err == nil && (!found || at >= len(entries)) {
 		err = errEntryLost(position)
 	}
 	if err != nil {
-		return series.Entry{}, false, err
+		return nil, err
 	}
-	return entries[at], true, nil
+	return entries[at:], nil
 }
 
 // receiptOf gives the receipt of an entry that is there.

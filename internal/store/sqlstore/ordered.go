@@ -37,6 +37,8 @@ func Ordered() []Statement {
 		{"token by name", namedToken, 3, false},
 		{"key", onceSQL, 2, false},
 		{"keys before", forgetOnceSQL, 1, false},
+		{"changes after", feedAfterSQL, 2, false},
+		{"changes before", forgetFeedSQL, 1, true},
 		{"record", recordSQL, 2, false},
 		{"records", recordsSQL, 1, false},
 		{"records of a company", companyRecords, 2, false},

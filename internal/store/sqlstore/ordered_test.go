@@ -13,7 +13,7 @@ import (
 // unlisted are the statements with an order that nobody waits for: they read a table to its end, once.
 var unlisted = []string{
 	"allLogSQL", "allTipsSQL", "allGapsSQL", "allCorrectionsSQL", "allFactsSQL", "allInstalledSQL", "activationsSQL", "allStepsSQL", "allStatementsSQL", "allBundlesSQL",
-	"allRepositoriesSQL", "allJobsSQL", "allAuditSQL", "allRecordsSQL", // doctor
+	"allRepositoriesSQL", "allJobsSQL", "allAuditSQL", "allRecordsSQL", "allOnceSQL", "allFeedSQL", // doctor
 	"oldEntriesSQL",                                                                // migration 0003
 	"bareCompaniesSQL", "bareServersSQL", "serverEventsOnlySQL", "bareSessionsSQL", // migration 0005
 }

@@ -111,6 +111,9 @@ func (s *Store) SaveStatements(ctx context.Context, statements []statement.State
 			if err := saveStatement(ctx, tx, &statements[i]); err != nil {
 				return err
 			}
+			if err := tellStatement(ctx, tx, &statements[i], s.now()); err != nil {
+				return err
+			}
 		}
 		if err := markFinal(ctx, tx, statements); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/feed"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/record"
@@ -148,9 +149,13 @@ func (n neighbours) of(t *testing.T, s store.Store, c usage.CompanyID, v usage.S
 	events := slices.DeleteFunc(must1(s.Events(t.Context(), 0))(t), func(e alarm.Event) bool {
 		return e.Server != v && (e.Server != 0 || e.Company != c)
 	})
+	changes := slices.DeleteFunc(must1(s.ChangesAfter(t.Context(), 0, 1000))(t), func(f feed.Change) bool { return f.Company != c })
+	for i := range changes {
+		changes[i].Seq = 0 // its place among those of others
+	}
 	state := must1(s.Inventories(t.Context(), v))(t)
 	return []any{
-		state, must1(s.Repository(t.Context(), state[0].Repositories[0]))(t), must1(s.Job(t.Context(), state[0].Jobs[0]))(t),
+		changes, state, must1(s.Repository(t.Context(), state[0].Repositories[0]))(t), must1(s.Job(t.Context(), state[0].Jobs[0]))(t),
 		must1(s.Company(t.Context(), c))(t), must1(s.Server(t.Context(), v))(t), user, must1(s.UserByName(t.Context(), user.Name))(t),
 		must1(s.SessionByAccess(t.Context(), pairOf("", 0, session).Access))(t), must1(s.Readings(t.Context(), v))(t), events,
 		must1(s.Event(t.Context(), events[0].ID))(t), must1(s.SubjectFacts(t.Context(), usage.ServerSubject(v), usage.AttrDomain))(t),

@@ -43,6 +43,7 @@ var twiceTests = map[string]func(*testing.T, store.Store, store.Store){
 	"two replace one inventory":        inventoryTwice,
 	"two take one token's name":        tokenTwice,
 	"several use one key":              onceTwice,
+	"changes have one order":           feedTwice,
 	"each sees what the other committed": func(t *testing.T, a, b store.Store) {
 		server := oneServer(t, a)
 		version := must1(b.Head(t.Context()))(t).Version
