@@ -44,6 +44,12 @@ func PathID(r *http.Request, name string) string {
 // Actor gives who asks; the zero actor on a public route.
 func Actor(ctx context.Context) access.Actor { return callOf(ctx).actor }
 
+// Token gives the access token of a request; empty: it has none.
+func Token(r *http.Request) string {
+	token, _ := bearer(r.Header.Get("Authorization"))
+	return token
+}
+
 // RequestID names the request in the log and in the header X-Request-Id.
 func RequestID(ctx context.Context) string { return callOf(ctx).id }
 

@@ -105,11 +105,12 @@ func (s *Server) surfaces() (http.Handler, error) {
 	own, err := v1.New(v1.Options{
 		Companies: a.Store, Servers: a.Store, Directory: a.Fleet, Catalogs: a.Catalogs, Ledger: a.Ledger, History: a.Store, Figures: a.Figures,
 		Months: a.Months, Kept: a.Store, Plans: a.Plans, Alarms: a.Alarms, Events: a.Store, Answers: a.Store,
-		Access: a.Access, Users: a.Store, Tokens: a.Store, Once: a.Store, Mark: a.mark, Trail: a.Store, Roster: a.Roster, Console: console{a}, Now: a.Now,
+		Access: a.Access, Users: a.Store, Tokens: a.Store, Once: a.Store, Mark: a.mark, Feed: a.Store, Trail: a.Store, Roster: a.Roster, Console: console{a}, Now: a.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.events = own
 	pages, err := explorer.New()
 	if err != nil {
 		return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/feed"
 	"github.com/tallystick/tallystick/internal/once"
 	"github.com/tallystick/tallystick/internal/store"
 )
@@ -47,8 +48,15 @@ type Server struct {
 	certs    tls.Certificate
 	schedule *collect.Schedule
 	handler  http.Handler
+	events   events
 	hold     store.Hold
 	unlock   func()
+}
+
+// events is who streams what changes.
+type events interface {
+	Wake()       // something may have changed
+	EndStreams() // the console ends
 }
 
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
@@ -170,6 +178,7 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 		return fault.Wrap(err, fault.Unavailable, "cannot listen on %s: %v; another address is given with --listen", s.options.Listen, err)
 	}
 	server := api.NewServer(s.handler, s.certs, s.app.log)
+	server.RegisterOnShutdown(s.events.EndStreams) // they would not end by themselves
 	work, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	changed := make(chan struct{}, 1)
@@ -178,7 +187,9 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	}); ok { // other processes' changes show at once; without, Watch polls
 		s.app.Ledger.Wake = herald.Wake(work)
 	}
-	wg.Go(func() { s.app.Ledger.Watch(work, s.app.log, func() { s.app.Access.Forget(); poke(changed) }) })
+	wg.Go(func() {
+		s.app.Ledger.Watch(work, s.app.log, func() { s.app.Access.Forget(); poke(changed); s.events.Wake() })
+	})
 	wg.Go(func() { s.app.checkAlarms(work, changed) })
 	wg.Go(func() { s.app.keepHouse(work) })
 	if !s.options.Passive {
@@ -220,10 +231,10 @@ func shutdown(server *http.Server) error {
 	return nil
 }
 
-// keepHouseEvery is how often a console writes down what no request waits for; every hour it takes out keys of writes.
+// keepHouseEvery is how often a console writes down what no request waits for; every hour it takes out keys of writes and changes.
 const keepHouseEvery = time.Minute
 
-// keepHouse writes when API tokens were used, until ctx ends and once more then, and takes out keys that are old enough.
+// keepHouse writes when API tokens were used, until ctx ends and once more then, and takes out keys and changes that are old enough.
 func (a *App) keepHouse(ctx context.Context) {
 	failing, forget := false, a.Now()
 	for {
@@ -237,12 +248,15 @@ func (a *App) keepHouse(ctx context.Context) {
 		if now := a.Now(); !now.Before(forget) {
 			_, forgot := a.Store.ForgetKeys(ctx, now.Add(-once.Kept))
 			if forgot == nil {
+				_, forgot = a.Store.ForgetChanges(ctx, now.Add(-feed.Kept))
+			}
+			if forgot == nil {
 				forget = now.Add(time.Hour)
 			}
 			err = errors.Join(err, forgot)
 		}
 		if err != nil && !failing && ctx.Err() == nil {
-			a.log.Error("uses of API tokens and old keys of writes wait until the store answers", "error", err)
+			a.log.Error("uses of API tokens, old keys of writes and old changes wait until the store answers", "error", err)
 		}
 		failing = err != nil
 	}

@@ -33,6 +33,7 @@ type world struct {
 	token string
 	http  *http.Client
 	ended chan error // of the console; closed after it
+	stop  func()     // ends the console
 }
 
 func (w *world) set(at time.Time) {
@@ -142,6 +143,7 @@ func (w *world) serve() {
 		w.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
+	w.stop = stop
 	ready := make(chan string, 1)
 	w.ended = make(chan error, 1)
 	go func() {

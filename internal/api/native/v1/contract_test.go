@@ -18,6 +18,7 @@ import (
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
 	"github.com/pb33f/libopenapi-validator/schema_validation"
+	"github.com/pb33f/libopenapi/datamodel/high/base"
 	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
 	"go.yaml.in/yaml/v3"
 )
@@ -125,7 +126,10 @@ func (c *contract) check(r *http.Request, got *copier) error {
 	return c.body(r, got, media, content)
 }
 
-var aLine = regexp.MustCompile(`^One (\w+) a line\.$`)
+var (
+	aLine  = regexp.MustCompile(`^One (\w+) a line\.$`)
+	anItem = regexp.MustCompile(`^One (\w+) an event\.$`)
+)
 
 func (c *contract) body(r *http.Request, got *copier, media string, content *v3.MediaType) error {
 	schema := content.Schema.Schema()
@@ -142,6 +146,18 @@ func (c *contract) body(r *http.Request, got *copier, media string, content *v3.
 			}
 		}
 		return nil
+	case anItem.MatchString(schema.Description):
+		of := c.model.Components.Schemas.GetOrZero(anItem.FindStringSubmatch(schema.Description)[1])
+		if of == nil {
+			return fmt.Errorf("there is no schema of %q", schema.Description)
+		}
+		whole, _, _ := cutLast(got.body.String(), "\n\n") // a stream may be cut off anywhere
+		for one := range strings.SplitSeq(whole, "\n\n") {
+			if err := checkEvent(of.Schema(), one); err != nil {
+				return err
+			}
+		}
+		return nil
 	case !strings.HasSuffix(media, "json"):
 		return nil
 	}
@@ -152,6 +168,33 @@ func (c *contract) body(r *http.Request, got *copier, media string, content *v3.
 			said += "; " + w.Reason + " at " + w.FieldPath
 		}
 		return errors.New(said)
+	}
+	return nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return "", s, false
+}
+
+var anEvent = regexp.MustCompile(`^id: \d+\.\d+(?:\.\d+)?\nevent: (\w+)\ndata: (\{.*\})$|^retry: \d+\nid: [0-9.]+$|^: ping(?:\nid: [0-9.]+)?$|^$`)
+
+// checkEvent holds what stands between two empty lines of an event stream against the schema of its data.
+func checkEvent(schema *base.Schema, text string) error {
+	found := anEvent.FindStringSubmatch(text)
+	switch {
+	case found == nil:
+		return fmt.Errorf("it is no event: %q", text)
+	case found[1] == "":
+		return nil
+	}
+	if ok, wrong := schema_validation.NewSchemaValidator().ValidateSchemaString(schema, found[2]); !ok {
+		return fmt.Errorf("%v: %s", wrong[0].Error(), found[2])
+	}
+	if !strings.HasPrefix(found[2], `{"type":"`+found[1]+`"`) {
+		return fmt.Errorf("an event %s says %s", found[1], found[2])
 	}
 	return nil
 }

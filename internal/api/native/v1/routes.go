@@ -92,5 +92,7 @@ func (s *Surface) endpoints() map[string]endpoint {
 		"getToken":     {do: s.getToken},
 		"revokeToken":  {do: s.revokeToken},
 		"listAudit":    {do: s.listAudit},
+
+		"followEvents": {do: s.followEvents},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/tallystick/tallystick/internal/compare"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/feed"
 	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
@@ -44,6 +45,7 @@ type Options struct {
 	Once      once.Store
 	// Mark tells bodies apart without saying anything of them: they may hold passwords, and marks are kept.
 	Mark    func(ctx context.Context, body []byte) ([]byte, error)
+	Feed    feed.Store
 	Trail   audit.Store
 	Roster  *roster.Service
 	Console Console
@@ -125,11 +127,12 @@ type Surface struct {
 	limits *limiter
 	pushes chan struct{} // those that are not small
 	probes atomic.Int64  // connections that were tested before they were kept
+	hub    *hub
 }
 
 // New returns the surface. Internal: the document and the endpoints do not fit.
 func New(o Options) (*Surface, error) {
-	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce)}
+	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce), hub: newHub()}
 	all, err := operations()
 	if err != nil {
 		return nil, err

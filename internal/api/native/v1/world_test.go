@@ -96,7 +96,7 @@ func emptyWorld(t testing.TB) *world {
 		Figures: &figure.Service{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
 		Months:  w.months, Kept: w.store, Plans: &plan.Service{Records: w.store, Directory: w.fleet, Now: w.clock.Now},
 		Alarms: w.alarms(), Events: w.store, Answers: w.store,
-		Access: w.access, Users: w.store, Tokens: w.store, Once: w.store, Mark: func(_ context.Context, body []byte) ([]byte, error) { return body, nil }, Trail: w.store,
+		Access: w.access, Users: w.store, Tokens: w.store, Once: w.store, Mark: func(_ context.Context, body []byte) ([]byte, error) { return body, nil }, Feed: w.store, Trail: w.store,
 		Roster:  &roster.Service{Directory: w.fleet, Store: w.store, Plans: &plan.Service{Records: w.store, Directory: w.fleet, Now: w.clock.Now}, Now: w.clock.Now},
 		Console: w.console, Now: w.clock.Now,
 	})
