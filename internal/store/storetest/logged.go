@@ -25,7 +25,8 @@ var loggedTests = map[string]func(*testing.T, store.Store){
 		must1(s.AppendGap(t.Context(), shared, gap, Now()))(t)
 		must1(s.AppendCorrection(t.Context(), ledger.Correction{Entry: reading.Position, Reason: "r", Actor: "x"}, Now()))(t)
 		must(t, s.RecordFacts(t.Context(), []usage.Fact{
-			serverFact(of, usage.AttrDomain, "d", day(9, 0)), {Subject: usage.PolicySubject, Attribute: usage.AttrZone, Value: "UTC", ValidFrom: day(1, 0)},
+			serverFact(of, usage.AttrDomain, "d", day(9, 0)),
+			{Subject: usage.PolicySubject, Attribute: usage.AttrZone, Value: "UTC", ValidFrom: day(1, 0)},
 			{Subject: usage.TenantSubject(0, "b"), Attribute: usage.AttrCompany, Value: a.String(), ValidFrom: day(1, 0)},
 		}, Now()))
 		got := must1(s.Logged(t.Context(), since, 10))(t)
