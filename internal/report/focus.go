@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -422,15 +423,24 @@ func (i *invoice) status() string {
 	return status(i.t)
 }
 
-// tags are what is kept of a company that tells it in other systems.
+// tags are what ties a company to other programs, and what costs are sorted by: keys and values in JSON. Those of the company's
+// own have no prefix; no key of one holds a slash, so that none takes the place of another.
 func (b *billed) tags() string {
-	if b.company.Profile.ExternalID == "" {
+	tags := make(map[string]string)
+	maps.Copy(tags, b.company.Tags)
+	for key, value := range b.company.ExternalIDs {
+		tags["externalId/"+key] = value
+	}
+	if id := b.company.Profile.ExternalID; id != "" {
+		tags["tallystick/externalId"] = id
+	}
+	if len(tags) == 0 {
 		return ""
 	}
 	var text strings.Builder
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(map[string]string{"tallystick/externalId": b.company.Profile.ExternalID}); err != nil { // cannot happen: it holds texts
+	if err := e.Encode(tags); err != nil { // cannot happen: it holds texts
 		panic(err)
 	}
 	return strings.TrimSpace(text.String())

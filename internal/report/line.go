@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,15 @@ type subject struct {
 	t        *statement.Statement
 	company  fleet.Company
 	licenses map[usage.ServerID]usage.License // of its servers, where they were asked for
+}
+
+// externalIDs are the company's keys in other programs, as people name a company by one: "contract:9, psa:4711".
+func (s *subject) externalIDs() string {
+	var words []string
+	for _, key := range slices.Sorted(maps.Keys(s.company.ExternalIDs)) {
+		words = append(words, key+":"+s.company.ExternalIDs[key])
+	}
+	return strings.Join(words, ", ")
 }
 
 // line is what one kind of license contributes to a row of a statement.
@@ -188,7 +198,7 @@ func usageSection(subjects []subject, absent []statement.Waiting, month usage.Mo
 		}
 	}
 	for _, w := range absent {
-		row := []Cell{OfText(month.String()), OfText(w.Name), Nothing(), Nothing(), Nothing(), OfText(NotFinal + ": no statement"), OfText(withoutStatement)}
+		row := []Cell{OfText(month.String()), OfText(w.Name), Nothing(), Nothing(), Nothing(), Nothing(), OfText(NotFinal + ": no statement"), OfText(withoutStatement)}
 		rows = append(rows, append(row, without("No statement")...))
 	}
 	sec := Section{
@@ -198,6 +208,7 @@ func usageSection(subjects []subject, absent []statement.Waiting, month usage.Mo
 			{Key: "company", Title: "Company", Kind: Text, Detail: len(subjects) == 1 && len(absent) == 0},
 			{Key: "companyUid", Title: "Company UID", Kind: Text, Detail: true},
 			{Key: "externalId", Title: "External ID", Kind: Text, Detail: true},
+			{Key: "externalIds", Title: "External IDs", Kind: Text, Detail: true},
 			{Key: "statement", Title: "Statement", Kind: Whole, Detail: true},
 			{Key: "status", Title: "Status", Kind: Text, Detail: true},
 			{Key: "missing", Title: "Missing", Kind: Text, Detail: true},
@@ -242,7 +253,7 @@ func (s *subject) about() []Cell {
 		number = OfWhole(int64(s.t.Number))
 	}
 	return []Cell{
-		OfText(s.t.Month), OfText(s.t.CompanyName), OfText(s.t.CompanyUID), OfText(s.company.Profile.ExternalID), number, OfText(status(s.t)),
+		OfText(s.t.Month), OfText(s.t.CompanyName), OfText(s.t.CompanyUID), OfText(s.company.Profile.ExternalID), OfText(s.externalIDs()), number, OfText(status(s.t)),
 		OfText(strings.Join(missing(s.t), "; ")),
 	}
 }

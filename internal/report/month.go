@@ -171,6 +171,7 @@ func (m *monthly) companies() (Section, error) {
 		{Key: "company", Title: "Company", Kind: Text},
 		{Key: "companyUid", Title: "Company UID", Kind: Text, Detail: true},
 		{Key: "externalId", Title: "External ID", Kind: Text, Detail: true},
+		{Key: "externalIds", Title: "External IDs", Kind: Text, Detail: true},
 		{Key: "reseller", Title: "Reseller", Kind: Whole, Detail: true},
 		{Key: "kind", Title: "Kind", Kind: Text},
 		{Key: "statement", Title: "Statement", Kind: Text},
@@ -197,7 +198,7 @@ func (m *monthly) companies() (Section, error) {
 	}
 	for _, w := range m.absent {
 		s.Rows = append(s.Rows, []Cell{
-			OfText(w.Name), Nothing(), Nothing(), Nothing(), Nothing(), Nothing(), OfText("No statement"), OfText("no"), Nothing(), Nothing(), Nothing(), Nothing(),
+			OfText(w.Name), Nothing(), Nothing(), Nothing(), Nothing(), Nothing(), Nothing(), OfText("No statement"), OfText("no"), Nothing(), Nothing(), Nothing(), Nothing(),
 		})
 	}
 	err := s.total()
@@ -218,8 +219,8 @@ func (s *subject) overview() []Cell {
 		complete = "no"
 	}
 	return []Cell{
-		OfText(s.t.CompanyName), OfText(s.t.CompanyUID), OfText(s.company.Profile.ExternalID), reseller, OfText(kind), OfText(statementID(s.t)), OfText(status(s.t)),
-		OfText(complete),
+		OfText(s.t.CompanyName), OfText(s.t.CompanyUID), OfText(s.company.Profile.ExternalID), OfText(s.externalIDs()), reseller, OfText(kind), OfText(statementID(s.t)),
+		OfText(status(s.t)), OfText(complete),
 	}
 }
 

@@ -85,6 +85,7 @@ func statementFacts(s *subject) ([]Fact, error) {
 		{"company", "Company", OfText(t.CompanyName)},
 		{"companyUid", "Company UID", OfText(t.CompanyUID)},
 		{"externalId", "External ID", OfText(s.company.Profile.ExternalID)},
+		{"externalIds", "External IDs", OfText(s.externalIDs())},
 		{"month", "Month", OfText(t.Month)},
 		{"from", "From", OfDate(first)},
 		{"to", "To", OfDate(last)},
