@@ -108,7 +108,7 @@ func (m *monthly) facts(d *Document, states string) ([]Fact, error) {
 	return facts, nil
 }
 
-// summed adds lines up that are alike but for whose they are.
+// summed adds lines up that are alike but for whose they are: no table of sums says to whom licenses are issued.
 func (m *monthly) summed(which func(*line) bool) (sums []line, err error) {
 	at := make(map[lineKey]int)
 	for _, lines := range m.lines {
@@ -117,11 +117,12 @@ func (m *monthly) summed(which func(*line) bool) (sums []line, err error) {
 			if !which(l) {
 				continue
 			}
-			n, known := at[l.key()]
+			key := lineKey{RowKey: l.RowKey, class: l.class, edition: l.edition}
+			n, known := at[key]
 			if !known {
 				n = len(sums)
-				at[l.key()] = n
-				sums = append(sums, line{ShareRow: statement.ShareRow{RowKey: l.RowKey}, class: l.class, edition: l.edition, licensedTo: l.licensedTo})
+				at[key] = n
+				sums = append(sums, line{ShareRow: statement.ShareRow{RowKey: l.RowKey}, class: l.class, edition: l.edition})
 			}
 			if err := sums[n].plus(l); err != nil {
 				return nil, err

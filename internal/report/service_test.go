@@ -6,6 +6,7 @@ import (
 	stdcsv "encoding/csv"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,5 +188,29 @@ func TestLabels(t *testing.T) {
 	}
 	if all := strings.Join(facts, "\n"); !strings.Contains(all, "externalIds=contract:<C&9>, psa:4711") {
 		t.Error(all)
+	}
+}
+
+// The summary has one row for each product, edition, type and unit, under whichever of the provider's names it is licensed.
+func TestSummaryIsOfLicensesAlike(t *testing.T) {
+	t.Parallel()
+	b := &books{}
+	b.add("Northwind", server(3, usage.ProductVBR, "VBR_vSphere_VM", "Provider", 2))
+	b.add("Contoso", server(4, usage.ProductVBR, "VBR_vSphere_VM", "Provider Ltd", 3), server(5, usage.ProductVBR, "VBR_HyperV_VM", "Provider", 1))
+	foreign := server(6, usage.ProductVBR, "VBR_vSphere_VM", "Fabrikam Inc", 7)
+	foreign.License.Class = statement.Foreign
+	other := server(7, usage.ProductVBR, "VBR_vSphere_VM", "Tailspin Inc", 1)
+	other.License.Class = statement.Foreign
+	b.add("Fabrikam", foreign, other)
+	d := b.document(t, 0, "csv")
+	var got []string
+	for _, key := range []string{"summary", "appendix-foreign-Fabrikam Inc", "appendix-foreign-Tailspin Inc"} {
+		for _, row := range rows(t, &d, key) {
+			got = append(got, row["type"]+" "+row["edition"]+" "+row["used"]+" "+row["unitsEach"]+" "+row["billedUnits"])
+		}
+	}
+	want := []string{"VBR_vSphere_VM Enterprise 5 1 5", "VBR_HyperV_VM Enterprise 1 1 1", "VBR_vSphere_VM Enterprise 7 1 7", "VBR_vSphere_VM Enterprise 1 1 1"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
