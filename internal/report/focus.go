@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,14 +79,6 @@ const (
 	usageBased = "Usage-Based"
 	recurring  = "Recurring"
 	oneTime    = "One-Time"
-)
-
-// What is said of how complete a row is.
-const (
-	isComplete = "complete"
-	isStale    = "stale"
-	isMissing  = "missing"
-	inPart     = "incomplete" // of a company, of which a server is stale or missing
 )
 
 // ofFocus makes the data set. absent are the companies that have no statement.
@@ -162,19 +155,34 @@ func (f *focusing) addUsage(b *billed, inv *invoice) {
 			c := charge{
 				of: b, invoice: inv, category: isUsage, frequency: usageBased, product: v.Product, server: v, resource: r.Type, kind: r.Unit, peakAt: r.PeakAt,
 				consumed: OfWhole(r.Used.Count), figures: statement.Billing{Used: r.Used, New: r.New, Rental: r.Rental, Billed: r.Used},
-				description: "Protected workloads, " + typeName(r.Type) + ", on " + v.Name, completeness: isComplete, class: statement.Provider,
+				description: "Protected workloads, " + typeName(r.Type) + ", on " + v.Name, completeness: serverCompleteness(inv.t, v, r.Type), class: statement.Provider,
 			}
 			edition := ""
 			if l := cmp.Or(r.PeakLicense, v.License); l != nil {
 				edition, c.class = l.Edition, l.Class
 			}
-			if v.Stale {
-				c.completeness = isStale
-			}
 			c.sku = cmp.Or(edition, "Any") + "/" + r.Type
 			c.ask(r.Type, r.Used)
 			f.charges = append(f.charges, c)
 		}
+	}
+	f.addUnread(b, inv)
+}
+
+// addUnread names the servers that are not in a peak because they had not been read until then (C37).
+func (f *focusing) addUnread(b *billed, inv *invoice) {
+	servers := inv.t.Content.Servers
+	for _, d := range doubts(inv.t) {
+		if d.kind != unreadAtPeak {
+			continue
+		}
+		c := charge{
+			of: b, invoice: inv, category: isAdjustment, frequency: oneTime, product: usage.ProductConsole, resource: "Backup server", completeness: isMissing, description: d.text,
+		}
+		if at := slices.IndexFunc(servers, func(v statement.Server) bool { return v.ID == d.server }); at >= 0 {
+			c.server = &servers[at]
+		}
+		f.charges = append(f.charges, c)
 	}
 }
 
@@ -184,7 +192,7 @@ func (f *focusing) addAdjustments(b *billed, inv *invoice) {
 		a := &inv.t.Adjustments[i]
 		c := charge{
 			of: b, invoice: inv, category: isAdjustment, frequency: oneTime, product: a.Product, resource: a.Type, kind: a.Unit,
-			description: "Not billed, " + typeName(a.Type) + ": " + a.Reason, completeness: b.completeness(inv.t),
+			description: "Not billed, " + typeName(a.Type) + ": " + a.Reason, completeness: completeness(inv.t),
 		}
 		less := statement.Amount{Count: -a.Amount.Count, Units: -a.Amount.Units}
 		c.figures.Billed = less
@@ -201,7 +209,7 @@ func (f *focusing) addService(b *billed, inv *invoice) {
 	}
 	c := charge{
 		of: b, invoice: inv, category: isPurchase, frequency: recurring, sku: "service", price: "service", unit: "Months",
-		description: "Service, " + b.plan.Value.Name, completeness: b.completeness(inv.t),
+		description: "Service, " + b.plan.Value.Name, completeness: completeness(inv.t),
 	}
 	c.price1(price, AmountOfWhole(1))
 	f.charges = append(f.charges, c)
@@ -213,7 +221,7 @@ func (f *focusing) addCorrections(b *billed, inv *invoice) {
 		d := &inv.t.Differences[i]
 		c := charge{
 			of: b, invoice: inv, category: isUsage, correction: true, frequency: oneTime, product: d.Product, resource: d.Type, kind: d.Unit,
-			description: fmt.Sprintf("Correction of statement %d, %s", inv.t.Supersedes, typeName(d.Type)), completeness: b.completeness(inv.t),
+			description: fmt.Sprintf("Correction of statement %d, %s", inv.t.Supersedes, typeName(d.Type)), completeness: completeness(inv.t),
 		}
 		for _, part := range []struct{ to, before, after *statement.Amount }{
 			{&c.figures.Used, &d.Before.Used, &d.After.Used},
@@ -236,7 +244,7 @@ func (f *focusing) addTax(b *billed, inv *invoice, first int) {
 		return
 	}
 	c := charge{
-		of: b, invoice: inv, category: isTax, frequency: oneTime, completeness: b.completeness(inv.t),
+		of: b, invoice: inv, category: isTax, frequency: oneTime, completeness: completeness(inv.t),
 		description: fmt.Sprintf("%s, %s %%", b.plan.Value.Tax, percent), correction: f.charges[first].correction,
 	}
 	for i := first; i < len(f.charges); i++ {
@@ -244,13 +252,6 @@ func (f *focusing) addTax(b *billed, inv *invoice, first int) {
 	}
 	c.listCost, c.cost = c.listCost.Percent(percent), c.cost.Percent(percent)
 	f.charges = append(f.charges, c)
-}
-
-func (b *billed) completeness(t *statement.Statement) string {
-	if len(missing(t)) > 0 {
-		return inPart
-	}
-	return isComplete
 }
 
 // rateNames says which price of a plan workloads of a type have. The others have none in any plan.

@@ -191,14 +191,14 @@ func usageSection(subjects []subject, absent []statement.Waiting, month usage.Mo
 		for j := range lines {
 			l := &lines[j]
 			peaks, others = peaks || l.peakAt != nil, others || l.class != statement.Provider
-			rows = append(rows, slices.Concat(s.about(), []Cell{OfText(string(l.class)), OfText(l.licensedTo)}, l.figures()))
+			rows = append(rows, slices.Concat(s.about(), []Cell{OfText(rowCompleteness(s.t, l.RowKey)), OfText(string(l.class)), OfText(l.licensedTo)}, l.figures()))
 		}
 		if len(lines) == 0 { // nothing was used, or nothing was read: that it is there is said
-			rows = append(rows, append(s.about(), without(s.nothing())...))
+			rows = append(rows, slices.Concat(s.about(), []Cell{OfText(completeness(s.t))}, without(s.nothing())))
 		}
 	}
 	for _, w := range absent {
-		row := []Cell{OfText(month.String()), OfText(w.Name), Nothing(), Nothing(), Nothing(), Nothing(), OfText(NotFinal + ": no statement"), OfText(withoutStatement)}
+		row := []Cell{OfText(month.String()), OfText(w.Name), Nothing(), Nothing(), Nothing(), Nothing(), OfText(NotFinal + ": no statement"), OfText(withoutStatement), OfText(isMissing)}
 		rows = append(rows, append(row, without("No statement")...))
 	}
 	sec := Section{
@@ -212,6 +212,7 @@ func usageSection(subjects []subject, absent []statement.Waiting, month usage.Mo
 			{Key: "statement", Title: "Statement", Kind: Whole, Detail: true},
 			{Key: "status", Title: "Status", Kind: Text, Detail: true},
 			{Key: "missing", Title: "Missing", Kind: Text, Detail: true},
+			{Key: "completeness", Title: "Completeness", Kind: Text, Detail: true},
 			{Key: "license", Title: "License", Kind: Text, Detail: !others},
 			{Key: "licensedTo", Title: "Licensed to", Kind: Text, Detail: !others},
 		}, figureColumns(peaks)),
@@ -271,19 +272,6 @@ func status(t *statement.Statement) string {
 		return NotFinal + ": approved"
 	}
 	return NotFinal
-}
-
-// missing says in words what of a statement's servers is not in its figures, or is not of the month's end.
-func missing(t *statement.Statement) (all []string) {
-	for i := range t.Content.Servers {
-		switch v := &t.Content.Servers[i]; {
-		case v.Unknown:
-			all = append(all, v.Name+" was not read: nothing of it is in the figures")
-		case v.Stale:
-			all = append(all, v.Name+" was last read "+instant(v.AsOf)+": its figures are of then")
-		}
-	}
-	return all
 }
 
 func instant(t *time.Time) string {

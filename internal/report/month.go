@@ -215,10 +215,7 @@ func (s *subject) overview() []Cell {
 	case s.company.Profile.Reseller != 0:
 		kind, reseller = "reseller's client", OfWhole(s.company.Profile.Reseller)
 	}
-	complete := "yes"
-	if len(missing(s.t)) > 0 {
-		complete = "no"
-	}
+	complete := map[string]string{isComplete: "yes", isAssumed: isAssumed, inPart: "no"}[completeness(s.t)]
 	return []Cell{
 		OfText(s.t.CompanyName), OfText(s.t.CompanyUID), OfText(s.company.Profile.ExternalID), OfText(s.externalIDs()), reseller, OfText(kind), OfText(statementID(s.t)),
 		OfText(status(s.t)), OfText(complete),

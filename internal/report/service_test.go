@@ -1,22 +1,21 @@
 package report_test
 
 import (
-	"bytes"
 	"context"
-	stdcsv "encoding/csv"
 	"encoding/json"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/plan"
 	"github.com/tallystick/tallystick/internal/report"
-	"github.com/tallystick/tallystick/internal/report/csv"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
@@ -29,6 +28,7 @@ type books struct {
 	companies  []fleet.Company
 	statements []statement.Statement // of each
 	licenses   map[usage.ServerID]usage.License
+	service    usage.Units // what is asked for being served at all
 }
 
 func (b *books) Show(_ context.Context, company usage.CompanyID, _ usage.Month, _ int) (statement.Statement, error) {
@@ -60,8 +60,8 @@ func (b *books) Company(_ context.Context, id usage.CompanyID) (fleet.Company, e
 
 func (b *books) Companies(context.Context) ([]fleet.Company, error) { return b.companies, nil }
 
-func (*books) Get(context.Context, int64) (plan.Item, error) {
-	return plan.Item{Value: plan.Plan{Name: "None", Currency: "EUR"}}, nil
+func (b *books) Get(context.Context, int64) (plan.Item, error) {
+	return plan.Item{Value: plan.Plan{Name: "Plan", Currency: "EUR", Service: plan.Rate{Price: b.service}}}, nil
 }
 
 // add adds a company with the servers of its statement.
@@ -86,16 +86,24 @@ func server(id usage.ServerID, product usage.Product, typ, licensedTo string, co
 	}
 }
 
-func (b *books) service() *report.Service {
-	return &report.Service{Months: b, Statements: b, Companies: b, Plans: b, Look: report.Look{Name: "Provider"}, Formats: []report.Format{csv.Format{}}}
+func (b *books) reports() *report.Service {
+	return &report.Service{Months: b, Statements: b, Companies: b, Plans: b, Look: report.Look{Name: "Provider"}, Formats: []report.Format{unwritten{}}}
 }
+
+// unwritten is the format of what is only looked at before it is written.
+type unwritten struct{}
+
+func (unwritten) Name() string                            { return "csv" }
+func (unwritten) MediaType() string                       { return "text/csv" }
+func (unwritten) Extension() string                       { return ".csv" }
+func (unwritten) Write(io.Writer, *report.Document) error { return nil }
 
 // document gives the report of a company, or of all.
 func (b *books) document(t *testing.T, company usage.CompanyID, format string) report.Document {
 	t.Helper()
-	of := func() (report.Report, error) { return b.service().OfAll(t.Context(), october, format) }
+	of := func() (report.Report, error) { return b.reports().OfAll(t.Context(), october, format) }
 	if company != 0 {
-		of = func() (report.Report, error) { return b.service().OfCompany(t.Context(), company, october, 0, format) }
+		of = func() (report.Report, error) { return b.reports().OfCompany(t.Context(), company, october, 0, format) }
 	}
 	r, err := of()
 	if err != nil {
@@ -126,27 +134,6 @@ func rows(t *testing.T, d *report.Document, key string) (rows []map[string]strin
 	}
 	t.Fatalf("there is no table %q", key)
 	return nil
-}
-
-// inCSV gives the rows of a report as its CSV has them.
-func inCSV(t *testing.T, d *report.Document) (rows []map[string]string) {
-	t.Helper()
-	var b bytes.Buffer
-	if err := (csv.Format{}).Write(&b, d); err != nil {
-		t.Fatal(err)
-	}
-	records, err := stdcsv.NewReader(&b).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, record := range records[1:] {
-		row := make(map[string]string)
-		for i, key := range records[0] {
-			row[key] = record[i]
-		}
-		rows = append(rows, row)
-	}
-	return rows
 }
 
 // What ties a company to other programs, and what costs are sorted by, is in its reports.
@@ -212,5 +199,81 @@ func TestSummaryIsOfLicensesAlike(t *testing.T) {
 	want := []string{"VBR_vSphere_VM Enterprise 5 1 5", "VBR_HyperV_VM Enterprise 1 1 1", "VBR_vSphere_VM Enterprise 7 1 7", "VBR_vSphere_VM Enterprise 1 1 1"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+}
+
+// What an issue says against a figure is said beside it: no figure that is not whole, or is assumed, is told as complete.
+func TestNoDoubtIsLeftOut(t *testing.T) {
+	t.Parallel()
+	const vm, agent, laptop = "VBR_vSphere_VM", "VAC_Server_Agent", "VAC_Workstation_Agent"
+	unknown := []statement.Issue{{Key: "unknown/9/" + agent, Text: "SRV-9 was not read before the peak"}}
+	stale := []statement.Issue{{Key: "stale/3/" + agent, Text: "SRV-3 was last read long before the peak"}}
+	assumed := []statement.Issue{{Key: "assumed-weight/3/" + vm, Text: "SRV-3: no weight"}}
+	odd := []statement.Issue{{Key: "unknown-type/3/Quantum/Machine", Text: "SRV-3 lists what the catalogue does not know"}}
+	elsewhere := []statement.Issue{{Key: "assumed-weight/9/VBR_HyperV_VM", Text: "SRV-9: no weight"}}
+	unassigned := []statement.Issue{{Key: "unassigned/3", Text: "SRV-3 lists workloads that belong to no company"}}
+	for _, test := range []struct {
+		name                                    string
+		product                                 usage.Product
+		typ                                     string
+		issues                                  []statement.Issue
+		unread                                  bool // another server of the company
+		line, overview, focus, service, missing string
+		absent                                  int // rows of FOCUS for what is missing
+	}{
+		{"nothing", usage.ProductVBR, vm, nil, false, "complete", "yes", "complete", "complete", "", 0},
+		{"belongs to nobody", usage.ProductVBR, vm, unassigned, false, "complete", "yes", "complete", "complete", "", 0},
+		{"not read", usage.ProductVBR, vm, nil, true, "incomplete", "no", "complete", "incomplete", "SRV-8 was not read: nothing of it is in the figures", 1},
+		{"not read before the peak", usage.ProductConsole, agent, unknown, false, "incomplete", "no", "complete", "incomplete", unknown[0].Text, 1},
+		{"another peak", usage.ProductConsole, laptop, unknown, false, "complete", "no", "complete", "incomplete", unknown[0].Text, 1},
+		{"stale before the peak", usage.ProductConsole, agent, stale, false, "incomplete", "no", "stale", "incomplete", stale[0].Text, 0},
+		{"assumed", usage.ProductVBR, vm, assumed, false, "assumed", "assumed", "assumed", "assumed", "", 0},
+		{"assumed of another type", usage.ProductVBR, vm, elsewhere, false, "complete", "assumed", "complete", "assumed", "", 0},
+		{"an unknown type", usage.ProductVBR, catalog.UnknownType, odd, false, "assumed", "assumed", "assumed", "assumed", "", 0},
+		{"an unknown type beside", usage.ProductVBR, vm, odd, false, "complete", "assumed", "complete", "assumed", "", 0},
+		{"both", usage.ProductVBR, vm, assumed, true, "incomplete", "no", "assumed", "incomplete", "SRV-8 was not read: nothing of it is in the figures", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			b := &books{service: 20 * usage.One}
+			servers := []statement.Server{server(3, test.product, test.typ, "Provider", 2)}
+			if test.unread {
+				servers = append(servers, statement.Server{ID: 8, Name: "SRV-8", Product: test.product, Unknown: true})
+			}
+			_, s := b.add("Northwind", servers...)
+			s.Content.Issues = test.issues
+			for _, company := range []usage.CompanyID{0, s.Company} {
+				d := b.document(t, company, "csv")
+				if row := rows(t, &d, "usage")[0]; row["completeness"] != test.line || row["missing"] != test.missing {
+					t.Errorf("CSV of %d: %q, missing %q", company, row["completeness"], row["missing"])
+				}
+				if (len(d.Missing) > 0) != (test.missing != "") {
+					t.Errorf("%d: missing %q", company, d.Missing)
+				}
+				if company == 0 {
+					if got := rows(t, &d, "companies")[0]["complete"]; got != test.overview {
+						t.Errorf("complete: %q", got)
+					}
+				}
+				d = b.document(t, company, "focus")
+				absent := 0
+				for _, row := range rows(t, &d, "focus") {
+					got, want := row["x_Completeness"], test.focus
+					switch {
+					case got == "missing":
+						absent++
+						continue
+					case row["ChargeCategory"] != "Usage":
+						want = test.service
+					}
+					if got != want {
+						t.Errorf("FOCUS: %s of %d is %q", row["ChargeDescription"], company, got)
+					}
+				}
+				if absent != test.absent || (len(d.Missing) > 0) != (test.missing != "") {
+					t.Errorf("FOCUS of %d: %d rows of what is missing, %q", company, absent, d.Missing)
+				}
+			}
+		})
 	}
 }
