@@ -277,3 +277,31 @@ func TestNoDoubtIsLeftOut(t *testing.T) {
 		})
 	}
 }
+
+// The numbers of the license of a shared server are the provider's own: a company's report leaves them out.
+func TestLicenseNumbers(t *testing.T) {
+	t.Parallel()
+	shared := server(3, usage.ProductCloudConnect, "CC_VM_Backup", "Provider", 2)
+	shared.Shared = true
+	own := server(4, usage.ProductVBR, "VBR_vSphere_VM", "Northwind", 1)
+	own.License.Class = statement.Foreign
+	b := &books{licenses: map[usage.ServerID]usage.License{3: {ID: "L-3", SupportID: "S-3"}, 4: {ID: "L-4", SupportID: "S-4"}}}
+	for _, name := range []string{"Unassigned", "Northwind"} {
+		_, s := b.add(name, shared, own)
+		s.Content.Classes = []statement.Class{{Class: statement.Foreign}}
+	}
+	for _, test := range []struct {
+		company usage.CompanyID
+		row     int
+		want    string
+	}{
+		{usage.FirstCompany, 0, " "}, {usage.FirstCompany, 1, "L-4 S-4"},
+		{usage.Unassigned, 0, "L-3 S-3"},     // nobody gets it but the provider
+		{0, 2, "L-3 S-3"}, {0, 3, "L-4 S-4"}, // over all, neither
+	} {
+		d := b.document(t, test.company, "csv")
+		if row := rows(t, &d, "servers")[test.row]; row["licenseId"]+" "+row["supportId"] != test.want {
+			t.Errorf("%d: %v", test.company, row)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -36,11 +37,25 @@ func ofStatement(s *subject, workloads []statement.Workload, latest int) (Docume
 	if err != nil {
 		return d, err
 	}
+	own := *s
+	own.licenses = s.ownLicenses()
 	d.Sections = []Section{
-		table, adjustments(t), differences(t), servers([]subject{*s}), serverFigures(t), issues(t), trail(t), behind(t, workloads),
+		table, adjustments(t), differences(t), servers([]subject{own}), serverFigures(t), issues(t), trail(t), behind(t, workloads),
 	}
 	d.dropEmpty()
 	return d, nil
+}
+
+// ownLicenses leaves those of shared servers out, whose numbers are the provider's and no company's; what belongs to nobody is
+// the provider's, too.
+func (s *subject) ownLicenses() map[usage.ServerID]usage.License {
+	own := maps.Clone(s.licenses)
+	for i := range s.t.Content.Servers {
+		if v := &s.t.Content.Servers[i]; v.Shared && s.t.Company != usage.Unassigned {
+			delete(own, v.ID)
+		}
+	}
+	return own
 }
 
 // dropEmpty takes tables without rows out, but for the one of the figures.
