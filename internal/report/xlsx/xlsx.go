@@ -11,6 +11,7 @@ import (
 
 	"github.com/xuri/excelize/v2"
 
+	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/report"
 )
 
@@ -50,7 +51,7 @@ func (Format) Write(w io.Writer, d *report.Document) (err error) {
 // book is a workbook that is being written.
 type book struct {
 	file   *excelize.File
-	used   map[string]bool // names of sheets, in small letters
+	used   map[string]bool // names of sheets, folded
 	styles [styleCount]int
 }
 
@@ -123,7 +124,7 @@ const frontName = "Report"
 
 // front writes the first sheet: what is said once.
 func (b *book) front(d *report.Document) error {
-	b.used[strings.ToLower(frontName)] = true
+	b.used[usage.Fold(frontName)] = true
 	if err := b.file.SetSheetName("Sheet1", frontName); err != nil {
 		return err
 	}
@@ -383,8 +384,8 @@ func (b *book) sheetName(title string) string {
 		}
 		letters := []rune(name)
 		try := string(letters[:min(len(letters), sheetNameMax-len(suffix))]) + suffix
-		if !b.used[strings.ToLower(try)] {
-			b.used[strings.ToLower(try)] = true
+		if key := usage.Fold(try); !b.used[key] { // excelize finds sheets as strings.EqualFold does
+			b.used[key] = true
 			return try
 		}
 	}

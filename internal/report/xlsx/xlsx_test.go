@@ -133,3 +133,26 @@ func TestLongTexts(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
+
+// Tables whose names a workbook takes for one have sheets of their own: no table is written over another.
+func TestNamesAlike(t *testing.T) {
+	t.Parallel()
+	d := reporttest.Sample()
+	titles := []string{"Licenses of others: Strasse", "Licenses of others: ſtrasse", "Licenses of others: STRASSE", "Licenses of others: Kelvin", "Licenses of others: \u212aelvin"}
+	d.Sections = d.Sections[:1]
+	for _, title := range titles {
+		d.Sections = append(d.Sections, report.Section{
+			Key: title, Title: title, Columns: []report.Column{{Key: "name", Title: "Name", Kind: report.Text}}, Rows: [][]report.Cell{{report.OfText(title)}},
+		})
+	}
+	f := open(t, reporttest.Write(t, xlsx.Format{}, &d))
+	sheets := f.GetSheetList()
+	if len(sheets) != 2+len(titles) {
+		t.Fatalf("%q", sheets)
+	}
+	for i, title := range titles {
+		if got, err := f.GetCellValue(sheets[2+i], "A3"); err != nil || got != title {
+			t.Errorf("%s: %q %v", sheets[2+i], got, err)
+		}
+	}
+}
