@@ -239,7 +239,7 @@ func (l *serverList) company(r row) usage.CompanyID {
 		return labelled[0].ID
 	case len(labelled) > 1:
 		l.add(r.line, companyColumn, "%d companies have the external id %s, among them %d (%s) and %d (%s)",
-			len(labelled), ref, labelled[0].ID, labelled[0].Name, labelled[1].ID, labelled[1].Name)
+			len(labelled), short(ref), labelled[0].ID, labelled[0].Name, labelled[1].ID, labelled[1].Name)
 		return 0
 	}
 	for i := range l.companies {
@@ -257,7 +257,7 @@ func (l *serverList) find(r row, v said) (*fleet.Server, bool) {
 	var found *fleet.Server
 	if v.url != "" {
 		if line, twice := l.urls[usage.Fold(v.url)]; twice {
-			l.add(r.line, urlColumn, "%s stands in line %d, too", v.url, line)
+			l.add(r.line, urlColumn, "%s stands in line %d, too", short(v.url), line)
 			return nil, false
 		}
 		l.urls[usage.Fold(v.url)] = r.line

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -18,7 +20,9 @@ import (
 const (
 	sizeMax     = 32 << 20
 	rowsMax     = 100_000
+	columnsMax  = 200
 	mistakesMax = 100 // that are told
+	saidMax     = 80  // letters of a cell that are said with what is wrong with it
 )
 
 // The columns of which there is one for each key.
@@ -29,7 +33,8 @@ const (
 
 // sheet is a file under its columns.
 type sheet struct {
-	columns []string // in their form, in the file's order
+	columns []string       // in their form, in the file's order
+	places  map[string]int // of the columns
 	rows    []row
 }
 
@@ -52,9 +57,29 @@ func (m *mistakes) add(line int, column, format string, args ...any) {
 	}
 	path := fmt.Sprintf("line %d", line)
 	if column != "" {
-		path += fmt.Sprintf(", column %q", column)
+		path += fmt.Sprintf(", column %q", short(column))
 	}
-	m.fields = append(m.fields, fault.Field{Path: path, Text: fmt.Sprintf(format, args...)})
+	m.fields = append(m.fields, fault.Field{Path: path, Text: quoted.ReplaceAllStringFunc(fmt.Sprintf(format, args...), shortQuoted)})
+}
+
+// quoted is what a message quotes.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// shortQuoted cuts what is quoted: a cell may have a megabyte.
+func shortQuoted(text string) string {
+	cell, err := strconv.Unquote(text)
+	if err != nil || utf8.RuneCountInString(cell) <= saidMax {
+		return text
+	}
+	return strconv.Quote(short(cell))
+}
+
+// short gives a cell's text as it is said, and says that it goes on.
+func short(cell string) string {
+	if letters := []rune(cell); len(letters) > saidMax {
+		return string(letters[:saidMax]) + "…"
+	}
+	return cell
 }
 
 // err is one Invalid fault for all; nil: there is none.
@@ -110,7 +135,7 @@ func readSheet(in io.Reader, l layout) (*sheet, error) {
 	r.Comma, r.FieldsPerRecord = delimiter(data), -1
 	r.TrimLeadingSpace = r.Comma != '\t' // else it would take empty cells for blanks
 	var m mistakes
-	s := &sheet{}
+	s := &sheet{places: make(map[string]int)}
 	for {
 		cells, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -126,7 +151,9 @@ func readSheet(in io.Reader, l layout) (*sheet, error) {
 		switch {
 		case !slices.ContainsFunc(cells, func(cell string) bool { return cell != "" }):
 		case s.columns == nil:
-			s.header(line, cells, l, &m)
+			if err := s.header(line, cells, l, &m); err != nil {
+				return nil, err
+			}
 		default:
 			s.add(line, cells, &m)
 		}
@@ -207,10 +234,14 @@ func unparsable(err error) error {
 	return m.err()
 }
 
-// header takes the names of the columns.
-func (s *sheet) header(line int, cells []string, l layout, m *mistakes) {
+// header takes the names of the columns. Invalid: there are too many of them to look at.
+func (s *sheet) header(line int, cells []string, l layout, m *mistakes) error {
 	for len(cells) > 1 && cells[len(cells)-1] == "" { // spreadsheets write columns that were used once
 		cells = cells[:len(cells)-1]
+	}
+	if len(cells) > columnsMax {
+		m.add(line, "", "the number of columns is %d, and there are at most %d: divide the file", len(cells), columnsMax)
+		return m.err()
 	}
 	for i, name := range cells {
 		column := l.column(name)
@@ -231,7 +262,7 @@ func (s *sheet) header(line int, cells []string, l layout, m *mistakes) {
 			m.add(line, name, "%s", why)
 		case column == "":
 			m.add(line, name, "there is no such column; there are %s, parted by commas, semicolons or tabs", l.list())
-		case slices.Contains(s.columns, column):
+		case s.has(column):
 			m.add(line, name, "stands there twice")
 		case isLabel:
 			var wrong []fault.Field
@@ -240,13 +271,17 @@ func (s *sheet) header(line int, cells []string, l layout, m *mistakes) {
 				m.add(line, name, "%s", field.Text)
 			}
 		}
+		if !s.has(column) {
+			s.places[column] = i
+		}
 		s.columns = append(s.columns, column)
 	}
 	for _, name := range l.required {
-		if !slices.Contains(s.columns, name) {
+		if !s.has(name) {
 			m.add(line, "", "the header lacks the column %q; it is for example %s", name, l.example)
 		}
 	}
+	return nil
 }
 
 func (s *sheet) add(line int, cells []string, m *mistakes) {
@@ -262,11 +297,14 @@ func (s *sheet) add(line int, cells []string, m *mistakes) {
 }
 
 // has reports whether the file has a column.
-func (s *sheet) has(column string) bool { return slices.Contains(s.columns, column) }
+func (s *sheet) has(column string) bool {
+	_, has := s.places[column]
+	return has
+}
 
 // cell gives what a row says in a column; empty: nothing, or there is no such column.
 func (s *sheet) cell(r row, column string) string {
-	if i := slices.Index(s.columns, column); i >= 0 {
+	if i, has := s.places[column]; has {
 		return r.cells[i]
 	}
 	return ""

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 	"unicode/utf16"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -101,6 +104,68 @@ func TestFilesThatAreRefused(t *testing.T) {
 	_, err := o.Companies(t.Context(), io.MultiReader(strings.NewReader(good), iotest.ErrReader(broken)), roster.CompanyOptions{})
 	if !fault.Is(err, fault.Invalid) || !errors.Is(err, broken) {
 		t.Errorf("a file that breaks off: %v", err)
+	}
+}
+
+// A file of endless columns is refused at its header, and what is said of a file is short whatever its cells hold.
+func TestBoundsOfFiles(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	companies := func(file string) []string {
+		return o.refused(t, func(ctx context.Context) error {
+			_, err := o.Companies(ctx, strings.NewReader(file), roster.CompanyOptions{Match: "psa"})
+			return err
+		})
+	}
+	servers := func(file string) []string {
+		return o.refused(t, func(ctx context.Context) error {
+			_, err := o.Servers(ctx, strings.NewReader(file), roster.ServerOptions{})
+			return err
+		})
+	}
+	columns := func(n int) string {
+		var b strings.Builder
+		b.WriteString("name,externalId.psa")
+		for i := 2; i < n; i++ {
+			b.WriteString(",tag.k" + strconv.Itoa(i))
+		}
+		return b.String() + "\nX" + strings.Repeat(",", n-1) + "\n"
+	}
+	const many = "line 1: the number of columns is 201, and there are at most 200: divide the file"
+	same(t, "201 columns", companies(columns(201)), many)
+	if _, err := o.Companies(t.Context(), strings.NewReader(columns(200)), roster.CompanyOptions{Match: "psa", DryRun: true}); err != nil {
+		t.Errorf("200 columns: %v", err)
+	}
+	start := time.Now()
+	same(t, "a million columns", companies("name"+strings.Repeat(",a", 1_000_000)+"\nX\n"), "line 1: the number of columns is 1000001, and there are at most 200: divide the file")
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("a million columns took %s", took)
+	}
+
+	long := strings.Repeat("ä\u202e", 5000)
+	o.companies(t, "name,externalId.psa\nTaken,1\n", roster.CompanyOptions{Match: "psa"})
+	lines := slices.Concat(
+		companies("name,"+long+",externalId.psa,tag."+long+"\nX,,1,\n"),
+		companies("name,externalId.psa,uid,plan,cloudTenants,enabled\nX,1,"+long+",,,\n"),
+		companies("name,externalId.psa,plan,cloudTenants,email\nX,"+long+","+long+",,"+long+"\n"+long+","+long+",,"+long+",\n"+long+",3,,"+long+",\n"),
+		servers("company,url,every,credential\n"+long+",https://v1,,\nshared,https://"+long+",,\nshared,https://v2,"+long+",\nshared,https://v3,,"+long+"\npsa:"+long+",https://v4,,\n"),
+		servers("company,url\nshared,https://"+strings.Repeat("v", 5000)+"\nshared,https://"+strings.Repeat("v", 5000)+"\n"),
+		servers("company,name,installationId,product\nshared,"+long+",,"+long+"\nshared,"+long+","+long+",\n"),
+	)
+	if len(lines) < 15 {
+		t.Errorf("too little is said: %q", lines)
+	}
+	cut := 0
+	for _, line := range lines {
+		if len(line) > 3000 {
+			t.Errorf("%d bytes are said: %.300s", len(line), line)
+		}
+		if strings.Contains(line, `…"`) {
+			cut++
+		}
+	}
+	if cut < 10 {
+		t.Errorf("%d lines say that a cell goes on:\n%s", cut, strings.Join(lines, "\n"))
 	}
 }
 
