@@ -41,7 +41,12 @@ func newReadings() readings {
 		}, []string{"product"}),
 	}
 	for _, p := range usage.Products() { // so that the first one counts as an increase
-		r.total.WithLabelValues(string(p), string(ReadingOK), "")
+		for _, result := range []Result{ReadingOK, ReadingWithheld, ReadingInterrupted, ReadingUnrecorded} {
+			r.total.WithLabelValues(string(p), string(result), "")
+		}
+		for _, reason := range usage.GapReasons() {
+			r.total.WithLabelValues(string(p), string(ReadingFailed), string(reason))
+		}
 	}
 	return r
 }
@@ -49,9 +54,12 @@ func newReadings() readings {
 // ReadingBegan counts a reading that begins.
 func (m *Metrics) ReadingBegan() { m.readings.inFlight.Inc() }
 
-// ReadingEnded counts one that ended; reason is that of its gap, or empty.
+// ReadingEnded counts one that ended; reason is that of its gap, or empty. It is told of those that failed.
 func (m *Metrics) ReadingEnded(product usage.Product, result Result, reason usage.GapReason, took time.Duration) {
 	m.readings.inFlight.Dec()
+	if result != ReadingFailed {
+		reason = ""
+	}
 	m.readings.total.WithLabelValues(string(product), string(result), string(reason)).Inc()
 	if result == ReadingOK || result == ReadingFailed {
 		m.readings.seconds.WithLabelValues(string(product)).Observe(took.Seconds())
@@ -65,7 +73,7 @@ type appends struct {
 }
 
 func newAppends() appends {
-	return appends{
+	a := appends{
 		total: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tallystick_ledger_appends_total", Help: "Entries that this console gave to the store, by kind and what became of them.",
 		}, []string{"kind", "result"}),
@@ -74,18 +82,32 @@ func newAppends() appends {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"kind"}),
 	}
+	for _, kind := range []string{"snapshot", "gap", "correction"} { // so that the first one counts as an increase
+		for _, result := range []string{appended, duplicate, refused, failed} {
+			a.total.WithLabelValues(kind, result)
+		}
+	}
+	return a
 }
+
+// What became of entries.
+const (
+	appended  = "appended"
+	duplicate = "duplicate"
+	refused   = "refused"
+	failed    = "failed"
+)
 
 // Appended counts an entry that the store was given.
 func (m *Metrics) Appended(a ledger.Append) {
-	result := "appended"
+	result := appended
 	switch {
 	case fault.Is(a.Err, fault.Invalid), fault.Is(a.Err, fault.Conflict), fault.Is(a.Err, fault.NotFound):
-		result = "refused"
+		result = refused
 	case a.Err != nil:
-		result = "failed"
+		result = failed
 	case a.Receipt.Duplicate:
-		result = "duplicate"
+		result = duplicate
 	}
 	m.appends.total.WithLabelValues(a.Kind, result).Inc()
 	m.appends.seconds.WithLabelValues(a.Kind).Observe(a.Took.Seconds())

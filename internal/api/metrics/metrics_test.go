@@ -3,11 +3,13 @@ package metrics_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -225,11 +227,25 @@ func TestRequests(t *testing.T) {
 	for _, path := range []string{"/v2/tenants/2", "/V2/Tenants/2", "/v2/tenants/77", "/v2/tenants/78", "/v2/tenants/1/2", "/x", "/y?z"} {
 		ask(t, h, path, nil)
 	}
-	want(t, h, "tallystick_http_requests_total",
-		`tallystick_http_requests_total{code="200",method="GET",route="/v2/tenants/{ID}"} 2`,
-		`tallystick_http_requests_total{code="404",method="(any)",route="(unknown)"} 3`,
-		`tallystick_http_requests_total{code="503",method="GET",route="/v2/tenants/{ID}"} 1`,
-		`tallystick_http_requests_total{code="other",method="GET",route="/v2/tenants/{ID}"} 1`)
+	answers := func(code, method, route string, n int) string {
+		return fmt.Sprintf(`tallystick_http_requests_total{code=%q,method=%q,route=%q} %d`, code, method, route, n)
+	}
+	failures := func(method, route string, of503 int) (lines []string) { // there before the first one, which counts as an increase
+		for i := range 5 {
+			lines = append(lines, answers(strconv.Itoa(500+i), method, route, map[int]int{3: of503}[i]))
+		}
+		return lines
+	}
+	want(t, h, `tallystick_http_requests_total{code="5`, slices.Sorted(slices.Values(slices.Concat(
+		failures("(any)", "(unknown)", 0), failures("GET", "/v2/tenants/{ID}", 1))))...)
+	for _, line := range []string{
+		answers("200", "GET", "/v2/tenants/{ID}", 2), answers("404", "(any)", "(unknown)", 3), answers("other", "GET", "/v2/tenants/{ID}", 1),
+	} {
+		want(t, h, line[:strings.LastIndex(line, " ")], line)
+	}
+	for _, none := range []string{`tallystick_http_requests_total{code="201"`, `tallystick_http_requests_total{code="500",method="GET",route="/v2/nobody"`} {
+		want(t, h, none)
+	}
 	want(t, h, `tallystick_http_response_bytes_total{method="GET",route="/v2`, `tallystick_http_response_bytes_total{method="GET",route="/v2/tenants/{ID}"} 20`)
 	meter := m.Meter(http.MethodGet, "/slow")
 	for _, took := range []time.Duration{100 * time.Microsecond, 101 * time.Microsecond, time.Second, time.Hour} {
@@ -248,16 +264,31 @@ func TestEvents(t *testing.T) {
 	c := &console{now: at}
 	m := metrics.New(c.options())
 	h := handler(t, m)
+	for _, product := range usage.Products() { // all are there before the first one, which counts as an increase
+		lines := scrape(t, h, `tallystick_readings_total{product="`+string(product)+`"`)
+		if len(lines) != 4+len(usage.GapReasons()) || slices.ContainsFunc(lines, func(line string) bool { return !strings.HasSuffix(line, " 0") }) {
+			t.Errorf("%s: %s", product, strings.Join(lines, "\n"))
+		}
+	}
 	m.ReadingBegan()
 	want(t, h, "tallystick_readings_in_flight", "tallystick_readings_in_flight 1")
 	m.ReadingEnded(usage.ProductVBR, metrics.ReadingFailed, usage.GapRefused, 3*time.Second)
 	m.ReadingBegan()
-	m.ReadingEnded(usage.ProductVBR, metrics.ReadingInterrupted, "", time.Second)
+	m.ReadingEnded(usage.ProductVBR, metrics.ReadingInterrupted, usage.GapInterrupted, time.Second) // the result says it
 	want(t, h, "tallystick_readings_in_flight", "tallystick_readings_in_flight 0")
-	want(t, h, `tallystick_readings_total{product="vbr"`,
-		`tallystick_readings_total{product="vbr",reason="",result="interrupted"} 1`, `tallystick_readings_total{product="vbr",reason="",result="ok"} 0`,
+	happened := func(prefix string, lines ...string) {
+		t.Helper()
+		got := slices.DeleteFunc(scrape(t, h, prefix), func(line string) bool { return strings.HasSuffix(line, " 0") })
+		if !slices.Equal(got, lines) {
+			t.Errorf("%s:\n%s\nwant\n%s", prefix, strings.Join(got, "\n"), strings.Join(lines, "\n"))
+		}
+	}
+	happened("tallystick_readings_total", `tallystick_readings_total{product="vbr",reason="",result="interrupted"} 1`,
 		`tallystick_readings_total{product="vbr",reason="login-refused",result="failed"} 1`)
 	want(t, h, "tallystick_reading_duration_seconds_count", `tallystick_reading_duration_seconds_count{product="vbr"} 1`)
+	if lines := scrape(t, h, "tallystick_ledger_appends_total"); len(lines) != 12 {
+		t.Error(strings.Join(lines, "\n"))
+	}
 	for _, a := range []ledger.Append{
 		{Kind: "snapshot"},
 		{Kind: "snapshot", Receipt: ledger.Receipt{Duplicate: true}},
@@ -266,7 +297,7 @@ func TestEvents(t *testing.T) {
 	} {
 		m.Appended(a)
 	}
-	want(t, h, "tallystick_ledger_appends_total", `tallystick_ledger_appends_total{kind="gap",result="failed"} 1`, `tallystick_ledger_appends_total{kind="snapshot",result="appended"} 1`,
+	happened("tallystick_ledger_appends_total", `tallystick_ledger_appends_total{kind="gap",result="failed"} 1`, `tallystick_ledger_appends_total{kind="snapshot",result="appended"} 1`,
 		`tallystick_ledger_appends_total{kind="snapshot",result="duplicate"} 1`, `tallystick_ledger_appends_total{kind="snapshot",result="refused"} 1`)
 }
 
@@ -320,9 +351,18 @@ func TestSourcesFail(t *testing.T) {
 	if n := strings.Count(c.log.String(), "level=WARN"); n != 3 || strings.Count(c.log.String(), "no disk") != 3 {
 		t.Errorf("the log says %s", &c.log)
 	}
+	asked := c.asked
+	c.now = c.now.Add(29 * time.Second)
 	c.broken = nil
-	want(t, h, "tallystick_ledger_position", "tallystick_ledger_position 7") // asked again at once
-	want(t, h, "tallystick_servers")                                         // dear, and asked again in half a minute
+	for _, prefix := range []string{"tallystick_ledger_position", "tallystick_servers"} {
+		want(t, h, prefix) // it may be that it takes too long: it is left alone for a while
+	}
+	if c.asked != asked {
+		t.Errorf("the servers were asked for %d times more", c.asked-asked)
+	}
+	c.now = c.now.Add(time.Second)
+	want(t, h, "tallystick_ledger_position", "tallystick_ledger_position 7")
+	want(t, h, "tallystick_servers") // for no less than an answer holds
 	c.now = c.now.Add(30 * time.Second)
 	want(t, h, `tallystick_servers{product="vbr",state="unknown"`, unknown)
 	c.now = at.AddDate(0, 0, -1) // the clock went back: what was kept is no more

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"net/http"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -112,11 +113,11 @@ func (r *route) collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	for i := range r.codes {
-		if n := r.codes[i].Load(); n > 0 {
-			code := "other"
-			if i != other {
-				code = strconv.Itoa(codes[i])
-			}
+		code, failure := "other", false
+		if i != other {
+			code, failure = strconv.Itoa(codes[i]), codes[i] >= http.StatusInternalServerError
+		}
+		if n := r.codes[i].Load(); n > 0 || failure { // so that the first failure counts as an increase
 			ch <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n), r.method, r.pattern, code)
 		}
 	}

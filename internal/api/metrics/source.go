@@ -21,7 +21,7 @@ type source struct {
 	failing bool
 }
 
-// failureHolds is for how long what is dear is not asked for again after it failed: it may be that it takes too long.
+// failureHolds is for how long at least what failed is not asked again: it may be that it takes too long.
 const failureHolds = 30 * time.Second
 
 var upDesc = desc("tallystick_source_up", "Whether a part of the console answered what the metrics asked of it; where not, its metrics are absent.", "source")
@@ -48,7 +48,7 @@ func (s *source) look(ctx context.Context, now time.Time, log *slog.Logger) foun
 	s.holds = s.keep
 	if err != nil {
 		up, f = 0, nil
-		s.holds = min(s.keep, failureHolds)
+		s.holds = max(s.keep, failureHolds)
 	}
 	f.gauge(upDesc, up, s.name)
 	s.asked, s.answer = now, f

@@ -176,3 +176,11 @@ const (
 	GapInterrupted GapReason = "interrupted"   // we were stopped
 	GapOther       GapReason = "other"
 )
+
+// GapReasons lists them.
+func GapReasons() []GapReason {
+	return []GapReason{
+		GapUnreachable, GapTimeout, GapTLS, GapRefused, GapDenied, GapUnsupported, GapServerFault, GapIncomplete, GapPartial, GapBadReading, GapClock, GapCredential,
+		GapInterrupted, GapOther,
+	}
+}
