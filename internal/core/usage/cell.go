@@ -1,6 +1,9 @@
 package usage
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // formulaStarts are what makes a spreadsheet take a cell for a formula, also in the wide forms of East Asian keyboards.
 const formulaStarts = "=+-@\t\r\n＝＋－＠"
@@ -20,7 +23,7 @@ func Harmless(text string) string {
 		if begins && strings.ContainsRune(formulaStarts, r) {
 			b.WriteByte('\'')
 		}
-		begins = strings.ContainsRune(cellEnds, r)
+		begins = strings.ContainsRune(cellEnds, r) || begins && (r == '"' || unicode.IsSpace(r)) // these are taken off
 		b.WriteRune(r)
 	}
 	return b.String()
