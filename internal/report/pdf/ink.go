@@ -40,11 +40,11 @@ func (k *ink) has(r rune) bool {
 }
 
 // drawable gives a text that stands in one line. A letter that the font has not is written as its number, and so is what steers
-// the direction of writing: two names never look the same because of it.
+// the direction of writing, or is not seen, or looks like a blank: two names never look the same because of it.
 func (k *ink) drawable(text string) string {
 	plain := true
 	for _, r := range text {
-		plain = plain && r >= ' ' && r < unicode.MaxLatin1 && r != 0x7f
+		plain = plain && r >= ' ' && r < 0x7f
 	}
 	if plain {
 		return text
@@ -52,9 +52,9 @@ func (k *ink) drawable(text string) string {
 	var b strings.Builder
 	for _, r := range text {
 		switch {
-		case unicode.IsSpace(r):
+		case r <= ' ' && unicode.IsSpace(r):
 			b.WriteByte(' ')
-		case unicode.In(r, unicode.Cc, unicode.Cf) || !k.has(r):
+		case unicode.In(r, unicode.Cc, unicode.Cf) || unicode.IsSpace(r) || !k.has(r):
 			fmt.Fprintf(&b, "[U+%04X]", r)
 		default:
 			b.WriteRune(r)

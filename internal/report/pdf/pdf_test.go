@@ -28,15 +28,15 @@ func text(t *testing.T, d *report.Document) string {
 }
 
 // Letters that the font has not are named by their numbers, and so is what turns the direction of writing: no name is lost, and
-// none looks like another.
+// none looks like another. So is what is not seen, or looks like a blank.
 func TestLetters(t *testing.T) {
 	t.Parallel()
 	d := reporttest.Sample()
-	for i, name := range []string{"日本", "rocket🚀", "abc\u202egpj"} {
+	for i, name := range []string{"日本", "rocket🚀", "abc\u202egpj", "soft\u00adhyphen", "no\u00a0break", "next\u0085line", "c1\u009b", "Größe\u2003x"} {
 		d.Sections[0].Rows[i][0] = report.OfText(name)
 	}
 	got := text(t, &d)
-	for _, want := range []string{"[U+65E5][U+672C]", "rocket[U+1F680]", "abc[U+202E]gpj"} {
+	for _, want := range []string{"[U+65E5][U+672C]", "rocket[U+1F680]", "abc[U+202E]gpj", "soft[U+00AD]hyphen", "no[U+00A0]break", "next[U+0085]line", "c1[U+009B]", "Größe[U+2003]x"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in it", want)
 		}
