@@ -65,6 +65,9 @@ func (f *File) take(t *table, cells []string, in *csv.Reader) error {
 	if err == nil && line != nil {
 		f.Lines = append(f.Lines, *line)
 	}
+	if len(f.Lines) > LinesMax {
+		return fault.New(fault.Invalid, "the file has more than %d lines: compare a part of it, such as one company's", LinesMax)
+	}
 	return err
 }
 

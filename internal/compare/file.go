@@ -5,6 +5,9 @@ import "github.com/tallystick/tallystick/internal/core/usage"
 // FileMax bounds a file, in bytes.
 const FileMax = 64 << 20
 
+// LinesMax bounds the lines of a file: each is held until all are compared.
+const LinesMax = 300_000
+
 // File is what a foreign file says.
 type File struct {
 	Lines []Line

@@ -83,7 +83,7 @@ func (r *Result) JSON(m usage.Month, all bool) Said {
 		out.Rows = append(out.Rows, j)
 	}
 	for _, u := range r.Unmatched {
-		out.Unmatched = append(out.Unmatched, SaidUnmatched{u.Kind, u.Text, u.Of, u.Lines, u.Count, u.Where})
+		out.Unmatched = append(out.Unmatched, SaidUnmatched(u))
 	}
 	return out
 }

@@ -114,13 +114,8 @@ func TestPlansLife(t *testing.T) {
 	if item, err = o.Edit(ctx, 1, func(p *plan.Plan) error { p.Workstation.Price, p.Description = 5*usage.One, "x"; return nil }); err != nil || item.Value.Name != "Gold" {
 		t.Errorf("%+v, %v", item, err)
 	}
-	for i, c := range companies {
-		if i == 0 { // a removed company holds nothing up
-			err = o.directory.RemoveCompany(ctx, c.ID)
-		} else {
-			_, err = o.Assign(ctx, c.ID, 0)
-		}
-		if err != nil {
+	for _, c := range companies {
+		if _, err := o.Assign(ctx, c.ID, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -140,7 +135,7 @@ func TestPlansLife(t *testing.T) {
 	slices.Reverse(did)
 	const isAdded = ` added name "Gold"; currency "EUR"; tax "VAT"; taxPercent "0" -> "19"; workstation "0" -> "4.5"; repository "0" -> "15.000001 per TB, 20 GB free"; compute "0" -> "0, 10 hour free"`
 	if got := strings.Join(did, "|"); err != nil || !strings.HasPrefix(got, `jane subscription plan 1`+isAdded+`|jane company 2 changed subscription plan "1"|`) ||
-		!strings.Contains(got, `|jane subscription plan 1 changed description; workstation "4.5" -> "5"|jane company 3 changed subscription plan "1" goes|`) ||
+		!strings.Contains(got, `|jane subscription plan 1 changed description; workstation "4.5" -> "5"|jane company 2 changed subscription plan "1" goes|`) ||
 		!strings.HasSuffix(got, "|jane subscription plan 1 removed |jane subscription plan 2"+isAdded) {
 		t.Errorf("%s, %v", got, err)
 	}
@@ -277,5 +272,28 @@ func TestRatesAreAll(t *testing.T) {
 	}
 	if n := strings.Count(string(body), `"price"`); n != len(p.Rates()) || n != strings.Count(plan.RateNames(), ",")+1 {
 		t.Errorf("%d of %d: %s", n, len(p.Rates()), body)
+	}
+}
+
+// The months of a company that was removed are still priced by its plan.
+func TestPlanOfARemovedCompanyStays(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	item, err := o.Add(t.Context(), gold())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := o.directory.AddCompany(t.Context(), fleet.NewCompany{Name: "a", Profile: fleet.Profile{Plan: item.ID}})
+	if err == nil {
+		err = o.directory.RemoveCompany(t.Context(), c.ID)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Remove(t.Context(), item.ID); !fault.Is(err, fault.Conflict) {
+		t.Errorf("removed: %v", err)
+	}
+	if _, err := o.Get(t.Context(), item.ID); err != nil {
+		t.Error(err)
 	}
 }

@@ -295,9 +295,11 @@ func TestLicenseNumbers(t *testing.T) {
 		row     int
 		want    string
 	}{
-		{usage.FirstCompany, 0, " "}, {usage.FirstCompany, 1, "L-4 S-4"},
-		{usage.Unassigned, 0, "L-3 S-3"},     // nobody gets it but the provider
-		{0, 2, "L-3 S-3"}, {0, 3, "L-4 S-4"}, // over all, neither
+		{usage.FirstCompany, 0, " "},
+		{usage.FirstCompany, 1, "L-4 S-4"},
+		{usage.Unassigned, 0, "L-3 S-3"}, // nobody gets it but the provider
+		{0, 2, "L-3 S-3"},
+		{0, 3, "L-4 S-4"}, // over all, neither
 	} {
 		d := b.document(t, test.company, "csv")
 		if row := rows(t, &d, "servers")[test.row]; row["licenseId"]+" "+row["supportId"] != test.want {

@@ -21,6 +21,7 @@ type Shape struct {
 	Rest   []int // the place of members that are written as they came, behind the others; nil: there are none
 }
 
+// Field is a property of a record.
 type Field struct {
 	Name    string
 	index   int
@@ -202,8 +203,9 @@ type View struct {
 // selection is a tree of chosen properties; a nil child means the whole property.
 type selection struct{ children map[string]*selection }
 
-func (w View) inner(s *selection) View { return View{selected: s, NoLinks: w.NoLinks} }
+func (w *View) inner(s *selection) View { return View{selected: s, NoLinks: w.NoLinks} }
 
+// AppendObject writes a record as JSON.
 func (s *Shape) AppendObject(b []byte, v reflect.Value, w View) []byte {
 	b = append(b, '{')
 	first := true
@@ -241,6 +243,7 @@ func AppendMembers(b, object []byte) []byte {
 	return append(append(b, ','), object[1:len(object)-1]...)
 }
 
+// AppendList writes a slice of records as JSON.
 func (s *Shape) AppendList(b []byte, list reflect.Value, w View) []byte {
 	b = append(b, '[')
 	for i := range list.Len() {

@@ -9,6 +9,7 @@ import (
 // Kind is the static type of an expression.
 type Kind int
 
+// The kinds of values.
 const (
 	KindNull Kind = iota
 	KindString
@@ -39,8 +40,13 @@ type Value struct {
 	Time   time.Time
 }
 
-func TruthValue(b bool) Value     { return Value{Kind: KindBool, Truth: b} }
-func TextValue(s string) Value    { return Value{Kind: KindString, Text: s} }
+// TruthValue gives a value of KindBool.
+func TruthValue(b bool) Value { return Value{Kind: KindBool, Truth: b} }
+
+// TextValue gives a value of KindString.
+func TextValue(s string) Value { return Value{Kind: KindString, Text: s} }
+
+// NumberValue gives a value of KindNumber.
 func NumberValue(n float64) Value { return Value{Kind: KindNumber, Number: n} }
 
 func (v Value) null() bool { return v.Kind == KindNull }

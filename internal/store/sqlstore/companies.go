@@ -19,6 +19,7 @@ const (
 	bareCompaniesSQL = `SELECT id, uid, name, enabled, created_at, removed_at, '', '', checksum FROM companies ORDER BY id`
 	companySQL       = companyColumns + ` WHERE id = $1`
 	companiesSQL     = companyColumns + ` WHERE removed_at IS NULL AND id >= $1 ORDER BY id`
+	everCompaniesSQL = companyColumns + ` WHERE id >= $1 ORDER BY id`
 	nextCompanySQL   = `SELECT MAX(id) + 1 FROM companies` // rows are never deleted, so a number never returns
 	insertCompanySQL = `INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at, profile, labels, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 	updateCompanySQL = `UPDATE companies SET name = $2, name_key = $3, enabled = $4, removed_at = $5, profile = $6, labels = $7, checksum = $8 WHERE id = $1`

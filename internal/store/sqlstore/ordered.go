@@ -13,6 +13,7 @@ type Statement struct {
 func Ordered() []Statement {
 	return []Statement{
 		{"companies", companiesSQL, 1, false},
+		{"companies", everCompaniesSQL, 1, false},
 		{"company by name", companyNamedSQL, 2, false},
 		{"servers", serversSQL, 0, true},
 		{"server by name", serverNamedSQL, 2, false},

@@ -121,7 +121,11 @@ func unheld(ctx context.Context, tx *sql.Tx, r *record.Record) error {
 	if !slices.ContainsFunc(new(fleet.Profile).Refs(), func(other fleet.Ref) bool { return other.Kind == ref.Kind }) {
 		return nil
 	}
-	companies, err := collect(ctx, tx, proven(scanCompany), companiesSQL, int64(usage.FirstCompany))
+	holding := companiesSQL
+	if ref.Kind == fleet.KindPlan { // reports of past months ask for the plan of a company that was removed since, too
+		holding = everCompaniesSQL
+	}
+	companies, err := collect(ctx, tx, proven(scanCompany), holding, int64(usage.FirstCompany))
 	if err != nil {
 		return err
 	}

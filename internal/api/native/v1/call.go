@@ -39,7 +39,7 @@ func newCall(r *http.Request, op *operation) *call {
 	return &call{Request: r.WithContext(audit.By(r.Context(), audit.Actor{Name: actor.Name, Via: "v1"})), op: op, actor: actor}
 }
 
-func (c *call) ctx() context.Context { return c.Request.Context() }
+func (c *call) ctx() context.Context { return c.Context() }
 
 // id gives a segment of the path.
 func (c *call) id(name string) string { return api.PathID(c.Request, name) }

@@ -2,11 +2,12 @@ package v1
 
 import (
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
 // compareMax bounds a request to compare: a file, in JSON, with its mapping.
-const compareMax = 80 << 20
+const compareMax = 32 << 20
 
 // comparison is a request to line up a month with what somebody else counted.
 type comparison struct {
@@ -17,7 +18,7 @@ type comparison struct {
 }
 
 func (s *Surface) compareMonth(c *call) (any, error) {
-	month, err := s.monthOf(c, access.WorkOnStatements) // it takes long
+	month, err := s.monthOf(c, access.WorkOnStatements)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +37,12 @@ func (s *Surface) compareMonth(c *call) (any, error) {
 			return nil, err
 		}
 		company = int64(found.ID)
+	}
+	select {
+	case s.compares <- struct{}{}:
+		defer func() { <-s.compares }()
+	case <-c.ctx().Done():
+		return nil, fault.Wrap(c.ctx().Err(), fault.Unavailable, "Another comparison is under way: try again.")
 	}
 	result, err := s.Console.Compare(c.ctx(), usage.CompanyID(company), month, in.File, in.Mapping)
 	if err != nil {

@@ -46,7 +46,7 @@ func (s *Surface) once(c *call, e endpoint) (api.Raw, error) {
 	if raw, done, err := s.again(c, request); done || err != nil {
 		return raw, err
 	}
-	c.Request = c.Request.WithContext(once.With(c.ctx(), request))
+	c.Request = c.WithContext(once.With(c.ctx(), request))
 	c.Body = io.NopCloser(bytes.NewReader(body))
 	raw, err := s.ask(c, e)
 	if once.IsTaken(err) { // the same request at the same time was quicker

@@ -80,7 +80,9 @@ var readSpec = sync.OnceValues(func() (*spec, error) {
 					o.Parameters[i] = d.Components.Parameters[strings.TrimPrefix(p.Ref, "#/components/parameters/")]
 				}
 			}
-			d.all = append(d.all, o)
+			if o.ID != "followEvents" { // it does not end: events_test.go has it
+				d.all = append(d.all, o)
+			}
 		}
 	}
 	return d, nil

@@ -339,7 +339,8 @@ func toFinding(f *Finding) finding {
 	}
 	return finding{
 		true, nil, f.Product, f.Version, f.Revision, f.ServerName, f.InstallationID,
-		license{string(l.Type), l.Edition, l.Package, string(l.Unit), l.Status, l.LicensedTo, at(l.ExpiresAt)}, f.Fingerprint, append([]string{}, f.Hints...),
+		license{string(l.Type), l.Edition, l.Package, string(l.Unit), l.Status, l.LicensedTo, at(l.ExpiresAt)},
+		f.Fingerprint, append([]string{}, f.Hints...),
 	}
 }
 

@@ -123,16 +123,17 @@ type Surface struct {
 	PushLimits    PushLimits
 	RequestLimits RequestLimits
 
-	routes []api.Route
-	limits *limiter
-	pushes chan struct{} // those that are not small
-	probes atomic.Int64  // connections that were tested before they were kept
-	hub    *hub
+	routes   []api.Route
+	limits   *limiter
+	pushes   chan struct{} // those that are not small
+	compares chan struct{} // one at a time: each may hold much
+	probes   atomic.Int64  // connections that were tested before they were kept
+	hub      *hub
 }
 
 // New returns the surface. Internal: the document and the endpoints do not fit.
 func New(o Options) (*Surface, error) {
-	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce), hub: newHub()}
+	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce), compares: make(chan struct{}, 1), hub: newHub()}
 	all, err := operations()
 	if err != nil {
 		return nil, err

@@ -268,7 +268,7 @@ func (w *world) do(q request) answered {
 	recorder := httptest.NewRecorder()
 	w.handler.ServeHTTP(recorder, r)
 	answer := recorder.Result()
-	defer answer.Body.Close() //nolint:errcheck // it is in memory
+	defer answer.Body.Close()
 	text := must[[]byte](w.t)(io.ReadAll(answer.Body))
 	return answered{answer.StatusCode, answer.Header, string(text)}
 }

@@ -111,6 +111,7 @@ type zonedTicks time.Time
 func (t zonedTicks) AppendJSON(b []byte) []byte {
 	return time.Time(t).AppendFormat(b, `"2006-01-02T15:04:05.0000000Z07:00"`)
 }
+
 func (t zonedTicks) Value() query.Value { return query.Value{Kind: query.KindTime, Time: time.Time(t)} }
 
 // reportType names a workload type as reports do, which have one name for all virtual machines.

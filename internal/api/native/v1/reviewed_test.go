@@ -1,0 +1,111 @@
+package v1_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// A condition and an order may name members of an object that is null: they are null.
+func TestMembersOfWhatIsNull(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for query, want := range map[string]string{
+		"filter=connection/url%20eq%20null&sort=name": "CC01 VBR02", "filter=connection/url%20ne%20null": "VBR01", "sort=-connection/url": "VBR01 VBR02 CC01",
+		"filter=gap/reason%20eq%20'unreachable'": "VBR01",
+	} {
+		var names []string
+		for _, v := range in[page[struct{ Name string }]](t, w.get("/servers?"+query)).Items {
+			names = append(names, v.Name)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: %s, want %s", query, got, want)
+		}
+	}
+	w.get("/servers/1/readings?filter=revoked/actor%20eq%20null%20and%20gap/text%20ne%20'x'&sort=gap/at")
+}
+
+// Two companies that share an external id are not named to a third one: paths take numbers and GUIDs.
+func TestExternalIDsInPaths(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, id := range []string{"2", "3"} {
+		w.want(http.StatusOK, request{method: "PATCH", path: "/companies/" + id, body: `{"externalIds":{"psa":"77"}}`})
+	}
+	for _, path := range []string{"/companies/psa:77", "/companies/psa:77/usage/backupServer"} {
+		if a := w.want(http.StatusNotFound, request{method: "GET", path: path, role: access.CompanyReadonly}); strings.Contains(a.body, "Northwind") {
+			t.Error(a.body)
+		}
+	}
+}
+
+// A password that is kept does not follow a server to an address where it was never sent.
+func TestPasswordsStayWhereTheyWereSent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, body := range []string{`{"connection":{"url":"https://mine.example:9419"}}`, `{"connection":{"insecure":true}}`} {
+		if a := w.want(http.StatusBadRequest, request{method: "PATCH", path: "/servers/1", body: body, role: access.PortalOperator}); !strings.Contains(a.body, "connection.password") {
+			t.Error(a.body)
+		}
+	}
+	w.want(http.StatusOK, request{method: "PATCH", path: "/servers/1", body: `{"connection":{"url":"https://vbr01.example:9419","password":"given again"}}`})
+	n := access.NewToken{Name: "t", User: 1, Scopes: []access.Action{access.Read, access.ManageServers}, Company: 2, ExpiresAt: w.clock.Now().Add(time.Hour)}
+	_, narrowed, err := w.access.AddToken(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want(http.StatusForbidden, request{method: "PATCH", path: "/servers/1", body: `{"connection":{"url":"https://mine.example","password":"x"}}`, token: narrowed})
+}
+
+// What was read of a server before it was a company's is not shown to it, nor is where it is reached.
+func TestHistoryBeforeItWasTheirs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock.Set(october.Add(50 * time.Minute))
+	w.want(http.StatusOK, request{method: "PATCH", path: "/servers/1", body: `{"company":3}`})
+	w.clock.Set(october.Add(2 * time.Hour))
+	must[ledger.Receipt](t)(w.ledger.AppendGap(t.Context(), 1, usage.Gap{At: october.Add(90 * time.Minute), Reason: usage.GapTimeout, Text: "secret-host took too long"}))
+	token := must[access.Pair](t)(w.access.Login(t.Context(), string(access.CompanyReadonly), password, "127.0.0.1")).Access
+	a := w.want(http.StatusOK, request{method: "GET", path: "/servers/1/readings", token: token})
+	if got := in[page[struct{ TakenAt string }]](t, a).Items; len(got) != 1 || strings.Contains(a.body, "secret-host") || strings.Contains(a.body, "no route") {
+		t.Error(a.body)
+	}
+	if a := w.want(http.StatusOK, request{method: "GET", path: "/servers/1", token: token}); strings.Contains(a.body, "secret-host") {
+		t.Error(a.body)
+	}
+}
+
+// All tokens of a user have one allowance.
+func TestTokensShareAnAllowance(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	left := ""
+	for i := range 3 {
+		_, secret, err := w.access.AddToken(t.Context(), access.NewToken{Name: fmt.Sprint(i), User: 1, Scopes: []access.Action{access.Read}, ExpiresAt: w.clock.Now().Add(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := w.want(http.StatusOK, request{method: "GET", path: "/me", token: secret}).header.Get("Ratelimit")
+		if got == left {
+			t.Errorf("another token has %s left, too", got)
+		}
+		left = got
+	}
+}
+
+// A push that is refused line after line comes to an end.
+func TestPushOfRubbishEnds(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.surface.PushLimits.Refused = 5
+	a := w.want(http.StatusOK, request{method: "POST", path: "/snapshots", body: strings.Repeat("{}\n", 1000)})
+	if lines := strings.Count(a.body, "\n"); lines != 6 || !strings.Contains(a.body, "5 lines were refused") {
+		t.Errorf("%d lines: %s", lines, a.body)
+	}
+}
