@@ -199,7 +199,7 @@ func (t *tally) units(i int) *big.Rat {
 }
 
 func (s *surfaces) inMetrics(company usage.CompanyID, resource figure.Resource, kind string) *big.Rat {
-	sample := regexp.MustCompile(fmt.Sprintf(`(?m)^tallystick_company_units\{company="%d",kind="%s",resource="%sUsage",[^}]*\} (\S+)$`, company, kind, resource))
+	sample := regexp.MustCompile(fmt.Sprintf(`(?m)^tallystick_company_units\{company="%d",kind=%q,resource=%q,[^}]*\} (\S+)$`, company, kind, resource+"Usage"))
 	total := new(big.Rat)
 	for _, found := range sample.FindAllStringSubmatch(s.metrics, -1) {
 		total.Add(total, rat(found[1]))

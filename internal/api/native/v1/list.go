@@ -204,7 +204,8 @@ func pageJSON(c *call, s *query.Shape, p *query.Page, source query.Rows) (api.Ra
 	} else {
 		b = append(b, "null"...)
 	}
-	raw.Body = append(b, '}')
+	b = append(b, '}')
+	raw.Body = b
 	return tagged(c, raw), nil
 }
 

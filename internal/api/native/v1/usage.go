@@ -19,7 +19,7 @@ import (
 
 // resources are those of figures, in the order of their names, in which lists have them.
 func resources() []figure.Resource {
-	return slices.SortedFunc(slices.Values(figure.Resources()), func(a, b figure.Resource) int { return cmp.Compare(a, b) })
+	return slices.Sorted(slices.Values(figure.Resources()))
 }
 
 // resource is that of the path, with its product.
