@@ -172,3 +172,37 @@ func TestServersAreTried(t *testing.T) {
 	slices.Sort(tried)
 	same(t, "tried", tried, "https://b user of others others", "https://c user of readers readers", "https://own2 u mine")
 }
+
+// meddler is a directory in which somebody else changes something between the reading of a file and its step.
+type meddler struct {
+	roster.Directory
+
+	once func()
+}
+
+func (m *meddler) PutServers(ctx context.Context, drafts []fleet.ServerDraft) ([]usage.ServerID, error) {
+	if do := m.once; do != nil {
+		m.once = nil
+		do()
+	}
+	return m.Directory.PutServers(ctx, drafts)
+}
+
+// What somebody changes while a file is taken stays: a file says nothing of an account that was changed meanwhile.
+func TestServersChangedMeanwhile(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	c := must(o.directory.AddCompany(t.Context(), fleet.NewCompany{Name: "a"}))(t)
+	v := must(o.directory.AddServer(t.Context(), fleet.NewServer{Name: "own", Company: c.ID, URL: "https://own", Username: "u", Password: "p"}))(t)
+	rotated, password := "rotated", "new"
+	o.Directory = &meddler{o.directory, func() {
+		must(o.directory.EditServer(t.Context(), v.ID, fleet.ServerEdit{Username: &rotated, Password: &password}))(t)
+	}}
+	if r := o.servers(t, "url,company,tag.x\nhttps://own,a,1\n"); r.Changed != 1 {
+		t.Errorf("%+v", r)
+	}
+	got := must(o.store.Server(t.Context(), v.ID))(t)
+	if got.Connection.Username != rotated || string(got.Connection.Sealed) != password || got.Tags["x"] != "1" {
+		t.Errorf("%+v %+v", got, got.Connection)
+	}
+}
