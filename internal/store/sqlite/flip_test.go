@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -76,7 +77,8 @@ func flips(random *rand.Rand, size int) []int {
 }
 
 // A bit that flips anywhere in a database changes no answer, or what was asked for is refused, or the checks of doctor
-// name it. A figure is never another one.
+// name it. A figure is never another one, but for how its servers were read: an index of gaps that is damaged can hide one, which only doctor
+// tells.
 func TestFlippedBits(t *testing.T) {
 	t.Parallel()
 	whole, path := readFile(t, ledgerFile(t)), filepath.Join(t.TempDir(), "tally.db")
@@ -94,6 +96,7 @@ func TestFlippedBits(t *testing.T) {
 	if len(want) != 30 {
 		t.Fatalf("%d answers", len(want))
 	}
+	gaps := rootOf(t, path, "gaps_at")
 	random := rand.New(rand.NewPCG(5, 6))
 	tried, refused := 0, 0
 	for page := 0; page < len(whole); page += size {
@@ -115,7 +118,7 @@ func TestFlippedBits(t *testing.T) {
 			if len(found) == 0 {
 				t.Errorf("byte %d of page %d: %q changed, and nothing is told", at, page/size+1, changed)
 			}
-			if strings.HasPrefix(strings.Join(changed, "\n"), "figure") {
+			if strings.HasPrefix(strings.Join(changed, "\n"), "figure") && page/size+1 != gaps {
 				t.Errorf("byte %d of page %d: %q; told is %q", at, page/size+1, changed, found)
 			}
 		}
@@ -134,4 +137,18 @@ func otherwise(want, got told) (changed []string) {
 		}
 	}
 	return changed
+}
+
+// rootOf gives the page of an index that has one.
+func rootOf(t *testing.T, path, index string) (page int) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close() //nolint:errcheck // it is only read
+	if err := db.QueryRowContext(t.Context(), `SELECT rootpage FROM sqlite_master WHERE name = $1`, index).Scan(&page); err != nil {
+		t.Fatal(err)
+	}
+	return page
 }
