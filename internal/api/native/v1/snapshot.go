@@ -21,7 +21,7 @@ import (
 // pushMax is how long the body of a push may be, as it is sent.
 const pushMax = 64 << 20
 
-// PushLimits bound what a push unpacks to, in bytes. A million workloads take a third of a reading's.
+// PushLimits bound what a push unpacks to, in bytes. A million workloads take a third of a GiB: a reading of that many goes through import.
 type PushLimits struct {
 	Reading  int64 // one of them
 	Unpacked int64 // all
@@ -53,7 +53,7 @@ type pushed struct {
 // duplicate and changes nothing (C44), so that a push whose answer was lost is simply repeated.
 func (s *Surface) pushSnapshots(c *call) (any, error) {
 	if !access.MayPush(c.actor, c.only(), c.actor.Server) {
-		return nil, fault.New(fault.Denied, "Your account or token may not do this: it takes %q.", access.PushReadings)
+		return nil, denied(access.PushReadings)
 	}
 	body, packed, err := s.pushedBody(c)
 	if err != nil {
