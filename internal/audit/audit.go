@@ -22,13 +22,14 @@ const (
 	Added   = "added"
 	Changed = "changed"
 	Removed = "removed"
+	Tested  = "tested" // nothing is changed by it
 )
 
 // What is a change in words.
 type What struct {
 	Company usage.CompanyID // 0: it concerns no company alone
 	Subject string          // what is changed: "company 7", "server 3", "user 2", "policy"
-	Action  string          // Added, Changed, Removed
+	Action  string          // Added, Changed, Removed, Tested
 	Detail  string          // what of it, from what to what; never a secret
 }
 

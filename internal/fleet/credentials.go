@@ -20,10 +20,13 @@ func (id CredentialID) String() string { return strconv.FormatInt(int64(id), 10)
 // Credential is a credential set: an account that several servers know, kept once. Changed, it is another one for all of
 // them at once.
 type Credential struct {
-	ID        CredentialID
-	Name      string // unique without regard to case among those that are not removed
-	Username  string
-	Sealed    []byte // the password, sealed for this set; none of one that is removed
+	ID       CredentialID
+	Name     string // unique without regard to case among those that are not removed
+	Username string
+	Sealed   []byte // the password, sealed for this set; none of one that is removed
+	// Hosts are those to which the password is sent, in the form of checkHosts; none: to those of the servers that have it, and
+	// elsewhere only by whoever manages credential sets.
+	Hosts     []string
 	CreatedAt time.Time
 	ChangedAt time.Time // since when username and password are these
 	RemovedAt *time.Time
@@ -36,8 +39,11 @@ type CredentialStore interface {
 	// with the new ID.
 	AddCredential(ctx context.Context, c Credential, seal func(CredentialID) ([]byte, error), now time.Time) (Credential, error)
 	// UpdateCredential replaces all but the ID and when it was added, of the set that had the revision. fault.Meanwhile: it
-	// has another one by now. Conflict: the name is taken, or it is to be removed, and servers are logged in to with it.
+	// has another one by now. Conflict: the name is taken, or it is to be removed, and servers are logged in to with it, or
+	// some of these are at hosts that it does not name.
 	UpdateCredential(ctx context.Context, c Credential, now time.Time) error
+	// NoteCredential changes nothing of the set: the audit trail tells what was done with it. NotFound: there is none.
+	NoteCredential(ctx context.Context, id CredentialID, now time.Time) error
 	// Credentials lists those not removed, by ID.
 	Credentials(ctx context.Context) ([]Credential, error)
 }
@@ -47,6 +53,7 @@ type NewCredential struct {
 	Name     string
 	Username string
 	Password string
+	Hosts    []string
 }
 
 // AddCredential adds a credential set. Conflict: the name is taken.
@@ -54,11 +61,12 @@ func (d *Directory) AddCredential(ctx context.Context, n NewCredential) (Credent
 	var fields []fault.Field
 	n.Name = checkName(&fields, "--name", n.Name)
 	checkLogin(&fields, n.Username, n.Password)
+	n.Hosts = checkHosts(&fields, n.Hosts)
 	if err := fault.InvalidFields("the credential set is not added", fields); err != nil {
 		return Credential{}, err
 	}
 	now := usage.Truncate(d.Now())
-	c := Credential{Name: n.Name, Username: n.Username, CreatedAt: now, ChangedAt: now}
+	c := Credential{Name: n.Name, Username: n.Username, Hosts: n.Hosts, CreatedAt: now, ChangedAt: now}
 	seal := func(id CredentialID) ([]byte, error) { return d.SealSet(id, n.Password) }
 	return d.Credentials.AddCredential(audit.Note(ctx, audit.Added, credentialChanges(&Credential{}, &c)), c, seal, now)
 }
@@ -68,32 +76,39 @@ type CredentialEdit struct {
 	Name     *string
 	Username *string
 	Password *string
+	Hosts    *[]string // instead of those that it has
 }
 
 // EditCredential changes a credential set: every server that is logged in to with it, is with the new account from its
 // next reading on. What changes nothing is not kept.
 func (d *Directory) EditCredential(ctx context.Context, id CredentialID, e CredentialEdit) (Credential, error) {
-	return d.changeCredential(ctx, id, audit.Changed, func(c *Credential) error {
-		var fields []fault.Field
-		if e.Name != nil {
-			c.Name = checkName(&fields, "--name", *e.Name)
-		}
-		if e.Username != nil {
-			c.Username = *e.Username
-		}
-		if e.Username != nil && strings.TrimSpace(c.Username) == "" {
-			fields = append(fields, fault.Field{Path: "--username", Text: "may not be empty"})
-		}
-		if e.Password != nil && *e.Password == "" {
-			fields = append(fields, fault.Field{Path: "--password-stdin", Text: "the password on standard input may not be empty"})
-		}
-		if err := fault.InvalidFields("the credential set is not changed", fields); err != nil || e.Password == nil {
-			return err
-		}
-		var err error
-		c.Sealed, err = d.SealSet(id, *e.Password)
+	return d.changeCredential(ctx, id, audit.Changed, func(c *Credential) error { return d.apply(e, c) })
+}
+
+// apply changes a credential set as an edit says, and seals the password.
+func (d *Directory) apply(e CredentialEdit, c *Credential) error {
+	var fields []fault.Field
+	if e.Name != nil {
+		c.Name = checkName(&fields, "--name", *e.Name)
+	}
+	if e.Username != nil {
+		c.Username = *e.Username
+	}
+	if e.Username != nil && strings.TrimSpace(c.Username) == "" {
+		fields = append(fields, fault.Field{Path: "--username", Text: "may not be empty"})
+	}
+	if e.Password != nil && *e.Password == "" {
+		fields = append(fields, fault.Field{Path: "--password-stdin", Text: "the password on standard input may not be empty"})
+	}
+	if e.Hosts != nil {
+		c.Hosts = checkHosts(&fields, *e.Hosts)
+	}
+	if err := fault.InvalidFields("the credential set is not changed", fields); err != nil || e.Password == nil {
 		return err
-	})
+	}
+	var err error
+	c.Sealed, err = d.SealSet(c.ID, *e.Password)
+	return err
 }
 
 // RemoveCredential removes a credential set, and forgets its password. Conflict while servers are logged in to with it.
@@ -137,6 +152,7 @@ func credentialChanges(was, is *Credential) string {
 	var d audit.Detail
 	d.Change("name", was.Name, is.Name)
 	d.Change("username", was.Username, is.Username)
+	d.Change("hosts", strings.Join(was.Hosts, " "), strings.Join(is.Hosts, " "))
 	if !bytes.Equal(was.Sealed, is.Sealed) {
 		d.Say("password")
 	}
@@ -182,4 +198,67 @@ func CredentialNamed(all []Credential, ref string) (Credential, bool) {
 		}
 	}
 	return Credential{}, false
+}
+
+// admit adds to fields why the credential set of a server is not used as the server is to be reached; see Credential.admit.
+// NotFound: there is no such set.
+func (d *Directory) admit(ctx context.Context, was, is *Server, manages bool, fields *[]fault.Field) error {
+	if is.Connection == nil || is.Connection.Credential == 0 {
+		return nil
+	}
+	set, err := d.credential(ctx, is.Connection.Credential)
+	if err != nil {
+		return err
+	}
+	var before *Connection
+	if was != nil {
+		before = was.Connection
+	}
+	*fields = append(*fields, set.admit(before, is.Connection, manages)...)
+	return nil
+}
+
+// ProbeCredential gives a server as it would be logged in to with a credential set that was edited, to be tested. Invalid: the
+// edit is wrong, or the set as it would be is not for the server.
+func (d *Directory) ProbeCredential(ctx context.Context, s Server, id CredentialID, e CredentialEdit) (Server, error) {
+	if s.Connection == nil {
+		return Server{}, fault.New(fault.Invalid, "%s is fed by import: nobody logs in to it", s.Name)
+	}
+	set, err := d.credential(ctx, id)
+	if err == nil {
+		err = d.apply(e, &set)
+	}
+	if err != nil {
+		return Server{}, err
+	}
+	was, is := s.Connection, *s.Connection
+	is.Credential, is.Username, is.Sealed = set.ID, set.Username, set.Sealed
+	s.Connection = &is
+	if err := fault.InvalidFields("nothing is changed, and "+s.Name+" not tested", set.admit(was, &is, true)); err != nil { // who edits a set manages it
+		return Server{}, err
+	}
+	return s, d.NoteTest(ctx, &s)
+}
+
+// NoteTest tells the audit trail that the credential set of a server is about to be tried at its address, unless a server that
+// is there is logged in to so anyway.
+func (d *Directory) NoteTest(ctx context.Context, s *Server) error {
+	c := s.Connection
+	if c == nil || c.Credential == 0 {
+		return nil
+	}
+	servers, err := d.Servers.Servers(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range servers {
+		if n := servers[i].Connection; n != nil && n.Credential == c.Credential && hostOf(n.URL) == hostOf(c.URL) {
+			return nil
+		}
+	}
+	detail := "at " + c.URL
+	if c.TLS.Insecure {
+		detail += ", whose certificate is not verified"
+	}
+	return d.Credentials.NoteCredential(audit.Note(ctx, audit.Tested, detail), c.Credential, usage.Truncate(d.Now()))
 }

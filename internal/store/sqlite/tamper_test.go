@@ -67,6 +67,8 @@ func TestTamperingIsTold(t *testing.T) {
 		`UPDATE repositories SET present = 0`:                 "repository 1 has a wrong checksum",
 		`UPDATE jobs SET duration = NULL`:                     "job 1 has a wrong checksum",
 		`UPDATE inventories SET failed = ''`:                  "the inventory of server 1 has a wrong checksum",
+		`UPDATE credentials SET hosts = hosts || ' *.evil'`:   "credential set 1 has a wrong checksum",
+		`UPDATE credentials SET name_key = 'other'`:           "credential set 1 has a wrong checksum",
 		`UPDATE meta SET fleet = fleet + 1`:                   "the head has a wrong checksum",
 		`UPDATE catalogs SET body = 'other'`:                  "catalogue 2026-11+own has a wrong checksum",
 		`DELETE FROM catalogs`:                                "the rows of catalogue 2026-11+own, which counts from entry",

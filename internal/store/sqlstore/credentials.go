@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	setColumns   = `SELECT id, name, username, sealed, created_at, changed_at, removed_at, checksum FROM credentials`
+	setColumns   = `SELECT id, name, name_key, username, sealed, hosts, created_at, changed_at, removed_at, checksum FROM credentials`
 	setSQL       = setColumns + ` WHERE id = $1`
 	setsSQL      = setColumns + ` ORDER BY id`
 	nextSetSQL   = `SELECT COALESCE(MAX(id), 0) + 1 FROM credentials` // rows are never deleted, so a number never returns
 	setNamedSQL  = `SELECT id FROM credentials WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
-	insertSetSQL = `INSERT INTO credentials (id, name, name_key, username, sealed, created_at, changed_at, removed_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	updateSetSQL = `UPDATE credentials SET name = $2, name_key = $3, username = $4, sealed = $5, changed_at = $6, removed_at = $7, checksum = $8 WHERE id = $1`
+	insertSetSQL = `INSERT INTO credentials (id, name, name_key, username, sealed, hosts, created_at, changed_at, removed_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	updateSetSQL = `UPDATE credentials SET name = $2, name_key = $3, username = $4, sealed = $5, hosts = $6, changed_at = $7, removed_at = $8, checksum = $9 WHERE id = $1`
 )
 
 // AddCredential gives the set its ID, seals its password and stores it.
@@ -41,7 +41,7 @@ func (s *Store) AddCredential(ctx context.Context, c fleet.Credential, seal func
 			}
 		}
 		c.Revision = credentialSum(&c)
-		if _, err := tx.ExecContext(ctx, insertSetSQL, id, c.Name, nameKey(c.Name), c.Username, c.Sealed, micros(c.CreatedAt), micros(c.ChangedAt),
+		if _, err := tx.ExecContext(ctx, insertSetSQL, id, c.Name, nameKey(c.Name), c.Username, c.Sealed, hostsText(c.Hosts), micros(c.CreatedAt), micros(c.ChangedAt),
 			microsOrNull(c.RemovedAt), c.Revision); err != nil {
 			return err
 		}
@@ -56,7 +56,17 @@ func (s *Store) AddCredential(ctx context.Context, c fleet.Credential, seal func
 	return c, nil
 }
 
-// UpdateCredential replaces name, username, password and removal. Every server that is logged in to with the set is read
+// NoteCredential only writes what the caller said into the audit trail.
+func (s *Store) NoteCredential(ctx context.Context, id fleet.CredentialID, now time.Time) error {
+	return s.write(ctx, func(tx *sql.Tx) error {
+		if _, err := storedCredential(ctx, tx, id); err != nil {
+			return err
+		}
+		return noted(ctx, tx, ofCredential(id), now)
+	})
+}
+
+// UpdateCredential replaces name, username, password, hosts and removal. Every server that is logged in to with the set is read
 // with what it says from now on: running consoles notice that the version is another one.
 func (s *Store) UpdateCredential(ctx context.Context, c fleet.Credential, now time.Time) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
@@ -72,12 +82,15 @@ func (s *Store) UpdateCredential(ctx context.Context, c fleet.Credential, now ti
 		} else {
 			err = freeCredentialName(ctx, tx, &c)
 		}
+		if err == nil && c.RemovedAt == nil {
+			err = placed(ctx, tx, &c, &stored)
+		}
 		if err != nil {
 			return err
 		}
-		stored.Name, stored.Username, stored.Sealed = c.Name, c.Username, c.Sealed
+		stored.Name, stored.Username, stored.Sealed, stored.Hosts = c.Name, c.Username, c.Sealed, c.Hosts
 		stored.ChangedAt, stored.RemovedAt = usage.Truncate(c.ChangedAt), c.RemovedAt
-		if _, err := tx.ExecContext(ctx, updateSetSQL, int64(c.ID), c.Name, nameKey(c.Name), c.Username, c.Sealed, micros(stored.ChangedAt),
+		if _, err := tx.ExecContext(ctx, updateSetSQL, int64(c.ID), c.Name, nameKey(c.Name), c.Username, c.Sealed, hostsText(c.Hosts), micros(stored.ChangedAt),
 			microsOrNull(c.RemovedAt), credentialSum(&stored)); err != nil {
 			return err
 		}
@@ -106,19 +119,48 @@ func unused(ctx context.Context, tx *sql.Tx, c *fleet.Credential) error {
 	if err != nil {
 		return err
 	}
-	var names []string
+	var holders []fleet.Server
 	for i := range servers {
 		if v := &servers[i]; v.Connection != nil && v.Connection.Credential == c.ID {
-			names = append(names, fmt.Sprintf("%d (%s)", v.ID, v.Name))
+			holders = append(holders, v.Server)
 		}
 	}
-	if n := len(names); n > holdersTold {
-		names = append(names[:holdersTold], fmt.Sprintf("%d more", n-holdersTold))
-	}
-	if len(names) > 0 {
-		return fault.New(fault.Conflict, "the credential set %q is not removed: it is that of the servers %s", c.Name, strings.Join(names, ", "))
+	if len(holders) > 0 {
+		return fault.New(fault.Conflict, "the credential set %q is not removed: it is that of the servers %s", c.Name, named(holders))
 	}
 	return nil
+}
+
+// placed refuses hosts that leave out servers that are logged in to with the set.
+func placed(ctx context.Context, tx *sql.Tx, c, stored *fleet.Credential) error {
+	if slices.Equal(c.Hosts, stored.Hosts) {
+		return nil
+	}
+	rows, err := collect(ctx, tx, proven(scanServer), serversSQL)
+	if err != nil {
+		return err
+	}
+	servers := make([]fleet.Server, len(rows))
+	for i := range rows {
+		servers[i] = rows[i].Server
+	}
+	if misplaced := c.Misplaced(servers); len(misplaced) > 0 {
+		return fault.New(fault.Conflict, "the hosts of the credential set %q are not changed: they leave out those of the servers %s, which have it", c.Name, named(misplaced))
+	}
+	return nil
+}
+
+// named lists some of the servers for a person.
+func named(servers []fleet.Server) string {
+	var names []string
+	for i := range servers {
+		if i == holdersTold {
+			names = append(names, fmt.Sprintf("%d more", len(servers)-holdersTold))
+			break
+		}
+		names = append(names, fmt.Sprintf("%d (%s)", servers[i].ID, servers[i].Name))
+	}
+	return strings.Join(names, ", ")
 }
 
 // storedCredential gives one that is not removed.
@@ -165,15 +207,29 @@ func resolve(ctx context.Context, tx *sql.Tx, servers []fleet.Server) error {
 func scanCredential(row scanner) (c fleet.Credential, p proof, err error) {
 	var created, changed int64
 	var removed sql.NullInt64
-	err = row.Scan((*int64)(&c.ID), &c.Name, &c.Username, &c.Sealed, &created, &changed, &removed, &p.kept)
+	var key, hosts string
+	err = row.Scan((*int64)(&c.ID), &c.Name, &key, &c.Username, &c.Sealed, &hosts, &created, &changed, &removed, &p.kept)
+	if hosts != "" {
+		c.Hosts = strings.Split(hosts, " ")
+	}
 	c.CreatedAt, c.ChangedAt, c.RemovedAt = fromMicros(created), fromMicros(changed), fromMicrosOrNull(removed)
 	c.Revision = credentialSum(&c)
 	p.what, p.of, p.want = "credential set", int64(c.ID), c.Revision
+	if key != nameKey(c.Name) { // it follows from the name, so that the checksum holds it, too
+		p.want = ^p.kept
+	}
 	return c, p, err
 }
 
+// hostsText is the hosts as they are kept: with a blank between.
+func hostsText(hosts []string) string { return strings.Join(hosts, " ") }
+
 func credentialSum(c *fleet.Credential) int64 {
-	return checksum(c.ID.String(), c.Name, c.Username, string(c.Sealed), number(micros(c.CreatedAt)), number(micros(c.ChangedAt)), optional(microsOrNull(c.RemovedAt)))
+	parts := []string{c.ID.String(), c.Name, c.Username, string(c.Sealed), number(micros(c.CreatedAt)), number(micros(c.ChangedAt)), optional(microsOrNull(c.RemovedAt))}
+	if len(c.Hosts) > 0 { // without any, the sum is what it was before there were hosts
+		parts = append(parts, "hosts", hostsText(c.Hosts))
+	}
+	return checksum(parts...)
 }
 
 func summedCredentials() summed {

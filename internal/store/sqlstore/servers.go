@@ -138,7 +138,10 @@ func storeConnection(ctx context.Context, tx *sql.Tx, v *fleet.Server, seal func
 	case c.Credential != 0:
 		stored.Username, stored.Sealed = "", nil
 		if v.RemovedAt == nil {
-			_, err = storedCredential(ctx, tx, c.Credential)
+			var set fleet.Credential
+			if set, err = storedCredential(ctx, tx, c.Credential); err == nil {
+				err = set.Serves(c.URL)
+			}
 		}
 	case seal != nil:
 		stored.Sealed, err = seal(v.ID)

@@ -28,7 +28,10 @@ func SeedLater(t testing.TB, s store.Store) {
 	newRecord(t, s, "quota", c.ID, 0)
 	must1(s.AddToken(keyed(t, 1, "later"), tokenOf(1, "later", 1)))(t)
 	must(t, s.Remember(t.Context(), 1, "later", answerOf()))
-	newServerWith(t, s, "with", newCredential(t, s, "set").ID)
+	set := newCredential(t, s, "set")
+	newServerWith(t, s, "with", set.ID)
+	set.Hosts = []string{"with"}
+	must(t, s.UpdateCredential(t.Context(), set, Now()))
 }
 
 // inForce gives the values of the catalogue's facts, and the position of the last.

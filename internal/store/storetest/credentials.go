@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/store"
@@ -28,7 +29,7 @@ func newServerWith(t testing.TB, s store.Store, name string, set fleet.Credentia
 var credentialTests = map[string]func(*testing.T, store.Store){
 	"no field is lost": func(t *testing.T, s store.Store) {
 		want := fleet.Credential{
-			Name: "Zentral Ä", Username: `dom\user`, CreatedAt: finer, ChangedAt: finer.Add(time.Hour), RemovedAt: ref(kept.Add(2 * time.Hour)),
+			Name: "Zentral Ä", Username: `dom\user`, Hosts: []string{"*.example.com", "10.0.0.0/8"}, CreatedAt: finer, ChangedAt: finer.Add(time.Hour), RemovedAt: ref(kept.Add(2 * time.Hour)),
 		}
 		var sealedFor fleet.CredentialID
 		got := must1(s.AddCredential(t.Context(), want, func(id fleet.CredentialID) ([]byte, error) {
@@ -107,6 +108,35 @@ var credentialTests = map[string]func(*testing.T, store.Store){
 		}, Now())
 		wantCode(t, err, fault.Internal, "the key is gone")
 		wantEqual(t, 2, len(must1(s.Credentials(t.Context()))(t)))
+	},
+	"a set goes to its hosts alone": func(t *testing.T, s store.Store) {
+		set := newCredential(t, s, "set")
+		a, gone := newServerWith(t, s, "a.example.com", set.ID), newServerWith(t, s, "gone", set.ID)
+		removeServer(t, s, gone.ID, Now())
+		set.Hosts = []string{"b.example.com"}
+		wantCode(t, s.UpdateCredential(t.Context(), set, Now()), fault.Conflict, "1 (a.example.com)")
+		wantEqual(t, 0, len(must1(s.Credentials(t.Context()))(t)[0].Hosts))
+		set.Hosts = []string{"*.example.com", "192.0.2.0/24"}
+		must(t, s.UpdateCredential(t.Context(), set, Now()))
+		wantEqual(t, set.Hosts, must1(s.Credentials(t.Context()))(t)[0].Hosts)
+		newServerWith(t, s, "192.0.2.7", set.ID)
+		elsewhere := a
+		elsewhere.Revision, elsewhere.Connection = 0, &fleet.Connection{URL: "https://evil.example.net", Credential: set.ID}
+		wantCode(t, s.UpdateServer(t.Context(), elsewhere, nil, Now()), fault.Conflict, "evil.example.net")
+		_, err := s.PutServers(t.Context(), []fleet.ServerPut{{Server: elsewhere}}, Now())
+		wantCode(t, err, fault.Conflict, "evil.example.net")
+		elsewhere.Name, elsewhere.RemovedAt = "new", nil
+		_, err = s.AddServer(t.Context(), elsewhere, factsOf(elsewhere, Now()), nil, Now())
+		wantCode(t, err, fault.Conflict, "evil.example.net")
+		wantEqual(t, a.Connection.URL, must1(s.Server(t.Context(), a.ID))(t).Connection.URL)
+	},
+	"what was done with a set": func(t *testing.T, s store.Store) {
+		set := newCredential(t, s, "set")
+		must(t, s.NoteCredential(noted(t, audit.Tested, "at https://new"), set.ID, day(2, 0)))
+		wantEqual(t, []fleet.Credential{set}, must1(s.Credentials(t.Context()))(t))
+		got := must1(s.Audit(t.Context(), audit.Query{Limit: 1}))(t)[0]
+		wantEqual(t, audit.What{Subject: "credential set 1", Action: audit.Tested, Detail: "at https://new"}, got.What)
+		wantCode(t, s.NoteCredential(noted(t, audit.Tested, "at https://new"), 9, day(2, 0)), fault.NotFound, "set 9")
 	},
 	"a set in use stays": func(t *testing.T, s store.Store) {
 		set := newCredential(t, s, "set")

@@ -109,7 +109,7 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		usage.Gap{At: day(9, 1), Reason: usage.GapTLS},
 		ledger.Correction{Entry: n.reading, Reason: "r", Actor: "a"},
 		fleet.Company{ID: ours, UID: method, Name: method},
-		fleet.Credential{ID: 1, Name: method},
+		fleet.Credential{ID: 1, Name: method}, fleet.CredentialID(1),
 		[]fleet.CompanyPut{{Company: fleet.Company{UID: method, Name: method}}},
 		[]fleet.ServerPut{{Server: fleet.Server{ID: ourServer, Name: method}}},
 		fleet.Server{ID: ourServer, Name: method, Product: usage.ProductVBR},
