@@ -21,10 +21,11 @@ const (
 	AnswerAlarms       Action = "answer-alarms"       // acknowledge, resolve
 	PushReadings       Action = "push"                // put readings into the ledger
 	ReadAudit          Action = "read-audit"
+	ManageCredentials  Action = "manage-credentials" // credential sets: add, change, remove; use them at any address
 )
 
 var actions = [...]Action{
-	Read, ManageCompanies, ManageServers, ManageUsers, UseV2, WorkOnStatements, FinaliseStatements, AnswerAlarms, PushReadings, ReadAudit,
+	Read, ManageCompanies, ManageServers, ManageUsers, UseV2, WorkOnStatements, FinaliseStatements, AnswerAlarms, PushReadings, ReadAudit, ManageCredentials,
 }
 
 // Actions lists all actions.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/collect"
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/store"
@@ -51,22 +50,13 @@ func (a *App) try(ctx context.Context, s fleet.Server) error {
 	return err
 }
 
-// TestCredential logs in to a server with a credential set as it would be: with its username, and with the password
-// where one is given.
-func (a *App) TestCredential(ctx context.Context, s fleet.Server, set fleet.Credential, password *string) error {
-	if s.Connection == nil {
-		return fault.New(fault.Invalid, "%s is fed by import: nobody logs in to it", s.Name)
+// TestCredential logs in to a server with a credential set as it would be after an edit.
+func (a *App) TestCredential(ctx context.Context, s fleet.Server, set fleet.CredentialID, edit fleet.CredentialEdit) error {
+	probe, err := a.Fleet.ProbeCredential(ctx, s, set, edit)
+	if err != nil {
+		return err
 	}
-	if password != nil {
-		var err error
-		if set.Sealed, err = a.sealSet(set.ID, *password); err != nil {
-			return err
-		}
-	}
-	c := *s.Connection
-	c.Credential, c.Username, c.Sealed = set.ID, set.Username, set.Sealed
-	s.Connection = &c
-	return a.try(ctx, s)
+	return a.try(ctx, probe)
 }
 
 // CollectStatus says of the named servers (none named: all that we read) when that was and will be, and how it went.

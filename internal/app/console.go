@@ -58,8 +58,8 @@ func (a console) Bundle(ctx context.Context, company usage.CompanyID, month usag
 	return v1.File{Name: fmt.Sprintf("%s-%s-%d.zip", made.Statement.CompanyUID, month, made.Statement.Number), MediaType: "application/zip", Data: made.Data}, nil
 }
 
-func (a console) TestSet(ctx context.Context, s fleet.Server, set fleet.Credential, password *string) error {
-	err := a.TestCredential(ctx, s, set, password)
+func (a console) TestSet(ctx context.Context, s fleet.Server, set fleet.CredentialID, edit fleet.CredentialEdit) error {
+	err := a.TestCredential(ctx, s, set, edit)
 	if failed := (*collect.Failure)(nil); errors.As(err, &failed) {
 		return fault.Wrap(err, fault.Conflict, "%s cannot be logged in to with this account, and nothing is changed: %s", s.Name, failed.Text)
 	}

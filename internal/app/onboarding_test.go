@@ -39,7 +39,7 @@ func TestServersOfACredentialSet(t *testing.T) {
 		file += fmt.Sprintf("Northwind,%s,%s,readers,%s\n", s.Name, s.URL, s.Fingerprint)
 	}
 	take := func() (roster.Result, error) {
-		return w.app.Roster.Servers(w.ctx, strings.NewReader(file), roster.ServerOptions{Try: true})
+		return w.app.Roster.Servers(w.ctx, strings.NewReader(file), roster.ServerOptions{Try: true, ManagesSets: true})
 	}
 	if _, err := take(); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), `line 2, column "url": `) || !strings.Contains(err.Error(), `line 3, column "url": `) {
 		t.Errorf("with a mistyped password: %v", err)
@@ -79,7 +79,7 @@ func TestServersOfACredentialSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	for password, fails := range map[string]bool{"wrong as well": true, "sim-secret": false} {
-		if err := w.app.TestCredential(w.ctx, servers[0], set, &password); (err != nil) != fails {
+		if err := w.app.TestCredential(w.ctx, servers[0], set.ID, fleet.CredentialEdit{Password: &password}); (err != nil) != fails {
 			t.Errorf("trying %q: %v", password, err)
 		}
 	}

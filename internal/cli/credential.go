@@ -2,7 +2,9 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/app"
@@ -10,7 +12,7 @@ import (
 )
 
 type accountCmd struct {
-	Add    credentialAdd    `cmd:"" help:"Add a credential set. Example: echo \"$PASSWORD\" | tallystick credential add --name backup-readers --username 'CORP\\tally' --password-stdin"`
+	Add    credentialAdd    `cmd:"" help:"Add a credential set. Example: echo \"$PASSWORD\" | tallystick credential add --name backup-readers --username 'CORP\\tally' --password-stdin --host '*.corp.example.com'"`
 	List   credentialList   `cmd:"" help:"List credential sets, with how many servers each has. Example: tallystick credential list"`
 	Edit   credentialEdit   `cmd:"" help:"Change a credential set, for all its servers at once. Example: echo \"$PASSWORD\" | tallystick credential edit backup-readers --password-stdin"`
 	Remove credentialRemove `cmd:"" help:"Remove a credential set that no server has. Example: tallystick credential remove backup-readers"`
@@ -21,8 +23,13 @@ type credentialJSON struct {
 	ID        fleet.CredentialID `json:"id"`
 	Name      string             `json:"name"`
 	Username  string             `json:"username"`
+	Hosts     []string           `json:"hosts"`     // where the password is sent; none: only to its servers
 	ChangedAt time.Time          `json:"changedAt"` // since when username and password are these
 	Servers   int                `json:"servers"`
+}
+
+func toCredentialJSON(c *fleet.Credential, users map[fleet.CredentialID]int) credentialJSON {
+	return credentialJSON{c.ID, c.Name, c.Username, append([]string{}, c.Hosts...), c.ChangedAt, users[c.ID]}
 }
 
 // users counts the servers of each credential set.
@@ -43,7 +50,7 @@ func (e *env) printCredential(a *app.App, c *fleet.Credential, done string) erro
 		return err
 	}
 	if e.json {
-		return e.printJSON(credentialJSON{c.ID, c.Name, c.Username, c.ChangedAt, users[c.ID]})
+		return e.printJSON(toCredentialJSON(c, users))
 	}
 	e.say("Credential set %d (%s) is %s.", c.ID, c.Name, done)
 	return nil
@@ -53,6 +60,12 @@ type credentialAdd struct {
 	Name          string `help:"Its name, unique without regard to case." required:""`
 	Username      string `help:"Account on the servers; it must be a Backup Administrator there (only reads are made)."`
 	PasswordStdin bool   `help:"Read the password from standard input, up to the first line break."`
+	hostFlag
+}
+
+// hostFlag says where the password of a credential set is sent.
+type hostFlag struct {
+	Host []string `help:"The password is sent to this host only: a name, *.example.com, an address, or a block as 10.1.0.0/16. Several with commas or by repeating it; edit replaces those that there are, and '' takes all away." placeholder:"HOST"`
 }
 
 func (c *credentialAdd) Run(e *env) error {
@@ -60,7 +73,7 @@ func (c *credentialAdd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	n := fleet.NewCredential{Name: c.Name, Username: c.Username}
+	n := fleet.NewCredential{Name: c.Name, Username: c.Username, Hosts: c.Host}
 	if c.PasswordStdin {
 		if n.Password, err = e.password("Password of " + c.Username); err != nil {
 			return err
@@ -91,13 +104,13 @@ func (*credentialList) Run(e *env) error {
 	list, rows := make([]credentialJSON, len(sets)), make([][]string, len(sets))
 	for i := range sets {
 		c := &sets[i]
-		list[i] = credentialJSON{c.ID, c.Name, c.Username, c.ChangedAt, users[c.ID]}
-		rows[i] = []string{c.ID.String(), c.Name, c.Username, timeText(&c.ChangedAt), strconv.Itoa(users[c.ID])}
+		list[i] = toCredentialJSON(c, users)
+		rows[i] = []string{c.ID.String(), c.Name, c.Username, orDash(strings.Join(c.Hosts, " ")), timeText(&c.ChangedAt), strconv.Itoa(users[c.ID])}
 	}
 	if e.json {
 		return e.printJSON(list)
 	}
-	return e.table("ID|NAME|USERNAME|CHANGED|SERVERS", rows)
+	return e.table("ID|NAME|USERNAME|HOSTS|CHANGED|SERVERS", rows)
 }
 
 // credentialRef is the argument that names a credential set.
@@ -121,6 +134,7 @@ type credentialEdit struct {
 	PasswordStdin bool    `help:"Read a new password from standard input."`
 	Test          string  `help:"Log in to this server with it first; where that fails, nothing is changed." placeholder:"SERVER"`
 	NewKey        bool    `help:"The key file is lost: make a new one. Every password must then be given again."`
+	hostFlag
 }
 
 func (c *credentialEdit) Run(e *env) error {
@@ -129,6 +143,9 @@ func (c *credentialEdit) Run(e *env) error {
 		return err
 	}
 	edit := fleet.CredentialEdit{Name: c.Name, Username: c.Username}
+	if c.Host != nil {
+		edit.Hosts = &c.Host
+	}
 	if c.NewKey {
 		if err := a.NewKey(); err != nil {
 			return err
@@ -142,7 +159,7 @@ func (c *credentialEdit) Run(e *env) error {
 		edit.Password = &password
 	}
 	if c.Test != "" {
-		if err := c.test(e, a, was, edit); err != nil {
+		if err := c.test(e, a, was.ID, edit); err != nil {
 			return err
 		}
 	}
@@ -151,22 +168,19 @@ func (c *credentialEdit) Run(e *env) error {
 		return err
 	}
 	done := "changed"
-	if !c.NewKey && !c.PasswordStdin && set.Name == was.Name && set.Username == was.Username {
+	if !c.NewKey && !c.PasswordStdin && set.Name == was.Name && set.Username == was.Username && slices.Equal(set.Hosts, was.Hosts) {
 		done = asBefore
 	}
 	return e.printCredential(a, &set, done)
 }
 
 // test tries the set as it is to be: an account that many servers know is locked by many who try a wrong password.
-func (c *credentialEdit) test(e *env, a *app.App, set fleet.Credential, edit fleet.CredentialEdit) error {
+func (c *credentialEdit) test(e *env, a *app.App, set fleet.CredentialID, edit fleet.CredentialEdit) error {
 	server, err := a.Fleet.FindServer(e.ctx, c.Test)
 	if err != nil {
 		return err
 	}
-	if edit.Username != nil {
-		set.Username = *edit.Username
-	}
-	if err := a.TestCredential(e.ctx, server, set, edit.Password); err != nil {
+	if err := a.TestCredential(e.ctx, server, set, edit); err != nil {
 		return fmt.Errorf("nothing is changed: %s: %w", server.Name, err)
 	}
 	return nil

@@ -66,7 +66,7 @@ func (c *serverImport) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	result, err := a.Roster.Servers(e.ctx, file, roster.ServerOptions{DryRun: c.DryRun, Try: c.Test})
+	result, err := a.Roster.Servers(e.ctx, file, roster.ServerOptions{DryRun: c.DryRun, Try: c.Test, ManagesSets: true})
 	if err == nil && result.Written() {
 		err = e.afterFleetChange(a, nil)
 	}

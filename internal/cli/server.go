@@ -138,6 +138,7 @@ func (c *serverAdd) Run(e *env) error {
 	n := fleet.NewServer{
 		Name: c.Name, Product: c.Product, Shared: c.Shared, InstallationID: c.InstallationID, Domain: c.Domain,
 		Authority: metering.Authority(c.Authority), Interval: c.Every, URL: c.URL, Username: c.Username,
+		ManagesSets: true, // whoever holds the store may do anything
 	}
 	if n.TLS, err = c.read(); err != nil {
 		return err
@@ -360,7 +361,7 @@ func (c *serverEdit) Run(e *env) error {
 	}
 	edit := fleet.ServerEdit{
 		Name: c.Name, URL: c.URL, Username: c.Username, Domain: c.Domain, Interval: c.Every, From: from,
-		Authority: (*metering.Authority)(c.Authority),
+		Authority: (*metering.Authority)(c.Authority), ManagesSets: true,
 	}
 	if edit.Labels, err = c.labels(); err != nil {
 		return err

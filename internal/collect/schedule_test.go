@@ -159,7 +159,7 @@ func TestScheduleFollowsCredentialSets(t *testing.T) {
 		})
 		var servers []usage.ServerID
 		for _, name := range []string{"vbr01", "vbr02"} {
-			server, err := s.directory.AddServer(t.Context(), fleet.NewServer{Name: name, Company: s.company, URL: "https://" + name, Credential: set.ID})
+			server, err := s.directory.AddServer(t.Context(), fleet.NewServer{Name: name, Company: s.company, URL: "https://" + name, Credential: set.ID, ManagesSets: true})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -196,7 +196,7 @@ func TestScheduleFollowsTheLedgerWhileItReads(t *testing.T) {
 			pass(time.Second)
 		}
 		url := "https://elsewhere"
-		if _, err := s.directory.EditServer(t.Context(), s.server.ID, fleet.ServerEdit{URL: &url}); err != nil {
+		if _, err := s.directory.EditServer(t.Context(), s.server.ID, fleet.ServerEdit{URL: &url, ManagesSets: true}); err != nil {
 			t.Fatal(err)
 		}
 		pass(12 * time.Second)

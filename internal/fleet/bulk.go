@@ -83,9 +83,17 @@ type ServerDraft struct {
 	Edit ServerEdit // its password is not looked at
 }
 
-// Check gives the server as it is to be, and names what is wrong with it.
-func (d *ServerDraft) Check(now time.Time) (Server, []fault.Field) {
+// Check gives the server as it is to be, and names what is wrong with it; sets are the credential sets that there are.
+func (d *ServerDraft) Check(now time.Time, sets []Credential) (Server, []fault.Field) {
 	is, _, fields := d.is(now)
+	var was *Connection
+	manages := d.New.ManagesSets
+	if d.Was != nil {
+		was, manages = d.Was.Connection, d.Edit.ManagesSets
+	}
+	for i := range sets {
+		fields = append(fields, sets[i].admit(was, is.Connection, manages)...)
+	}
 	return is, fields
 }
 
@@ -122,6 +130,18 @@ func (d *ServerDraft) put(now time.Time) ServerPut {
 // PutServers is PutCompanies for servers. New ones are logged in to with a credential set, or are fed by import.
 func (d *Directory) PutServers(ctx context.Context, drafts []ServerDraft) ([]usage.ServerID, error) {
 	now := usage.Truncate(d.Now())
+	sets, err := d.Credentials.Credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var wrong []fault.Field
+	for i := range drafts {
+		_, fields := drafts[i].Check(now, sets)
+		wrong = append(wrong, fields...)
+	}
+	if err := fault.InvalidFields("the servers are not taken", wrong); err != nil {
+		return nil, err
+	}
 	var puts []ServerPut
 	var places []int
 	ids := make([]usage.ServerID, len(drafts))

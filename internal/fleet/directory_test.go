@@ -19,6 +19,7 @@ type bench struct {
 	*fleet.Directory
 	t     *testing.T
 	clock *testkit.Clock
+	store *sqlite.Store
 }
 
 func newBench(t *testing.T) *bench {
@@ -34,12 +35,13 @@ func newBench(t *testing.T) *bench {
 		}
 	})
 	uids := 0
-	return &bench{t: t, clock: clock, Directory: &fleet.Directory{
-		Companies: s, Servers: s, Policy: s, Now: clock.Now,
+	return &bench{t: t, clock: clock, store: s, Directory: &fleet.Directory{
+		Companies: s, Servers: s, Credentials: s, Policy: s, Now: clock.Now,
 		Seal: func(id usage.ServerID, password string) ([]byte, error) {
 			return []byte(id.String() + "/" + password), nil
 		},
-		NewUID: func() string { uids++; return "00000000-0000-4000-8000-00000000000" + string(rune('0'+uids)) },
+		SealSet: func(_ fleet.CredentialID, password string) ([]byte, error) { return []byte("sealed:" + password), nil },
+		NewUID:  func() string { uids++; return "00000000-0000-4000-8000-00000000000" + string(rune('0'+uids)) },
 	}}
 }
 

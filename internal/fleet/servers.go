@@ -37,6 +37,8 @@ type NewServer struct {
 	Username       string
 	Password       string
 	TLS            TLS
+	// ManagesSets: whoever asks manages credential sets, and so may use one where it was not used before.
+	ManagesSets bool
 	Labels
 }
 
@@ -44,6 +46,9 @@ type NewServer struct {
 func (d *Directory) AddServer(ctx context.Context, n NewServer) (Server, error) {
 	var fields []fault.Field
 	s := n.server(&fields)
+	if err := d.admit(ctx, nil, &s, n.ManagesSets, &fields); err != nil {
+		return Server{}, err
+	}
 	if err := fault.InvalidFields("the server is not added", fields); err != nil {
 		return Server{}, err
 	}
@@ -229,8 +234,11 @@ type ServerEdit struct {
 	Username   *string
 	Password   *string
 	TLS        *TLS
-	Labels     Labels    // put in; an empty value takes one away
-	From       time.Time // from when company, domain, authority and interval are valid; zero: now (C38)
+	// ManagesSets: whoever asks manages credential sets, and so may use one where it was not used before, and have the password
+	// that is kept sent elsewhere.
+	ManagesSets bool
+	Labels      Labels    // put in; an empty value takes one away
+	From        time.Time // from when company, domain, authority and interval are valid; zero: now (C38)
 }
 
 // EditServer changes a server. Dated attributes are valid from e.From. What changes nothing is not kept.
@@ -260,6 +268,9 @@ func (d *Directory) editServer(ctx context.Context, id usage.ServerID, e ServerE
 	now := usage.Truncate(d.Now())
 	var fields []fault.Field
 	facts := e.apply(&s, now, &fields)
+	if err := d.admit(ctx, &was, &s, e.ManagesSets, &fields); err != nil {
+		return Server{}, err
+	}
 	if err := fault.InvalidFields("the server is not changed", fields); err != nil {
 		return Server{}, err
 	}
@@ -337,6 +348,9 @@ func (e ServerEdit) connection(s *Server, fields *[]fault.Field) {
 	e.login(&c, fields)
 	if e.TLS != nil {
 		c.TLS = checkTLS(fields, *e.TLS)
+	}
+	if kept := s.Connection; c.Credential == 0 && kept.Credential == 0 && e.Password == nil && !e.ManagesSets && (c.URL != kept.URL || c.TLS != kept.TLS) {
+		*fields = append(*fields, fault.Field{Path: "--password-stdin", Text: "is given again with another url, fingerprint, ca or insecure, or else a credential set: the password that is kept is sent nowhere else"})
 	}
 	s.Connection = &c
 }
@@ -487,7 +501,7 @@ func (d *Directory) presentServer(ctx context.Context, id usage.ServerID) (Serve
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
 // Probe gives a server that is kept nowhere, to be tested before it is added; the id, which no server has, tells it from other
-// probes. Invalid names what is wrong with the connection.
+// probes. Invalid names what is wrong with the connection. The trail tells where a credential set is tried.
 func (d *Directory) Probe(ctx context.Context, id usage.ServerID, n NewServer) (Server, error) {
 	n.Shared, n.Company = true, 0 // whose it is does not matter yet
 	var fields []fault.Field
@@ -495,12 +509,17 @@ func (d *Directory) Probe(ctx context.Context, id usage.ServerID, n NewServer) (
 	s.ID = id
 	if n.URL == "" {
 		fields = []fault.Field{{Path: "--url", Text: "is required: there is nothing to log in to"}}
+	} else if err := d.admit(ctx, nil, &s, n.ManagesSets, &fields); err != nil {
+		return Server{}, err
 	}
 	if err := fault.InvalidFields("the connection cannot be tested", fields); err != nil {
 		return Server{}, err
 	}
 	if n.Credential != 0 {
 		set, err := d.credential(ctx, n.Credential)
+		if err == nil {
+			err = d.NoteTest(ctx, &s)
+		}
 		s.Connection.Username, s.Connection.Sealed = set.Username, set.Sealed
 		return s, err
 	}

@@ -20,6 +20,8 @@ type ServerOptions struct {
 	DryRun bool
 	// Try logs in to every server that is new or reached otherwise than before; one that fails is a mistake of its line.
 	Try bool
+	// ManagesSets: whoever asks manages credential sets; see fleet.NewServer and fleet.ServerEdit.
+	ManagesSets bool
 }
 
 // The columns of servers, beside name.
@@ -50,6 +52,7 @@ var serverLayout = layout{
 
 var serverPaths = map[string]string{
 	"--installation-id": installColumn, "--ca, --fingerprint, --insecure": fingerprintColumn, "--username": credentialColumn,
+	"--password-stdin": urlColumn,
 }
 
 // shared is what stands in place of a company for a server of the provider's own.
@@ -62,7 +65,7 @@ func (s *Service) Servers(ctx context.Context, in io.Reader, o ServerOptions) (r
 		return Result{}, err
 	}
 	err = upToDate(func() error {
-		list, err := s.serverList(ctx, file)
+		list, err := s.serverList(ctx, file, o.ManagesSets)
 		if err == nil && o.Try {
 			err = s.try(ctx, list)
 		}
@@ -86,6 +89,7 @@ type serverList struct {
 	file      *sheet
 	companies []fleet.Company
 	sets      []fleet.Credential
+	manages   bool // credential sets: whoever asks
 	now       time.Time
 	mistakes
 
@@ -97,9 +101,9 @@ type serverList struct {
 	servers       []fleet.Server // as they are to be
 }
 
-func (s *Service) serverList(ctx context.Context, file *sheet) (*serverList, error) {
+func (s *Service) serverList(ctx context.Context, file *sheet, manages bool) (*serverList, error) {
 	l := &serverList{
-		file: file, now: s.Now(), byName: map[string][]*fleet.Server{}, byURL: map[string][]*fleet.Server{},
+		file: file, manages: manages, now: s.Now(), byName: map[string][]*fleet.Server{}, byURL: map[string][]*fleet.Server{},
 		byCompany: map[string]*fleet.Company{}, names: map[string]int{}, urls: map[string]int{}, taken: map[usage.ServerID]int{},
 	}
 	var err error
@@ -160,8 +164,11 @@ func (l *serverList) row(r row) {
 	} else {
 		draft.Edit = l.changed(r, v, was)
 	}
-	is, wrong := draft.Check(l.now)
-	l.addFields(r.line, withoutPassword(wrong), serverPaths)
+	is, wrong := draft.Check(l.now, l.sets)
+	if was == nil {
+		wrong = withoutPassword(wrong)
+	}
+	l.addFields(r.line, wrong, serverPaths)
 	if line, twice := l.names[usage.Fold(is.Name)]; twice {
 		l.add(r.line, nameColumn, "%q stands in line %d, too", is.Name, line)
 	}
@@ -175,7 +182,7 @@ func (l *serverList) row(r row) {
 	l.drafts, l.servers = append(l.drafts, draft), append(l.servers, is)
 }
 
-// withoutPassword leaves out what would be asked for beside a username: both are a credential set here.
+// withoutPassword leaves out what would be asked of a new one beside a username: both are a credential set here.
 func withoutPassword(fields []fault.Field) (rest []fault.Field) {
 	for _, f := range fields {
 		if f.Path != "--password-stdin" {
@@ -291,7 +298,7 @@ func (l *serverList) added(r row, v said) fleet.NewServer {
 	n := fleet.NewServer{
 		Name: v.name, Product: usage.Product(cmp.Or(l.file.cell(r, productColumn), string(usage.ProductVBR))), Company: v.company, Shared: v.company == 0,
 		InstallationID: l.file.cell(r, installColumn), Domain: l.file.cell(r, domainColumn), Authority: metering.Authority(l.file.cell(r, authorityColumn)),
-		Interval: v.every, URL: v.url, TLS: v.tls, Labels: v.labels,
+		Interval: v.every, URL: v.url, TLS: v.tls, Labels: v.labels, ManagesSets: l.manages,
 	}
 	if v.credential != nil {
 		n.Credential = v.credential.ID
@@ -302,7 +309,7 @@ func (l *serverList) added(r row, v said) fleet.NewServer {
 // changed is an edit of what a row says otherwise than it is. An empty cell takes away where nothing is something: domain,
 // external ids, tags and what is trusted; else it leaves as it is.
 func (l *serverList) changed(r row, v said, was *fleet.Server) fleet.ServerEdit {
-	e := fleet.ServerEdit{Labels: v.labels}
+	e := fleet.ServerEdit{Labels: v.labels, ManagesSets: l.manages}
 	cell := func(column string) string { return l.file.cell(r, column) }
 	if v.name != "" && v.name != was.Name {
 		e.Name = &v.name
@@ -365,7 +372,9 @@ func (s *Service) try(ctx context.Context, l *serverList) error {
 		}
 		wg.Go(func() {
 			lanes <- struct{}{}
-			failed[i] = s.Try(ctx, v)
+			if failed[i] = s.Directory.NoteTest(ctx, &v); failed[i] == nil {
+				failed[i] = s.Try(ctx, v)
+			}
 			<-lanes
 		})
 	}

@@ -91,7 +91,7 @@ func TestServersThatAreWrong(t *testing.T) {
 	t.Parallel()
 	o := withSet(t)
 	o.servers(t, "company,name,url,credential\nNorthwind,a,https://a,readers\nNorthwind,b,https://b,readers\n")
-	must(o.directory.AddServer(t.Context(), fleet.NewServer{Name: "b2", Company: 2, URL: "https://b", Credential: 1}))(t)
+	must(o.directory.AddServer(t.Context(), fleet.NewServer{Name: "b2", Company: 2, URL: "https://b", Credential: 1, ManagesSets: true}))(t)
 	must(o.directory.AddServer(t.Context(), fleet.NewServer{Name: "fed", Company: 2, InstallationID: "i"}))(t)
 	for _, test := range []struct {
 		name, file string
@@ -132,7 +132,7 @@ func TestServersThatAreWrong(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			same(t, test.file, o.refused(t, func(ctx context.Context) error {
-				_, err := o.Servers(ctx, strings.NewReader(test.file), roster.ServerOptions{})
+				_, err := o.Servers(ctx, strings.NewReader(test.file), roster.ServerOptions{ManagesSets: true})
 				return err
 			}), test.want...)
 		})
@@ -160,7 +160,7 @@ func TestServersAreTried(t *testing.T) {
 		return nil
 	}
 	file := "company,name,url,credential,tag.x\nNorthwind,a,https://a,readers,1\nNorthwind,b,https://b,others,1\nContoso,c,https://c,readers,\nNorthwind,own,https://own2,,\n"
-	try := roster.ServerOptions{Try: true}
+	try := roster.ServerOptions{Try: true, ManagesSets: true}
 	same(t, "one fails", o.refused(t, func(ctx context.Context) error {
 		_, err := o.Servers(ctx, strings.NewReader(file+"Contoso,bad,https://bad,readers,\n"), try)
 		return err

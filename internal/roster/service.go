@@ -14,6 +14,7 @@ import (
 type Directory interface {
 	PutCompanies(ctx context.Context, drafts []fleet.CompanyDraft) ([]usage.CompanyID, error)
 	PutServers(ctx context.Context, drafts []fleet.ServerDraft) ([]usage.ServerID, error)
+	NoteTest(ctx context.Context, s *fleet.Server) error
 }
 
 // Store is where files are held against what is there.

@@ -119,7 +119,7 @@ func TestBoundsOfFiles(t *testing.T) {
 	}
 	servers := func(file string) []string {
 		return o.refused(t, func(ctx context.Context) error {
-			_, err := o.Servers(ctx, strings.NewReader(file), roster.ServerOptions{})
+			_, err := o.Servers(ctx, strings.NewReader(file), roster.ServerOptions{ManagesSets: true})
 			return err
 		})
 	}

@@ -69,7 +69,7 @@ func (o *office) companies(t testing.TB, file string, options roster.CompanyOpti
 
 func (o *office) servers(t testing.TB, file string) roster.Result {
 	t.Helper()
-	return must(o.Servers(t.Context(), strings.NewReader(file), roster.ServerOptions{}))(t)
+	return must(o.Servers(t.Context(), strings.NewReader(file), roster.ServerOptions{ManagesSets: true}))(t)
 }
 
 // refused gives all that is said of a file that is wrong, and proves that nothing of it is kept.

@@ -10,15 +10,16 @@ import (
 
 // credential is a credential set as answers have it; its password is in none.
 type credential struct {
-	ID        int64   `json:"id"`
-	Name      string  `json:"name"`
-	Username  string  `json:"username"`
-	CreatedAt instant `json:"createdAt"`
-	ChangedAt instant `json:"changedAt"` // since when username and password are these
+	ID        int64    `json:"id"`
+	Name      string   `json:"name"`
+	Username  string   `json:"username"`
+	Hosts     []string `json:"hosts"` // where the password is sent; none: only to its servers
+	CreatedAt instant  `json:"createdAt"`
+	ChangedAt instant  `json:"changedAt"` // since when username and password are these
 }
 
 func toCredential(v *fleet.Credential) credential {
-	return credential{int64(v.ID), v.Name, v.Username, instant(v.CreatedAt), instant(v.ChangedAt)}
+	return credential{int64(v.ID), v.Name, v.Username, append([]string{}, v.Hosts...), instant(v.CreatedAt), instant(v.ChangedAt)}
 }
 
 func (s *Surface) listCredentials(c *call) (any, error) {
@@ -36,9 +37,14 @@ func (s *Surface) listCredentials(c *call) (any, error) {
 	return rowsOf("id", list), nil
 }
 
-// credential finds the one of the path, for whoever manages servers.
-func (s *Surface) credential(c *call) (fleet.Credential, error) {
-	if err := c.forProvider(access.ManageServers); err != nil {
+// managesSets reports whether the caller manages credential sets, and so may use one at a new address whatever its hosts.
+func (c *call) managesSets() bool {
+	return access.May(c.actor, access.ManageCredentials, access.Provider)
+}
+
+// credential finds the one of the path, for whoever may do something with it.
+func (s *Surface) credential(c *call, action access.Action) (fleet.Credential, error) {
+	if err := c.forProvider(action); err != nil {
 		return fleet.Credential{}, err
 	}
 	id, err := c.record("credential", "credential set")
@@ -58,23 +64,29 @@ func (s *Surface) credential(c *call) (fleet.Credential, error) {
 }
 
 func (s *Surface) getCredential(c *call) (any, error) {
-	found, err := s.credential(c)
+	found, err := s.credential(c, access.ManageServers)
 	if err != nil {
 		return nil, err
 	}
 	return object{value: toCredential(&found)}, nil
 }
 
+// edit is what a request says as an edit.
+func (in *credentialChange) edit() fleet.CredentialEdit {
+	return fleet.CredentialEdit{Name: in.Name, Username: in.Username, Password: in.Password, Hosts: in.Hosts}
+}
+
 // credentialChange is what a request says of a credential set; nil: nothing.
 type credentialChange struct {
-	Name     *string `json:"name"`
-	Username *string `json:"username"`
-	Password *string `json:"password"`
-	TestAt   *int64  `json:"testAt"` // a server to log in to first: where that fails, nothing is changed
+	Name     *string   `json:"name"`
+	Username *string   `json:"username"`
+	Password *string   `json:"password"`
+	Hosts    *[]string `json:"hosts"`  // instead of those that it has
+	TestAt   *int64    `json:"testAt"` // a server to log in to first: where that fails, nothing is changed
 }
 
 func (s *Surface) addCredential(c *call) (any, error) {
-	if err := c.forProvider(access.ManageServers); err != nil {
+	if err := c.forProvider(access.ManageCredentials); err != nil {
 		return nil, err
 	}
 	var in credentialChange
@@ -89,6 +101,7 @@ func (s *Surface) addCredential(c *call) (any, error) {
 	set(&n.Name, in.Name)
 	set(&n.Username, in.Username)
 	set(&n.Password, in.Password)
+	set(&n.Hosts, in.Hosts)
 	added, err := s.Directory.AddCredential(c.ctx(), n)
 	if err != nil {
 		return nil, err
@@ -98,7 +111,7 @@ func (s *Surface) addCredential(c *call) (any, error) {
 
 // editCredential changes a set for all its servers in one step.
 func (s *Surface) editCredential(c *call) (any, error) {
-	found, err := s.credential(c)
+	found, err := s.credential(c, access.ManageCredentials)
 	if err == nil {
 		err = c.match(toCredential(&found))
 	}
@@ -107,12 +120,12 @@ func (s *Surface) editCredential(c *call) (any, error) {
 		err = c.read(&in)
 	}
 	if err == nil && in.TestAt != nil {
-		err = s.testSet(c, found, &in)
+		err = s.testSet(c, found.ID, &in)
 	}
 	if err != nil {
 		return nil, err
 	}
-	changed, err := s.Directory.EditCredential(c.ctx(), found.ID, fleet.CredentialEdit{Name: in.Name, Username: in.Username, Password: in.Password})
+	changed, err := s.Directory.EditCredential(c.ctx(), found.ID, in.edit())
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +133,7 @@ func (s *Surface) editCredential(c *call) (any, error) {
 }
 
 // testSet logs in to a server with a set as it would be.
-func (s *Surface) testSet(c *call, would fleet.Credential, in *credentialChange) error {
+func (s *Surface) testSet(c *call, id fleet.CredentialID, in *credentialChange) error {
 	at, err := s.Directory.FindServer(c.ctx(), strconv.FormatInt(*in.TestAt, 10))
 	if fault.Is(err, fault.NotFound) {
 		c.fail("testAt", "is none: there is no server %d", *in.TestAt)
@@ -129,12 +142,11 @@ func (s *Surface) testSet(c *call, would fleet.Credential, in *credentialChange)
 	if err != nil {
 		return err
 	}
-	set(&would.Username, in.Username)
-	return s.Console.TestSet(c.ctx(), at, would, in.Password)
+	return s.Console.TestSet(c.ctx(), at, id, in.edit())
 }
 
 func (s *Surface) removeCredential(c *call) (any, error) {
-	found, err := s.credential(c)
+	found, err := s.credential(c, access.ManageCredentials)
 	if err == nil {
 		err = c.match(toCredential(&found))
 	}

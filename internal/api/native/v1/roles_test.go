@@ -48,10 +48,10 @@ var needs = map[string]need{
 	"importServers":    {access.ManageServers, ofProvider},
 	"collectAll":       {access.ManageServers, ofProvider},
 	"listCredentials":  {access.ManageServers, ofProvider},
-	"addCredential":    {access.ManageServers, ofProvider},
+	"addCredential":    {access.ManageCredentials, ofProvider},
 	"getCredential":    {access.ManageServers, ofProvider},
-	"editCredential":   {access.ManageServers, ofProvider},
-	"removeCredential": {access.ManageServers, ofProvider},
+	"editCredential":   {access.ManageCredentials, ofProvider},
+	"removeCredential": {access.ManageCredentials, ofProvider},
 
 	"listServers":    {access.Read, ofReach},
 	"addServer":      {access.ManageServers, ofProvider},

@@ -63,7 +63,7 @@ func (s *Surface) importServers(c *call) (any, error) {
 	if err := c.forProvider(access.ManageServers); err != nil {
 		return nil, err
 	}
-	o := roster.ServerOptions{DryRun: c.flag("dryRun"), Try: c.flag("test")}
+	o := roster.ServerOptions{DryRun: c.flag("dryRun"), Try: c.flag("test"), ManagesSets: c.managesSets()}
 	return s.taken(c, func(in *bytes.Reader) (roster.Result, error) { return s.Roster.Servers(c.ctx(), in, o) })
 }
 

@@ -180,8 +180,8 @@ func (in *connectionChange) safe(c *call, was *fleet.Connection) error {
 }
 
 // asNew is a request for a new server.
-func (in *serverChange) asNew() fleet.NewServer {
-	n := fleet.NewServer{Labels: labels(in.ExternalIDs, in.Tags)}
+func (in *serverChange) asNew(c *call) fleet.NewServer {
+	n := fleet.NewServer{Labels: labels(in.ExternalIDs, in.Tags), ManagesSets: c.managesSets()}
 	set(&n.Name, in.Name)
 	set((*string)(&n.Product), in.Product)
 	set((*int64)(&n.Company), in.Company)
@@ -224,7 +224,7 @@ func (s *Surface) addServer(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	added, err := s.Directory.AddServer(c.ctx(), in.asNew())
+	added, err := s.Directory.AddServer(c.ctx(), in.asNew(c))
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +261,7 @@ func (s *Surface) editServer(c *call) (any, error) {
 			return c.match(is)
 		},
 		Labels: labels(in.ExternalIDs, in.Tags), Name: in.Name, Company: (*usage.CompanyID)(in.Company), Domain: in.Domain,
-		Authority: (*metering.Authority)(in.Authority),
+		Authority: (*metering.Authority)(in.Authority), ManagesSets: c.managesSets(),
 	}
 	set(&e.From, in.From)
 	if in.IntervalSeconds != nil {
@@ -368,7 +368,7 @@ func (s *Surface) testConnection(c *call) (any, error) {
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	probe, err := s.Directory.Probe(c.ctx(), usage.ServerID(-s.probes.Add(1)), in.asNew())
+	probe, err := s.Directory.Probe(c.ctx(), usage.ServerID(-s.probes.Add(1)), in.asNew(c))
 	if err != nil {
 		return nil, err
 	}

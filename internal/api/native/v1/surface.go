@@ -66,8 +66,8 @@ type Console interface {
 	Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (File, error)
 	// Compare lines up a month, of one company or with 0 of all, with a file, whose columns a mapping names.
 	Compare(ctx context.Context, company usage.CompanyID, month usage.Month, file, mapping string) (compare.Result, error)
-	// TestSet logs in to a server as with a credential set, and with the password where one is given.
-	TestSet(ctx context.Context, s fleet.Server, set fleet.Credential, password *string) error
+	// TestSet logs in to a server with a credential set as it would be after an edit.
+	TestSet(ctx context.Context, s fleet.Server, set fleet.CredentialID, edit fleet.CredentialEdit) error
 	// Bundle makes the signed file of a final statement; number 0: the month's latest.
 	Bundle(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (File, error)
 }

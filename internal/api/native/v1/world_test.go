@@ -208,7 +208,7 @@ func (c *running) Compare(context.Context, usage.CompanyID, usage.Month, string,
 	return compare.Result{}, c.err
 }
 
-func (c *running) TestSet(context.Context, fleet.Server, fleet.Credential, *string) error {
+func (c *running) TestSet(context.Context, fleet.Server, fleet.CredentialID, fleet.CredentialEdit) error {
 	return c.err
 }
 
