@@ -43,11 +43,10 @@ func (a *App) Test(ctx context.Context, s fleet.Server) (collect.Finding, error)
 	return a.runner.Test(ctx, &s)
 }
 
-// try is Test for a server that need not be there.
+// try logs in to one of many servers, which need not be there.
 func (a *App) try(ctx context.Context, s fleet.Server) error {
 	defer a.runner.Release(context.WithoutCancel(ctx), s.ID)
-	_, err := a.Test(ctx, s)
-	return err
+	return a.runner.Try(ctx, &s)
 }
 
 // TestCredential logs in to a server with a credential set as it would be after an edit.
@@ -56,7 +55,9 @@ func (a *App) TestCredential(ctx context.Context, s fleet.Server, set fleet.Cred
 	if err != nil {
 		return err
 	}
-	return a.try(ctx, probe)
+	defer a.runner.Release(context.WithoutCancel(ctx), s.ID)
+	_, err = a.Test(ctx, probe)
+	return err
 }
 
 // CollectStatus says of the named servers (none named: all that we read) when that was and will be, and how it went.

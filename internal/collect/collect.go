@@ -14,6 +14,8 @@ import (
 type Target struct {
 	Server   fleet.Server // with a Connection
 	Password string
+	// LoggedIn is called once the server took the password, by who can tell that before the reading is complete; nil: nobody asks.
+	LoggedIn func()
 }
 
 // Reading is a complete reading.

@@ -99,7 +99,7 @@ func TestInventoryInterrupted(t *testing.T) {
 		cancel()
 		return fleet.Inventory{}, collect.Failed(usage.GapInterrupted, ctx.Err(), "interrupted")
 	})
-	if o := w.runner.Read(ctx, &s); !o.OK() || o.Interrupted {
+	if o := w.runner.Read(ctx, &s, false); !o.OK() || o.Interrupted {
 		t.Errorf("%s", o.Text())
 	}
 	if w.readings(s.ID).Last == nil || len(w.inventory()) != 0 {

@@ -23,8 +23,8 @@ type Outcome struct {
 	Notes    []usage.Note
 
 	Gap *usage.Gap // why there is no snapshot; it is in the ledger unless Err says otherwise
-	// Withheld tells that the server was not asked, since it refused the same credential less than a minute ago: Gap
-	// is that refusal's, and nothing was recorded.
+	// Withheld tells that the server was not asked, since it refused the same credential less than a minute ago, or since
+	// another server refused that of their credential set: Gap is the one that the ledger has of it, and nothing was recorded.
 	Withheld bool
 	// Err tells that nothing was recorded: the ledger does not answer, the server is not one that we read, or
 	// Interrupted.

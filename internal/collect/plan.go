@@ -21,6 +21,8 @@ const (
 	// refusedFirst is the first wait after a refusal; it doubles up to refusedMax.
 	refusedFirst = 15 * time.Minute
 	refusedMax   = 6 * time.Hour
+	// heldAgain is when a server that is held back is looked at again: nothing is sent to it then.
+	heldAgain = time.Minute
 	// unrecordedMax bounds the wait where our own ledger did not take the reading: the server is not to blame.
 	unrecordedMax = 5 * time.Minute
 )
@@ -34,6 +36,8 @@ type Past struct {
 	Reason   usage.GapReason // of the last failure
 	// Unrecorded tells that the last attempt is not in the ledger, which did not take it.
 	Unrecorded bool
+	// Held tells that the last attempt was none, since the server is held back with its credential set.
+	Held bool
 }
 
 // Next gives when the server is to be read next: by its interval, later after
@@ -73,7 +77,9 @@ func (p Past) regular() time.Time {
 func (p Past) backOff() time.Duration {
 	wait, most := retryFirst, max(p.Interval, retryFirst)
 	switch {
-	case refusal(p.Reason):
+	case p.Held:
+		wait, most = heldAgain, heldAgain
+	case isRefusal(p.Reason):
 		wait, most = refusedFirst, refusedMax
 	case p.Unrecorded:
 		most = min(most, unrecordedMax)
@@ -88,8 +94,8 @@ func (p Past) backOff() time.Duration {
 	return max(wait-share(p.Server, p.Failures, wait/10), retryFirst)
 }
 
-// refusal reports whether somebody must act before another attempt makes sense.
-func refusal(r usage.GapReason) bool {
+// isRefusal reports whether somebody must act before another attempt makes sense.
+func isRefusal(r usage.GapReason) bool {
 	switch r {
 	case usage.GapRefused, usage.GapDenied, usage.GapCredential, usage.GapTLS, usage.GapUnsupported:
 		return true
@@ -109,7 +115,7 @@ func (p Past) edge(zone *time.Location) time.Time {
 			}
 		}
 		// After a passing failure in the window, again and again until its edge.
-		if again := p.Last.Add(retryFirst); p.Failures > 0 && !refusal(p.Reason) && again.Before(end) {
+		if again := p.Last.Add(retryFirst); p.Failures > 0 && !isRefusal(p.Reason) && again.Before(end) {
 			return again.UTC()
 		}
 		month = month.Next()

@@ -91,7 +91,7 @@ func TestBackOff(t *testing.T) {
 		}
 		wait := p.regular().Sub(p.Last)
 		least, most := retryFirst*9/10, max(p.Interval, retryFirst)
-		if refusal(p.Reason) {
+		if isRefusal(p.Reason) {
 			least, most = refusedFirst*9/10, refusedMax
 		}
 		if wait < min(least, most) || wait < time.Minute || wait > most {

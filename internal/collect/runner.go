@@ -2,14 +2,11 @@ package collect
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,10 +24,11 @@ type Ledger interface {
 	Attempted(ctx context.Context, after usage.Position) (servers []usage.ServerID, all bool, err error)
 }
 
-// Fleet is where servers come from; every fleet.ServerStore is one.
+// Fleet is where servers come from; a fleet.ServerStore that is a fleet.CredentialStore is one.
 type Fleet interface {
 	Server(ctx context.Context, id usage.ServerID) (fleet.Server, error)
 	Servers(ctx context.Context) ([]fleet.Server, error)
+	Credentials(ctx context.Context) ([]fleet.Credential, error)
 	NoteRevision(ctx context.Context, id usage.ServerID, revision string) error
 }
 
@@ -77,6 +75,7 @@ type Runner struct {
 
 	mu   sync.Mutex
 	busy map[usage.ServerID]chan struct{}
+	sets map[string]*standing // by setMark
 }
 
 // ReadNow reads the named servers (none named: all that we read) and returns
@@ -87,6 +86,7 @@ func (r *Runner) ReadNow(ctx context.Context, ids []usage.ServerID, each func(*O
 	if err != nil {
 		return err
 	}
+	alone := len(ids) == 1
 	var (
 		wg    sync.WaitGroup
 		mu    sync.Mutex
@@ -95,9 +95,14 @@ func (r *Runner) ReadNow(ctx context.Context, ids []usage.ServerID, each func(*O
 	)
 	for i := range servers {
 		wg.Go(func() {
+			leave := func() {}
+			if !alone {
+				leave = r.queue(ctx, &servers[i])
+			}
 			lanes <- struct{}{}
-			o := r.Read(ctx, &servers[i])
+			o := r.Read(ctx, &servers[i], alone)
 			<-lanes
+			leave()
 			mu.Lock()
 			defer mu.Unlock()
 			if o.Err != nil {
@@ -147,8 +152,9 @@ func (r *Runner) named(ctx context.Context, ids []usage.ServerID) ([]fleet.Serve
 	return servers, nil
 }
 
-// Read takes one reading of a server and records what came of it.
-func (r *Runner) Read(ctx context.Context, s *fleet.Server) Outcome {
+// Read takes one reading of a server and records what came of it. alone: a person named this one server, so that what others refused
+// does not hold it back.
+func (r *Runner) Read(ctx context.Context, s *fleet.Server, alone bool) Outcome {
 	o := Outcome{Server: s.ID, Name: s.Name, Listed: -1, Before: -1}
 	leave, err := r.enter(ctx, s.ID)
 	if err != nil {
@@ -161,7 +167,7 @@ func (r *Runner) Read(ctx context.Context, s *fleet.Server) Outcome {
 	if r.Observer != nil {
 		r.Observer.Began()
 	}
-	r.read(ctx, s, &o)
+	r.read(ctx, s, alone, &o)
 	o.Took = r.Now().Sub(started)
 	if r.Observer != nil {
 		r.Observer.Ended(s.Product, &o)
@@ -198,9 +204,16 @@ func (r *Runner) enter(ctx context.Context, id usage.ServerID) (leave func(), er
 	}
 }
 
-func (r *Runner) read(ctx context.Context, s *fleet.Server, o *Outcome) {
-	if gap := r.refusedLately(ctx, s); gap != nil {
+func (r *Runner) read(ctx context.Context, s *fleet.Server, alone bool, o *Outcome) {
+	before, err := r.before(ctx, s.ID) // where the ledger does not answer, the reading goes on, and recording it fails
+	if err != nil {
+		before = ledger.ServerReadings{}
+	}
+	if gap := r.refusedLately(s, &before); gap != nil {
 		o.Gap, o.Withheld = gap, true
+		return
+	}
+	if !alone && r.holdBack(ctx, s, &before, o) {
 		return
 	}
 	reading, target, failure := r.collect(ctx, s)
@@ -209,12 +222,13 @@ func (r *Runner) read(ctx context.Context, s *fleet.Server, o *Outcome) {
 		return
 	}
 	if failure == nil {
+		target.LoggedIn()
 		failure = r.record(ctx, s, &reading, o)
 	}
 	if failure != nil {
 		if failure.Reason == usage.GapRefused && s.Connection != nil {
 			o.At = usage.Truncate(r.Now()) // the minute begins with the refusal
-			failure.Text += credentialMark(s.Connection)
+			failure.Text += r.refusedBy(context.WithoutCancel(ctx), s, o.At, &before)
 		}
 		r.recordGap(ctx, s.ID, failure, o)
 		return
@@ -227,13 +241,9 @@ func (r *Runner) read(ctx context.Context, s *fleet.Server, o *Outcome) {
 }
 
 // refusedLately gives the refusal that the ledger has of the server's present credential, less than a minute old: also
-// another process must not repeat it. Where the ledger does not answer, the reading goes on, and recording it fails.
-func (r *Runner) refusedLately(ctx context.Context, s *fleet.Server) *usage.Gap {
-	if s.Connection == nil {
-		return nil
-	}
-	before, err := r.before(ctx, s.ID)
-	if err != nil || before.Gap == nil || before.Gap.Reason != usage.GapRefused || !strings.Contains(before.Gap.Text, credentialMark(s.Connection)) {
+// another process must not repeat it.
+func (r *Runner) refusedLately(s *fleet.Server, before *ledger.ServerReadings) *usage.Gap {
+	if s.Connection == nil || !refusedWith(before.Gap, credentialMark(s.Connection)) && !refusedWith(before.Gap, setMark(s.Connection)) {
 		return nil
 	}
 	gap := *before.Gap
@@ -244,15 +254,20 @@ func (r *Runner) refusedLately(ctx context.Context, s *fleet.Server) *usage.Gap 
 	return &gap
 }
 
-// credentialMark tells credentials apart in the words of a refusal, so that an edited one is tried at once. It is made
-// of the sealed password, of which no two are alike, and says nothing about the password.
-func credentialMark(c *fleet.Connection) string {
-	h := sha256.New()
-	for _, part := range [][]byte{[]byte(c.URL), []byte(c.Username), c.Sealed} {
-		_, _ = h.Write(part)
-		_, _ = h.Write([]byte{0})
+// holdBack reports whether a server is not asked since another one refused the password of their credential set. That is a gap,
+// which is recorded once for each such refusal.
+func (r *Runner) holdBack(ctx context.Context, s *fleet.Server, before *ledger.ServerReadings, o *Outcome) bool {
+	refused := r.held(ctx, s)
+	if refused == nil {
+		return false
 	}
-	return " (credential " + hex.EncodeToString(h.Sum(nil)[:4]) + ")"
+	if isHeld(before.Gap) && before.Gap.Text == refused.text {
+		gap := *before.Gap
+		o.Gap, o.Withheld = &gap, true
+		return true
+	}
+	r.recordGap(ctx, s.ID, Failed(usage.GapCredential, nil, "%s", refused.text), o)
+	return true
 }
 
 // collect opens the password and asks the collector; a collector's panic is that server's failure alone.
@@ -296,7 +311,7 @@ func (r *Runner) target(s *fleet.Server) (Collector, Target, *Failure) {
 	if err != nil {
 		return nil, Target{}, Failed(usage.GapCredential, err, "its sealed password cannot be opened: %s", fault.Text(err)) // which says what helps
 	}
-	return r.Collectors[i], Target{Server: *s, Password: password}, nil
+	return r.Collectors[i], Target{Server: *s, Password: password, LoggedIn: sync.OnceFunc(r.standing(s).accepted)}, nil
 }
 
 // record appends the snapshot. A failure that it returns becomes a gap; trouble of the ledger itself is o.Err.
@@ -389,6 +404,8 @@ func (r *Runner) log(o *Outcome) {
 		r.Log.Info("reading interrupted", attributes...)
 	case o.Err != nil:
 		r.Log.Error("reading not recorded", append(attributes, "error", o.Err)...)
+	case o.Withheld && isHeld(o.Gap): // it is looked at each minute
+		r.Log.Debug("server held back", append(attributes, "text", o.Gap.Text)...)
 	case o.Withheld:
 		r.Log.Info("server not asked again", append(attributes, "text", o.Gap.Text)...)
 	case o.Gap != nil:
@@ -409,7 +426,23 @@ func (r *Runner) Test(ctx context.Context, s *fleet.Server) (Finding, error) {
 	if failure != nil {
 		return Finding{}, failure
 	}
-	return c.Test(ctx, t)
+	found, err := c.Test(ctx, t)
+	if err == nil {
+		t.LoggedIn()
+	}
+	return found, err
+}
+
+// Try is Test of one among many that may be of one credential set: where one refuses its password, the others are not tried.
+func (r *Runner) Try(ctx context.Context, s *fleet.Server) error {
+	leave := r.queue(ctx, s)
+	defer leave()
+	if refused := r.triedInVain(ctx, s); refused != nil {
+		return Failed(usage.GapCredential, nil, "%s", refused.text)
+	}
+	_, err := r.Test(ctx, s)
+	r.tried(ctx, s, asFailure(ctx, err))
+	return err
 }
 
 // Release logs out of a server (0: of all).

@@ -256,7 +256,7 @@ func pastOf(r *ledger.ServerReadings) Past {
 		p.Last = r.Last.TakenAt
 	}
 	if r.Gap != nil && r.Gap.At.After(p.Last) {
-		p.Last, p.Failures, p.Reason = r.Gap.At, r.Gaps, r.Gap.Reason
+		p.Last, p.Failures, p.Reason, p.Held = r.Gap.At, r.Gaps, r.Gap.Reason, isHeld(r.Gap)
 	}
 	return p
 }
@@ -315,11 +315,13 @@ func (s *Schedule) one(ctx context.Context, l lanes, p *planned) {
 	}
 	p.edited = false
 	s.mu.Unlock()
+	leave := s.Runner.queue(ctx, &server) // before the lane: those that wait behind one of their set hold up no others
+	defer leave()
 	var o Outcome
 	select {
 	case lane <- struct{}{}:
 		s.begun(p)
-		o = s.Runner.Read(ctx, &server)
+		o = s.Runner.Read(ctx, &server, false)
 		<-lane
 	case <-ctx.Done():
 		o = Outcome{Server: server.ID, Name: server.Name, Listed: -1, Before: -1, At: s.Now(), Interrupted: true, Err: ctx.Err()}
@@ -347,10 +349,12 @@ func (s *Schedule) begun(p *planned) {
 
 // attempted is the past once an attempt is made, as the ledger will tell it unless it did not take it.
 func (p Past) attempted(o *Outcome) Past {
-	p.Last, p.Unrecorded = o.At, o.Err != nil || o.Withheld
+	p.Last, p.Unrecorded, p.Held = o.At, o.Err != nil || o.Withheld, isHeld(o.Gap)
 	switch {
 	case o.OK():
 		p.Failures, p.Reason = 0, ""
+	case p.Held && o.Withheld: // it was not even tried, and the ledger has that already
+		p.Reason = o.Gap.Reason
 	case o.Gap != nil:
 		p.Failures, p.Reason = p.Failures+1, o.Gap.Reason
 	default:

@@ -142,48 +142,6 @@ func TestScheduleFollowsEdits(t *testing.T) {
 	})
 }
 
-// A credential set that is changed is tried at once on all its servers, which are held back by what was refused.
-func TestScheduleFollowsCredentialSets(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newScheduled(t)
-		set, err := s.directory.AddCredential(t.Context(), fleet.NewCredential{Name: "set", Username: "svc", Password: "old"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.collector.set(func(_ context.Context, target collect.Target) (collect.Reading, error) {
-			if target.Password != "set right" || target.Server.Connection.Username != "svc" {
-				return collect.Reading{}, collect.Failed(usage.GapRefused, nil, "wrong password")
-			}
-			return s.collector.good(t.Context(), target)
-		})
-		var servers []usage.ServerID
-		for _, name := range []string{"vbr01", "vbr02"} {
-			server, err := s.directory.AddServer(t.Context(), fleet.NewServer{Name: name, Company: s.company, URL: "https://" + name, Credential: set.ID, ManagesSets: true})
-			if err != nil {
-				t.Fatal(err)
-			}
-			servers = append(servers, server.ID)
-		}
-		s.version.Add(1)
-		s.run()
-		pass(time.Hour)
-		before := len(s.collector.times(servers[0]))
-		right := "right"
-		if _, err := s.directory.EditCredential(t.Context(), set.ID, fleet.CredentialEdit{Password: &right}); err != nil {
-			t.Fatal(err)
-		}
-		s.version.Add(1)
-		pass(time.Second)
-		for _, id := range servers {
-			if n := len(s.collector.times(id)); before == 0 || n != before+1 || s.readings(id).Gap != nil {
-				t.Errorf("server %d: %d readings, then %d: %+v", id, before, n, s.readings(id).Gap)
-			}
-		}
-		s.stop()
-	})
-}
-
 // TestScheduleClock: the wall clock jumps while timers do not, as when a machine sleeps or its clock is set.
 func TestScheduleClock(t *testing.T) {
 	t.Parallel()

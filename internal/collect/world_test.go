@@ -25,6 +25,7 @@ type scripted struct {
 	mu        sync.Mutex
 	answer    func(ctx context.Context, t collect.Target) (collect.Reading, error)
 	reads     map[usage.ServerID][]time.Time
+	test      func(ctx context.Context, t collect.Target) (collect.Finding, error)
 	inventory func(ctx context.Context, t collect.Target) (fleet.Inventory, error)
 	released  []usage.ServerID
 	within    map[usage.ServerID]int
@@ -57,7 +58,10 @@ func (c *scripted) Inventory(ctx context.Context, t collect.Target) (fleet.Inven
 	return answer(ctx, t)
 }
 
-func (c *scripted) Test(context.Context, collect.Target) (collect.Finding, error) {
+func (c *scripted) Test(ctx context.Context, t collect.Target) (collect.Finding, error) {
+	if c.test != nil {
+		return c.test(ctx, t)
+	}
 	return collect.Finding{Product: "scripted"}, nil
 }
 

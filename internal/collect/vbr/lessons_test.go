@@ -166,3 +166,32 @@ func writePage(w http.ResponseWriter, r *http.Request, total, page int) {
 	}
 	_, _ = w.Write([]byte("]}"))
 }
+
+// Whoever waits to know whether a password is taken is told once the server did, and not before: others wait for it.
+func TestItSaysWhenItIsLoggedIn(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, path string
+		status     int
+		told       bool
+	}{
+		{"a reading", "", 0, true},
+		{"one that fails later", "GET " + pathLicense, http.StatusInternalServerError, true},
+		{"a refused password", "POST " + pathToken, http.StatusUnauthorized, false},
+		{"a token that is not taken", "GET " + pathServerInfo, http.StatusUnauthorized, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := newStub(t)
+			if test.path != "" {
+				s.paths[test.path] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(test.status) }
+			}
+			told := false
+			s.target.LoggedIn = func() { told = true }
+			_, err := s.collector.Read(t.Context(), s.target)
+			if told != test.told || (err == nil) != (test.path == "") {
+				t.Errorf("told: %t, %v", told, err)
+			}
+		})
+	}
+}

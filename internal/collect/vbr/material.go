@@ -47,6 +47,9 @@ func (s *session) material(ctx context.Context, c *Collector, t collect.Target, 
 	if failure := s.identity(ctx, c, m); failure != nil {
 		return nil, failure
 	}
+	if t.LoggedIn != nil {
+		t.LoggedIn()
+	}
 	if failure := s.figures(ctx, m); failure != nil {
 		return nil, failure
 	}

@@ -172,7 +172,7 @@ const (
 	GapPartial     GapReason = "partial"       // the report failed although there was one before (C26)
 	GapBadReading  GapReason = "bad-reading"   // contradicts itself (C33) or is out of range
 	GapClock       GapReason = "clock"         // our own clock is out (C45)
-	GapCredential  GapReason = "credential"    // its sealed password cannot be opened
+	GapCredential  GapReason = "credential"    // its sealed password cannot be opened, or its credential set is held back
 	GapInterrupted GapReason = "interrupted"   // we were stopped
 	GapOther       GapReason = "other"
 )
