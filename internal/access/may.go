@@ -21,7 +21,7 @@ const (
 	AnswerAlarms       Action = "answer-alarms"       // acknowledge, resolve
 	PushReadings       Action = "push"                // put readings into the ledger
 	ReadAudit          Action = "read-audit"
-	ManageCredentials  Action = "manage-credentials" // credential sets: add, change, remove; use them at any address
+	ManageCredentials  Action = "manage-credentials" //nolint:gosec // credential sets: add, change, remove; use them at any address
 )
 
 var actions = [...]Action{

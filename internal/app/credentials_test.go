@@ -110,8 +110,9 @@ func TestNoPasswordOfASetForServersOfSomebodysOwn(t *testing.T) {
 	operator := w.tokenOf(access.PortalOperator, access.Read, access.ManageServers, access.ManageCompanies)
 	administrator := w.tokenOf(access.PortalAdministrator, access.ManageServers, access.ManageCredentials)
 	mine := newTrap(t, unauthorized)
-	redirecting := newTrap(t, func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, mine.at("localhost")+r.URL.Path, http.StatusTemporaryRedirect)
+	redirecting := newTrap(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", mine.at("localhost")+"/api/oauth2/token")
+		w.WriteHeader(http.StatusTemporaryRedirect)
 	})
 	for _, n := range []fleet.NewCredential{{Name: "unnamed"}, {Name: "named", Hosts: []string{"127.0.0.1"}}} {
 		n.Username, n.Password = "svc", "of "+n.Name

@@ -17,8 +17,9 @@ import (
 )
 
 // addSet adds a credential set with a password, and servers that have it.
-func (w *world) addSet(name, password string, servers int) (set fleet.CredentialID, ids []usage.ServerID) {
+func (w *world) addSet(password string, servers int) (set fleet.CredentialID, ids []usage.ServerID) {
 	w.t.Helper()
+	const name = "vbr"
 	c, err := w.directory.AddCredential(w.t.Context(), fleet.NewCredential{Name: name, Username: "svc", Password: password})
 	if err != nil {
 		w.t.Fatal(err)
@@ -74,7 +75,7 @@ func TestWrongRotation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScheduled(t)
-		set, ids := s.addSet("vbr", "right", 8)
+		set, ids := s.addSet("right", 8)
 		own := s.addServer("own", time.Hour)
 		s.accepting("right")
 		s.run()
@@ -129,7 +130,7 @@ func TestPasswordChangedOnTheServers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScheduled(t)
-		_, ids := s.addSet("vbr", "right", 6)
+		_, ids := s.addSet("right", 6)
 		s.accepting("right")
 		s.run()
 		pass(time.Minute)
@@ -166,7 +167,7 @@ func TestOneServerHasAnotherPassword(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newScheduled(t)
-		_, ids := s.addSet("vbr", "right", 4)
+		_, ids := s.addSet("right", 4)
 		odd := ids[0]
 		refused := s.accepting("right", odd)
 		s.run()
@@ -209,7 +210,7 @@ func TestCollectionsAtOnce(t *testing.T) {
 	t.Parallel()
 	c := start()
 	w := newWorld(t, c.Now)
-	_, ids := w.addSet("vbr", "mistyped", 30)
+	_, ids := w.addSet("mistyped", 30)
 	refused := w.accepting("right")
 	var wg sync.WaitGroup
 	var gaps atomic.Int64
@@ -269,7 +270,7 @@ func TestNobodyWaitsBehindASet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScheduled(t)
 		s.runner.Workers = 2
-		_, ids := s.addSet("vbr", "right", 5)
+		_, ids := s.addSet("right", 5)
 		own := s.addServer("own", time.Hour)
 		var first atomic.Bool
 		logIn, end := make(chan struct{}), make(chan struct{})
@@ -301,7 +302,7 @@ func TestNobodyWaitsBehindASet(t *testing.T) {
 func TestTriesOfASet(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, start().Now)
-	_, ids := w.addSet("vbr", "right", 2)
+	_, ids := w.addSet("right", 2)
 	var tests atomic.Int64
 	w.collector.test = func(context.Context, collect.Target) (collect.Finding, error) {
 		tests.Add(1)

@@ -237,7 +237,8 @@ func (d *Directory) ProbeCredential(ctx context.Context, s Server, id Credential
 	if err := fault.InvalidFields("nothing is changed, and "+s.Name+" not tested", set.admit(was, &is, true)); err != nil { // who edits a set manages it
 		return Server{}, err
 	}
-	return s, d.NoteTest(ctx, &s)
+	err = d.NoteTest(ctx, &s)
+	return s, err
 }
 
 // NoteTest tells the audit trail that the credential set of a server is about to be tried at its address, unless a server that

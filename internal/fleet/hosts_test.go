@@ -127,7 +127,8 @@ func waysIn(t *testing.T, was, is fleet.Connection, manages bool) map[string]fun
 		if was.Credential == 0 {
 			n.Username, n.Password = "own", "own"
 		}
-		return b, b.server(n)
+		there := b.server(n)
+		return b, there
 	}
 	n := fleet.NewServer{Name: "new", Shared: true, URL: is.URL, TLS: is.TLS, Credential: is.Credential, ManagesSets: manages}
 	if was.URL == "" {
@@ -201,7 +202,7 @@ func TestTestsOfASetAreNoted(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	broken := *b.Directory
-	broken.Credentials = noTrail{b.Directory.Credentials}
+	broken.Credentials = noTrail{b.Credentials}
 	if _, err := broken.Probe(t.Context(), -1, fleet.NewServer{URL: "https://third", Credential: 1, ManagesSets: true}); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("without a trail: %v", err)
 	}
