@@ -43,6 +43,7 @@ type User struct {
 
 // UserChange is what of a user becomes other; nil stays as it is, whoever else changes it meanwhile.
 type UserChange struct {
+	When         func(*User) error // looks at what is there, within the step, and asks no store; its error is the answer
 	Role         *Role
 	Company      *usage.CompanyID
 	PasswordHash *string

@@ -96,23 +96,43 @@ func checkRole(fields *[]fault.Field, role Role, company usage.CompanyID) {
 
 // SetPassword replaces a user's password and ends all its sessions, but not its API tokens. NotFound, or Invalid with the field.
 func (s *Service) SetPassword(ctx context.Context, id UserID, password string) error {
-	var fields []fault.Field
-	checkPassword(&fields, password)
-	if err := fault.InvalidFields("the password is not changed", fields); err != nil {
-		return err
-	}
-	hash, err := s.hash(ctx, password)
-	if err != nil {
-		return err
-	}
-	return s.change(audit.Note(ctx, audit.Changed, "password"), id, UserChange{PasswordHash: &hash}, true)
+	return s.EditUser(ctx, id, UserEdit{Password: &password})
 }
 
 // SetEnabled enables or disables a user; disabling ends all its sessions, and its API tokens do nothing until it is enabled. NotFound.
 func (s *Service) SetEnabled(ctx context.Context, id UserID, on bool) error {
+	return s.EditUser(ctx, id, UserEdit{Enabled: &on})
+}
+
+// UserEdit says what of a user becomes other; nil stays as it is.
+type UserEdit struct {
+	When     func(*User) error // see UserChange
+	Password *string           // see SetPassword
+	Enabled  *bool             // see SetEnabled
+}
+
+// EditUser changes all that is given, or nothing. NotFound, or Invalid with the field.
+func (s *Service) EditUser(ctx context.Context, id UserID, e UserEdit) error {
+	c, revoke := UserChange{When: e.When, Enabled: e.Enabled}, e.Password != nil
 	var detail audit.Detail
-	detail.Change("enabled", fmt.Sprint(!on), fmt.Sprint(on))
-	return s.change(audit.Note(ctx, audit.Changed, detail.String()), id, UserChange{Enabled: &on}, !on)
+	if e.Password != nil {
+		var fields []fault.Field
+		checkPassword(&fields, *e.Password)
+		if err := fault.InvalidFields("the password is not changed", fields); err != nil {
+			return err
+		}
+		hash, err := s.hash(ctx, *e.Password)
+		if err != nil {
+			return err
+		}
+		c.PasswordHash = &hash
+		detail.Say("password")
+	}
+	if e.Enabled != nil {
+		detail.Change("enabled", fmt.Sprint(!*e.Enabled), fmt.Sprint(*e.Enabled))
+		revoke = revoke || !*e.Enabled
+	}
+	return s.change(audit.Note(ctx, audit.Changed, detail.String()), id, c, revoke)
 }
 
 func (s *Service) change(ctx context.Context, id UserID, c UserChange, revoke bool) error {

@@ -52,8 +52,9 @@ type TokenStore interface {
 	Token(ctx context.Context, id TokenID) (Token, error)
 	// Tokens lists those of a user, or with 0 of all, by ID, living or not.
 	Tokens(ctx context.Context, user UserID) ([]Token, error)
-	// RevokeToken ends a token; one that was revoked before stays as it is. NotFound.
-	RevokeToken(ctx context.Context, id TokenID, now time.Time) error
+	// RevokeToken ends a token; one that was revoked before stays as it is. NotFound. A when looks at what is there, within the
+	// step, and asks no store; its error is the answer.
+	RevokeToken(ctx context.Context, id TokenID, now time.Time, when ...func(*Token) error) error
 	// UseTokens notes when tokens were last used, where nothing later is known.
 	UseTokens(ctx context.Context, used map[TokenID]time.Time) error
 }
@@ -177,9 +178,9 @@ func (s *Service) Tokens(ctx context.Context, user UserID) ([]Token, error) {
 	return s.APITokens.Tokens(ctx, user)
 }
 
-// RevokeToken ends an API token at once; one that was revoked before stays so. NotFound.
-func (s *Service) RevokeToken(ctx context.Context, id TokenID) error {
-	err := s.APITokens.RevokeToken(audit.Note(ctx, audit.Changed, "revoked"), id, usage.Truncate(s.Now()))
+// RevokeToken ends an API token at once; one that was revoked before stays so. NotFound. A when is that of the store's.
+func (s *Service) RevokeToken(ctx context.Context, id TokenID, when ...func(*Token) error) error {
+	err := s.APITokens.RevokeToken(audit.Note(ctx, audit.Changed, "revoked"), id, usage.Truncate(s.Now()), when...)
 	if err == nil {
 		s.Forget()
 	}

@@ -110,6 +110,9 @@ type Answer struct {
 	Status Status // StatusAcknowledged or StatusResolved
 	Actor  string
 	Remark string
+	// When, if not nil, looks at what is there, within the step, and asks no store; its error is the answer. Of an event about
+	// a server, that server's name and company are not given to it.
+	When func(*Event) error
 }
 
 // Activation is one time that an event held: how it began, and each change of its status since.

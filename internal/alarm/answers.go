@@ -11,15 +11,26 @@ import (
 
 // Acknowledge notes that somebody knows of an event. It stands until its condition ends; what comes back then, or gets
 // worse before, is not acknowledged any more. Invalid: there is no reason or actor; NotFound; Conflict: it is resolved, or
-// acknowledged already.
-func (s *Service) Acknowledge(ctx context.Context, id int64, actor, reason string) (Event, error) {
-	return s.answer(ctx, id, Answer{StatusAcknowledged, actor, reason})
+// acknowledged already. A when is Answer.When.
+func (s *Service) Acknowledge(ctx context.Context, id int64, actor, reason string, when ...func(*Event) error) (Event, error) {
+	return s.answer(ctx, id, Answer{StatusAcknowledged, actor, reason, all(when)})
 }
 
 // Resolve ends an event as somebody says. Where its condition still holds, it comes back when that is looked at next.
-// Invalid, NotFound, Conflict: it is resolved already.
-func (s *Service) Resolve(ctx context.Context, id int64, actor, reason string) (Event, error) {
-	return s.answer(ctx, id, Answer{StatusResolved, actor, reason})
+// Invalid, NotFound, Conflict: it is resolved already. A when is Answer.When.
+func (s *Service) Resolve(ctx context.Context, id int64, actor, reason string, when ...func(*Event) error) (Event, error) {
+	return s.answer(ctx, id, Answer{StatusResolved, actor, reason, all(when)})
+}
+
+func all(conditions []func(*Event) error) func(*Event) error {
+	return func(e *Event) error {
+		for _, when := range conditions {
+			if err := when(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 func (s *Service) answer(ctx context.Context, id int64, a Answer) (Event, error) {

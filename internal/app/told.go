@@ -46,9 +46,9 @@ func (t told) PutServers(ctx context.Context, puts []fleet.ServerPut, now time.T
 	return t.Store.PutServers(ctx, puts, now)
 }
 
-func (t told) RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time) error {
+func (t told) RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time, seen ...fleet.SeenFact) error {
 	defer t.refresh(ctx)
-	return t.Store.RecordFacts(ctx, facts, now)
+	return t.Store.RecordFacts(ctx, facts, now, seen...)
 }
 
 func (t told) RecordCatalog(ctx context.Context, version, rows string, seen usage.Position, now time.Time) error {

@@ -154,9 +154,17 @@ type CatalogChange struct {
 }
 
 // SetOwn makes what a file says the own rows that count from now on; with check it only looks. Invalid: every mistake,
-// by its line. What counts already changes nothing.
-func (c *Catalogs) SetOwn(ctx context.Context, text string, check bool) (done CatalogChange, err error) {
+// by its line. What counts already changes nothing. The error of a when, which looks at the own rows that count (nil: there
+// are none), is the answer.
+func (c *Catalogs) SetOwn(ctx context.Context, text string, check bool, when ...func(*catalog.Own) error) (done CatalogChange, err error) {
 	done.Was, err = c.change(ctx, func(was string, now time.Time) (version, rows string, err error) {
+		inForce, err := c.Own(ctx, was)
+		if err == nil {
+			err = allow(inForce, when...)
+		}
+		if err != nil {
+			return "", "", err
+		}
 		own, version, err := c.read(ctx, text, was, now)
 		if err != nil {
 			return "", "", err

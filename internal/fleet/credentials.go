@@ -73,6 +73,7 @@ func (d *Directory) AddCredential(ctx context.Context, n NewCredential) (Credent
 
 // CredentialEdit is the input of EditCredential; nil leaves a member as it is.
 type CredentialEdit struct {
+	When     func(*Credential) error // looks at what is there; its error is the answer
 	Name     *string
 	Username *string
 	Password *string
@@ -87,6 +88,9 @@ func (d *Directory) EditCredential(ctx context.Context, id CredentialID, e Crede
 
 // apply changes a credential set as an edit says, and seals the password.
 func (d *Directory) apply(e CredentialEdit, c *Credential) error {
+	if err := allow(c, e.When); err != nil {
+		return err
+	}
 	var fields []fault.Field
 	if e.Name != nil {
 		c.Name = checkName(&fields, "--name", *e.Name)
@@ -112,8 +116,12 @@ func (d *Directory) apply(e CredentialEdit, c *Credential) error {
 }
 
 // RemoveCredential removes a credential set, and forgets its password. Conflict while servers are logged in to with it.
-func (d *Directory) RemoveCredential(ctx context.Context, id CredentialID) error {
+// The error of a when, which looks at what is there, is the answer.
+func (d *Directory) RemoveCredential(ctx context.Context, id CredentialID, when ...func(*Credential) error) error {
 	_, err := d.changeCredential(ctx, id, audit.Removed, func(c *Credential) error {
+		if err := allow(c, when...); err != nil {
+			return err
+		}
 		now := usage.Truncate(d.Now())
 		c.RemovedAt, c.Sealed = &now, nil
 		return nil

@@ -74,10 +74,8 @@ type CompanyEdit struct {
 func (d *Directory) EditCompany(ctx context.Context, id usage.CompanyID, e CompanyEdit) (Company, error) {
 	return d.changeCompany(ctx, id, func(c *Company, now time.Time) (string, []usage.Fact, error) {
 		var fields []fault.Field
-		if e.When != nil {
-			if err := e.When(c); err != nil {
-				return "", nil, err
-			}
+		if err := allow(c, e.When); err != nil {
+			return "", nil, err
 		}
 		if e.Name != nil {
 			c.Name = checkName(&fields, "--name", *e.Name)
@@ -120,6 +118,19 @@ func (e *CompanyEdit) mappings(c *Company, from, now time.Time, fields *[]fault.
 	return facts
 }
 
+// allow asks each condition of a change whether it may be made of what is there at that moment.
+func allow[T any](is *T, conditions ...func(*T) error) error {
+	for _, when := range conditions {
+		if when == nil {
+			continue
+		}
+		if err := when(is); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // changeCompany changes what edit changes, on what is there at that moment: an edit on what somebody else changed
 // meanwhile is made anew.
 func (d *Directory) changeCompany(ctx context.Context, id usage.CompanyID, edit func(*Company, time.Time) (action string, facts []usage.Fact, err error)) (c Company, err error) {
@@ -154,9 +165,13 @@ func (d *Directory) changeCompany(ctx context.Context, id usage.CompanyID, edit 
 }
 
 // RemoveCompany removes a company: its history stays, its tenants go to
-// Unassigned from now on (C31). Conflict while it has servers.
-func (d *Directory) RemoveCompany(ctx context.Context, id usage.CompanyID) error {
+// Unassigned from now on (C31). Conflict while it has servers. The error of a when, which looks at what is there, is the
+// answer.
+func (d *Directory) RemoveCompany(ctx context.Context, id usage.CompanyID, when ...func(*Company) error) error {
 	_, err := d.changeCompany(ctx, id, func(c *Company, now time.Time) (string, []usage.Fact, error) {
+		if err := allow(c, when...); err != nil {
+			return "", nil, err
+		}
 		servers, err := d.Servers.Servers(ctx)
 		if err != nil {
 			return "", nil, err

@@ -133,12 +133,19 @@ type ServerStore interface {
 	Servers(ctx context.Context) ([]Server, error)
 }
 
+// SeenFact is the last fact of a subject and attribute that a change rests on; position 0: there was none.
+type SeenFact struct {
+	Subject   usage.Subject
+	Attribute usage.Attribute
+	Last      usage.Position
+}
+
 // PolicyStore keeps the dated facts of the whole installation.
 type PolicyStore interface {
 	// Facts gives the entries of one subject and attribute in the order of their positions.
 	SubjectFacts(ctx context.Context, subject usage.Subject, attribute usage.Attribute) ([]usage.Fact, error)
-	// RecordFacts appends facts.
-	RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time) error
+	// RecordFacts appends facts. fault.Meanwhile: what was seen is not the last of its kind any more.
+	RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time, seen ...SeenFact) error
 	// RecordCatalog makes a catalogue version count from now on, and keeps the rows of a provider's own that it is made of
 	// (empty: none), for ever. Conflict: a version was recorded behind seen, or the version is there with other rows.
 	RecordCatalog(ctx context.Context, version, rows string, seen usage.Position, now time.Time) error

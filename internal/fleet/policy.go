@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -45,8 +46,15 @@ func (d *Directory) SetLicensees(ctx context.Context, names []string) error {
 
 // PolicyEdit says what of the policy becomes other; nil stays as it is.
 type PolicyEdit struct {
-	Zone      *string   // see SetZone
-	Licensees *[]string // see SetLicensees
+	When      func(*Policy) error // looks at what is there; its error is the answer
+	Zone      *string             // see SetZone
+	Licensees *[]string           // see SetLicensees
+}
+
+// Policy is what governs now.
+type Policy struct {
+	Zone      string
+	Licensees []string
 }
 
 // EditPolicy changes all that is given, or nothing. Invalid names every field.
@@ -69,20 +77,34 @@ func (d *Directory) EditPolicy(ctx context.Context, e PolicyEdit) error {
 	if err := fault.InvalidFields("nothing of it is changed", fields); err != nil {
 		return err
 	}
-	return d.setPolicy(ctx, facts)
+	return fault.Again(func() error { return d.setPolicy(ctx, facts, e.When) })
 }
 
-// setPolicy records those facts, valid from now on, that are not so already.
-func (d *Directory) setPolicy(ctx context.Context, facts []usage.Fact) error {
+// setPolicy records those facts, valid from now on, that are not so already. fault.Meanwhile: somebody else was quicker.
+func (d *Directory) setPolicy(ctx context.Context, facts []usage.Fact, when func(*Policy) error) error {
 	now := usage.Truncate(d.Now())
-	var changed []usage.Fact
-	var detail audit.Detail
-	for _, f := range facts {
-		known, err := d.Policy.SubjectFacts(ctx, usage.PolicySubject, f.Attribute)
+	seen, values := []SeenFact{}, map[usage.Attribute]string{}
+	for _, a := range []usage.Attribute{usage.AttrZone, usage.AttrLicensees} {
+		known, err := d.Policy.SubjectFacts(ctx, usage.PolicySubject, a)
 		if err != nil {
 			return err
 		}
-		current, ok := usage.ValueAt(known, now)
+		last := SeenFact{Subject: usage.PolicySubject, Attribute: a}
+		if n := len(known); n > 0 {
+			last.Last = known[n-1].Position
+		}
+		seen = append(seen, last)
+		if value, ok := usage.ValueAt(known, now); ok {
+			values[a] = value
+		}
+	}
+	if err := allow(policyOf(values), when); err != nil {
+		return err
+	}
+	var changed []usage.Fact
+	var detail audit.Detail
+	for _, f := range facts {
+		current, ok := values[f.Attribute]
 		if ok && current == f.Value {
 			continue
 		}
@@ -93,7 +115,15 @@ func (d *Directory) setPolicy(ctx context.Context, facts []usage.Fact) error {
 	if len(changed) == 0 {
 		return nil
 	}
-	return d.Policy.RecordFacts(audit.Note(ctx, audit.Changed, detail.String()), changed, now)
+	return d.Policy.RecordFacts(audit.Note(ctx, audit.Changed, detail.String()), changed, now, seen...)
+}
+
+func policyOf(values map[usage.Attribute]string) *Policy {
+	return &Policy{Zone: cmp.Or(values[usage.AttrZone], time.UTC.String()), Licensees: licensees(values[usage.AttrLicensees])}
+}
+
+func licensees(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 }
 
 func loadZone(name string) (*time.Location, error) {
@@ -108,5 +138,5 @@ func loadZone(name string) (*time.Location, error) {
 func (d *Directory) Licensees(ctx context.Context) ([]string, error) {
 	facts, err := d.Policy.SubjectFacts(ctx, usage.PolicySubject, usage.AttrLicensees)
 	names, _ := usage.ValueAt(facts, d.Now())
-	return strings.FieldsFunc(names, func(r rune) bool { return r == '\n' }), err
+	return licensees(names), err
 }

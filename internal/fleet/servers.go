@@ -253,8 +253,8 @@ func (d *Directory) EditServer(ctx context.Context, id usage.ServerID, e ServerE
 // editServer does so to what is there now. fault.Meanwhile: somebody else was quicker.
 func (d *Directory) editServer(ctx context.Context, id usage.ServerID, e ServerEdit) (Server, error) {
 	s, err := d.presentServer(ctx, id)
-	if err == nil && e.When != nil {
-		err = e.When(&s)
+	if err == nil {
+		err = allow(&s, e.When)
 	}
 	if err != nil {
 		return Server{}, err
@@ -378,10 +378,14 @@ func (e ServerEdit) login(c *Connection, fields *[]fault.Field) {
 	}
 }
 
-// RemoveServer removes a server: its workloads are absent from now on, its history stays (C1).
-func (d *Directory) RemoveServer(ctx context.Context, id usage.ServerID, from time.Time) error {
+// RemoveServer removes a server: its workloads are absent from now on, its history stays (C1). The error of a when, which
+// looks at what is there, is the answer.
+func (d *Directory) RemoveServer(ctx context.Context, id usage.ServerID, from time.Time, when ...func(*Server) error) error {
 	return fault.Again(func() error {
 		s, err := d.presentServer(ctx, id)
+		if err == nil {
+			err = allow(&s, when...)
+		}
 		if err != nil {
 			return err
 		}

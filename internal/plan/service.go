@@ -118,12 +118,13 @@ func defaultStays() error {
 	return fault.New(fault.Conflict, "plan 0 is what companies without a plan have: it is neither changed nor removed")
 }
 
-// Remove removes a plan that no company has; its number is not given again. Conflict names those that have it.
-func (s *Service) Remove(ctx context.Context, id int64) error {
+// Remove removes a plan that no company has; its number is not given again. Conflict names those that have it. The error of
+// a when, which looks at what is there, is the answer.
+func (s *Service) Remove(ctx context.Context, id int64, when ...func(*Item) error) error {
 	if id == 0 {
 		return defaultStays()
 	}
-	return s.book().Remove(ctx, record.Below{}, id)
+	return s.book().Remove(ctx, record.Below{}, id, when...)
 }
 
 // Assign gives a company a plan; 0 takes the one it has away. NotFound: there is no such company or plan.

@@ -110,9 +110,14 @@ func (b Book[T]) Change(ctx context.Context, below Below, id int64, edit func(*T
 	return b.change(ctx, below, id, audit.Changed, func(item *Item[T]) error { return edit(&item.Value) })
 }
 
-// Remove removes a record; its number is not given again.
-func (b Book[T]) Remove(ctx context.Context, below Below, id int64) error {
+// Remove removes a record; its number is not given again. The error of a when, which looks at what is there, is the answer.
+func (b Book[T]) Remove(ctx context.Context, below Below, id int64, when ...func(*Item[T]) error) error {
 	_, err := b.change(ctx, below, id, audit.Removed, func(item *Item[T]) error {
+		for _, allowed := range when {
+			if err := allowed(item); err != nil {
+				return err
+			}
+		}
 		now := usage.Truncate(b.Now())
 		item.RemovedAt = &now
 		return nil

@@ -22,6 +22,16 @@ type Service struct {
 	Servers   fleet.ServerStore
 	Store     Store
 	Now       func() time.Time
+
+	when func(*Statement) error // see When
+}
+
+// When gives a service whose steps with one statement are made only if when has no error for the latest one, of those on
+// which the step rests; its error is the answer.
+func (s *Service) When(when func(*Statement) error) *Service {
+	limited := *s
+	limited.when = when
+	return &limited
 }
 
 // What was done, in the trail.
@@ -138,12 +148,20 @@ func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usag
 	if err != nil {
 		return t, false, err
 	}
+	if err := s.allowed(g.kept); err != nil {
+		return t, false, err
+	}
 	if t, err = g.refuses(month); err != nil {
 		return t, false, err
 	}
 	counted, err := s.counted(ctx, &c, month, head)
 	if err != nil {
 		return g.none(month), false, err
+	}
+	if g.kept == nil { // what Show gives meanwhile
+		if err := s.allowed(&counted); err != nil {
+			return g.none(month), false, err
+		}
 	}
 	t, changed, err = s.draft(ctx, &c, g, counted, actor)
 	if err == nil && changed {
@@ -326,7 +344,15 @@ func (s *Service) latest(ctx context.Context, company usage.CompanyID, month usa
 	if t.Revision == 0 {
 		return t, nil, fault.New(fault.NotFound, "company %s has no statement of %s", company, month)
 	}
-	return t, all, nil
+	return t, all, s.allowed(&t)
+}
+
+// allowed asks When's condition; nil: there is no statement that it could be about.
+func (s *Service) allowed(latest *Statement) error {
+	if s.when == nil || latest == nil {
+		return nil
+	}
+	return s.when(latest)
 }
 
 func (s *Service) save(ctx context.Context, t Statement, seen ...Seen) (Statement, error) {

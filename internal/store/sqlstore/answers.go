@@ -32,6 +32,9 @@ const (
 func (s *Store) AnswerEvent(ctx context.Context, id int64, a alarm.Answer, at time.Time) (alarm.Event, error) {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		e, err := storedEvent(ctx, tx, id)
+		if err == nil && a.When != nil {
+			err = a.When(&e)
+		}
 		if err == nil {
 			err = answerable(&e, a.Status)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/store/series"
 )
@@ -315,14 +316,28 @@ func subjectFacts(ctx context.Context, tx *sql.Tx, subject usage.Subject, attrib
 	return collect(ctx, tx, scanFact, subjectFactsSQL, string(subject), string(attribute))
 }
 
-// RecordFacts appends facts in one transaction.
-func (s *Store) RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time) error {
+// RecordFacts appends facts in one transaction, if what was seen is still the last of its kind.
+func (s *Store) RecordFacts(ctx context.Context, facts []usage.Fact, now time.Time, seen ...fleet.SeenFact) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
+		for _, f := range seen {
+			if err := lastIs(ctx, tx, f); err != nil {
+				return err
+			}
+		}
 		if err := appendFacts(ctx, tx, facts, now); err != nil {
 			return err
 		}
 		return noted(ctx, tx, ofPolicy, now)
 	})
+}
+
+// lastIs is fault.Meanwhile where another fact was recorded behind the one that was seen.
+func lastIs(ctx context.Context, tx *sql.Tx, seen fleet.SeenFact) error {
+	facts, err := subjectFacts(ctx, tx, seen.Subject, seen.Attribute)
+	if n := len(facts); err == nil && n > 0 && facts[n-1].Position > seen.Last {
+		err = fault.Meanwhile("the " + string(seen.Attribute))
+	}
+	return err
 }
 
 // head is the state that a reading transaction sees.

@@ -144,9 +144,12 @@ func (s *Store) Tokens(ctx context.Context, user access.UserID) (tokens []access
 }
 
 // RevokeToken ends a token; running consoles hear of it, as of every change of a user.
-func (s *Store) RevokeToken(ctx context.Context, id access.TokenID, now time.Time) error {
+func (s *Store) RevokeToken(ctx context.Context, id access.TokenID, now time.Time, when ...func(*access.Token) error) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		t, err := tokenNow(ctx, tx, id)
+		for i := 0; err == nil && i < len(when); i++ {
+			err = when[i](&t)
+		}
 		if err != nil || t.RevokedAt != nil {
 			return err
 		}

@@ -62,6 +62,9 @@ func companyOrNull(id usage.CompanyID) sql.NullInt64 {
 func (s *Store) UpdateUser(ctx context.Context, id access.UserID, c access.UserChange, revoke bool) error {
 	return s.write(ctx, func(tx *sql.Tx) error {
 		stored, err := userNow(ctx, tx, id)
+		if err == nil && c.When != nil {
+			err = c.When(&stored)
+		}
 		if err != nil {
 			return err
 		}

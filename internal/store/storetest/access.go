@@ -39,6 +39,19 @@ var userTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, []any{access.PortalAdministrator, usage.CompanyID(0), "h2", false}, []any{u.Role, u.Company, u.PasswordHash, u.Enabled})
 		wantCode(t, s.UpdateUser(t.Context(), 99, access.UserChange{}, true), fault.NotFound, "99")
 	},
+	"a user is changed only when it may be": func(t *testing.T, s store.Store) {
+		u := newUser(t, s, "a")
+		late := fault.New(fault.Conflict, "late")
+		c := access.UserChange{Enabled: ref(false), When: func(is *access.User) error {
+			wantEqual(t, u, *is)
+			return late
+		}}
+		wantCode(t, s.UpdateUser(t.Context(), u.ID, c, true), fault.Conflict, "late")
+		wantEqual(t, u, must1(s.User(t.Context(), u.ID))(t))
+		c.When = func(*access.User) error { return nil }
+		must(t, s.UpdateUser(t.Context(), u.ID, c, true))
+		wantEqual(t, false, must1(s.User(t.Context(), u.ID))(t).Enabled)
+	},
 	"names are unique without regard to case, numbers in order": func(t *testing.T, s store.Store) {
 		newUser(t, s, "b")
 		newUser(t, s, "A")

@@ -207,6 +207,23 @@ var alarmTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, all[2:], must1(s.EventsOf(t.Context(), a))(t))
 		wantEqual(t, all[:2], must1(s.EventsOf(t.Context(), b))(t))
 	},
+	"an answer is taken only when it may be": func(t *testing.T, s store.Store) {
+		server := newServer(t, s, "x", newCompany(t, s, "c").ID).ID
+		must(t, s.Settle(t.Context(), server, connection, unreachable("m"), day(1, 0)))
+		was := must1(s.Event(t.Context(), 1))(t)
+		late := fault.New(fault.Conflict, "late")
+		a := alarm.Answer{Status: alarm.StatusResolved, Actor: "jane", Remark: "r", When: func(is *alarm.Event) error {
+			kept := was
+			kept.ServerName, kept.Company = "", 0 // they are the server's
+			wantEqual(t, kept, *is)
+			return late
+		}}
+		_, err := s.AnswerEvent(t.Context(), 1, a, day(2, 0))
+		wantCode(t, err, fault.Conflict, "late")
+		wantEqual(t, was, must1(s.Event(t.Context(), 1))(t))
+		a.When = func(*alarm.Event) error { return nil }
+		wantEqual(t, alarm.StatusResolved, must1(s.AnswerEvent(t.Context(), 1, a, day(2, 0)))(t).Status)
+	},
 	"unknown": func(t *testing.T, s store.Store) {
 		_, err := s.Event(t.Context(), 1)
 		wantCode(t, err, fault.NotFound, "1")

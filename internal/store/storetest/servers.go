@@ -173,6 +173,25 @@ var policyTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, 0, len(must1(s.SubjectFacts(t.Context(), usage.PolicySubject, usage.AttrCatalog))(t)))
 		wantEqual(t, 0, len(must1(s.SubjectFacts(t.Context(), "Policy", usage.AttrZone))(t)))
 	},
+	"facts rest on what was seen": func(t *testing.T, s store.Store) {
+		zone := func(value string, seen ...fleet.SeenFact) error {
+			return s.RecordFacts(t.Context(), []usage.Fact{{Subject: usage.PolicySubject, Attribute: usage.AttrZone, Value: value}}, Now(), seen...)
+		}
+		seen := fleet.SeenFact{Subject: usage.PolicySubject, Attribute: usage.AttrZone}
+		names := fleet.SeenFact{Subject: usage.PolicySubject, Attribute: usage.AttrLicensees}
+		must(t, zone("UTC", names, seen))
+		if err := zone("Europe/Berlin", names, seen); !fault.IsMeanwhile(err) {
+			t.Error(err)
+		}
+		facts := must1(s.SubjectFacts(t.Context(), usage.PolicySubject, usage.AttrZone))(t)
+		wantEqual(t, 1, len(facts))
+		seen.Last = facts[0].Position
+		must(t, zone("Europe/Berlin", names, seen))
+		must(t, zone("UTC"))
+		if err := zone("Europe/Paris", seen); !fault.IsMeanwhile(err) {
+			t.Error(err)
+		}
+	},
 	"zone and catalogue are dated": func(t *testing.T, s store.Store) {
 		must(t, s.RecordFacts(t.Context(), []usage.Fact{
 			{Subject: usage.PolicySubject, Attribute: usage.AttrZone, Value: "Europe/Berlin"},

@@ -72,6 +72,19 @@ var tokenTests = map[string]func(*testing.T, store.Store){
 		wantCode(t, err, fault.Conflict)
 		wantEqual(t, 4, len(must1(s.Tokens(t.Context(), 0))(t)))
 	},
+	"a token is revoked only when it may be": func(t *testing.T, s store.Store) {
+		token := newToken(t, s, newUser(t, s, "u").ID, "a", 1)
+		late := fault.New(fault.Conflict, "late")
+		wantCode(t, s.RevokeToken(t.Context(), token.ID, Now(), func(is *access.Token) error {
+			wantEqual(t, token, *is)
+			return late
+		}), fault.Conflict, "late")
+		wantEqual(t, token, must1(s.Token(t.Context(), token.ID))(t))
+		must(t, s.RevokeToken(t.Context(), token.ID, Now(), func(*access.Token) error { return nil }))
+		if must1(s.Token(t.Context(), token.ID))(t).RevokedAt == nil {
+			t.Error("it is not revoked")
+		}
+	},
 	"what a token refers to must be there": func(t *testing.T, s store.Store) {
 		u := newUser(t, s, "u") // of company 2
 		server := newServer(t, s, "v", 2).ID

@@ -124,11 +124,11 @@ func (s *Surface) acknowledgeAlarm(c *call) (any, error) {
 
 func (s *Surface) resolveAlarm(c *call) (any, error) { return s.answerAlarm(c, s.Alarms.Resolve) }
 
-func (s *Surface) answerAlarm(c *call, do func(ctx context.Context, id int64, actor, reason string) (alarm.Event, error)) (any, error) {
+// answering is a step with an alarm.
+type answering func(ctx context.Context, id int64, actor, reason string, when ...func(*alarm.Event) error) (alarm.Event, error)
+
+func (s *Surface) answerAlarm(c *call, do answering) (any, error) {
 	v, err := s.event(c, access.AnswerAlarms)
-	if err == nil {
-		err = c.match(toEvent(&v))
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,12 @@ func (s *Surface) answerAlarm(c *call, do func(ctx context.Context, id int64, ac
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	v, err = do(c.ctx(), v.ID, c.actor.Name, in.Reason)
+	seen := v
+	v, err = do(c.ctx(), v.ID, c.actor.Name, in.Reason, func(now *alarm.Event) error {
+		is := *now
+		is.Company, is.ServerName = seen.Company, seen.ServerName // the server's, of which no alarm is another one
+		return c.match(toEvent(&is))
+	})
 	return object{value: toEvent(&v)}, err
 }
 

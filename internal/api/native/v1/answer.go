@@ -89,10 +89,12 @@ func among(header []string, tag string) bool {
 }
 
 // match refuses a change of something that is not as the caller saw it last (If-Match; RFC 9110 §13.1.1): is gives it as it is answered
-// with.
-func (c *call) match(is any) error {
+// with. It is asked within the change, of what is there then, and so asks no store.
+func (c *call) match(is any) error { return c.matchText(encode(is)) }
+
+func (c *call) matchText(body []byte) error {
 	header := c.Header.Values("If-Match")
-	if len(header) == 0 || among(header, tagOf(encode(is))) {
+	if len(header) == 0 || among(header, tagOf(body)) {
 		return nil
 	}
 	return &api.StatusError{Status: http.StatusPreconditionFailed, Err: fault.New(fault.Conflict,

@@ -51,7 +51,7 @@ func (c *call) fail(path, format string, args ...any) {
 // err gives all that is wrong with the request.
 func (c *call) err() error { return fault.InvalidFields("The request is not valid.", c.wrong) }
 
-// readOptions reads the query. Invalid: an option that the operation does not have, or twice.
+// readOptions reads the query. Invalid: an option that the operation does not have, or twice, or a condition that would not be kept.
 func (c *call) readOptions() error {
 	options, err := url.ParseQuery(c.URL.RawQuery)
 	if err != nil {
@@ -65,6 +65,9 @@ func (c *call) readOptions() error {
 		case len(values) > 1:
 			c.fail(name, "is given twice")
 		}
+	}
+	if reads := c.Method == http.MethodGet || c.Method == http.MethodHead; !reads && !c.op.matches && len(c.Header.Values("If-Match")) > 0 {
+		c.fail("If-Match", "is not looked at here: ask without it")
 	}
 	slices.SortFunc(c.wrong, func(a, b fault.Field) int { return strings.Compare(a.Path, b.Path) })
 	return c.err()

@@ -3,13 +3,11 @@ package v1
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"slices"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/catalog"
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
@@ -116,10 +114,14 @@ func (s *Surface) ownCatalog(ctx context.Context) (string, error) {
 		return "", err
 	}
 	own, err := s.Catalogs.Own(ctx, version)
-	if err != nil || own == nil {
-		return "", err
+	return ownText(own), err
+}
+
+func ownText(own *catalog.Own) string {
+	if own == nil {
+		return ""
 	}
-	return own.String(), nil
+	return own.String()
 }
 
 // catalogChange says what setting the own rows did, or would do.
@@ -139,20 +141,11 @@ func (s *Surface) setOwnCatalog(c *call) (any, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	if len(c.Header.Values("If-Match")) > 0 {
-		is, err := s.ownCatalog(c.ctx())
-		if err != nil {
-			return nil, err
-		}
-		if !among(c.Header.Values("If-Match"), tagOf([]byte(is))) {
-			return nil, &api.StatusError{Status: http.StatusPreconditionFailed, Err: fault.New(fault.Conflict, "Other rows count than those that you read.")}
-		}
-	}
 	text, err := api.ReadBody(c.Request)
 	if err != nil {
 		return nil, err
 	}
-	done, err := s.Catalogs.SetOwn(c.ctx(), string(text), dry)
+	done, err := s.Catalogs.SetOwn(c.ctx(), string(text), dry, func(now *catalog.Own) error { return c.matchText([]byte(ownText(now))) })
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +164,11 @@ func (s *Surface) settings(ctx context.Context) (out settings, err error) {
 		return out, err
 	}
 	names, err := s.Directory.Licensees(ctx)
-	return settings{zone.String(), append([]string{}, names...)}, err
+	return toSettings(&fleet.Policy{Zone: zone.String(), Licensees: names}), err
+}
+
+func toSettings(p *fleet.Policy) settings {
+	return settings{p.Zone, append([]string{}, p.Licensees...)}
 }
 
 func (s *Surface) getSettings(c *call) (any, error) {
@@ -192,15 +189,12 @@ func (s *Surface) editSettings(c *call) (any, error) {
 		return nil, err
 	}
 	is, err := s.settings(c.ctx())
-	if err == nil {
-		err = c.match(is)
-	}
 	var in settingsChange
 	if err == nil {
 		err = c.read(&in)
 	}
 	if err == nil {
-		e := fleet.PolicyEdit{}
+		e := fleet.PolicyEdit{When: func(now *fleet.Policy) error { return c.match(toSettings(now)) }}
 		if in.Zone != nil && *in.Zone != is.Zone {
 			e.Zone = in.Zone
 		}

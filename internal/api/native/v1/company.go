@@ -246,7 +246,7 @@ func (s *Surface) editCompany(c *call) (any, error) {
 	}
 	e := fleet.CompanyEdit{
 		Name: in.Name, Enabled: in.Enabled, Profile: in.profile, Labels: labels(in.ExternalIDs, in.Tags),
-		When: func(now *fleet.Company) error { return c.match(toCompany(c, now)) },
+		When: c.matchCompany,
 	}
 	if in.Tenants != nil && c.only() != 0 && !slices.Equal(fleetTenants(*in.Tenants), found.Tenants) { // they decide who sees what is on shared servers
 		c.fail("tenants", "are changed by whoever manages all companies")
@@ -270,14 +270,13 @@ func (s *Surface) editCompany(c *call) (any, error) {
 
 func (s *Surface) removeCompany(c *call) (any, error) {
 	found, err := s.company(c, access.ManageCompanies)
-	if err == nil {
-		err = c.match(toCompany(c, &found))
-	}
 	if err != nil {
 		return nil, err
 	}
-	return nothing{}, s.Directory.RemoveCompany(c.ctx(), found.ID)
+	return nothing{}, s.Directory.RemoveCompany(c.ctx(), found.ID, c.matchCompany)
 }
+
+func (c *call) matchCompany(now *fleet.Company) error { return c.match(toCompany(c, now)) }
 
 // me is who asks.
 type me struct {

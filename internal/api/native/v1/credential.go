@@ -112,12 +112,12 @@ func (s *Surface) addCredential(c *call) (any, error) {
 // editCredential changes a set for all its servers in one step.
 func (s *Surface) editCredential(c *call) (any, error) {
 	found, err := s.credential(c, access.ManageCredentials)
-	if err == nil {
-		err = c.match(toCredential(&found))
-	}
 	var in credentialChange
 	if err == nil {
 		err = c.read(&in)
+	}
+	if err == nil && in.TestAt != nil {
+		err = c.matchCredential(&found) // nobody is logged in for who is late already
 	}
 	if err == nil && in.TestAt != nil {
 		err = s.testSet(c, found.ID, &in)
@@ -125,7 +125,9 @@ func (s *Surface) editCredential(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	changed, err := s.Directory.EditCredential(c.ctx(), found.ID, in.edit())
+	edit := in.edit()
+	edit.When = c.matchCredential
+	changed, err := s.Directory.EditCredential(c.ctx(), found.ID, edit)
 	if err != nil {
 		return nil, err
 	}
@@ -147,11 +149,10 @@ func (s *Surface) testSet(c *call, id fleet.CredentialID, in *credentialChange) 
 
 func (s *Surface) removeCredential(c *call) (any, error) {
 	found, err := s.credential(c, access.ManageCredentials)
-	if err == nil {
-		err = c.match(toCredential(&found))
-	}
 	if err != nil {
 		return nil, err
 	}
-	return nothing{}, s.Directory.RemoveCredential(c.ctx(), found.ID)
+	return nothing{}, s.Directory.RemoveCredential(c.ctx(), found.ID, c.matchCredential)
 }
+
+func (c *call) matchCredential(now *fleet.Credential) error { return c.match(toCredential(now)) }

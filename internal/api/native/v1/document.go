@@ -24,6 +24,7 @@ type operation struct {
 	method  string
 	pattern string
 	options []string // the names of its query parameters
+	matches bool     // takes If-Match
 	public  bool
 }
 
@@ -63,8 +64,11 @@ func operations() ([]operation, error) {
 				if p.Ref != "" {
 					p = d.Components.Parameters[strings.TrimPrefix(p.Ref, "#/components/parameters/")]
 				}
-				if p.In == "query" {
+				switch {
+				case p.In == "query":
 					op.options = append(op.options, p.Name)
+				case p.In == "header" && p.Name == "If-Match":
+					op.matches = true
 				}
 			}
 			list = append(list, op)

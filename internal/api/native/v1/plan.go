@@ -160,11 +160,8 @@ func (s *Surface) editPlan(c *call) (any, error) {
 
 func (s *Surface) removePlan(c *call) (any, error) {
 	found, err := s.plan(c, access.ManageCompanies)
-	if err == nil {
-		err = c.match(toPlan(&found))
-	}
 	if err != nil {
 		return nil, err
 	}
-	return nothing{}, s.Plans.Remove(c.ctx(), found.ID)
+	return nothing{}, s.Plans.Remove(c.ctx(), found.ID, func(now *plan.Item) error { return c.match(toPlan(now)) })
 }

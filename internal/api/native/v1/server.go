@@ -253,13 +253,7 @@ func (s *Surface) editServer(c *call) (any, error) {
 		return nil, err
 	}
 	e := fleet.ServerEdit{
-		When: func(now *fleet.Server) error {
-			is, err := s.shown(c, now)
-			if err != nil {
-				return err
-			}
-			return c.match(is)
-		},
+		When:   s.matchServer(c),
 		Labels: labels(in.ExternalIDs, in.Tags), Name: in.Name, Company: (*usage.CompanyID)(in.Company), Domain: in.Domain,
 		Authority: (*metering.Authority)(in.Authority), ManagesSets: c.managesSets(),
 	}
@@ -288,17 +282,22 @@ func (s *Surface) removeServer(c *call) (any, error) {
 	if err := c.err(); err != nil {
 		return nil, err
 	}
-	is, err := s.shown(c, &found)
-	if err == nil {
-		err = c.match(is)
+	if from.IsZero() {
+		if from, err = s.Console.RemovalFrom(c.ctx(), found.ID); err != nil {
+			return nil, err
+		}
 	}
-	if err == nil && from.IsZero() {
-		from, err = s.Console.RemovalFrom(c.ctx(), found.ID)
+	return nothing{}, s.Directory.RemoveServer(c.ctx(), found.ID, from, s.matchServer(c))
+}
+
+func (s *Surface) matchServer(c *call) func(*fleet.Server) error {
+	return func(now *fleet.Server) error {
+		is, err := s.shown(c, now)
+		if err != nil {
+			return err
+		}
+		return c.match(is)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return nothing{}, s.Directory.RemoveServer(c.ctx(), found.ID, from)
 }
 
 // finding is what a log-in found.

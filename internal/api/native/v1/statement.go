@@ -206,20 +206,19 @@ type step struct {
 	do     func(c *call, company usage.CompanyID, month usage.Month) (statement.Statement, error)
 }
 
-// stepWith takes a statement on: it must be as the caller saw it last, if the request says how that was.
+// monthsFor takes a statement on only if it is as the caller saw it last, if the request says how that was.
+func (s *Surface) monthsFor(c *call) *statement.Service {
+	if len(c.Header.Values("If-Match")) == 0 {
+		return s.Months
+	}
+	return s.Months.When(func(latest *statement.Statement) error { return c.match(*latest) })
+}
+
+// stepWith takes a statement on.
 func (s *Surface) stepWith(c *call, v step) (any, error) {
 	company, month, err := s.statementOf(c, v.action)
 	if err != nil {
 		return nil, err
-	}
-	if len(c.Header.Values("If-Match")) > 0 {
-		is, err := s.Months.Show(c.ctx(), company.ID, month, 0)
-		if err == nil {
-			err = c.match(is)
-		}
-		if err != nil {
-			return nil, err
-		}
 	}
 	t, err := v.do(c, company.ID, month)
 	if err != nil {
@@ -231,7 +230,7 @@ func (s *Surface) stepWith(c *call, v step) (any, error) {
 
 func (s *Surface) draftStatement(c *call) (any, error) {
 	return s.stepWith(c, step{access.WorkOnStatements, func(c *call, company usage.CompanyID, month usage.Month) (statement.Statement, error) {
-		t, _, err := s.Months.Draft(c.ctx(), company, month, c.actor.Name)
+		t, _, err := s.monthsFor(c).Draft(c.ctx(), company, month, c.actor.Name)
 		return t, err
 	}})
 }
@@ -266,7 +265,7 @@ func (s *Surface) adjustStatement(c *call) (any, error) {
 		for _, w := range in.Workloads {
 			l.Workloads = append(l.Workloads, statement.Ref{Server: usage.ServerID(w.Server), Tenant: w.Tenant, ID: w.ID})
 		}
-		return s.Months.Adjust(c.ctx(), company, month, l)
+		return s.monthsFor(c).Adjust(c.ctx(), company, month, l)
 	}})
 }
 
@@ -302,7 +301,7 @@ func (s *Surface) withdrawAdjustment(c *call) (any, error) {
 		if err := c.read(&in); err != nil {
 			return statement.Statement{}, err
 		}
-		return s.Months.Withdraw(c.ctx(), company, month, int(number), c.actor.Name, in.Reason)
+		return s.monthsFor(c).Withdraw(c.ctx(), company, month, int(number), c.actor.Name, in.Reason)
 	}})
 }
 
@@ -317,7 +316,7 @@ func (s *Surface) approveStatement(c *call) (any, error) {
 		if err := c.readIfAny(&in); err != nil {
 			return statement.Statement{}, err
 		}
-		return s.Months.Approve(c.ctx(), company, month, c.actor.Name, in.Reasons, false)
+		return s.monthsFor(c).Approve(c.ctx(), company, month, c.actor.Name, in.Reasons, false)
 	}})
 }
 
@@ -327,13 +326,13 @@ func (s *Surface) reopenStatement(c *call) (any, error) {
 		if err := c.read(&in); err != nil {
 			return statement.Statement{}, err
 		}
-		return s.Months.Reopen(c.ctx(), company, month, c.actor.Name, in.Reason)
+		return s.monthsFor(c).Reopen(c.ctx(), company, month, c.actor.Name, in.Reason)
 	}})
 }
 
 func (s *Surface) finaliseStatement(c *call) (any, error) {
 	return s.stepWith(c, step{access.FinaliseStatements, func(c *call, company usage.CompanyID, month usage.Month) (statement.Statement, error) {
-		return s.Months.Finalise(c.ctx(), company, month, c.actor.Name)
+		return s.monthsFor(c).Finalise(c.ctx(), company, month, c.actor.Name)
 	}})
 }
 
@@ -349,9 +348,9 @@ func (s *Surface) supersedeStatement(c *call) (any, error) {
 		if err := c.read(&in); err != nil {
 			return statement.Statement{}, err
 		}
-		supersede := s.Months.Supersede
+		supersede := s.monthsFor(c).Supersede
 		if in.ToAdjust {
-			supersede = s.Months.SupersedeToAdjust
+			supersede = s.monthsFor(c).SupersedeToAdjust
 		}
 		return supersede(c.ctx(), company, month, c.actor.Name, in.Reason)
 	}})

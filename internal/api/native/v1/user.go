@@ -98,18 +98,20 @@ type userChange struct {
 
 func (s *Surface) editUser(c *call) (any, error) {
 	u, err := s.user(c)
-	if err == nil {
-		err = c.match(toUser(&u))
-	}
 	var in userChange
 	if err == nil {
 		err = c.read(&in)
 	}
-	if err == nil && in.Password != nil {
-		err = s.Access.SetPassword(c.ctx(), u.ID, *in.Password)
+	e := access.UserEdit{When: func(now *access.User) error { return c.match(toUser(now)) }, Password: in.Password}
+	if in.Enabled != nil && *in.Enabled != u.Enabled {
+		e.Enabled = in.Enabled
 	}
-	if err == nil && in.Enabled != nil && *in.Enabled != u.Enabled {
-		err = s.Access.SetEnabled(c.ctx(), u.ID, *in.Enabled)
+	switch {
+	case err != nil:
+	case e.Password == nil && e.Enabled == nil: // it is so already
+		err = e.When(&u)
+	default:
+		err = s.Access.EditUser(c.ctx(), u.ID, e)
 	}
 	if err != nil {
 		return nil, err
@@ -311,5 +313,5 @@ func (s *Surface) revokeToken(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nothing{}, s.Access.RevokeToken(c.ctx(), t.ID)
+	return nothing{}, s.Access.RevokeToken(c.ctx(), t.ID, func(now *access.Token) error { return c.match(toToken(now)) })
 }

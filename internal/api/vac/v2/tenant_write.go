@@ -20,7 +20,7 @@ import (
 type Directory interface {
 	AddCompany(ctx context.Context, n fleet.NewCompany) (fleet.Company, error)
 	EditCompany(ctx context.Context, id usage.CompanyID, e fleet.CompanyEdit) (fleet.Company, error)
-	RemoveCompany(ctx context.Context, id usage.CompanyID) error
+	RemoveCompany(ctx context.Context, id usage.CompanyID, when ...func(*fleet.Company) error) error
 	Licensees(ctx context.Context) ([]string, error)
 	ZoneAt(ctx context.Context, t time.Time) (*time.Location, error)
 }
