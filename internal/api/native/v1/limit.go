@@ -34,7 +34,7 @@ func newLimiter(now func() time.Time) *limiter {
 	return &limiter{now: now, callers: make(map[access.UserID]*rate.Limiter)}
 }
 
-// take counts a request, and gives the headers that say how many are left (draft-ietf-httpapi-ratelimit-headers). Limited, with RetryAfter.
+// take counts a request, and gives the headers that say how many are left. Limited, with RetryAfter.
 func (l *limiter) take(actor access.Actor, limits RequestLimits) ([]api.Field, error) {
 	now := l.now()
 	one := l.of(actor.User, limits, now)
@@ -43,11 +43,25 @@ func (l *limiter) take(actor access.Actor, limits RequestLimits) ([]api.Field, e
 		f.RetryAfter = time.Second
 		return nil, f
 	}
-	left := int(one.TokensAt(now))
+	return left(one, limits, now), nil
+}
+
+// state gives the headers without counting a request; none: it is not known who asks.
+func (l *limiter) state(actor access.Actor, limits RequestLimits) []api.Field {
+	if actor.User == 0 {
+		return nil
+	}
+	now := l.now()
+	return left(l.of(actor.User, limits, now), limits, now)
+}
+
+// left says how many requests are left, and of how many (draft-ietf-httpapi-ratelimit-headers).
+func left(one *rate.Limiter, limits RequestLimits, now time.Time) []api.Field {
+	left := max(0, int(one.TokensAt(now)))
 	return []api.Field{
 		{Name: "Ratelimit-Policy", Values: []string{fmt.Sprintf(`"default";q=%d;w=%d`, limits.Burst, limits.Burst/limits.PerSecond)}},
 		{Name: "Ratelimit", Values: []string{`"default";r=` + strconv.Itoa(left) + `;t=` + strconv.Itoa((limits.Burst-left)/limits.PerSecond)}},
-	}, nil
+	}
 }
 
 func (l *limiter) of(c access.UserID, limits RequestLimits, now time.Time) *rate.Limiter {

@@ -45,7 +45,7 @@ func (s *Surface) Fail(r *http.Request, err error) api.Raw {
 			p.Errors = append(p.Errors, wrong{memberOf(field.Path), inOurWords(field.Text)})
 		}
 	}
-	return api.Raw{Status: status, ContentType: problemType, Body: encode(p)}
+	return api.Raw{Status: status, ContentType: problemType, Body: encode(p), Fields: s.limits.state(api.Actor(r.Context()), s.RequestLimits)}
 }
 
 // codeOf is the last word of a problem's type.

@@ -192,6 +192,9 @@ func TestRateLimit(t *testing.T) {
 	if got := refused.header.Get("Retry-After"); got != "1" {
 		t.Errorf("Retry-After %q", got)
 	}
+	if got := refused.header.Get("Ratelimit"); got != `"default";r=0;t=10` {
+		t.Errorf("RateLimit %q", got)
+	}
 	w.want(http.StatusTooManyRequests, request{method: "POST", path: "/companies", body: `{"name":"Fabrikam"}`})
 	w.want(http.StatusOK, request{method: "GET", path: "/me", role: access.PortalReadonly})
 	w.clock.Add(time.Second)
@@ -202,6 +205,39 @@ func TestRateLimit(t *testing.T) {
 	w.clock.Add(time.Minute)
 	if got := left(w.get("/me")); got != 499 {
 		t.Errorf("%d are left", got)
+	}
+}
+
+// Whatever an answer is, it says how many requests are left: where it refuses, too, is a 304 or streams.
+func TestRateLimitIsAlwaysTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tag := w.get("/companies/2").header.Get("Etag")
+	for left, c := range []struct {
+		status int
+		request
+	}{
+		{http.StatusNotModified, request{method: "GET", path: "/companies/2", header: http.Header{"If-None-Match": {tag}}}},
+		{http.StatusBadRequest, request{method: "GET", path: "/companies?nonsense=1"}},
+		{http.StatusNotFound, request{method: "GET", path: "/companies/99"}},
+		{http.StatusConflict, request{method: "POST", path: "/companies", body: `{"name":"northwind"}`}},
+		{http.StatusPreconditionFailed, request{method: "PATCH", path: "/companies/2", body: `{}`, header: http.Header{"If-Match": {`"x"`}}}},
+		{http.StatusUnsupportedMediaType, request{method: "PATCH", path: "/companies/2", body: `{}`, header: http.Header{"Content-Type": {"text/html"}}}},
+		{http.StatusNotAcceptable, request{method: "GET", path: "/companies", header: http.Header{"Accept": {"image/png"}}}},
+		{http.StatusOK, request{method: "GET", path: "/companies", header: http.Header{"Accept": {"text/csv"}}}},
+		{http.StatusNoContent, request{method: "DELETE", path: "/servers/2"}},
+	} {
+		got := w.want(c.status, c.request)
+		if want := fmt.Sprintf(`"default";r=%d;t=0`, 498-left); got.header.Get("Ratelimit") != want || got.header.Get("Ratelimit-Policy") != `"default";q=500;w=10` {
+			t.Errorf("%s %s: %d with %q, want %q", c.method, c.path, c.status, got.header.Get("Ratelimit"), want)
+		}
+	}
+	// What is refused before it is counted says so, too; whom nobody knows has no limit.
+	if got := w.want(http.StatusRequestEntityTooLarge, request{method: "POST", path: "/companies", body: strings.Repeat(" ", 2<<20)}); got.header.Get("Ratelimit") == "" {
+		t.Errorf("%v", got.header)
+	}
+	if got := w.want(http.StatusUnauthorized, request{method: "GET", path: "/me", token: "nobody"}); got.header.Get("Ratelimit") != "" {
+		t.Errorf("%v", got.header)
 	}
 }
 
