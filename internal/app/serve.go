@@ -55,8 +55,9 @@ type Server struct {
 
 // events is who streams what changes.
 type events interface {
-	Wake()       // something may have changed
-	EndStreams() // the console ends
+	Wake()        // something may have changed
+	EndStreams()  // the console ends
+	EndReadings() // the same, for readings that were asked for; it waits for them
 }
 
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
@@ -178,7 +179,8 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 		return fault.Wrap(err, fault.Unavailable, "cannot listen on %s: %v; another address is given with --listen", s.options.Listen, err)
 	}
 	server := api.NewServer(s.handler, s.certs, s.app.log)
-	server.RegisterOnShutdown(s.events.EndStreams) // they would not end by themselves
+	server.RegisterOnShutdown(s.events.EndStreams)  // they would not end by themselves
+	server.RegisterOnShutdown(s.events.EndReadings) // nor does who waits for them
 	work, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	changed := make(chan struct{}, 1)
@@ -215,6 +217,7 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 		err = shutdown(server)
 	}
 	stop()
+	s.events.EndReadings() // also those for which nobody waits any more
 	wg.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil

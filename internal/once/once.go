@@ -93,10 +93,15 @@ func With(ctx context.Context, r Request) context.Context {
 	return context.WithValue(ctx, carriedKey{}, &carried{Request: r})
 }
 
+// Without leaves the key of a context to others: for what goes on after the request was answered.
+func Without(ctx context.Context) context.Context {
+	return context.WithValue(ctx, carriedKey{}, (*carried)(nil))
+}
+
 // Pending gives the request whose key a writing step must take, for engines; false: there is none, or its key was taken.
 func Pending(ctx context.Context) (Request, bool) {
 	c, ok := ctx.Value(carriedKey{}).(*carried)
-	if !ok || c.taken.Load() {
+	if !ok || c == nil || c.taken.Load() {
 		return Request{}, false
 	}
 	return c.Request, true
@@ -104,7 +109,7 @@ func Pending(ctx context.Context) (Request, bool) {
 
 // Took says that a step has taken the key, for engines: after its transaction was committed.
 func Took(ctx context.Context) {
-	if c, ok := ctx.Value(carriedKey{}).(*carried); ok {
+	if c, ok := ctx.Value(carriedKey{}).(*carried); ok && c != nil {
 		c.taken.Store(true)
 	}
 }

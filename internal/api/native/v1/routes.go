@@ -27,7 +27,7 @@ func (s *Surface) endpoints() map[string]endpoint {
 		"editServer":       {do: s.editServer},
 		"removeServer":     {do: s.removeServer},
 		"testServer":       {do: s.testServer},
-		"collectServer":    {do: s.collectServer, repeatable: true},
+		"collectServer":    {do: s.collectServer},
 		"collectAll":       {do: s.collectAll, repeatable: true},
 		"listReadings":     {do: s.listReadings},
 		"listSchedule":     {do: s.listSchedule},

@@ -1,13 +1,10 @@
 package v1
 
 import (
-	"bufio"
 	"context"
-	"sync"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
-	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -382,84 +379,6 @@ func (s *Surface) tested(ctx context.Context, v *fleet.Server) (any, error) {
 	return object{value: toFinding(&found)}, nil
 }
 
-// reading is what became of one.
-type reading struct {
-	Server int64  `json:"server"`
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Entry  *int64 `json:"entry"` // null: there is no snapshot
-	Text   string `json:"text"`
-	Gap    *gap   `json:"gap"`
-}
-
-func (s *Surface) collectServer(c *call) (any, error) {
-	found, err := s.server(c, access.ManageServers)
-	if err != nil {
-		return nil, err
-	}
-	if found.Connection == nil {
-		return nil, nothingToRead(&found)
-	}
-	type end struct {
-		reading reading
-		err     error
-	}
-	ended := make(chan end, 1)
-	go func() { // it goes on where the caller has gone, or has waited for long enough
-		var e end
-		e.err = s.Console.Collect(context.WithoutCancel(c.ctx()), []usage.ServerID{found.ID}, func(r Reading) { e.reading = toReading(&r) })
-		ended <- e
-	}()
-	select {
-	case e := <-ended:
-		return object{value: e.reading}, e.err
-	case <-c.ctx().Done():
-		return nil, fault.Wrap(c.ctx().Err(), fault.Unavailable, "%s is still being read: its readings say in a while what became of it.", found.Name)
-	}
-}
-
-// collectAll reads all servers now, and says of each what became of it, as it goes.
-func (s *Surface) collectAll(c *call) (any, error) {
-	if err := c.forProvider(access.ManageServers); err != nil {
-		return nil, err
-	}
-	shape := query.ShapeOf[reading]()
-	return api.Raw{ContentType: formNDJSON + "; charset=utf-8", Stream: func(w *bufio.Writer) error {
-		var mu sync.Mutex // readings end at the same time
-		var failed error
-		err := s.Console.Collect(c.ctx(), nil, func(r Reading) {
-			mu.Lock()
-			defer mu.Unlock()
-			if failed == nil {
-				failed = writeRow(w, shape, toReading(&r))
-			}
-			if failed == nil {
-				failed = w.Flush()
-			}
-		})
-		if err == nil {
-			err = failed
-		}
-		return err
-	}}, nil
-}
-
-func toReading(r *Reading) reading {
-	return reading{int64(r.Server), r.Name, r.OK, numberOrNull(r.Entry), r.Text, toGap(r.Gap)}
-}
-
-// scheduled is a server's place in the schedule.
-type scheduled struct {
-	Server          int64    `json:"server"`
-	Name            string   `json:"name"`
-	IntervalSeconds int64    `json:"intervalSeconds"`
-	Reading         bool     `json:"reading"`
-	NextAt          instant  `json:"nextAt"`
-	LastAt          *instant `json:"lastAt"`
-	Failures        int      `json:"failures"`
-	Last            string   `json:"last"`
-}
-
 func (s *Surface) listSchedule(c *call) (any, error) {
 	company, err := s.companyOption(c)
 	if err != nil {
@@ -480,10 +399,7 @@ func (s *Surface) listSchedule(c *call) (any, error) {
 	list := []scheduled{}
 	for _, v := range status {
 		if mine[v.Server] {
-			if c.only() != 0 {
-				v.Last = "" // it may name the server's address
-			}
-			list = append(list, scheduled{int64(v.Server), v.Name, int64(v.Interval / time.Second), v.Reading, instant(v.Next), at(v.LastAt), v.Failures, v.Last})
+			list = append(list, s.toScheduled(c, &v))
 		}
 	}
 	return rowsOf("server", list), nil

@@ -122,6 +122,7 @@ type Surface struct {
 
 	PushLimits    PushLimits
 	RequestLimits RequestLimits
+	CollectWithin time.Duration // how long a caller waits for a reading
 
 	routes   []api.Route
 	limits   *limiter
@@ -129,11 +130,12 @@ type Surface struct {
 	compares chan struct{} // one at a time: each may hold much
 	probes   atomic.Int64  // connections that were tested before they were kept
 	hub      *hub
+	readings *readings
 }
 
 // New returns the surface. Internal: the document and the endpoints do not fit.
 func New(o Options) (*Surface, error) {
-	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce), compares: make(chan struct{}, 1), hub: newHub()}
+	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, CollectWithin: collectWithin, readings: newReadings(), limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce), compares: make(chan struct{}, 1), hub: newHub()}
 	all, err := operations()
 	if err != nil {
 		return nil, err

@@ -178,15 +178,21 @@ func ccReading(at time.Time) usage.Snapshot {
 
 // running stands for the running program, which no package below app can be: what it reads comes out of the world.
 type running struct {
-	world *world
-	err   error
+	world   *world
+	err     error
+	collect func(ctx context.Context) error // what a reading waits for; nil: nothing
 }
 
 func (c *running) Test(_ context.Context, s fleet.Server) (v1.Finding, error) {
 	return v1.Finding{Product: "Veeam Backup & Replication", Version: "12.3.1", ServerName: s.Connection.URL, Fingerprint: strings.Repeat("ab", 32)}, c.err
 }
 
-func (c *running) Collect(_ context.Context, ids []usage.ServerID, each func(v1.Reading)) error {
+func (c *running) Collect(ctx context.Context, ids []usage.ServerID, each func(v1.Reading)) error {
+	if c.collect != nil {
+		if err := c.collect(ctx); err != nil {
+			return err
+		}
+	}
 	for _, id := range ids {
 		each(v1.Reading{Server: id, Name: "VBR01", Text: "unreachable", Gap: &usage.Gap{At: c.world.clock.Now(), Reason: usage.GapUnreachable, Text: "no route"}})
 	}
