@@ -56,7 +56,18 @@ func (h *handler) streamed(w http.ResponseWriter, r *http.Request, c *call, answ
 	if err := out.Flush(); err != nil {
 		return err
 	}
-	return s.end()
+	if err := s.end(); err != nil {
+		return err
+	}
+	s.trailer()
+	return nil
+}
+
+// trailer puts behind the body what is known only there.
+func (s *stream) trailer() {
+	if t := s.answer.Trailer; t != nil && !s.whole {
+		s.w.Header()[t.Name] = []string{t.Value()}
+	}
 }
 
 // live is a stream that waits for what it writes. Its client sees where each piece ends, and knows that more may come.
@@ -84,7 +95,7 @@ func (s *stream) Write(p []byte) (int, error) {
 	case s.whole:
 		s.kept = append(s.kept, p...)
 		return len(p), nil
-	case !s.begun && s.last:
+	case !s.begun && s.last && s.answer.Trailer == nil: // a body whose length is told has nothing behind it
 		s.begin(len(p))
 	case !s.begun:
 		s.begin(lengthUnknown)
@@ -94,6 +105,9 @@ func (s *stream) Write(p []byte) (int, error) {
 
 func (s *stream) begin(length int) {
 	s.begun, s.at = true, time.Now()
+	if t := s.answer.Trailer; t != nil && !s.whole {
+		s.w.Header()["Trailer"] = []string{t.Name} // else a short body goes with its length, and nothing behind it
+	}
 	sendHead(s.w, s.r, &s.answer, length, nil)
 }
 

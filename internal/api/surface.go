@@ -49,9 +49,17 @@ type Raw struct {
 	// is sent piece by piece while it is written. An error before the first piece is answered as any other; after it, the
 	// connection is broken off. Only Encode gives one.
 	Stream func(*bufio.Writer) error
+	// Trailer is a header that comes behind the body which Stream has written; nil: there is none. Clients of HTTP/1.0 do not get it.
+	Trailer *Trailer
 	// Live says that Stream waits for what it writes: each Flush is sent at once, and the time of the request does not end
 	// it. It must end by itself when the request's context does, or the program. HEAD gets the headers, and Stream is not run.
 	Live bool
+}
+
+// Trailer is a header by its canonical name, whose value is known when the body is written.
+type Trailer struct {
+	Name  string
+	Value func() string
 }
 
 // Field is a header by its canonical name.

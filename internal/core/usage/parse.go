@@ -283,7 +283,60 @@ func decodeStrict(data []byte, target any) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fault.New(fault.Invalid, "there is more text after the JSON value")
 	}
+	if !exact(data) {
+		return locate(data, reflect.TypeOf(target).Elem(), "")
+	}
 	return nil
+}
+
+// exactNames are all members of the file, of whatever object.
+var exactNames = namesOf(map[string]bool{}, reflect.TypeFor[snapshotFile]())
+
+func namesOf(names map[string]bool, t reflect.Type) map[string]bool {
+	switch {
+	case t == reflect.TypeFor[presentList]():
+		return namesOf(names, reflect.TypeFor[workloadFile]())
+	case t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice:
+		return namesOf(names, t.Elem())
+	case t.Kind() == reflect.Struct:
+		for i := range t.NumField() {
+			if name := t.Field(i).Tag.Get("json"); name != "" {
+				names[name] = true
+				namesOf(names, t.Field(i).Type)
+			}
+		}
+	}
+	return names
+}
+
+// exact reports whether each member of a JSON text, which was decoded, is written as one of the file's: the decoder takes one in
+// another letter case for it. No two of them differ in letter case alone, so that it need not be known in which object one is.
+func exact(data []byte) bool {
+	for {
+		begin := bytes.IndexByte(data, '"')
+		if begin < 0 {
+			return true
+		}
+		data = data[begin+1:]
+		end := closing(data)
+		text := data[:end]
+		data = bytes.TrimLeft(data[end+1:], " \t\r\n")
+		if len(data) > 0 && data[0] == ':' && !exactNames[string(text)] {
+			return false
+		}
+	}
+}
+
+// closing gives where a JSON string ends.
+func closing(data []byte) int {
+	for at := 0; ; {
+		quote := at + bytes.IndexByte(data[at:], '"')
+		escape := bytes.IndexByte(data[at:quote], '\\')
+		if escape < 0 {
+			return quote
+		}
+		at += escape + 2
+	}
 }
 
 // locate decodes again, member by member, to name the path of the first one
@@ -334,8 +387,11 @@ func locateMember(data json.RawMessage, t reflect.Type, path string) error {
 			sf, _ := t.FieldByName(f)
 			return strings.EqualFold(sf.Tag.Get("json"), name)
 		})
-		if !known {
+		switch is := field.Tag.Get("json"); {
+		case !known:
 			return memberFault(nil, path+name, "is not a member that we know here")
+		case is != name:
+			return memberFault(nil, path+name, "is not a member that we know here, but %s is", is)
 		}
 		if err := locate(members[name], field.Type, path+name); err != nil {
 			return err

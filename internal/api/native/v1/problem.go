@@ -20,6 +20,17 @@ type problem struct {
 	RequestID string  `json:"requestId"`
 }
 
+// pushProblem is that of a push of which nothing was taken.
+type pushProblem struct {
+	Type      string   `json:"type"`
+	Title     string   `json:"title"`
+	Status    int      `json:"status"`
+	Detail    string   `json:"detail"`
+	Errors    []wrong  `json:"errors,omitempty"`
+	RequestID string   `json:"requestId"`
+	Lines     []pushed `json:"lines"`
+}
+
 // wrong is one thing that is wrong with a request: where, and what is allowed.
 type wrong struct {
 	Path   string `json:"path"`
@@ -45,11 +56,19 @@ func (s *Surface) Fail(r *http.Request, err error) api.Raw {
 			p.Errors = append(p.Errors, wrong{memberOf(field.Path), inOurWords(field.Text)})
 		}
 	}
-	return api.Raw{Status: status, ContentType: problemType, Body: encode(p), Fields: s.limits.state(api.Actor(r.Context()), s.RequestLimits)}
+	body := encode(p)
+	var refused *allRefused
+	if errors.As(err, &refused) {
+		body = encode(pushProblem{p.Type, p.Title, p.Status, p.Detail, p.Errors, p.RequestID, refused.lines})
+	}
+	return api.Raw{Status: status, ContentType: problemType, Body: body, Fields: s.limits.state(api.Actor(r.Context()), s.RequestLimits)}
 }
 
 // codeOf is the last word of a problem's type.
 func codeOf(status int, err error) string {
+	if refused := (*allRefused)(nil); errors.As(err, &refused) {
+		return "refused"
+	}
 	switch status {
 	case http.StatusMethodNotAllowed:
 		return "method-not-allowed"

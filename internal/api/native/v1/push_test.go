@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +27,8 @@ type told struct {
 	Workloads int
 	Code      *string
 	Detail    *string
+	Notes     []string
+	Errors    []struct{ Path string }
 }
 
 // push sends a body, and gives what is said of each line.
@@ -32,8 +36,25 @@ func (w *world) push(q request) []told {
 	w.t.Helper()
 	q.method, q.path = "POST", "/snapshots"
 	var list []told
-	for text := range strings.Lines(w.want(http.StatusOK, q).body) {
-		list = append(list, in[told](w.t, answered{body: text}))
+	got := w.do(q)
+	switch got.status {
+	case http.StatusUnprocessableEntity:
+		p := in[struct {
+			Type  string
+			Lines []told
+		}](w.t, got)
+		if list = p.Lines; p.Type != "urn:tallystick:problem:refused" {
+			w.t.Errorf("it is a %s", p.Type)
+		}
+	case http.StatusOK:
+		for text := range strings.Lines(got.body) {
+			list = append(list, in[told](w.t, answered{body: text}))
+		}
+	default:
+		w.t.Fatalf("%d: %s", got.status, got.body)
+	}
+	if none := !slices.ContainsFunc(list, func(v told) bool { return v.Outcome != "refused" }); none != (got.status == http.StatusUnprocessableEntity) {
+		w.t.Errorf("%d for %s", got.status, outcomes(list))
 	}
 	return list
 }
@@ -195,7 +216,7 @@ func TestPushIsDamaged(t *testing.T) {
 	w.want(http.StatusBadRequest, request{method: "POST", path: "/snapshots", body: "\x1f\x8b"})
 	w.want(http.StatusBadRequest, request{method: "POST", path: "/snapshots", body: lines[0], header: http.Header{"Content-Encoding": {"gzip"}}})
 	w.want(http.StatusUnsupportedMediaType, request{method: "POST", path: "/snapshots", body: lines[0], header: http.Header{"Content-Encoding": {"br"}}})
-	w.wantPush(packed(""), "", nil)
+	w.want(http.StatusBadRequest, request{method: "POST", path: "/snapshots", body: packed("")})
 }
 
 // A body that unpacks to more than is taken is cut off there; a line that is longer than a reading may be is refused.
@@ -268,4 +289,61 @@ func TestPushAtOnce(t *testing.T) {
 	if tally := must[usage.Snapshot](t)(usage.ParseSnapshot([]byte(lines[0]))); len(tally.Workloads) != 3 {
 		t.Error("not what was pushed")
 	}
+}
+
+// What is taken and what is refused of one push is told line by line, and counted behind the lines.
+func TestPushCounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	server := httptest.NewServer(w.handler)
+	defer server.Close()
+	post := func(body string) *http.Response {
+		t.Helper()
+		r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/api/v1/snapshots", strings.NewReader(body)))
+		r.Header.Set("Authorization", "Bearer "+w.tokens[access.PortalOperator])
+		answer := must[*http.Response](t)(http.DefaultClient.Do(r))
+		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+			t.Error(err)
+		}
+		answer.Body.Close()
+		return answer
+	}
+	got := post("{}\n" + readingAt(1) + "\n[]\n" + readingAt(1) + "\n" + readingAt(2) + "\n")
+	if counts := got.Trailer.Get("Push-Outcomes"); got.StatusCode != http.StatusOK || counts != "appended=2, duplicate=1, refused=2" {
+		t.Errorf("%d %q", got.StatusCode, counts)
+	}
+	if got := post("{}\n[]\n"); got.StatusCode != http.StatusUnprocessableEntity || len(got.Trailer) > 0 {
+		t.Errorf("%d %v", got.StatusCode, got.Trailer)
+	}
+}
+
+// A type that the catalogue does not know is taken, and told.
+func TestPushNotesUnknownTypes(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if got := w.wantPush(readingAt(1), "1 appended", nil); len(got[0].Notes) != 0 {
+		t.Errorf("%q", got[0].Notes)
+	}
+	odd := strings.Replace(readingAt(2), `"VBR_vSphere_VM"`, `"VBR_vSphere_Vm2"`, 1)
+	got := w.wantPush(odd, "1 appended", nil)
+	if notes := got[0].Notes; len(notes) != 1 || !strings.Contains(notes[0], `"VBR_vSphere_Vm2"`) || !strings.Contains(notes[0], "Unknown") {
+		t.Errorf("%q", notes)
+	}
+}
+
+// A member in another letter case is another member, which nobody knows.
+func TestPushIsExact(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for path, body := range map[string]string{
+		"TakenAt":              strings.Replace(readingAt(1), `"takenAt"`, `"TakenAt"`, 1),
+		"server.Name":          strings.Replace(readingAt(1), `"name":"VBR"`, `"Name":"VBR"`, 1),
+		"workloads[0].ID":      strings.Replace(readingAt(1), `"id":"db00"`, `"ID":"db00"`, 1),
+		"workloads[0].unknown": strings.Replace(readingAt(1), `"id":"db00"`, `"id":"db00","unknown":1`, 1),
+	} {
+		if got := w.wantPush(body, "1 refused:invalid", nil); len(got[0].Errors) != 1 || got[0].Errors[0].Path != path {
+			t.Errorf("%s: %+v", path, got[0].Errors)
+		}
+	}
+	w.wantPush(strings.Replace(readingAt(1), `"id":"db00"`, `"\u0069d":"db\"00"`, 1), "1 appended", nil)
 }

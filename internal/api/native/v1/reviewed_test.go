@@ -104,8 +104,8 @@ func TestPushOfRubbishEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.surface.PushLimits.Refused = 5
-	a := w.want(http.StatusOK, request{method: "POST", path: "/snapshots", body: strings.Repeat("{}\n", 1000)})
-	if lines := strings.Count(a.body, "\n"); lines != 6 || !strings.Contains(a.body, "5 lines were refused") {
-		t.Errorf("%d lines: %s", lines, a.body)
+	lines := w.push(request{body: strings.Repeat("{}\n", 1000)})
+	if last := lines[len(lines)-1]; len(lines) != 6 || !strings.Contains(*last.Detail, "5 lines were refused") {
+		t.Errorf("%d lines: %+v", len(lines), lines)
 	}
 }

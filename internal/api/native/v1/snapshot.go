@@ -6,13 +6,17 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/api/query"
+	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -47,7 +51,70 @@ type pushed struct {
 	Code       *string  `json:"code"` // of a refusal
 	Detail     *string  `json:"detail"`
 	Errors     []wrong  `json:"errors"`
+	Notes      []string `json:"notes"` // what is odd about a reading that is in the ledger
 }
+
+// outcomes of a line.
+const (
+	appendedOutcome  = "appended"
+	duplicateOutcome = "duplicate"
+	refusedOutcome   = "refused"
+)
+
+// allRefused is a push of which nothing was taken, with what is said of its lines.
+type allRefused struct {
+	error
+	lines []pushed
+}
+
+func (e *allRefused) Unwrap() error { return e.error }
+
+// telling writes what became of each line. Refusals wait until something was taken: a push of which nothing was is a problem, which a
+// script sees by its status.
+type telling struct {
+	to    *bufio.Writer
+	held  []pushed
+	taken bool
+	count map[string]int
+}
+
+func (t *telling) tell(one pushed) error {
+	t.count[one.Outcome]++
+	if one.Outcome == refusedOutcome && !t.taken {
+		t.held = append(t.held, one)
+		return nil
+	}
+	t.taken = true
+	shape := query.ShapeOf[pushed]()
+	for _, line := range append(t.held, one) {
+		if err := writeRow(t.to, shape, line); err != nil {
+			return err
+		}
+	}
+	t.held = nil
+	if one.Outcome == refusedOutcome {
+		return nil
+	}
+	return t.to.Flush() // it is in the ledger: who asked is told now, whatever becomes of the rest
+}
+
+// end gives the error of a push of which nothing was taken.
+func (t *telling) end() error {
+	switch {
+	case t.taken:
+		return nil
+	case len(t.held) == 0:
+		return fault.New(fault.Invalid, emptyPush)
+	}
+	return &allRefused{&api.StatusError{Status: http.StatusUnprocessableEntity, Err: fault.New(fault.Invalid, "Nothing was taken: lines says of each of the %d lines why.", len(t.held))}, t.held}
+}
+
+// outcomes says behind the lines how many there were of each (RFC 9651).
+func (t *telling) outcomes() string {
+	return fmt.Sprintf("%s=%d, %s=%d, %s=%d", appendedOutcome, t.count[appendedOutcome], duplicateOutcome, t.count[duplicateOutcome], refusedOutcome, t.count[refusedOutcome])
+}
+
+const emptyPush = "The body is empty: a reading, or one a line, is expected."
 
 // pushSnapshots puts readings into the ledger: each line whole or not at all, and durable before it is told. What is there already is a
 // duplicate and changes nothing (C44), so that a push whose answer was lost is simply repeated.
@@ -59,9 +126,9 @@ func (s *Surface) pushSnapshots(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	shape := query.ShapeOf[pushed]()
+	told := &telling{count: make(map[string]int)}
 	large := c.ContentLength < 0 || c.ContentLength > smallPush || packed
-	return api.Raw{ContentType: formNDJSON + "; charset=utf-8", Stream: func(w *bufio.Writer) error {
+	return api.Raw{ContentType: formNDJSON + "; charset=utf-8", Trailer: &api.Trailer{Name: "Push-Outcomes", Value: told.outcomes}, Stream: func(w *bufio.Writer) error {
 		if large {
 			select {
 			case s.pushes <- struct{}{}:
@@ -70,13 +137,12 @@ func (s *Surface) pushSnapshots(c *call) (any, error) {
 				return fault.Wrap(c.ctx().Err(), fault.Unavailable, "Other pushes are being taken: try again.")
 			}
 		}
-		p := pusher{Surface: s, call: c, tell: func(one pushed) error {
-			if err := writeRow(w, shape, one); err != nil || one.Outcome == refusedOutcome {
-				return err
-			}
-			return w.Flush() // it is in the ledger: who asked is told now, whatever becomes of the rest
-		}}
-		return p.all(c.ctx(), body)
+		told.to = w
+		p := pusher{Surface: s, call: c, tell: told.tell}
+		if err := p.all(c.ctx(), body); err != nil {
+			return err
+		}
+		return told.end()
 	}}, nil
 }
 
@@ -91,7 +157,7 @@ func (s *Surface) pushedBody(c *call) (in *bufio.Reader, packed bool, err error)
 	case encoding != "" && encoding != "gzip" && encoding != "identity":
 		return nil, false, api.NewStatusError(http.StatusUnsupportedMediaType, "The body is packed with %q: gzip is taken.", encoding)
 	case len(bytes.TrimSpace(bytes.TrimPrefix(body, []byte(byteOrderMark)))) == 0:
-		return nil, false, fault.New(fault.Invalid, "The body is empty: a reading, or one a line, is expected.")
+		return nil, false, fault.New(fault.Invalid, emptyPush)
 	case encoding != "gzip" && !bytes.HasPrefix(body, []byte{0x1f, 0x8b}):
 		return bufio.NewReader(bytes.NewReader(body)), false, nil
 	}
@@ -125,9 +191,8 @@ type pusher struct {
 	call    *call
 	tell    func(pushed) error
 	servers map[string]fleet.Server // by installation id
+	weights *catalog.Catalog        // that counts now
 }
-
-const refusedOutcome = "refused"
 
 // byteOrderMark is what some editors begin a text with.
 const byteOrderMark = "\ufeff"
@@ -135,6 +200,13 @@ const byteOrderMark = "\ufeff"
 // all takes one reading a line; a text whose first line is not a whole JSON value, nor the second one, is one reading.
 func (p *pusher) all(ctx context.Context, in *bufio.Reader) error {
 	p.servers = make(map[string]fleet.Server)
+	version, err := p.Catalogs.InForce(ctx, p.Now())
+	if err == nil {
+		p.weights, err = p.Catalogs.Catalog(ctx, version)
+	}
+	if err != nil {
+		return err
+	}
 	if mark, err := in.Peek(len(byteOrderMark)); err == nil && string(mark) == byteOrderMark {
 		_, _ = in.Discard(len(byteOrderMark)) // they were peeked
 	}
@@ -238,16 +310,37 @@ func (p *pusher) one(ctx context.Context, number int, line []byte) (pushed, erro
 	if err != nil {
 		return p.refused(number, err)
 	}
-	workloads := len(snapshot.Workloads)
+	workloads, notes := len(snapshot.Workloads), unknownTypes(snapshot.Workloads, p.weights)
 	receipt, err := p.Ledger.AppendSnapshot(ctx, server.ID, server.Shared, snapshot)
 	if err != nil {
 		return p.refused(number, err)
 	}
-	out := pushed{Line: number, Outcome: "appended", Server: numberOrNull(server.ID), Entry: numberOrNull(receipt.Position), RecordedAt: at(&receipt.RecordedAt), Workloads: workloads}
+	out := pushed{Line: number, Outcome: appendedOutcome, Notes: notes, Server: numberOrNull(server.ID), Entry: numberOrNull(receipt.Position), RecordedAt: at(&receipt.RecordedAt), Workloads: workloads}
 	if receipt.Duplicate {
-		out.Outcome, out.Workloads = "duplicate", 0
+		out.Outcome, out.Workloads, out.Notes = duplicateOutcome, 0, nil
 	}
 	return out, nil
+}
+
+// notesMax bounds of how many types a line is told.
+const notesMax = 20
+
+// unknownTypes names the types of workloads that the catalogue does not know: they are counted as Unknown (C19), which may be a mistake of
+// whoever wrote the reading.
+func unknownTypes(workloads []usage.Workload, c *catalog.Catalog) (notes []string) {
+	of := make(map[string]int)
+	for i := range workloads {
+		if _, known := c.Resolve(workloads[i].Type); !known {
+			of[workloads[i].Type]++
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		if len(notes) == notesMax {
+			return append(notes, fmt.Sprintf("the catalogue does not know %d types in all", len(of)))
+		}
+		notes = append(notes, fmt.Sprintf("the catalogue does not know the type %q: what has it (%d) is counted as %s", name, of[name], catalog.UnknownType))
+	}
+	return notes
 }
 
 func (p *pusher) refused(number int, err error) (pushed, error) {
