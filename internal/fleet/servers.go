@@ -80,6 +80,12 @@ func (s *Server) firstFacts(now time.Time) func(usage.ServerID) []usage.Fact {
 	}
 }
 
+// Check names what is wrong with the input.
+func (n NewServer) Check() (fields []fault.Field) {
+	n.server(&fields)
+	return fields
+}
+
 func (n NewServer) server(fields *[]fault.Field) Server {
 	add := func(path, text string) { *fields = append(*fields, fault.Field{Path: path, Text: text}) }
 	s := Server{

@@ -181,7 +181,7 @@ func (s *Surface) getSettings(c *call) (any, error) {
 
 type settingsChange struct {
 	Zone      *string   `json:"zone"`
-	Licensees *[]string `json:"licensees"`
+	Licensees *[]string `json:"licensees" null:"clears"`
 }
 
 func (s *Surface) editSettings(c *call) (any, error) {

@@ -101,31 +101,31 @@ func (s *Surface) getCompany(c *call) (any, error) {
 
 // companyChange is what a request says of a company; nil: nothing.
 type companyChange struct {
-	Name        *string            `json:"name"`
-	Enabled     *bool              `json:"enabled"`
-	Description *string            `json:"description"`
-	Contact     *contactChange     `json:"contact"`
-	TaxID       *string            `json:"taxId"`
-	Domain      *string            `json:"domain"`
-	ExternalID  *string            `json:"externalId"`
-	ExternalIDs map[string]*string `json:"externalIds"` // those named; null takes one away
-	Tags        map[string]*string `json:"tags"`
-	Notes       *string            `json:"notes"`
-	Plan        *int64             `json:"plan"` // 0: none
-	Tenants     *[]tenant          `json:"tenants"`
-	From        *time.Time         `json:"from"` // from when tenants are the company's; now
+	Name        *string        `json:"name"`
+	Enabled     *bool          `json:"enabled"`
+	Description *string        `json:"description" null:"clears"`
+	Contact     *contactChange `json:"contact" null:"clears"`
+	TaxID       *string        `json:"taxId" null:"clears"`
+	Domain      *string        `json:"domain" null:"clears"`
+	ExternalID  *string        `json:"externalId" null:"clears"`
+	ExternalIDs labelChange    `json:"externalIds"`
+	Tags        labelChange    `json:"tags"`
+	Notes       *string        `json:"notes" null:"clears"`
+	Plan        *int64         `json:"plan" null:"clears"` // 0: none
+	Tenants     *[]tenant      `json:"tenants" null:"clears"`
+	From        *time.Time     `json:"from"` // from when tenants are the company's; now
 }
 
 type contactChange struct {
-	Title     *string `json:"title"`
-	FirstName *string `json:"firstName"`
-	LastName  *string `json:"lastName"`
-	Email     *string `json:"email"`
-	Telephone *string `json:"telephone"`
-	Street    *string `json:"street"`
-	ZipCode   *string `json:"zipCode"`
-	City      *string `json:"city"`
-	Country   *string `json:"country"`
+	Title     *string `json:"title" null:"clears"`
+	FirstName *string `json:"firstName" null:"clears"`
+	LastName  *string `json:"lastName" null:"clears"`
+	Email     *string `json:"email" null:"clears"`
+	Telephone *string `json:"telephone" null:"clears"`
+	Street    *string `json:"street" null:"clears"`
+	ZipCode   *string `json:"zipCode" null:"clears"`
+	City      *string `json:"city" null:"clears"`
+	Country   *string `json:"country" null:"clears"`
 }
 
 // set replaces what is given.
@@ -158,22 +158,8 @@ func (in *companyChange) profile(p *fleet.Profile) error {
 }
 
 // labels are those that a request names; an empty value takes one away.
-func labels(externalIDs, tags map[string]*string) fleet.Labels {
-	return fleet.Labels{ExternalIDs: given(externalIDs), Tags: given(tags)}
-}
-
-func given(members map[string]*string) map[string]string {
-	if members == nil {
-		return nil
-	}
-	texts := make(map[string]string, len(members))
-	for name, text := range members {
-		texts[name] = ""
-		if text != nil {
-			texts[name] = *text
-		}
-	}
-	return texts
+func labels(externalIDs, tags *labelChange) fleet.Labels {
+	return fleet.Labels{ExternalIDs: externalIDs.given(), Tags: tags.given()}
 }
 
 // planned looks that there is the plan that a body names.
@@ -202,10 +188,10 @@ func (s *Surface) addCompany(c *call) (any, error) {
 		return nil, err
 	}
 	var in companyChange
-	if err := c.read(&in); err != nil {
+	if err := c.readAll(&in); err != nil {
 		return nil, err
 	}
-	n := fleet.NewCompany{Labels: labels(in.ExternalIDs, in.Tags)}
+	n := fleet.NewCompany{Labels: labels(&in.ExternalIDs, &in.Tags)}
 	set(&n.Name, in.Name)
 	if in.Tenants != nil {
 		n.Tenants = fleetTenants(*in.Tenants)
@@ -216,13 +202,13 @@ func (s *Surface) addCompany(c *call) (any, error) {
 	if in.From != nil {
 		c.fail("from", "goes with a change: a company that is added has its tenants from now on")
 	}
-	if err := c.err(); err != nil {
+	if err := in.profile(&n.Profile); err != nil {
+		return nil, err
+	}
+	if err := c.also(n.Check); err != nil {
 		return nil, err
 	}
 	if err := s.planned(c, in.Plan); err != nil {
-		return nil, err
-	}
-	if err := in.profile(&n.Profile); err != nil {
 		return nil, err
 	}
 	added, err := s.Directory.AddCompany(c.ctx(), n)
@@ -245,8 +231,7 @@ func (s *Surface) editCompany(c *call) (any, error) {
 		return nil, err
 	}
 	e := fleet.CompanyEdit{
-		Name: in.Name, Enabled: in.Enabled, Profile: in.profile, Labels: labels(in.ExternalIDs, in.Tags),
-		When: c.matchCompany,
+		Name: in.Name, Enabled: in.Enabled, Profile: in.profile, Labels: labels(&in.ExternalIDs, &in.Tags),
 	}
 	if in.Tenants != nil && c.only() != 0 && !slices.Equal(fleetTenants(*in.Tenants), found.Tenants) { // they decide who sees what is on shared servers
 		c.fail("tenants", "are changed by whoever manages all companies")
@@ -262,6 +247,11 @@ func (s *Surface) editCompany(c *call) (any, error) {
 			}
 			return add, slices.DeleteFunc(slices.Clone(have), func(t fleet.Tenant) bool { return slices.Contains(want, t) })
 		}
+	}
+	e.When = func(now *fleet.Company) error {
+		in.ExternalIDs.from(now.ExternalIDs, e.Labels.ExternalIDs)
+		in.Tags.from(now.Tags, e.Labels.Tags)
+		return c.matchCompany(now)
 	}
 	set(&e.From, in.From)
 	changed, err := s.Directory.EditCompany(c.ctx(), found.ID, e)

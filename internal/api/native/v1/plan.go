@@ -83,12 +83,12 @@ func (s *Surface) getPlan(c *call) (any, error) {
 // planChange is what a request says of a plan; nil: nothing.
 type planChange struct {
 	Name        *string      `json:"name"`
-	Description *string      `json:"description"`
+	Description *string      `json:"description" null:"clears"`
 	Currency    *string      `json:"currency"`
 	Tax         *string      `json:"tax"`
-	TaxPercent  *usage.Units `json:"taxPercent"`
-	Discount    *usage.Units `json:"discount"`
-	Rates       *[]price     `json:"rates"` // all of them: what is not named asks for nothing
+	TaxPercent  *usage.Units `json:"taxPercent" null:"clears"`
+	Discount    *usage.Units `json:"discount" null:"clears"`
+	Rates       *[]price     `json:"rates" null:"clears"` // all of them: what is not named asks for nothing
 }
 
 func (in *planChange) apply(p *plan.Plan) error {

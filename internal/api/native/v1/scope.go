@@ -44,6 +44,9 @@ func (c *call) mayRead() error { return c.may(access.Read, c.only(), nil) }
 
 // forProvider refuses whoever is not of the provider.
 func (c *call) forProvider(action access.Action) error {
+	if c.only() != 0 && access.May(c.actor, action, c.only()) {
+		return fault.New(fault.Denied, "This is the provider's: an account or token of one company may not do it, whatever its scopes.")
+	}
 	return c.may(action, access.Provider, nil)
 }
 

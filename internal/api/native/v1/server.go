@@ -124,28 +124,28 @@ func (s *Surface) getServer(c *call) (any, error) {
 
 // serverChange is what a request says of a server; nil: nothing.
 type serverChange struct {
-	Name            *string            `json:"name"`
-	Product         *string            `json:"product"`
-	Company         *int64             `json:"company"`
-	Shared          *bool              `json:"shared"`
-	InstallationID  *string            `json:"installationId"`
-	Connection      *connectionChange  `json:"connection"`
-	Domain          *string            `json:"domain"`
-	Authority       *string            `json:"authority"`
-	IntervalSeconds *int64             `json:"intervalSeconds"`
-	ExternalIDs     map[string]*string `json:"externalIds"` // those named; null takes one away
-	Tags            map[string]*string `json:"tags"`
-	From            *time.Time         `json:"from"` // from when company, domain, authority and interval are valid; now
+	Name            *string           `json:"name"`
+	Product         *string           `json:"product"`
+	Company         *int64            `json:"company"`
+	Shared          *bool             `json:"shared"`
+	InstallationID  *string           `json:"installationId"`
+	Connection      *connectionChange `json:"connection"`
+	Domain          *string           `json:"domain" null:"clears"`
+	Authority       *string           `json:"authority"`
+	IntervalSeconds *int64            `json:"intervalSeconds"`
+	ExternalIDs     labelChange       `json:"externalIds"`
+	Tags            labelChange       `json:"tags"`
+	From            *time.Time        `json:"from"` // from when company, domain, authority and interval are valid; now
 }
 
 type connectionChange struct {
 	URL         *string `json:"url"`
 	Username    *string `json:"username"`
 	Password    *string `json:"password"`
-	Credential  *int64  `json:"credential"` // a credential set, instead of username and password
-	Fingerprint *string `json:"fingerprint"`
-	CA          *string `json:"ca"`
-	Insecure    *bool   `json:"insecure"`
+	Credential  *int64  `json:"credential" null:"clears"` // a credential set, instead of username and password
+	Fingerprint *string `json:"fingerprint" null:"clears"`
+	CA          *string `json:"ca" null:"clears"`
+	Insecure    *bool   `json:"insecure" null:"clears"`
 }
 
 // trust gives what is said of that; nil: nothing is.
@@ -176,9 +176,21 @@ func (in *connectionChange) safe(c *call, was *fleet.Connection) error {
 	return c.err()
 }
 
+// ownAccount takes a credential set that is null for what it means: the server has an account of its own, which is given with it.
+func (in *connectionChange) ownAccount(c *call, was *fleet.Connection) error {
+	if in == nil || in.Credential == nil || *in.Credential != 0 {
+		return nil
+	}
+	if was != nil && was.Credential != 0 && (in.Username == nil || in.Password == nil) {
+		c.fail("connection.credential", "is null: give username and password of the server's own account with it")
+	}
+	in.Credential = nil
+	return c.err()
+}
+
 // asNew is a request for a new server.
 func (in *serverChange) asNew(c *call) fleet.NewServer {
-	n := fleet.NewServer{Labels: labels(in.ExternalIDs, in.Tags), ManagesSets: c.managesSets()}
+	n := fleet.NewServer{Labels: labels(&in.ExternalIDs, &in.Tags), ManagesSets: c.managesSets()}
 	set(&n.Name, in.Name)
 	set((*string)(&n.Product), in.Product)
 	set((*int64)(&n.Company), in.Company)
@@ -209,12 +221,14 @@ func (s *Surface) addServer(c *call) (any, error) {
 		return nil, err
 	}
 	var in serverChange
-	if err := c.read(&in); err != nil {
+	if err := c.readAll(&in); err != nil {
 		return nil, err
 	}
 	if in.From != nil {
 		c.fail("from", "goes with a change: a server that is added counts from now on")
-		return nil, c.err()
+	}
+	if err := c.also(in.asNew(c).Check); err != nil {
+		return nil, err
 	}
 	if in.Company != nil && *in.Company != 0 {
 		if err := s.given(c, *in.Company, access.ManageServers); err != nil {
@@ -246,13 +260,21 @@ func (s *Surface) editServer(c *call) (any, error) {
 			return nil, err
 		}
 	}
+	if err := in.Connection.ownAccount(c, found.Connection); err != nil {
+		return nil, err
+	}
 	if err := in.Connection.safe(c, found.Connection); err != nil {
 		return nil, err
 	}
 	e := fleet.ServerEdit{
 		When:   s.matchServer(c),
-		Labels: labels(in.ExternalIDs, in.Tags), Name: in.Name, Company: (*usage.CompanyID)(in.Company), Domain: in.Domain,
+		Labels: labels(&in.ExternalIDs, &in.Tags), Name: in.Name, Company: (*usage.CompanyID)(in.Company), Domain: in.Domain,
 		Authority: (*metering.Authority)(in.Authority), ManagesSets: c.managesSets(),
+	}
+	e.When = func(now *fleet.Server) error {
+		in.ExternalIDs.from(now.ExternalIDs, e.Labels.ExternalIDs)
+		in.Tags.from(now.Tags, e.Labels.Tags)
+		return s.matchServer(c)(now)
 	}
 	set(&e.From, in.From)
 	if in.IntervalSeconds != nil {
