@@ -46,7 +46,7 @@ func (s *Surface) answer(c *call, value any) (api.Raw, error) {
 		if v.location != "" {
 			raw.Fields = append(raw.Fields, api.Field{Name: "Location", Values: []string{v.location}})
 		}
-		return tagged(c, raw), nil
+		return taggedAs(c, raw, tagFor(v.value, body)), nil
 	case lister:
 		return v.list(c)
 	}
@@ -54,29 +54,47 @@ func (s *Surface) answer(c *call, value any) (api.Raw, error) {
 }
 
 // tagged adds the tag of a body, and leaves the body away where the caller has it already (RFC 9110 §13.1.2).
-func tagged(c *call, raw api.Raw) api.Raw {
-	tag := tagOf(raw.Body)
+func tagged(c *call, raw api.Raw) api.Raw { return taggedAs(c, raw, tagOf(raw.Body)) }
+
+func taggedAs(c *call, raw api.Raw, tag string) api.Raw {
 	raw.Fields = append(raw.Fields, api.Field{Name: "Etag", Values: []string{tag}})
 	if c.Method != http.MethodGet && c.Method != http.MethodHead {
 		return raw
 	}
 	// The answer may be kept by who asked, and is asked for again each time.
 	raw.Fields = append(raw.Fields, api.Field{Name: "Cache-Control", Values: []string{"private, no-cache"}})
+	if len(c.vary) == 0 {
+		raw.Fields = append(raw.Fields, api.Field{Name: "Vary", Values: []string{"Authorization"}})
+	}
 	if matches(c.Header.Values("If-None-Match"), tag) {
 		raw.Status, raw.Body, raw.ContentType = http.StatusNotModified, nil, ""
 	}
 	return raw
 }
 
-func tagOf(body []byte) string {
-	sum := sha256.Sum256(body)
-	return `"` + base64.RawURLEncoding.EncodeToString(sum[:15]) + `"`
+func tagOf(body []byte) string { return `"` + markOf(body) + `"` }
+
+func markOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:15])
+}
+
+// edited is a thing of which a body says also what nobody edits, such as when a server was read last, or leaves out what somebody may
+// have, such as its password. Its tag has two parts then, "edition.body": a body is told from another one by both, for If-None-Match,
+// and what is edited by the first alone, for If-Match.
+type edited interface{ edition() any }
+
+func tagFor(value any, body []byte) string {
+	if v, two := value.(edited); two {
+		return `"` + markOf(encode(v.edition())) + "." + markOf(body) + `"`
+	}
+	return tagOf(body)
 }
 
 // matches reports whether a tag is among those of If-None-Match, also where it was made a weak one on the way, or that is a star.
 func matches(header []string, tag string) bool { return among(header, tag) || among(header, "W/"+tag) }
 
-// among reports whether a tag is among those of a header as it is, or the header is a star: what If-Match wants (RFC 9110 §8.8.3.2).
+// among reports whether a tag is among those of a header as it is, or the header is a star.
 func among(header []string, tag string) bool {
 	for _, line := range header {
 		for one := range strings.SplitSeq(line, ",") {
@@ -88,13 +106,33 @@ func among(header []string, tag string) bool {
 	return false
 }
 
+// holds reports whether a tag of If-Match begins with a mark, or the header is a star; a weak tag never does (RFC 9110 §8.8.3.2).
+func holds(header []string, mark string) bool {
+	for _, line := range header {
+		for one := range strings.SplitSeq(line, ",") {
+			one = strings.TrimSpace(one)
+			text, opens := strings.CutPrefix(one, `"`)
+			text, closes := strings.CutSuffix(text, `"`)
+			if first, _, _ := strings.Cut(text, "."); one == "*" || opens && closes && first == mark {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // match refuses a change of something that is not as the caller saw it last (If-Match; RFC 9110 §13.1.1): is gives it as it is answered
 // with. It is asked within the change, of what is there then, and so asks no store.
-func (c *call) match(is any) error { return c.matchText(encode(is)) }
+func (c *call) match(is any) error {
+	if v, two := is.(edited); two {
+		is = v.edition()
+	}
+	return c.matchText(encode(is))
+}
 
-func (c *call) matchText(body []byte) error {
+func (c *call) matchText(edition []byte) error {
 	header := c.Header.Values("If-Match")
-	if len(header) == 0 || among(header, tagOf(body)) {
+	if len(header) == 0 || holds(header, markOf(edition)) {
 		return nil
 	}
 	return &api.StatusError{Status: http.StatusPreconditionFailed, Err: fault.New(fault.Conflict,

@@ -25,6 +25,7 @@ type call struct {
 	actor   access.Actor
 	options url.Values
 	wrong   []fault.Field
+	vary    string // the headers that decide about the form of the answer; empty: there is one
 }
 
 // newCall says who acts from here on.

@@ -80,8 +80,13 @@ func operations() ([]operation, error) {
 // base is where the API lies.
 const base = "/api/v1"
 
-func (s *Surface) getDocument(*call) (any, error) {
-	return api.Raw{ContentType: "application/json", Body: document, Header: http.Header{
-		"Cache-Control": {"no-cache"}, "Etag": {tagOf(document)},
-	}}, nil
+// documentTag is that of the document, which never changes while the program runs.
+var documentTag = tagOf(document)
+
+func (s *Surface) getDocument(c *call) (any, error) {
+	raw := api.Raw{ContentType: contentType, Body: document, Header: http.Header{"Cache-Control": {"no-cache"}, "Etag": {documentTag}}}
+	if matches(c.Header.Values("If-None-Match"), documentTag) {
+		raw.Status, raw.Body, raw.ContentType = http.StatusNotModified, nil, ""
+	}
+	return raw, nil
 }

@@ -84,38 +84,104 @@ func (r rows[T]) list(c *call) (api.Raw, error) {
 			return r.each(ctx, p.After, func(row *T) bool { return yield(reflect.ValueOf(row).Elem()) })
 		}
 	}
+	raw, err := r.written(c, shape, p, source, form)
+	raw.Fields = append(raw.Fields, api.Field{Name: "Vary", Values: []string{c.vary}})
+	return raw, err
+}
+
+// written is the list in its form: as a page, or as a stream of all.
+func (r rows[T]) written(c *call, shape *query.Shape, p *query.Page, source func(context.Context) query.Rows, form string) (api.Raw, error) {
 	if form == formJSON {
 		return pageJSON(c, shape, p, source(c.ctx()))
 	}
-	return api.Raw{ContentType: form + "; charset=utf-8", Stream: func(w *bufio.Writer) error {
-		if form == formCSV {
-			return writeCSV(c.ctx(), w, shape, p, source(c.ctx()))
-		}
-		_, err := p.Show(c.ctx(), source(c.ctx()), func(row reflect.Value) error {
-			_, err := w.Write(append(shape.AppendObject(w.AvailableBuffer(), row, query.View{}), '\n'))
+	write := writeNDJSON
+	if form == formCSV {
+		write = writeCSV
+	}
+	raw := api.Raw{ContentType: form + "; charset=utf-8"}
+	if p.Limit == 0 {
+		raw.Stream = func(w *bufio.Writer) error {
+			_, err := write(c.ctx(), w, shape, p, source(c.ctx()))
 			return err
-		})
-		return err
-	}}, nil
+		}
+		return raw, nil
+	}
+	var b bytes.Buffer // a page is short, and says where the next one is before it is sent
+	w := bufio.NewWriter(&b)
+	shown, err := write(c.ctx(), w, shape, p, source(c.ctx()))
+	if err == nil {
+		err = w.Flush()
+	}
+	if err != nil {
+		return api.Raw{}, err
+	}
+	raw.Body = b.Bytes()
+	if shown.More {
+		raw.Fields = append(raw.Fields, c.linkNext(cursorText(c.question(), shown.Last)))
+	}
+	return tagged(c, raw), nil
 }
 
-// formOf is the form that a caller accepts: the first that there is.
+// linkNext is where the next page is (RFC 8288).
+func (c *call) linkNext(next string) api.Field {
+	options := c.optionsBut("cursor")
+	options.Set("cursor", next)
+	return api.Field{Name: "Link", Values: []string{"<" + c.URL.EscapedPath() + "?" + options.Encode() + `>; rel="next"`}}
+}
+
+// listForms are those of a list, the one first that nobody has to ask for, with the other names that they go by.
+var listForms = [][]string{{formJSON}, {formNDJSON, "application/jsonl", "application/ndjson"}, {formCSV}}
+
+// formOf is the form that a caller accepts most (RFC 9110 §12.5.1); of those that it likes as well, the one that it names first.
 func formOf(c *call) (string, error) {
-	header := c.Header.Get("Accept")
-	if header == "" {
+	c.vary = "Accept, Authorization"
+	header := strings.Join(c.Header.Values("Accept"), ",")
+	if strings.TrimSpace(header) == "" {
 		return formJSON, nil
 	}
-	for one := range strings.SplitSeq(header, ",") {
-		switch media, _, _ := mime.ParseMediaType(one); media {
-		case formJSON, "application/*", "*/*":
-			return formJSON, nil
-		case formNDJSON, "application/jsonl", "application/ndjson":
-			return formNDJSON, nil
-		case formCSV, "text/*":
-			return formCSV, nil
+	best, likes, place := "", 0.0, 0
+	for _, names := range listForms {
+		if q, at := accepted(header, names); q > likes || q == likes && q > 0 && at < place {
+			best, likes, place = names[0], q, at
 		}
 	}
-	return "", &api.StatusError{Status: http.StatusNotAcceptable, Err: fault.New(fault.Invalid, "A list comes as %s, %s or %s.", formJSON, formNDJSON, formCSV)}
+	if best == "" {
+		f := fault.New(fault.Invalid, "A list comes as %s, %s or %s.", formJSON, formNDJSON, formCSV)
+		f.Fields = []fault.Field{{Path: "Accept", Text: "takes none of " + formJSON + ", " + formNDJSON + ", " + formCSV}}
+		return "", &api.StatusError{Status: http.StatusNotAcceptable, Err: f}
+	}
+	return best, nil
+}
+
+// accepted gives how much a header takes a form, by the range that names it most exactly, and where that stands; 0: not at all.
+func accepted(header string, names []string) (q float64, at int) {
+	family, _, _ := strings.Cut(names[0], "/")
+	exactly := 0
+	for i, one := range strings.Split(header, ",") {
+		media, parameters, err := mime.ParseMediaType(one)
+		if err != nil {
+			continue
+		}
+		how := 0
+		switch {
+		case slices.Contains(names, media):
+			how = 3
+		case media == family+"/*":
+			how = 2
+		case media == "*/*":
+			how = 1
+		}
+		weight := 1.0
+		if text, given := parameters["q"]; given {
+			if weight, err = strconv.ParseFloat(text, 64); err != nil || !(weight >= 0 && weight <= 1) {
+				continue
+			}
+		}
+		if how > exactly || how == exactly && how > 0 && weight > q {
+			exactly, q, at = how, weight, i
+		}
+	}
+	return q, at
 }
 
 // page reads the options of a list.
@@ -198,9 +264,7 @@ func pageJSON(c *call, s *query.Shape, p *query.Page, source query.Rows) (api.Ra
 	if shown.More {
 		next := cursorText(c.question(), shown.Last)
 		b = query.AppendQuoted(b, next)
-		options := c.optionsBut("cursor")
-		options.Set("cursor", next)
-		raw.Fields = []api.Field{{Name: "Link", Values: []string{"<" + c.URL.EscapedPath() + "?" + options.Encode() + `>; rel="next"`}}}
+		raw.Fields = []api.Field{c.linkNext(next)}
 	} else {
 		b = append(b, "null"...)
 	}
@@ -209,22 +273,29 @@ func pageJSON(c *call, s *query.Shape, p *query.Page, source query.Rows) (api.Ra
 	return tagged(c, raw), nil
 }
 
-func writeCSV(ctx context.Context, w *bufio.Writer, s *query.Shape, p *query.Page, source query.Rows) error {
+func writeNDJSON(ctx context.Context, w *bufio.Writer, s *query.Shape, p *query.Page, source query.Rows) (query.Shown, error) {
+	return p.Show(ctx, source, func(row reflect.Value) error {
+		_, err := w.Write(append(s.AppendObject(w.AvailableBuffer(), row, query.View{}), '\n'))
+		return err
+	})
+}
+
+func writeCSV(ctx context.Context, w *bufio.Writer, s *query.Shape, p *query.Page, source query.Rows) (query.Shown, error) {
 	out := csv.NewWriter(w)
 	columns := s.Columns()
 	if err := out.Write(columns); err != nil {
-		return err
+		return query.Shown{}, err
 	}
 	cells := make([]string, 0, len(columns))
-	_, err := p.Show(ctx, source, func(row reflect.Value) error {
+	shown, err := p.Show(ctx, source, func(row reflect.Value) error {
 		cells = s.AppendCells(cells[:0], row)
 		return out.Write(cells)
 	})
 	if err != nil {
-		return err
+		return shown, err
 	}
 	out.Flush()
-	return out.Error()
+	return shown, out.Error()
 }
 
 func cursorText(question string, keys []query.Value) string {

@@ -2,6 +2,7 @@ package v1
 
 import (
 	"context"
+	"encoding/base64"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -31,6 +32,20 @@ type server struct {
 	RemovedAt       *instant    `json:"removedAt"`
 	LastReadingAt   *instant    `json:"lastReadingAt"`
 	Gap             *gap        `json:"gap"` // why it was not read since
+
+	secret []byte `json:"-"` // the password, as it is sealed: it is edited, too
+}
+
+// serverEdition is what is edited of a server.
+type serverEdition struct {
+	Server server `json:"server"`
+	Secret string `json:"secret"`
+}
+
+func (v server) edition() any { //nolint:gocritic // it is changed here, and nowhere else
+	secret := base64.RawStdEncoding.EncodeToString(v.secret)
+	v.LastReadingAt, v.Gap = nil, nil
+	return serverEdition{v, secret}
 }
 
 // connection is how a server is reached.
@@ -67,6 +82,7 @@ func toServer(c *call, v *fleet.Server, r *ledger.ServerReadings) server {
 		out.Company = numberOrNull(v.Company)
 	}
 	if n := v.Connection; n != nil && c.only() == 0 {
+		out.secret = n.Sealed
 		out.Connection = &connection{n.URL, n.Username, numberOrNull(n.Credential), n.TLS.Fingerprint, n.TLS.CA, n.TLS.Insecure}
 	}
 	if r != nil {
@@ -267,14 +283,13 @@ func (s *Surface) editServer(c *call) (any, error) {
 		return nil, err
 	}
 	e := fleet.ServerEdit{
-		When:   s.matchServer(c),
 		Labels: labels(&in.ExternalIDs, &in.Tags), Name: in.Name, Company: (*usage.CompanyID)(in.Company), Domain: in.Domain,
 		Authority: (*metering.Authority)(in.Authority), ManagesSets: c.managesSets(),
 	}
 	e.When = func(now *fleet.Server) error {
 		in.ExternalIDs.from(now.ExternalIDs, e.Labels.ExternalIDs)
 		in.Tags.from(now.Tags, e.Labels.Tags)
-		return s.matchServer(c)(now)
+		return c.matchServer(now)
 	}
 	set(&e.From, in.From)
 	if in.IntervalSeconds != nil {
@@ -306,18 +321,10 @@ func (s *Surface) removeServer(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	return nothing{}, s.Directory.RemoveServer(c.ctx(), found.ID, from, s.matchServer(c))
+	return nothing{}, s.Directory.RemoveServer(c.ctx(), found.ID, from, c.matchServer)
 }
 
-func (s *Surface) matchServer(c *call) func(*fleet.Server) error {
-	return func(now *fleet.Server) error {
-		is, err := s.shown(c, now)
-		if err != nil {
-			return err
-		}
-		return c.match(is)
-	}
-}
+func (c *call) matchServer(now *fleet.Server) error { return c.match(toServer(c, now, nil)) }
 
 // finding is what a log-in found.
 type finding struct {

@@ -18,10 +18,20 @@ type user struct {
 	Company   *int64  `json:"company"`
 	Enabled   bool    `json:"enabled"`
 	CreatedAt instant `json:"createdAt"`
+
+	secret string `json:"-"` // the password, as it is hashed: it is edited, too
 }
 
+// userEdition is what is edited of a user.
+type userEdition struct {
+	User   user   `json:"user"`
+	Secret string `json:"secret"`
+}
+
+func (u user) edition() any { return userEdition{u, u.secret} }
+
 func toUser(u *access.User) user {
-	return user{int64(u.ID), u.Name, string(u.Role), numberOrNull(u.Company), u.Enabled, instant(u.CreatedAt)}
+	return user{int64(u.ID), u.Name, string(u.Role), numberOrNull(u.Company), u.Enabled, instant(u.CreatedAt), u.PasswordHash}
 }
 
 func (s *Surface) listUsers(c *call) (any, error) {
@@ -189,6 +199,17 @@ type token struct {
 	RevokedAt  *instant `json:"revokedAt"`
 	LastUsedAt *instant `json:"lastUsedAt"`
 	Secret     *string  `json:"secret"`
+}
+
+// edition leaves out what is not edited: when it was used.
+func (t token) edition() any { //nolint:gocritic // it is changed here, and nowhere else
+	t.LastUsedAt = nil
+	return tokenEdition{t}
+}
+
+// tokenEdition is what is edited of a token.
+type tokenEdition struct {
+	Token token `json:"token"`
 }
 
 func toToken(t *access.Token) token {
