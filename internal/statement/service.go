@@ -344,7 +344,8 @@ func (s *Service) latest(ctx context.Context, company usage.CompanyID, month usa
 	if t.Revision == 0 {
 		return t, nil, fault.New(fault.NotFound, "company %s has no statement of %s", company, month)
 	}
-	return t, all, s.allowed(&t)
+	err = s.allowed(&t)
+	return t, all, err
 }
 
 // allowed asks When's condition; nil: there is no statement that it could be about.

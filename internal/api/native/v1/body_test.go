@@ -25,14 +25,18 @@ func TestBodyIsToldWhole(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, c := range []struct{ method, path, body, want string }{
-		{"POST", "/companies", `{"nmae":"x","enabled":"yes","contact":{"emial":"a","city":1},"tenants":[{"server":"1","Name":"x"},null],"notes":[]}`,
-			"nmae enabled contact.emial contact.city tenants[0].server tenants[0].Name tenants[1] notes name"},
+		{
+			"POST", "/companies", `{"nmae":"x","enabled":"yes","contact":{"emial":"a","city":1},"tenants":[{"server":"1","Name":"x"},null],"notes":[]}`,
+			"nmae enabled contact.emial contact.city tenants[0].server tenants[0].Name tenants[1] notes name",
+		},
 		{"POST", "/companies", `{"Name":"Fabrikam"}`, "Name name"},
 		{"POST", "/companies", `{"name":"Fabrikam","NAME":"Other"}`, "NAME"},
 		{"POST", "/servers", `{"companyId":2,"installationId":"x"}`, "companyId company name"},
 		{"PATCH", "/companies/2", `{"taxID":"1","tags":{"a":1},"externalIds":{"psa":"1","PSA":"2"}}`, "taxID tags externalIds"},
-		{"PATCH", "/servers/1", `{"connection":{"Url":"https://x:1","insecure":"no"},"intervalSeconds":"x","from":"yesterday"}`,
-			"connection.Url connection.insecure intervalSeconds from"},
+		{
+			"PATCH", "/servers/1", `{"connection":{"Url":"https://x:1","insecure":"no"},"intervalSeconds":"x","from":"yesterday"}`,
+			"connection.Url connection.insecure intervalSeconds from",
+		},
 		{"POST", "/tokens", `{"scopes":["read",1],"expiresAt":"soon","Server":1}`, "scopes[1] expiresAt Server"},
 		{"PATCH", "/settings", `{"Zone":"UTC","licensees":"x"}`, "Zone licensees"},
 		{"POST", "/plans", `{"name":"Gold","discount":"x","rates":[{"name":"vm","price":-1.1234567}]}`, "discount rates[0].price"},
@@ -84,8 +88,10 @@ func TestNullClears(t *testing.T) {
 	w.want(http.StatusOK, request{method: "PATCH", path: "/servers/1", body: `{"connection":{"credential":1}}`})
 	for _, c := range []struct{ path, body, want string }{
 		{"/companies/3", `{"name":null,"enabled":null,"from":null}`, "name enabled from"},
-		{"/servers/1", `{"name":null,"company":null,"shared":null,"product":null,"connection":null,"authority":null,"intervalSeconds":null}`,
-			"name company shared product connection authority intervalSeconds"},
+		{
+			"/servers/1", `{"name":null,"company":null,"shared":null,"product":null,"connection":null,"authority":null,"intervalSeconds":null}`,
+			"name company shared product connection authority intervalSeconds",
+		},
 		{"/servers/1", `{"connection":{"url":null,"username":null,"password":null}}`, "connection.url connection.username connection.password"},
 		{"/servers/1", `{"connection":{"credential":null}}`, "connection.credential"},
 		{"/credentials/1", `{"name":null,"username":null,"password":null}`, "name username password"},

@@ -56,8 +56,10 @@ func TestIfMatchWithinTheChange(t *testing.T) {
 		{"company", "/companies/2", `PATCH /companies/2 {"taxId":"first"}`, `PATCH /companies/2 {"name":"second"}`},
 		{"server", "/servers/1", `PATCH /servers/1 {"name":"first"}`, `PATCH /servers/1 {"domain":"second"}`},
 		{"plan", "/plans/1", `PATCH /plans/1 {"name":"first"}`, `PATCH /plans/1 {"description":"second"}`},
-		{"statement", "/companies/2/statements/2026-10", `POST /companies/2/statements/2026-10/approve {"reasons":{"*":"first"}}`,
-			`POST /companies/2/statements/2026-10/reopen {"reason":"second"}`},
+		{
+			"statement", "/companies/2/statements/2026-10", `POST /companies/2/statements/2026-10/approve {"reasons":{"*":"first"}}`,
+			`POST /companies/2/statements/2026-10/reopen {"reason":"second"}`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -297,23 +297,26 @@ func TestPushCounts(t *testing.T) {
 	w := newWorld(t)
 	server := httptest.NewServer(w.handler)
 	defer server.Close()
-	post := func(body string) *http.Response {
+	post := func(body string) (status int, trailer http.Header) {
 		t.Helper()
 		r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/api/v1/snapshots", strings.NewReader(body)))
 		r.Header.Set("Authorization", "Bearer "+w.tokens[access.PortalOperator])
-		answer := must[*http.Response](t)(http.DefaultClient.Do(r))
+		answer, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer answer.Body.Close()
 		if _, err := io.Copy(io.Discard, answer.Body); err != nil {
 			t.Error(err)
 		}
-		answer.Body.Close()
-		return answer
+		return answer.StatusCode, answer.Trailer
 	}
-	got := post("{}\n" + readingAt(1) + "\n[]\n" + readingAt(1) + "\n" + readingAt(2) + "\n")
-	if counts := got.Trailer.Get("Push-Outcomes"); got.StatusCode != http.StatusOK || counts != "appended=2, duplicate=1, refused=2" {
-		t.Errorf("%d %q", got.StatusCode, counts)
+	status, trailer := post("{}\n" + readingAt(1) + "\n[]\n" + readingAt(1) + "\n" + readingAt(2) + "\n")
+	if counts := trailer.Get("Push-Outcomes"); status != http.StatusOK || counts != "appended=2, duplicate=1, refused=2" {
+		t.Errorf("%d %q", status, counts)
 	}
-	if got := post("{}\n[]\n"); got.StatusCode != http.StatusUnprocessableEntity || len(got.Trailer) > 0 {
-		t.Errorf("%d %v", got.StatusCode, got.Trailer)
+	if status, trailer = post("{}\n[]\n"); status != http.StatusUnprocessableEntity || len(trailer) > 0 {
+		t.Errorf("%d %v", status, trailer)
 	}
 }
 
