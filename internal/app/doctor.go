@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/secret"
 	"github.com/tallystick/tallystick/internal/store"
 )
@@ -46,6 +48,7 @@ func Doctor(ctx context.Context, o Options, recount bool, work Work, found func(
 		d.content(ctx, a)
 		d.clock(ctx, a)
 		d.signing(ctx, a)
+		d.doubles(ctx, a)
 	}
 	d.key(ctx, a)
 	d.certificate()
@@ -173,6 +176,42 @@ func (d *doctor) clock(ctx context.Context, a *App) {
 	default:
 		d.good("clock", "%s, after the newest entry", now.UTC().Format(time.RFC3339))
 	}
+}
+
+// doubles names what is there twice and should be there once. It may be right: servers that were cloned are both counted (C34).
+func (d *doctor) doubles(ctx context.Context, a *App) {
+	servers, err := a.Store.Servers(ctx)
+	if err != nil {
+		d.failed("doubles", err)
+		return
+	}
+	companies, err := a.Store.Companies(ctx)
+	if err != nil {
+		d.failed("doubles", err)
+		return
+	}
+	var doubles []string
+	for _, twins := range fleet.InstallationsOf(servers) {
+		if len(twins) > 1 {
+			doubles = append(doubles, fmt.Sprintf("%d servers have the installation id %s, among them %d (%s) and %d (%s), and each is counted",
+				len(twins), twins[0].InstallationID, twins[0].ID, twins[0].Name, twins[1].ID, twins[1].Name))
+		}
+	}
+	for ref, holders := range fleet.ExternalIDs(companies) {
+		if len(holders) > 1 {
+			doubles = append(doubles, fmt.Sprintf("%d companies have the external id %s, among them %d (%s) and %d (%s)",
+				len(holders), ref, holders[0].ID, holders[0].Name, holders[1].ID, holders[1].Name))
+		}
+	}
+	if len(doubles) == 0 {
+		d.good("doubles", "no two servers have one installation id, no two companies one external id")
+		return
+	}
+	slices.Sort(doubles)
+	if more := len(doubles) - problemsMax; more > 0 {
+		doubles = append(doubles[:problemsMax], fmt.Sprintf("and %d more", more))
+	}
+	d.good("doubles", "%s", strings.Join(doubles, "; "))
 }
 
 // key opens every sealed password.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"reflect"
 	"slices"
@@ -32,7 +33,8 @@ type serverJSON struct {
 	Company        *usage.CompanyID `json:"company"` // null: shared
 	Shared         bool             `json:"shared"`
 	InstallationID string           `json:"installationId"`
-	URL            *string          `json:"url"` // null: fed by import
+	Twins          []usage.ServerID `json:"sameInstallation,omitempty"` // the other servers that have it
+	URL            *string          `json:"url"`                        // null: fed by import
 	Username       string           `json:"username,omitempty"`
 	Credential     string           `json:"credential,omitempty"` // the name of its credential set
 	Domain         string           `json:"domain"`
@@ -122,6 +124,7 @@ type serverAdd struct {
 	PasswordStdin  bool          `help:"Read the password from standard input, up to the first line break."`
 	Name           string        `help:"A name for it; default: the host of the URL."`
 	InstallationID string        `name:"installation-id" help:"The installation id that imported readings state." placeholder:"UUID"`
+	Cloned         bool          `help:"Another server has the same installation id, because one was cloned from the other: both are counted."`
 	Product        usage.Product `help:"vbr, cloudConnect or console." default:"vbr" enum:"vbr,cloudConnect,console"`
 	Domain         string        `help:"Servers of one company with the same domain are counted together (one Enterprise Manager)." placeholder:"NAME"`
 	Authority      string        `help:"Whose figures answer: the server's counters (reported) or our count (computed)." default:"reported" enum:"reported,computed"`
@@ -136,7 +139,7 @@ func (c *serverAdd) Run(e *env) error {
 		return err
 	}
 	n := fleet.NewServer{
-		Name: c.Name, Product: c.Product, Shared: c.Shared, InstallationID: c.InstallationID, Domain: c.Domain,
+		Name: c.Name, Product: c.Product, Shared: c.Shared, InstallationID: c.InstallationID, Cloned: c.Cloned, Domain: c.Domain,
 		Authority: metering.Authority(c.Authority), Interval: c.Every, URL: c.URL, Username: c.Username,
 		ManagesSets: true, // whoever holds the store may do anything
 	}
@@ -193,7 +196,8 @@ func (c *serverList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	servers = slices.DeleteFunc(servers, func(s fleet.Server) bool { return !s.HasLabels(want) })
+	all := servers
+	servers = slices.DeleteFunc(slices.Clone(all), func(s fleet.Server) bool { return !s.HasLabels(want) })
 	sets, err := a.Store.Credentials(e.ctx)
 	if err != nil {
 		return err
@@ -206,9 +210,13 @@ func (c *serverList) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	installations := fleet.InstallationsOf(all)
 	list := make([]serverJSON, len(servers))
 	for i := range servers {
 		list[i] = toServerJSON(&servers[i], sets)
+		for _, twin := range installations.Twins(&servers[i]) {
+			list[i].Twins = append(list[i].Twins, twin.ID)
+		}
 		for j := range inventories {
 			if v := &inventories[j]; v.Server == servers[i].ID {
 				list[i].RepositoriesAt, list[i].JobsAt, list[i].NotRead = v.RepositoriesAt, v.JobsAt, v.Failed
@@ -229,7 +237,8 @@ func (c *serverList) Run(e *env) error {
 		return e.printJSON(list)
 	}
 	rows := make([][]string, len(list))
-	for i, s := range list {
+	for i := range list {
+		s := &list[i]
 		owner := "shared"
 		if s.Company != nil {
 			owner = s.Company.String()
@@ -248,6 +257,9 @@ func (c *serverList) Run(e *env) error {
 		}
 		if s.NotRead != "" {
 			state += "; repositories and jobs: " + s.NotRead
+		}
+		if len(s.Twins) > 0 {
+			state += fmt.Sprintf("; the installation id is also that of server %s: each is counted", strings.ReplaceAll(strings.Trim(fmt.Sprint(s.Twins), "[]"), " ", ", "))
 		}
 		rows[i] = []string{s.ID.String(), s.Name, string(s.Product), owner, s.Every, source, state}
 	}
@@ -288,6 +300,14 @@ func (c *serverTest) Run(e *env) error {
 	found, err := a.Test(e.ctx, server)
 	if err != nil {
 		return err
+	}
+	servers, err := a.Store.Servers(e.ctx)
+	if err != nil {
+		return err
+	}
+	server.InstallationID = found.InstallationID
+	if hint := fleet.TwinHint(fleet.InstallationsOf(servers).Twins(&server)); hint != "" {
+		found.Hints = append(found.Hints, hint)
 	}
 	if e.json {
 		return e.printJSON(map[string]any{

@@ -268,6 +268,18 @@ func CompaniesLabelled(companies []Company, ref string) (found []*Company) {
 	return found
 }
 
+// ExternalIDs gives the companies that have each external id, written as KEY:VALUE.
+func ExternalIDs(companies []Company) map[string][]*Company {
+	holders := make(map[string][]*Company)
+	for i := range companies {
+		for key, value := range companies[i].ExternalIDs {
+			ref := key + ":" + value
+			holders[ref] = append(holders[ref], &companies[i])
+		}
+	}
+	return holders
+}
+
 // onlyCompany is a Conflict where several were found.
 func onlyCompany(found []*Company, ref string) error {
 	if len(found) < 2 {

@@ -203,7 +203,7 @@ func TestFindServers(t *testing.T) {
 	b := newBench(t)
 	c := b.company("One")
 	b.server(fleet.NewServer{Company: c.ID, Name: "Alpha", InstallationID: "same"})
-	b.server(fleet.NewServer{Company: c.ID, Name: "Beta", InstallationID: "same"})
+	b.server(fleet.NewServer{Company: c.ID, Name: "Beta", InstallationID: "same", Cloned: true})
 	b.server(fleet.NewServer{Company: c.ID, Name: "Gamma", InstallationID: "own"})
 	for ref, want := range map[string]usage.ServerID{"2": 2, "name:alpha": 1, "NAME: Gamma": 3, "OWN": 3, " 3 ": 3} {
 		if s, err := b.FindServer(t.Context(), ref); err != nil || s.ID != want {

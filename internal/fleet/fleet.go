@@ -42,6 +42,8 @@ type Server struct {
 
 	// InstallationID is what it declared or what its latest reading said; empty before the first.
 	InstallationID string
+	// Cloned, of a server that is added: another one may have its installation id (C34). It is not kept.
+	Cloned bool
 
 	Domain    string // values now; their history is in the ledger
 	Authority metering.Authority
@@ -82,11 +84,12 @@ const (
 // CompanyStore keeps companies. Every method is one transaction. Facts given to
 // a method become ledger entries in that same transaction.
 type CompanyStore interface {
-	// AddCompany gives the company its ID (never reused) and stores it with its tenants. A name that is
-	// taken or a tenant that another company has is a Conflict. NotFound: its profile names a record that is not there.
+	// AddCompany gives the company its ID (never reused) and stores it with its tenants. A name that is taken, or a tenant or an
+	// external id that another company has, is a Conflict. NotFound: its profile names a record that is not there.
 	AddCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) (Company, error)
 	// UpdateCompany replaces name, enabled, removal, profile and labels of the company that had the revision; tenants follow from
-	// facts alone. fault.Meanwhile: it has another one by now. NotFound: as with AddCompany.
+	// facts alone. fault.Meanwhile: it has another one by now. Conflict, NotFound: as with AddCompany; an external id that
+	// it had before may stay what it is.
 	UpdateCompany(ctx context.Context, c Company, facts []usage.Fact, now time.Time) error
 	// PutCompanies adds those that have no ID yet and updates the others, each as AddCompany and UpdateCompany would: all of
 	// them, or none. It gives their IDs.
@@ -115,8 +118,9 @@ type ServerPut struct {
 
 // ServerStore keeps servers. Every method is one transaction.
 type ServerStore interface {
-	// AddServer gives the server its ID (never reused). A taken name is a Conflict; NotFound: there is no such credential set. seal is called inside the
-	// transaction with the new ID to seal the password; nil where there is none.
+	// AddServer gives the server its ID (never reused). A taken name is a Conflict, and so is the installation id of another one
+	// that is there, unless it is Cloned; NotFound: there is no such credential set. seal is called inside the transaction with
+	// the new ID to seal the password; nil where there is none.
 	AddServer(ctx context.Context, s Server, facts func(usage.ServerID) []usage.Fact, seal func(usage.ServerID) ([]byte, error), now time.Time) (Server, error)
 	// UpdateServer replaces name, connection, labels and removal of the server that had the revision; dated attributes
 	// follow from facts alone. fault.Meanwhile: it has another one by now.

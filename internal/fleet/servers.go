@@ -29,6 +29,7 @@ type NewServer struct {
 	Company        usage.CompanyID // 0 with Shared
 	Shared         bool
 	InstallationID string
+	Cloned         bool // another server that is there may have the same (C34)
 	Domain         string
 	Authority      metering.Authority
 	Interval       time.Duration // 0: the default of C32
@@ -42,7 +43,7 @@ type NewServer struct {
 	Labels
 }
 
-// AddServer adds a server. Conflict: the name is taken.
+// AddServer adds a server. Conflict: the name is taken, or the installation id is another one's.
 func (d *Directory) AddServer(ctx context.Context, n NewServer) (Server, error) {
 	var fields []fault.Field
 	s := n.server(&fields)
@@ -89,7 +90,7 @@ func (n NewServer) Check() (fields []fault.Field) {
 func (n NewServer) server(fields *[]fault.Field) Server {
 	add := func(path, text string) { *fields = append(*fields, fault.Field{Path: path, Text: text}) }
 	s := Server{
-		Product: n.Product, Company: n.Company, Shared: n.Shared, InstallationID: strings.TrimSpace(n.InstallationID),
+		Product: n.Product, Company: n.Company, Shared: n.Shared, InstallationID: strings.TrimSpace(n.InstallationID), Cloned: n.Cloned,
 		Domain: strings.TrimSpace(n.Domain), Authority: n.Authority, Interval: n.Interval,
 	}
 	if s.Product == "" {

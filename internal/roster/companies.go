@@ -3,6 +3,7 @@ package roster
 import (
 	"context"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,8 +87,10 @@ type companyList struct {
 
 	byUID, byName, byKey map[string][]*fleet.Company
 	owners               map[fleet.Tenant]*fleet.Company
-	names, keys          map[string]int // the line in which each stands
+	holders              map[string][]*fleet.Company // by external id, as KEY:VALUE
+	names, keys          map[string]int              // the line in which each stands
 	tenants              map[fleet.Tenant]int
+	externalIDs          map[string]int // likewise, those that are new to a company
 	taken                map[usage.CompanyID]int
 	drafts               []fleet.CompanyDraft
 }
@@ -104,8 +107,8 @@ func (s *Service) companyList(ctx context.Context, file *sheet, o CompanyOptions
 	l := &companyList{
 		file: file, options: o, plans: plans,
 		byUID: map[string][]*fleet.Company{}, byName: map[string][]*fleet.Company{}, byKey: map[string][]*fleet.Company{},
-		owners: map[fleet.Tenant]*fleet.Company{},
-		names:  map[string]int{}, keys: map[string]int{}, tenants: map[fleet.Tenant]int{}, taken: map[usage.CompanyID]int{},
+		owners: map[fleet.Tenant]*fleet.Company{}, holders: fleet.ExternalIDs(companies), externalIDs: map[string]int{},
+		names: map[string]int{}, keys: map[string]int{}, tenants: map[fleet.Tenant]int{}, taken: map[usage.CompanyID]int{},
 	}
 	for i := range companies {
 		c := &companies[i]
@@ -262,8 +265,8 @@ func (l *companyList) plan(r row) int64 {
 	return 0
 }
 
-// alone tells where a name or a tenant is another one's, in the ledger or in the file. What the file itself would free
-// first is not free.
+// alone tells where a name, a tenant or an external id is another one's, in the ledger or in the file. What the file itself
+// would free first is not free.
 func (l *companyList) alone(r row, d *fleet.CompanyDraft) {
 	folded := usage.Fold(d.Is.Name)
 	if line, twice := l.names[folded]; twice && folded != "" {
@@ -280,6 +283,25 @@ func (l *companyList) alone(r row, d *fleet.CompanyDraft) {
 		l.tenants[t] = r.line
 		if owner := l.owners[t]; owner != nil && owner.ID != d.Is.ID {
 			l.add(r.line, tenantsColumn, "%q belongs to company %d (%s)", t.Name, owner.ID, owner.Name)
+		}
+	}
+	l.keyed(r, d)
+}
+
+// keyed looks at the external ids that a company is given; those that it had stay.
+func (l *companyList) keyed(r row, d *fleet.CompanyDraft) {
+	for _, key := range slices.Sorted(maps.Keys(d.Is.ExternalIDs)) {
+		value := d.Is.ExternalIDs[key]
+		if d.Was != nil && d.Was.ExternalIDs[key] == value {
+			continue
+		}
+		ref := key + ":" + value
+		if line, twice := l.externalIDs[ref]; twice {
+			l.add(r.line, externalIDColumn+key, "%q stands in line %d, too: what several companies have in common is a tag", value, line)
+		}
+		l.externalIDs[ref] = r.line
+		if holder := first(l.holders[ref]); holder != nil && holder.ID != d.Is.ID {
+			l.add(r.line, externalIDColumn+key, "%q is that of company %d (%s): what several companies have in common is a tag", value, holder.ID, holder.Name)
 		}
 	}
 }

@@ -80,7 +80,8 @@ func TestCompaniesAreTaken(t *testing.T) {
 func TestCompaniesAreFound(t *testing.T) {
 	t.Parallel()
 	o := open(t)
-	o.companies(t, "name,externalId.psa\nA,1\nB,\nC,3\nD,3\n", roster.CompanyOptions{})
+	o.companies(t, "name,externalId.psa\nA,1\nB,\nC,\nD,3\n", roster.CompanyOptions{})
+	o.double(t, 5, "name,externalId.psa\nC,3\n")
 	psa := roster.CompanyOptions{Match: "PSA"}
 	uid := must(o.store.Company(t.Context(), 2))(t).UID
 	// By external id, else by name, where that one has no other id; by GUID before all.
@@ -100,6 +101,10 @@ func TestCompaniesAreFound(t *testing.T) {
 			`line 2, column "uid": there is no company with the GUID "x"`, `line 3, column "uid": there is no company with the GUID`,
 		}},
 		{"an external id of several", "name,externalId.psa\nC,3\n", psa, []string{`line 2, column "externalId.psa": 2 companies have "3", among them 4 (C) and 5 (D)`}},
+		{"an external id of another", "name,externalId.psa,externalId.contract\nB,1,\nX,7,c\nY,7,c\n", roster.CompanyOptions{}, []string{
+			`line 2, column "externalId.psa": "1" is that of company 2 (A): what several companies have in common is a tag`,
+			`line 4, column "externalId.contract": "c" stands in line 3, too`, `line 4, column "externalId.psa": "7" stands in line 3, too`,
+		}},
 		{"another external id", "name,externalId.psa\nA,9\n", psa, []string{`line 2, column "externalId.psa": company 2 (A) has "1", and no company has "9"`}},
 		{"no column to match", "name\nA\n", psa, []string{`line 1: the header lacks the column "externalId.psa"`}},
 		{"one id twice", "name,externalId.psa\nX,8\nY,8\n", psa, []string{`line 3, column "externalId.psa": "8" stands in line 2, too`}},
@@ -113,6 +118,17 @@ func TestCompaniesAreFound(t *testing.T) {
 				return err
 			}), test.want...)
 		})
+	}
+}
+
+// What two companies have from before stays, and stands in the way of nothing else.
+func TestExternalIDsThatAreThereTwice(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	o.companies(t, "name,externalId.psa\nA,1\nB,\n", roster.CompanyOptions{})
+	o.double(t, 2, "name,externalId.psa\nB,1\n")
+	if got := o.companies(t, "name,externalId.psa,email\nA,1,a@a.example\nB,1,\n", roster.CompanyOptions{}); got.Changed != 1 || got.Unchanged != 1 {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -94,8 +94,10 @@ type serverList struct {
 	mistakes
 
 	byName, byURL map[string][]*fleet.Server
+	installed     fleet.Installations
 	byCompany     map[string]*fleet.Company // by name
 	names, urls   map[string]int            // the line in which each stands
+	installations map[string]int
 	taken         map[usage.ServerID]int
 	drafts        []fleet.ServerDraft
 	servers       []fleet.Server // as they are to be
@@ -103,7 +105,7 @@ type serverList struct {
 
 func (s *Service) serverList(ctx context.Context, file *sheet, manages bool) (*serverList, error) {
 	l := &serverList{
-		file: file, manages: manages, now: s.Now(), byName: map[string][]*fleet.Server{}, byURL: map[string][]*fleet.Server{},
+		file: file, manages: manages, now: s.Now(), byName: map[string][]*fleet.Server{}, byURL: map[string][]*fleet.Server{}, installations: map[string]int{},
 		byCompany: map[string]*fleet.Company{}, names: map[string]int{}, urls: map[string]int{}, taken: map[usage.ServerID]int{},
 	}
 	var err error
@@ -128,6 +130,7 @@ func (s *Service) serverList(ctx context.Context, file *sheet, manages bool) (*s
 			l.byURL[url] = append(l.byURL[url], v)
 		}
 	}
+	l.installed = fleet.InstallationsOf(servers)
 	for _, r := range file.rows {
 		l.row(r)
 	}
@@ -176,10 +179,26 @@ func (l *serverList) row(r row) {
 	if other := first(l.byName[usage.Fold(is.Name)]); other != nil && other.ID != is.ID {
 		l.add(r.line, nameColumn, "%q is taken by server %d", is.Name, other.ID)
 	}
+	if was == nil && is.InstallationID != "" {
+		l.aloneInstalled(r, &is)
+	}
 	if c := is.Connection; c != nil && v.credential != nil {
 		c.Username, c.Sealed = v.credential.Username, v.credential.Sealed // for who tries it
 	}
 	l.drafts, l.servers = append(l.drafts, draft), append(l.servers, is)
+}
+
+// aloneInstalled tells where the installation id of a new server is another one's, in the ledger or in the file (C34).
+func (l *serverList) aloneInstalled(r row, is *fleet.Server) {
+	id := usage.Fold(is.InstallationID)
+	if line, twice := l.installations[id]; twice {
+		l.add(r.line, installColumn, "%q stands in line %d, too", is.InstallationID, line)
+	}
+	l.installations[id] = r.line
+	if twins := l.installed.Twins(is); len(twins) > 0 {
+		l.add(r.line, installColumn, "%q is that of server %d (%s): one machine is not counted twice; a server that was cloned from it is added with 'tallystick server add --cloned'",
+			is.InstallationID, twins[0].ID, twins[0].Name)
+	}
 }
 
 // withoutPassword leaves out what would be asked of a new one beside a username: both are a credential set here.

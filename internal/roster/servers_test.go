@@ -111,7 +111,7 @@ func TestServersThatAreWrong(t *testing.T) {
 			`line 4, column "product": is one of`, `line 4, column "authority": is reported or computed`, `line 4, column "every": is between`,
 			`line 5, column "insecure": is yes or no`,
 		}},
-		{"what a new one needs", "company,name,url,credential,installationId\nNorthwind,x,https://x,,\nNorthwind,y,,,\nNorthwind,,,,\nNorthwind,z,,readers,i\n", []string{
+		{"what a new one needs", "company,name,url,credential,installationId\nNorthwind,x,https://x,,\nNorthwind,y,,,\nNorthwind,,,,\nNorthwind,z,,readers,j\n", []string{
 			`line 2, column "credential": is required`, `line 3, column "installationId": is required without`, `line 4: needs an address in url, or a name`,
 			`line 5, column "url": is required with --credential`,
 		}},
@@ -128,6 +128,9 @@ func TestServersThatAreWrong(t *testing.T) {
 			`line 2, column "company": server 1 (a) is there, and a shared server`, `line 3, column "url": https://a stands in line 2, too`,
 		}},
 		{"nor a product", "company,url,product\nNorthwind,https://a,console\n", []string{`line 2, column "product": server 1 (a) is there with "vbr"`}},
+		{"an installation of another", "company,name,installationId\nNorthwind,x,I\nNorthwind,fed,i\nContoso,y,j\nContoso,z,J\n", []string{
+			`line 2, column "installationId": "I" is that of server 4 (fed): one machine is not counted twice`, `line 5, column "installationId": "J" stands in line 4, too`,
+		}},
 		{"fed by import", "company,name,url,credential\nNorthwind,fed,https://fed,readers\n", []string{`line 2, column "url": this server is fed by import`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -72,6 +72,25 @@ func (o *office) servers(t testing.TB, file string) roster.Result {
 	return must(o.Servers(t.Context(), strings.NewReader(file), roster.ServerOptions{ManagesSets: true}))(t)
 }
 
+// double makes a ledger as it may be from before external ids were told apart: while the company is away, a file gives
+// another one what it has.
+func (o *office) double(t testing.TB, id usage.CompanyID, file string) {
+	t.Helper()
+	for _, away := range []bool{true, false} {
+		c := must(o.store.Company(t.Context(), id))(t)
+		c.RemovedAt = nil
+		if away {
+			c.RemovedAt = &c.CreatedAt
+		}
+		if err := o.store.UpdateCompany(t.Context(), c, nil, o.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if away {
+			o.companies(t, file, roster.CompanyOptions{})
+		}
+	}
+}
+
 // refused gives all that is said of a file that is wrong, and proves that nothing of it is kept.
 func (o *office) refused(t testing.TB, take func(context.Context) error) []string {
 	t.Helper()

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ const (
 	insertCompanySQL = `INSERT INTO companies (id, uid, name, name_key, enabled, created_at, removed_at, profile, labels, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 	updateCompanySQL = `UPDATE companies SET name = $2, name_key = $3, enabled = $4, removed_at = $5, profile = $6, labels = $7, checksum = $8 WHERE id = $1`
 	companyNamedSQL  = `SELECT id FROM companies WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
+	labelledSQL      = `SELECT id, labels FROM companies WHERE removed_at IS NULL AND labels LIKE $1 ESCAPE '\' ORDER BY id`
 	companyExistsSQL = `SELECT 1 FROM companies WHERE id = $1`
 	companyHereSQL   = `SELECT 1 FROM companies WHERE id = $1 AND removed_at IS NULL`
 )
@@ -52,6 +54,9 @@ func addCompany(ctx context.Context, t *teller, c *fleet.Company, facts []usage.
 	if err := freeCompanyName(ctx, tx, c); err != nil {
 		return err
 	}
+	if err := t.freeExternalIDs(ctx, c, nil); err != nil {
+		return err
+	}
 	if err := refsThere(ctx, tx, new(fleet.Company), c); err != nil {
 		return err
 	}
@@ -70,6 +75,7 @@ func (s *Store) PutCompanies(ctx context.Context, puts []fleet.CompanyPut, now t
 	ids := make([]usage.CompanyID, len(puts))
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		err := telling(ctx, tx, now, func(t *teller) error {
+			t.many = len(puts) > 1
 			for i := range puts {
 				c, put := puts[i].Company, updateCompany
 				if c.ID == 0 {
@@ -130,6 +136,11 @@ func updateCompany(ctx context.Context, t *teller, c *fleet.Company, facts []usa
 	if c.Revision != 0 && c.Revision != stored.Revision {
 		return fault.Meanwhile("company " + c.ID.String())
 	}
+	if c.RemovedAt == nil {
+		if err := t.freeExternalIDs(ctx, c, stored.ExternalIDs); err != nil {
+			return err
+		}
+	}
 	if err := refsThere(ctx, tx, &stored, c); err != nil {
 		return err
 	}
@@ -156,6 +167,64 @@ func freeCompanyName(ctx context.Context, tx *sql.Tx, c *fleet.Company) error {
 		return fault.New(fault.Conflict, "the name %q is taken by company %d", c.Name, other)
 	}
 	return err
+}
+
+// externalID is a key of another program with its value.
+type externalID struct{ key, value string }
+
+// freeExternalIDs looks that no other company that is there has one of those that a company is given; what it had before
+// stays. Within one step an id that one company gives up is not free for another.
+func (t *teller) freeExternalIDs(ctx context.Context, c *fleet.Company, had map[string]string) error {
+	for _, key := range slices.Sorted(maps.Keys(c.ExternalIDs)) {
+		id := externalID{key, c.ExternalIDs[key]}
+		if had[key] == id.value {
+			continue
+		}
+		if err := t.knowExternalID(ctx, id); err != nil {
+			return err
+		}
+		if other, taken := t.externalIDs[id]; taken && other != c.ID {
+			return fault.New(fault.Conflict, "the external id %s:%s is that of company %d: what several companies have in common is a tag", key, id.value, other)
+		}
+		t.externalIDs[id] = c.ID
+	}
+	return nil
+}
+
+// knowExternalID learns who has an id. A step over many companies learns all at once, one over a single company reads the
+// labels of those alone that may have it.
+func (t *teller) knowExternalID(ctx context.Context, id externalID) error {
+	pattern := "%"
+	switch {
+	case !t.many:
+		text := fleet.Labels{ExternalIDs: map[string]string{id.key: id.value}}.LabelText()
+		text = strings.TrimSuffix(strings.TrimPrefix(text, `{"externalIds":{`), "}}")
+		pattern = "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(text) + "%"
+	case t.externalIDs != nil:
+		return nil
+	}
+	all, err := collect(ctx, t.tx, scanLabels, labelledSQL, pattern)
+	if err != nil {
+		return err
+	}
+	if t.externalIDs == nil {
+		t.externalIDs = make(map[externalID]usage.CompanyID)
+	}
+	for i := range all {
+		for key, value := range all[i].ExternalIDs {
+			t.externalIDs[externalID{key, value}] = all[i].ID
+		}
+	}
+	return nil
+}
+
+// scanLabels reads a company's number and labels alone.
+func scanLabels(row scanner) (c fleet.Company, err error) {
+	var labels string
+	if err = row.Scan((*int64)(&c.ID), &labels); err == nil {
+		c.Labels, err = fleet.ReadLabels(labels)
+	}
+	return c, err
 }
 
 // claimTenants appends facts one by one, refusing a mapping to the company where the

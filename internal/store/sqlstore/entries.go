@@ -229,6 +229,10 @@ type teller struct {
 	tx   *sql.Tx
 	now  time.Time
 	head logHead
+
+	many          bool                           // companies are put in this step
+	installations map[string]usage.ServerID      // by folded id, of the servers that are there; nil: not asked for yet
+	externalIDs   map[externalID]usage.CompanyID // of companies that are there, as far as they were asked for
 }
 
 // telling lets a step append facts.
@@ -237,7 +241,7 @@ func telling(ctx context.Context, tx *sql.Tx, now time.Time, step func(*teller) 
 	if err != nil {
 		return err
 	}
-	t := &teller{tx, now, h}
+	t := &teller{tx: tx, now: now, head: h}
 	if err := step(t); err != nil || t.head.position == h.position {
 		return err
 	}

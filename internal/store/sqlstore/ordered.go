@@ -14,8 +14,10 @@ func Ordered() []Statement {
 	return []Statement{
 		{"companies", companiesSQL, 1, false},
 		{"companies", everCompaniesSQL, 1, false},
+		{"labels of companies", labelledSQL, 1, true},
 		{"company by name", companyNamedSQL, 2, false},
 		{"servers", serversSQL, 0, true},
+		{"installation ids of servers", installedSQL, 0, true},
 		{"server by name", serverNamedSQL, 2, false},
 		{"credential sets", setsSQL, 0, true},
 		{"credential set", setSQL, 1, false},

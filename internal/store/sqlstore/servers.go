@@ -31,6 +31,9 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT fleet + 1 FROM meta))`
 	connectSQL      = `UPDATE servers SET url = $2, username = $3, sealed = $4, tls_ca = $5, tls_fingerprint = $6, tls_insecure = $7, revision = $8, credential = $9 WHERE id = $1`
 	disconnectSQL   = `UPDATE servers SET url = NULL, username = '', sealed = NULL, tls_ca = '', tls_fingerprint = '', tls_insecure = 0, revision = '', credential = NULL WHERE id = $1`
 	serverNamedSQL  = `SELECT id FROM servers WHERE name_key = $1 AND removed_at IS NULL AND id <> $2`
+	// installedSQL gives what is known of each: what was declared, else what was read last.
+	installedSQL = `SELECT CASE WHEN v.installation_id <> '' THEN v.installation_id ELSE COALESCE(t.installation_id, '') END, v.id
+FROM servers v LEFT JOIN tips t ON t.server = v.id WHERE v.removed_at IS NULL ORDER BY v.id`
 	noteRevisionSQL = `UPDATE servers SET revision = $2 WHERE id = $1 AND url IS NOT NULL`
 )
 
@@ -58,6 +61,9 @@ func addServer(
 	}
 	v.ID = usage.ServerID(id)
 	if err := freeServerName(ctx, tx, v); err != nil {
+		return err
+	}
+	if err := t.freeInstallation(ctx, v); err != nil {
 		return err
 	}
 	if _, err := tx.ExecContext(ctx, insertServerSQL, id, v.Name, nameKey(v.Name), string(v.Product), micros(v.CreatedAt),
@@ -219,6 +225,35 @@ func freeServerName(ctx context.Context, tx *sql.Tx, v *fleet.Server) error {
 		return fault.New(fault.Conflict, "the name %q is taken by server %d", v.Name, other)
 	}
 	return err
+}
+
+// freeInstallation looks that no other server that is there has the installation id of one that is added (C34).
+func (t *teller) freeInstallation(ctx context.Context, v *fleet.Server) error {
+	if v.InstallationID == "" || v.RemovedAt != nil {
+		return nil
+	}
+	if t.installations == nil {
+		all, err := collect(ctx, t.tx, scanSaid, installedSQL)
+		if err != nil {
+			return err
+		}
+		t.installations = make(map[string]usage.ServerID, len(all))
+		for _, s := range all {
+			t.installations[usage.Fold(s.id)] = s.server
+		}
+	}
+	id := usage.Fold(v.InstallationID)
+	if other, taken := t.installations[id]; taken && !v.Cloned {
+		return fault.New(fault.Conflict, "server %d has the installation id %s already: one machine is not counted twice; "+
+			"where one was cloned from the other, add it as cloned, and both are counted", other, v.InstallationID)
+	}
+	t.installations[id] = v.ID
+	return nil
+}
+
+func scanSaid(row scanner) (s said, err error) {
+	err = row.Scan(&s.id, (*int64)(&s.server))
+	return s, err
 }
 
 // NoteRevision remembers the API revision that answered; it moves no figure, and the same one again writes nothing.

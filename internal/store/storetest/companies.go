@@ -98,6 +98,37 @@ var companyTests = map[string]func(*testing.T, store.Store){
 		must(t, s.UpdateCompany(t.Context(), was, nil, Now()))
 		wantEqual(t, "", must1(s.Company(t.Context(), was.ID))(t).Profile.Notes)
 	},
+	"an external id has one company": func(t *testing.T, s store.Store) {
+		psa := func(id string) fleet.Labels { return fleet.Labels{ExternalIDs: map[string]string{"psa": id}} }
+		first, second := newCompany(t, s, "first"), newCompany(t, s, "second")
+		label := func(id usage.CompanyID, labels fleet.Labels) error {
+			c := must1(s.Company(t.Context(), id))(t)
+			c.Labels = labels
+			return s.UpdateCompany(t.Context(), c, nil, Now())
+		}
+		must(t, label(first.ID, psa("1")))
+		wantCode(t, label(second.ID, psa("1")), fault.Conflict, "psa:1", "company 2")
+		must(t, label(second.ID, fleet.Labels{ExternalIDs: map[string]string{"contract": "1"}, Tags: map[string]string{"psa": "1"}}))
+		_, err := s.AddCompany(t.Context(), fleet.Company{UID: "u", Name: "third", Labels: psa("1")}, nil, Now())
+		wantCode(t, err, fault.Conflict, "company 2")
+		_, err = s.PutCompanies(t.Context(), []fleet.CompanyPut{
+			{Company: fleet.Company{UID: "u", Name: "third", Labels: psa("2")}}, {Company: fleet.Company{UID: "v", Name: "fourth", Labels: psa("2")}},
+		}, Now())
+		wantCode(t, err, fault.Conflict, "psa:2", "company 4")
+		// What a removed company had is free. Where two have one all the same, each can be changed and keeps it.
+		gone := must1(s.Company(t.Context(), first.ID))(t)
+		gone.RemovedAt = ref(Now())
+		must(t, s.UpdateCompany(t.Context(), gone, nil, Now()))
+		must(t, label(second.ID, psa("1")))
+		gone = must1(s.Company(t.Context(), first.ID))(t)
+		gone.RemovedAt = nil
+		must(t, s.UpdateCompany(t.Context(), gone, nil, Now()))
+		gone = must1(s.Company(t.Context(), first.ID))(t)
+		gone.Name = "renamed"
+		must(t, s.UpdateCompany(t.Context(), gone, nil, Now()))
+		third := newCompany(t, s, "third")
+		wantCode(t, label(third.ID, psa("1")), fault.Conflict)
+	},
 	"a tenant has one company": func(t *testing.T, s store.Store) {
 		a, b := newCompany(t, s, "a", fleet.Tenant{Name: "T"}), newCompany(t, s, "b")
 		_, err := s.AddCompany(t.Context(), fleet.Company{UID: "c", Name: "c", CreatedAt: Now(), Tenants: []fleet.Tenant{{Name: " T "}}}, nil, Now())

@@ -22,7 +22,7 @@ func newCredential(t testing.TB, s store.Store, name string) fleet.Credential {
 func newServerWith(t testing.TB, s store.Store, name string, set fleet.CredentialID) fleet.Server {
 	t.Helper()
 	v := fullServer(0)
-	v.Name, v.RemovedAt, v.Connection = name, nil, &fleet.Connection{URL: "https://" + name, Credential: set, Username: "never", Sealed: []byte("kept")}
+	v.Name, v.InstallationID, v.RemovedAt, v.Connection = name, name, nil, &fleet.Connection{URL: "https://" + name, Credential: set, Username: "never", Sealed: []byte("kept")}
 	return must1(s.AddServer(t.Context(), v, factsOf(v, day(1, 0)), nil, day(1, 0)))(t)
 }
 

@@ -43,7 +43,7 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 	for i, name := range []string{"ours", "theirs"} {
 		c := newCompany(t, s, name, fleet.Tenant{Name: name})
 		v := fullServer(c.ID)
-		v.Name, v.Product, v.RemovedAt = name, usage.ProductVBR, nil
+		v.Name, v.InstallationID, v.Product, v.RemovedAt = name, name, usage.ProductVBR, nil
 		v = must1(s.AddServer(t.Context(), v, factsOf(v, day(1, 0)), nil, day(1, 0)))(t)
 		u := must1(s.AddUser(t.Context(), access.User{Name: name, Role: access.CompanyReadonly, Company: c.ID, PasswordHash: "h", Enabled: true, CreatedAt: day(1, 0)}))(t)
 		must(t, s.AddSession(t.Context(), pairOf(name, u.ID, byte(i)+ourSession), Now()))

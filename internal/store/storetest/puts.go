@@ -18,7 +18,7 @@ var putTests = map[string]func(*testing.T, store.Store){
 		version := must1(s.Head(t.Context()))(t).Version
 		changed := old
 		changed.Name, changed.Enabled, changed.Profile, changed.Labels = "renamed", false, fullProfile(t, s), fullLabels()
-		added := fleet.Company{UID: "u1", Name: "new", Enabled: true, CreatedAt: kept, Profile: fullProfile(t, s), Labels: fullLabels(), Tenants: []fleet.Tenant{{Name: "U"}}}
+		added := fleet.Company{UID: "u1", Name: "new", Enabled: true, CreatedAt: kept, Profile: fullProfile(t, s), Labels: fleet.Labels{ExternalIDs: map[string]string{"psa": "5"}}, Tenants: []fleet.Tenant{{Name: "U"}}}
 		other := fleet.Company{UID: "u2", Name: "other", CreatedAt: kept}
 		ids := must1(s.PutCompanies(noted(t, "never", "said"), []fleet.CompanyPut{
 			{Company: added, Action: audit.Added, Detail: "one"},

@@ -48,7 +48,7 @@ var serverTests = map[string]func(*testing.T, store.Store){
 			return sealed, nil
 		}, Now()))(t)
 		want.ID, want.Revision = added.ID, added.Revision
-		nonZero(t, want, "Server.Shared", "Server.Connection.Credential") // each is instead of another field; their own tests are below
+		nonZero(t, want, "Server.Shared", "Server.Cloned", "Server.Connection.Credential") // each is instead of another field; their own tests are below
 		wantEqual(t, want, added)
 		wantEqual(t, want, must1(s.Server(t.Context(), want.ID))(t))
 		wantEqual(t, want.ID, sealedFor)
@@ -116,6 +116,37 @@ var serverTests = map[string]func(*testing.T, store.Store){
 			ids = append(ids, v.ID)
 		}
 		wantEqual(t, []usage.ServerID{2, 3}, ids)
+	},
+	"of those that are there, one has an installation id": func(t *testing.T, s store.Store) {
+		c := newCompany(t, s, "a")
+		add := func(name, installation string, cloned bool) (fleet.Server, error) {
+			v := fleet.Server{Name: name, Product: usage.ProductVBR, Company: c.ID, InstallationID: installation, Cloned: cloned}
+			return s.AddServer(t.Context(), v, factsOf(v, Now()), nil, Now())
+		}
+		read := newServer(t, s, "read", c.ID)
+		appendAll(t, s, read.ID, snapshotOf(day(3, 0), "Said"))
+		must1(add("declared", "AB", false))(t)
+		for _, taken := range []struct{ id, by string }{{"ab", "server 2"}, {"sAID", "server 1"}} {
+			_, err := add("again", taken.id, false)
+			wantCode(t, err, fault.Conflict, taken.by)
+		}
+		wantEqual(t, false, must1(add("clone", "AB", true))(t).Cloned) // it is not kept
+		removeServer(t, s, read.ID, Now())
+		must1(add("again", "Said", false))(t)
+		puts := func(installations ...string) (puts []fleet.ServerPut) {
+			for _, id := range installations {
+				v := fleet.Server{Name: "put " + id, Product: usage.ProductVBR, Company: c.ID, InstallationID: id}
+				puts = append(puts, fleet.ServerPut{Server: v, Facts: factsOf(v, Now()), Action: "added"})
+			}
+			return puts
+		}
+		_, err := s.PutServers(t.Context(), puts("x", "y", "X"), Now())
+		wantCode(t, err, fault.Conflict, "X")
+		wantEqual(t, 3, len(must1(s.PutServers(t.Context(), puts("x", "y", "z"), Now()))(t)))
+		// Of clones that are there each can be changed.
+		clone := must1(s.Server(t.Context(), 3))(t)
+		clone.Name = "renamed"
+		must(t, s.UpdateServer(t.Context(), clone, nil, Now()))
 	},
 	"a password that cannot be sealed leaves nothing": func(t *testing.T, s store.Store) {
 		before := must1(s.Head(t.Context()))(t)

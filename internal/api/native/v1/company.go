@@ -255,7 +255,7 @@ func (s *Surface) editCompany(c *call) (any, error) {
 	}
 	set(&e.From, in.From)
 	changed, err := s.Directory.EditCompany(c.ctx(), found.ID, e)
-	return object{value: toCompany(c, &changed)}, c.aside(err, "The name is taken.")
+	return object{value: toCompany(c, &changed)}, c.aside(err, "The name or an external id is taken.")
 }
 
 func (s *Surface) removeCompany(c *call) (any, error) {

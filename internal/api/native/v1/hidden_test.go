@@ -211,8 +211,10 @@ func TestNarrowTokenStaysInside(t *testing.T) {
 		e.want(http.StatusBadRequest, request{method: "PATCH", path: "/companies/3", body: `{"tenants":` + tenants + `}`, token: token})
 	}
 	e.want(http.StatusOK, request{method: "PATCH", path: "/companies/3", body: `{"taxId":"DE1","tenants":[{"server":0,"name":"contoso-cc"}]}`, token: token})
+	e.want(http.StatusOK, request{method: "PATCH", path: "/companies/2", body: `{"externalIds":{"psa":"theirs"}}`})
 	for _, q := range []request{
 		{method: "PATCH", path: "/companies/3", body: `{"name":"zephyr"}`},
+		{method: "PATCH", path: "/companies/3", body: `{"externalIds":{"psa":"theirs"}}`},
 		{method: "PATCH", path: "/servers/2", body: `{"name":"zephyr01"}`},
 	} {
 		q.token = token
@@ -231,7 +233,7 @@ func TestInstallationTwice(t *testing.T) {
 	e := newEstate(t)
 	ctx := t.Context()
 	for _, company := range []usage.CompanyID{2, 3} {
-		n := fleet.NewServer{Name: fmt.Sprint("zephyr twin ", company), Company: company, InstallationID: "c0de0000-0000-4000-8000-0000000000aa"}
+		n := fleet.NewServer{Name: fmt.Sprint("zephyr twin ", company), Company: company, InstallationID: "c0de0000-0000-4000-8000-0000000000aa", Cloned: true}
 		if company == 3 {
 			n.Name = "twin"
 		}
@@ -245,6 +247,30 @@ func TestInstallationTwice(t *testing.T) {
 		t.Error(got.body)
 	}
 	e.want(http.StatusConflict, request{method: "GET", path: path})
+	type twins struct {
+		ID               int
+		SameInstallation []int
+	}
+	var told []int
+	for _, v := range in[page[twins]](t, e.want(http.StatusOK, request{method: "GET", path: "/servers"})).Items {
+		if len(v.SameInstallation) > 0 {
+			told = append(told, v.ID, v.SameInstallation[0])
+		}
+	}
+	if len(told) != 4 || told[0] != told[3] || told[1] != told[2] {
+		t.Errorf("%v", told)
+	}
+	for _, path := range []string{path, "/servers"} { // nor is there one beside it
+		if got := e.want(http.StatusOK, request{method: "GET", path: path, role: access.CompanyReadonly}); !strings.Contains(got.body, `"sameInstallation":[]`) ||
+			strings.Contains(got.body, `"sameInstallation":[1`) {
+			t.Error(got.body)
+		}
+	}
+	again := e.want(http.StatusConflict, request{method: "POST", path: "/servers", body: `{"name":"third","company":3,"installationId":"C0DE0000-0000-4000-8000-0000000000AA"}`})
+	if !strings.Contains(again.body, fmt.Sprint("server ", told[2])) && !strings.Contains(again.body, fmt.Sprint("server ", told[0])) {
+		t.Error(again.body)
+	}
+	e.want(http.StatusCreated, request{method: "POST", path: "/servers", body: `{"name":"third","company":3,"installationId":"C0DE0000-0000-4000-8000-0000000000AA","cloned":true}`})
 }
 
 // Of a statement that is not final a company is not told that it is there.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
@@ -35,8 +36,19 @@ func TestMembersOfWhatIsNull(t *testing.T) {
 func TestExternalIDsInPaths(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, id := range []string{"2", "3"} {
-		w.want(http.StatusOK, request{method: "PATCH", path: "/companies/" + id, body: `{"externalIds":{"psa":"77"}}`})
+	w.want(http.StatusOK, request{method: "PATCH", path: "/companies/2", body: `{"externalIds":{"psa":"77"}}`})
+	for _, change := range []func(*fleet.Company){ // as it may be in a ledger of before they were told apart
+		func(c *fleet.Company) { c.RemovedAt = &c.CreatedAt },
+		func(c *fleet.Company) { c.RemovedAt = nil },
+	} {
+		c := must[fleet.Company](t)(w.store.Company(t.Context(), 2))
+		change(&c)
+		if err := w.store.UpdateCompany(t.Context(), c, nil, w.clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if c.RemovedAt != nil {
+			w.want(http.StatusOK, request{method: "PATCH", path: "/companies/3", body: `{"externalIds":{"psa":"77"}}`})
+		}
 	}
 	for _, path := range []string{"/companies/psa:77", "/companies/psa:77/usage/backupServer"} {
 		if a := w.want(http.StatusNotFound, request{method: "GET", path: path, role: access.CompanyReadonly}); strings.Contains(a.body, "Northwind") {

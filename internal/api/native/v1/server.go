@@ -1,8 +1,8 @@
 package v1
 
 import (
-	"context"
 	"encoding/base64"
+	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -22,6 +22,7 @@ type server struct {
 	Company         *int64      `json:"company"` // null: it is shared
 	Shared          bool        `json:"shared"`
 	InstallationID  string      `json:"installationId"`
+	Twins           []int64     `json:"sameInstallation"` // the others that the caller sees with the same installation id (C34)
 	ExternalIDs     query.Pairs `json:"externalIds"`
 	Tags            query.Pairs `json:"tags"`
 	Connection      *connection `json:"connection"` // null: it is fed by pushes and imports, or the caller is a company's
@@ -44,7 +45,7 @@ type serverEdition struct {
 
 func (v server) edition() any {
 	secret := base64.RawStdEncoding.EncodeToString(v.secret)
-	v.LastReadingAt, v.Gap = nil, nil
+	v.LastReadingAt, v.Gap, v.Twins = nil, nil, nil
 	return serverEdition{v, secret}
 }
 
@@ -72,11 +73,14 @@ func toGap(g *usage.Gap) *gap {
 	return &gap{instant(g.At), string(g.Reason), g.Text}
 }
 
-func toServer(c *call, v *fleet.Server, r *ledger.ServerReadings) server {
+func toServer(c *call, v *fleet.Server, r *ledger.ServerReadings, installations fleet.Installations) server {
 	out := server{
 		ID: int64(v.ID), Name: v.Name, Product: string(v.Product), Shared: v.Shared, InstallationID: v.InstallationID, Domain: v.Domain,
 		Authority: string(v.Authority), IntervalSeconds: int64(v.Interval / time.Second), CreatedAt: instant(v.CreatedAt), RemovedAt: at(v.RemovedAt),
-		ExternalIDs: query.Pairs(v.ExternalIDs), Tags: query.Pairs(v.Tags),
+		ExternalIDs: query.Pairs(v.ExternalIDs), Tags: query.Pairs(v.Tags), Twins: []int64{},
+	}
+	for _, twin := range installations.Twins(v) {
+		out.Twins = append(out.Twins, int64(twin.ID))
 	}
 	if !v.Shared {
 		out.Company = numberOrNull(v.Company)
@@ -111,22 +115,41 @@ func (s *Surface) listServers(c *call) (any, error) {
 	for i := range readings {
 		of[readings[i].Server] = &readings[i]
 	}
+	installations := fleet.InstallationsOf(c.seen(servers))
 	list := []server{}
 	for i := range servers {
 		if v := &servers[i]; company == 0 || !v.Shared && v.Company == company {
-			list = append(list, toServer(c, v, of[v.ID]))
+			list = append(list, toServer(c, v, of[v.ID], installations))
 		}
 	}
 	return rowsOf("id", list), nil
 }
 
+// seen gives those of the servers that the caller sees.
+func (c *call) seen(servers []fleet.Server) []fleet.Server {
+	if c.only() == 0 {
+		return servers
+	}
+	return slices.DeleteFunc(slices.Clone(servers), func(v fleet.Server) bool { return v.Shared || v.Company != c.only() })
+}
+
+// installations finds the servers that the caller sees by their installation ids.
+func (s *Surface) installations(c *call) (fleet.Installations, error) {
+	servers, err := s.Servers.Servers(c.ctx())
+	return fleet.InstallationsOf(c.seen(servers)), err
+}
+
 // shown is a server with its readings.
 func (s *Surface) shown(c *call, v *fleet.Server) (server, error) {
+	installations, err := s.installations(c)
+	if err != nil {
+		return server{}, err
+	}
 	readings, err := s.Ledger.Readings(c.ctx(), v.ID)
 	if err != nil || len(readings) == 0 { // a removed one has none
-		return toServer(c, v, nil), err
+		return toServer(c, v, nil, installations), err
 	}
-	return toServer(c, v, &readings[0]), nil
+	return toServer(c, v, &readings[0], installations), nil
 }
 
 func (s *Surface) getServer(c *call) (any, error) {
@@ -145,6 +168,7 @@ type serverChange struct {
 	Company         *int64            `json:"company"`
 	Shared          *bool             `json:"shared"`
 	InstallationID  *string           `json:"installationId"`
+	Cloned          *bool             `json:"cloned"` // of one that is added: another may have the same installation id
 	Connection      *connectionChange `json:"connection"`
 	Domain          *string           `json:"domain" null:"clears"`
 	Authority       *string           `json:"authority"`
@@ -212,6 +236,7 @@ func (in *serverChange) asNew(c *call) fleet.NewServer {
 	set((*int64)(&n.Company), in.Company)
 	set(&n.Shared, in.Shared)
 	set(&n.InstallationID, in.InstallationID)
+	set(&n.Cloned, in.Cloned)
 	set(&n.Domain, in.Domain)
 	set((*string)(&n.Authority), in.Authority)
 	if in.IntervalSeconds != nil {
@@ -255,7 +280,11 @@ func (s *Surface) addServer(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return made(toServer(c, &added, nil), "/servers/"+added.ID.String()), nil
+	installations, err := s.installations(c)
+	if err != nil {
+		return nil, err
+	}
+	return made(toServer(c, &added, nil, installations), "/servers/"+added.ID.String()), nil
 }
 
 func (s *Surface) editServer(c *call) (any, error) {
@@ -269,6 +298,10 @@ func (s *Surface) editServer(c *call) (any, error) {
 	}
 	if in.Product != nil && *in.Product != string(found.Product) || in.Shared != nil && *in.Shared != found.Shared || in.InstallationID != nil && *in.InstallationID != found.InstallationID {
 		c.fail("product, shared, installationId", "stay what they are: another server is another server")
+		return nil, c.err()
+	}
+	if in.Cloned != nil {
+		c.fail("cloned", "goes with a server that is added")
 		return nil, c.err()
 	}
 	if in.Company != nil {
@@ -324,7 +357,7 @@ func (s *Surface) removeServer(c *call) (any, error) {
 	return nothing{}, s.Directory.RemoveServer(c.ctx(), found.ID, from, c.matchServer)
 }
 
-func (c *call) matchServer(now *fleet.Server) error { return c.match(toServer(c, now, nil)) }
+func (c *call) matchServer(now *fleet.Server) error { return c.match(toServer(c, now, nil, nil)) }
 
 // finding is what a log-in found.
 type finding struct {
@@ -377,7 +410,7 @@ func (s *Surface) testServer(c *call) (any, error) {
 	if found.Connection == nil {
 		return nil, nothingToRead(&found)
 	}
-	return s.tested(c.ctx(), &found)
+	return s.tested(c, &found)
 }
 
 func nothingToRead(v *fleet.Server) error {
@@ -397,13 +430,20 @@ func (s *Surface) testConnection(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.tested(c.ctx(), &probe)
+	return s.tested(c, &probe)
 }
 
-func (s *Surface) tested(ctx context.Context, v *fleet.Server) (any, error) {
-	found, err := s.Console.Test(ctx, *v)
+func (s *Surface) tested(c *call, v *fleet.Server) (any, error) {
+	found, err := s.Console.Test(c.ctx(), *v)
 	if err != nil {
 		return nil, err
+	}
+	installations, err := s.installations(c)
+	if err != nil {
+		return nil, err
+	}
+	if hint := fleet.TwinHint(installations.Twins(&fleet.Server{ID: v.ID, InstallationID: found.InstallationID})); hint != "" {
+		found.Hints = append(found.Hints, hint)
 	}
 	return object{value: toFinding(&found)}, nil
 }
