@@ -16,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/internal/access"
 	v1 "github.com/tallystick/tallystick/internal/api/native/v1"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 )
 
 // told is what was said of a line of a push.
@@ -189,6 +190,33 @@ func TestPushForAnother(t *testing.T) {
 	}
 	for _, name := range []string{"portal-readonly", "company-administrator", "scope read", "company 3, scope read", "of a customer"} {
 		e.want(http.StatusForbidden, request{method: "POST", path: "/snapshots", body: bodies["own"], token: e.caller(t, name).secret})
+	}
+}
+
+// C34: where two servers have one installation id, a token for one of them means that one; so does one for the company of one.
+// Who may push for both is asked which.
+func TestPushForAClone(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t)
+	clone := must[fleet.Server](t)(e.fleet.AddServer(t.Context(), fleet.NewServer{Name: "zephyr clone", Company: 2, InstallationID: vbr02, Cloned: true}))
+	reading := line(vbrReading(vbr02, "db", 3, november.Add(-time.Hour)))
+	for name, want := range map[string]int64{"server 2": 2, "company 3": 2} {
+		got := e.push(request{body: reading, token: e.caller(t, name).secret})[0]
+		if got.Server == nil || *got.Server != want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	n := access.NewToken{Name: "of the clone", User: 1, Scopes: []access.Action{access.PushReadings}, Server: clone.ID, ExpiresAt: november.Add(time.Hour)}
+	_, token, err := e.access.AddToken(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := e.push(request{body: reading + "\n" + line(vbrReading(vbr01, "db", 3, november.Add(-time.Hour))), token: token})
+	if outcomes(got) != "1 appended, 2 refused:not_found" || *got[0].Server != int64(clone.ID) {
+		t.Errorf("%s", outcomes(got))
+	}
+	if both := e.push(request{body: reading, token: e.caller(t, "scope push").secret})[0]; both.Code == nil || *both.Code != "conflict" || !strings.Contains(*both.Detail, "a token for the one") {
+		t.Errorf("%+v", both)
 	}
 }
 

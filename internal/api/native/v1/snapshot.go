@@ -363,22 +363,27 @@ func refusal(number int, err error) pushed {
 	return out
 }
 
-// owner finds the server that a reading belongs to, among those that the caller may push for: of any other it is not said that there is one.
+// owner finds the server that a reading belongs to, among those that the caller may push for: of any other it is not said that there
+// is one. So the token for one server means that one, also where another has the same installation id (C34).
 func (p *pusher) owner(ctx context.Context, s *usage.Snapshot) (fleet.Server, error) {
 	id := s.Server.InstallationID
-	server, known := p.servers[id]
-	if !known {
-		found, err := p.Directory.ByInstallation(ctx, id)
-		if err != nil && (p.call.only() == 0 && p.call.actor.Server == 0 || !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Conflict)) {
-			return found, err
-		}
-		if err == nil {
-			server = found
-			p.servers[id] = server
-		}
+	if server, known := p.servers[id]; known {
+		return server, nil
 	}
-	if server.ID == 0 || !access.MayPush(p.call.actor, scopeOf(&server), server.ID) {
+	servers, err := p.Servers.Servers(ctx)
+	if err != nil {
+		return fleet.Server{}, err
+	}
+	servers = slices.DeleteFunc(servers, func(v fleet.Server) bool {
+		return v.InstallationID != id || !access.MayPush(p.call.actor, scopeOf(&v), v.ID)
+	})
+	switch len(servers) {
+	case 0:
 		return fleet.Server{}, fault.New(fault.NotFound, "there is no server with the installation id %s that you may push for", id)
+	case 1:
+		p.servers[id] = servers[0]
+		return servers[0], nil
 	}
-	return server, nil
+	return fleet.Server{}, fault.New(fault.Conflict, "%d servers have the installation id %s, among them %d (%s) and %d (%s): push with a token for the one that is meant",
+		len(servers), id, servers[0].ID, servers[0].Name, servers[1].ID, servers[1].Name)
 }
