@@ -74,7 +74,7 @@ func (c *constant) Routes() []api.Route {
 	}}
 }
 
-func (c *constant) Admit(access.Actor) error { return nil }
+func (c *constant) Admit(_ access.Actor, _ string) error { return nil }
 
 func (c *constant) Encode(_ *http.Request, value any) (api.Raw, error) {
 	body, err := json.Marshal(value)

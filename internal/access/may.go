@@ -16,6 +16,7 @@ const (
 	ManageServers      Action = "manage-servers"      // add, change, remove, collect
 	ManageUsers        Action = "manage-users"        // and their sessions and tokens
 	UseV2              Action = "use-v2"              // the v2 API, which shows everything
+	ReadV2             Action = "read-v2"             // of it what changes nothing
 	WorkOnStatements   Action = "work-statements"     // draft, adjust, approve, reopen
 	FinaliseStatements Action = "finalise-statements" // finalise, supersede, withdraw from final
 	AnswerAlarms       Action = "answer-alarms"       // acknowledge, resolve
@@ -25,7 +26,7 @@ const (
 )
 
 var actions = [...]Action{
-	Read, ManageCompanies, ManageServers, ManageUsers, UseV2, WorkOnStatements, FinaliseStatements, AnswerAlarms, PushReadings, ReadAudit, ManageCredentials,
+	Read, ManageCompanies, ManageServers, ManageUsers, UseV2, ReadV2, WorkOnStatements, FinaliseStatements, AnswerAlarms, PushReadings, ReadAudit, ManageCredentials,
 }
 
 // Actions lists all actions.

@@ -120,7 +120,7 @@ func (n *NewToken) check(u *User, now time.Time) (fields []fault.Field) {
 			wrong("scopes", "%q is not one of %s", action, join(Actions()))
 		case !allowed[u.Role].Has(action):
 			wrong("scopes", "the user, as %s, may not do %s itself, but %s", u.Role, action, join(allowed[u.Role].Actions()))
-		case action == UseV2 && (n.Company != 0 || n.Server != 0):
+		case (action == UseV2 || action == ReadV2) && (n.Company != 0 || n.Server != 0):
 			wrong("scopes", "%s goes with a token for everything only: API v2 shows all companies", action)
 		case action != PushReadings && n.Server != 0:
 			wrong("server", "a token for one server can have the scope %s alone, not %s", PushReadings, action)

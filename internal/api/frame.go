@@ -234,7 +234,7 @@ func (h *handler) authorize(r *http.Request, t *target) (access.Actor, error) {
 	if t.Anybody {
 		return actor, nil
 	}
-	return actor, t.surface.Admit(actor)
+	return actor, t.surface.Admit(actor, t.Method)
 }
 
 // bearer takes the token out of an Authorization header; the scheme is matched without regard to case (RFC 9110 §11.1).

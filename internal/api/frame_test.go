@@ -31,7 +31,7 @@ type surface struct {
 
 func (s *surface) Routes() []api.Route { return s.routes }
 
-func (*surface) Admit(a access.Actor) error {
+func (*surface) Admit(a access.Actor, _ string) error {
 	if a.Role != access.PortalAdministrator {
 		return fault.New(fault.Denied, "administrators only")
 	}

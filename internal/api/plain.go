@@ -23,7 +23,7 @@ func Open(pattern string, handle Endpoint) Route {
 func (p *Plain) Routes() []Route { return p.table }
 
 // Admit is never asked: every route is public.
-func (p *Plain) Admit(access.Actor) error {
+func (p *Plain) Admit(_ access.Actor, _ string) error {
 	return fault.New(fault.Denied, "This page asks for no account.")
 }
 

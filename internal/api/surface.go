@@ -72,8 +72,8 @@ type Field struct {
 type Surface interface {
 	// Routes is the whole table, what is not served included.
 	Routes() []Route
-	// Admit says whether an actor may use the surface at all; the error is usually Denied.
-	Admit(actor access.Actor) error
+	// Admit says whether an actor may use the surface at all, by routes of a method; the error is usually Denied.
+	Admit(actor access.Actor, method string) error
 	// Encode writes the value of an endpoint.
 	Encode(r *http.Request, value any) (Raw, error)
 	// Fail writes an error in the surface's envelope. StatusOf gives its status; the frame adds

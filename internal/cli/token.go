@@ -49,7 +49,7 @@ func toTokenJSON(t *access.Token) tokenJSON {
 type tokenAdd struct {
 	User    string   `help:"Whose token it is: it may no more than this user." required:"" placeholder:"NAME"`
 	Name    string   `help:"What it is for; among the user's tokens that live, each name is there once." required:""`
-	Scope   []string `help:"What it may: read, push (readings), answer-alarms, work-statements, finalise-statements, manage-companies, manage-servers, manage-credentials, manage-users, read-audit, use-v2. Several with commas." required:"" placeholder:"SCOPE"`
+	Scope   []string `help:"What it may: read, push (readings), answer-alarms, work-statements, finalise-statements, manage-companies, manage-servers, manage-credentials, manage-users, read-audit, use-v2, read-v2. Several with commas." required:"" placeholder:"SCOPE"`
 	Server  string   `help:"With --scope push: for this server only." placeholder:"SERVER"`
 	Company string   `help:"For this company only." placeholder:"COMPANY"`
 	Expires string   `help:"When it ends: a time, or in how many days (365d); five years at most." required:"" placeholder:"TIME"`

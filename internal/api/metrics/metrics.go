@@ -77,7 +77,7 @@ func (m *Metrics) Surface() api.Surface {
 type surface struct{ *api.Plain }
 
 // Admit lets those in who may see all companies.
-func (surface) Admit(actor access.Actor) error {
+func (surface) Admit(actor access.Actor, _ string) error {
 	if !access.May(actor, access.Read, access.Provider) {
 		return fault.New(fault.Denied, "The metrics are the provider's: a user of a company may not see them.")
 	}

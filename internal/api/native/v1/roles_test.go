@@ -226,10 +226,10 @@ func (e *estate) admit(t testing.TB) {
 		e.callers = append(e.callers, caller{string(role), e.tokens[role], must[access.Actor](t)(e.access.Check(t.Context(), e.tokens[role]))})
 	}
 	admin, customer := e.user(t, string(access.PortalAdministrator)), e.user(t, string(access.CompanyAdministrator))
-	all := slices.DeleteFunc(access.Actions(), func(a access.Action) bool { return a == access.UseV2 })
+	all := slices.DeleteFunc(access.Actions(), func(a access.Action) bool { return a == access.UseV2 || a == access.ReadV2 })
 	for _, scope := range access.Actions() {
 		e.callers = append(e.callers, e.grant(t, "scope "+string(scope), admin, access.NewToken{Scopes: []access.Action{scope}}))
-		if scope != access.UseV2 {
+		if scope != access.UseV2 && scope != access.ReadV2 {
 			e.callers = append(e.callers, e.grant(t, "company 3, scope "+string(scope), admin, access.NewToken{Scopes: []access.Action{scope}, Company: 3}))
 		}
 	}

@@ -159,7 +159,7 @@ func New(o Options) (*Surface, error) {
 func (s *Surface) Routes() []api.Route { return slices.Clone(s.routes) }
 
 // Admit lets everybody in who has a token: each endpoint asks what its caller may do.
-func (s *Surface) Admit(access.Actor) error { return nil }
+func (s *Surface) Admit(_ access.Actor, _ string) error { return nil }
 
 // Encode is asked for what is ready, streams among it.
 func (s *Surface) Encode(_ *http.Request, value any) (api.Raw, error) {

@@ -2,6 +2,7 @@ package v2_test
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -177,9 +178,12 @@ func TestAPITokens(t *testing.T) {
 	id, secret := add("reports", 0, access.UseV2)
 	w.wantAuth("with the scope", "Bearer "+secret, http.StatusOK, all)
 	_, reads := add("reads", 0, access.Read)
-	w.wantAuth("with another scope", "Bearer "+reads, http.StatusForbidden, `{"Message":"API v2 is open to API tokens with the scope use-v2 only."}`)
+	w.wantAuth("with another scope", "Bearer "+reads, http.StatusForbidden, `{"Message":"API v2 is open to API tokens with the scope use-v2 or read-v2 only."}`)
 	_, narrow := add("narrow", 2, access.Read, access.ManageCompanies)
-	w.wantAuth("of one company", "Bearer "+narrow, http.StatusForbidden, `{"Message":"API v2 is open to API tokens with the scope use-v2 only."}`)
+	w.wantAuth("of one company", "Bearer "+narrow, http.StatusForbidden, `{"Message":"API v2 is open to API tokens with the scope use-v2 or read-v2 only."}`)
+
+	_, looks := add("looks", 0, access.ReadV2)
+	w.wantAuth("that reads", "Bearer "+looks, http.StatusOK, all)
 
 	kept := w.token
 	w.token = secret
@@ -193,4 +197,33 @@ func TestAPITokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantAuth("revoked", "Bearer "+secret, http.StatusUnauthorized, deniedBody)
+}
+
+// A token that reads is given the answers of GET, and nothing that any other method does.
+func TestTokensThatRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	admin := w.user("admin2", access.PortalAdministrator, 0)
+	n := access.NewToken{Name: "looks", User: admin.ID, Scopes: []access.Action{access.ReadV2}, ExpiresAt: w.clock.Now().Add(time.Hour)}
+	_, secret, err := w.access.AddToken(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.token = secret
+	asked := map[string]int{}
+	for _, r := range w.surface.Routes() {
+		if r.Public || r.Anybody {
+			continue
+		}
+		asked[r.Method]++
+		status, _, body := w.do(r.Method, regexp.MustCompile(`\{[^}]*\}`).ReplaceAllString(r.Pattern, "2"), "")
+		if denied := status == http.StatusForbidden; denied != (r.Method != http.MethodGet) {
+			t.Errorf("%s %s: %d %s", r.Method, r.Pattern, status, body)
+		}
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if asked[method] == 0 {
+			t.Errorf("no route takes %s", method)
+		}
+	}
 }

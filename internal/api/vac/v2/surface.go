@@ -100,13 +100,17 @@ func New(o Options) (*Surface, error) {
 	return s, nil
 }
 
-// Admit lets portal administrators in, and nobody else (rest-v2.md §1.4).
-func (s *Surface) Admit(actor access.Actor) error {
-	if access.May(actor, access.UseV2, access.Provider) {
+// Admit lets portal administrators in, and nobody else (rest-v2.md §1.4); a token of theirs that only reads asks for what changes nothing.
+func (s *Surface) Admit(actor access.Actor, method string) error {
+	reads := access.May(actor, access.ReadV2, access.Provider)
+	if access.May(actor, access.UseV2, access.Provider) || reads && method == http.MethodGet {
 		return nil
 	}
+	if reads {
+		return fault.New(fault.Denied, "API tokens with the scope %s only read; %s is for the rest of API v2.", access.ReadV2, access.UseV2)
+	}
 	if actor.Token != 0 && actor.Role == access.PortalAdministrator {
-		return fault.New(fault.Denied, "API v2 is open to API tokens with the scope %s only.", access.UseV2)
+		return fault.New(fault.Denied, "API v2 is open to API tokens with the scope %s or %s only.", access.UseV2, access.ReadV2)
 	}
 	return fault.New(fault.Denied, "API v2 is open to portal administrators only.")
 }
