@@ -97,8 +97,12 @@ func TestOneNumberOnEverySurface(t *testing.T) {
 		}
 	}
 	answer, err := w.app.Usage(w.ctx, app.UsageQuery{Company: 2, Resource: figure.BackupServer, At: end, Explain: true})
+	var explained bytes.Buffer
 	if err == nil {
-		err = json.Unmarshal(answer.JSON, &shown)
+		err = answer.Explain(&explained)
+	}
+	if err == nil {
+		err = json.Unmarshal(explained.Bytes(), &shown)
 	}
 	if err != nil {
 		t.Fatal(err)

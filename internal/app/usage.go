@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"time"
 
 	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
@@ -21,11 +22,14 @@ type UsageQuery struct {
 	Explain        bool // also what the figure is made of
 }
 
-// UsageAnswer is a figure and its JSON form (product.md §1).
+// UsageAnswer is a figure and its JSON form (product.md §1), without what explains it.
 type UsageAnswer struct {
 	Tally *metering.Tally
 	JSON  []byte
 }
+
+// Explain writes the JSON form of an answer that was asked for so, with what explains it.
+func (u *UsageAnswer) Explain(w io.Writer) error { return figure.WriteExplained(w, u.JSON, u.Tally) }
 
 // Usage gives a figure.
 func (a *App) Usage(ctx context.Context, q UsageQuery) (UsageAnswer, error) {
@@ -38,9 +42,6 @@ func (a *App) Usage(ctx context.Context, q UsageQuery) (UsageAnswer, error) {
 		return UsageAnswer{}, err
 	}
 	said := inWireRows(q.Company, q.Resource, tally.At, tally)
-	if q.Explain {
-		said.Explanation = figure.Explain(tally)
-	}
 	text, err := json.Marshal(said)
 	return UsageAnswer{tally, text}, err
 }

@@ -53,6 +53,12 @@ func (c *usageShow) Run(e *env) error {
 	if answer.Tally.At.After(a.Now()) {
 		e.say("Note: %s lies in the future; this is a projection from what is known now.", timeText(&answer.Tally.At))
 	}
+	if e.json && c.Explain {
+		if err := answer.Explain(e.stdout); err != nil {
+			return err
+		}
+		return e.print("\n")
+	}
 	if e.json {
 		return e.print("%s\n", answer.JSON)
 	}

@@ -1,6 +1,11 @@
 package figure
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"iter"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -79,26 +84,78 @@ type Counter struct {
 
 // Explain says what a tally with members is made of.
 func Explain(t *metering.Tally) *Explanation {
-	out := &Explanation{Workloads: []Workload{}, Counters: []Counter{}}
-	sources := make(map[usage.ServerID]*metering.Source, len(t.Servers))
+	out := &Explanation{Workloads: make([]Workload, 0, len(t.Members)), Counters: counters(t)}
+	for w := range workloads(t) {
+		out.Workloads = append(out.Workloads, w)
+	}
+	return out
+}
+
+// WriteExplained writes a figure in JSON, which is given without its explanation, with it: one workload at a time, since all
+// of hundreds of thousands take several times the memory of their tally.
+func WriteExplained(w io.Writer, figure []byte, t *metering.Tally) error {
+	out := bufio.NewWriterSize(w, 64<<10)
+	var one bytes.Buffer
+	e := json.NewEncoder(&one)
+	e.SetEscapeHTML(false)
+	write := func(before string, value any) error {
+		one.Reset()
+		if err := e.Encode(value); err != nil {
+			return err
+		}
+		_, _ = out.WriteString(before) // an error stays
+		_, err := out.Write(bytes.TrimSuffix(one.Bytes(), []byte("\n")))
+		return err
+	}
+	_, _ = out.Write(bytes.TrimSuffix(figure, []byte("}")))
+	before := `,"workloads":[`
+	for one := range workloads(t) {
+		if err := write(before, &one); err != nil {
+			return err
+		}
+		before = ","
+	}
+	if len(t.Members) == 0 {
+		_, _ = out.WriteString(before)
+	}
+	if err := write(`],"counters":`, counters(t)); err != nil {
+		return err
+	}
+	_, _ = out.WriteString("}")
+	return out.Flush()
+}
+
+// counters are those that answer.
+func counters(t *metering.Tally) []Counter {
+	list := []Counter{}
 	for i := range t.Servers {
 		s := &t.Servers[i]
-		sources[s.Server] = s
 		if s.Origin != metering.FromReport {
 			continue
 		}
 		for _, c := range s.Counters {
-			out.Counters = append(out.Counters, Counter{
+			list = append(list, Counter{
 				Server: s.Server, ServerName: s.Name, Type: c.Type, Stated: c.Stated, Unit: c.Unit, ReadAt: s.TakenAt,
 				Used: c.Used.Count, UsedUnits: c.Used.Units, New: c.New.Count, NewUnits: c.New.Units,
 				Rental: c.Rental.Count, RentalUnits: c.Rental.Units, Rolled: c.Rolled,
 			})
 		}
 	}
-	for i := range t.Members {
-		out.Workloads = append(out.Workloads, workloadOf(&t.Members[i], sources[t.Members[i].Server]))
+	return list
+}
+
+func workloads(t *metering.Tally) iter.Seq[Workload] {
+	return func(yield func(Workload) bool) {
+		sources := make(map[usage.ServerID]*metering.Source, len(t.Servers))
+		for i := range t.Servers {
+			sources[t.Servers[i].Server] = &t.Servers[i]
+		}
+		for i := range t.Members {
+			if !yield(workloadOf(&t.Members[i], sources[t.Members[i].Server])) {
+				return
+			}
+		}
 	}
-	return out
 }
 
 func workloadOf(m *metering.Member, s *metering.Source) Workload {

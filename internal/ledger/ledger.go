@@ -29,6 +29,7 @@ type Ledger struct {
 	Observe func(Append)
 
 	projection projection
+	paged      paged
 }
 
 // AppendSnapshot appends a reading of a server; shared says whether its

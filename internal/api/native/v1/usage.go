@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -55,11 +57,17 @@ func (s *Surface) getUsage(c *call) (any, error) {
 		return nil, err
 	}
 	said := figure.Of(company.ID, resource, tally.At, tally)
+	if len(tally.Members) > explainedMax {
+		return api.Raw{ContentType: contentType, Stream: func(w *bufio.Writer) error { return figure.WriteExplained(w, encode(said), tally) }}, nil
+	}
 	if q.Members {
 		said.Explanation = figure.Explain(tally)
 	}
 	return object{value: said}, nil
 }
+
+// explainedMax is how many workloads explain a figure in one piece, with an ETag; more are sent as they are written.
+const explainedMax = 10_000
 
 func (s *Surface) getUsageDiff(c *call) (any, error) {
 	company, err := s.company(c, access.Read)
@@ -127,7 +135,7 @@ func (s *Surface) listUsage(c *call) (any, error) {
 		return nil, err
 	}
 	return rows[usageRow]{identity: "company,resource,type,unit", each: func(ctx context.Context, from []query.Value, yield func(*usageRow) bool) error {
-		return s.eachTally(ctx, companies, resource, firstOf(c, from), q, func(company *fleet.Company, resource figure.Resource, t *metering.Tally) bool {
+		return eachTally(ctx, s.Ledger.Usage, companies, resource, firstOf(c, from), q, func(company *fleet.Company, resource figure.Resource, t *metering.Tally) bool {
 			if len(t.Servers) == 0 {
 				return true
 			}
@@ -169,7 +177,7 @@ func (s *Surface) asked(c *call, ref string) ([]fleet.Company, error) {
 }
 
 // eachTally counts for companies, from one on, in the order of lists.
-func (s *Surface) eachTally(ctx context.Context, companies []fleet.Company, only figure.Resource, from usage.CompanyID, q ledger.Query, visit func(*fleet.Company, figure.Resource, *metering.Tally) bool) error {
+func eachTally(ctx context.Context, count func(context.Context, ledger.Query) (*metering.Tally, error), companies []fleet.Company, only figure.Resource, from usage.CompanyID, q ledger.Query, visit func(*fleet.Company, figure.Resource, *metering.Tally) bool) error {
 	for i := range companies {
 		if companies[i].ID < from {
 			continue
@@ -183,7 +191,7 @@ func (s *Surface) eachTally(ctx context.Context, companies []fleet.Company, only
 				return err
 			}
 			q.Company, q.Product = companies[i].ID, product
-			tally, err := s.Ledger.Usage(ctx, q)
+			tally, err := count(ctx, q)
 			if err != nil {
 				return err
 			}
@@ -326,8 +334,13 @@ func (s *Surface) listWorkloads(c *call) (any, error) {
 	}
 	list := rows[workload]{identity: "company,resource,server,tenant,id", each: func(ctx context.Context, from []query.Value, yield func(*workload) bool) error {
 		var row workload
-		return s.eachTally(ctx, companies, resource, firstOf(c, from), q, func(company *fleet.Company, resource figure.Resource, t *metering.Tally) bool {
-			return eachWorkload(t, func(m *metering.Member, source *metering.Source) bool {
+		first := firstOf(c, from)
+		return eachTally(ctx, s.Ledger.Paged, companies, resource, first, q, func(company *fleet.Company, resource figure.Resource, t *metering.Tally) bool {
+			begin := 0
+			if first == company.ID && string(resource) == from[1].Text {
+				begin = placeOf(t, usage.ServerID(from[2].Number), usage.WorkloadKey{Tenant: from[3].Text, ID: from[4].Text})
+			}
+			return eachWorkload(t, begin, func(m *metering.Member, source *metering.Source) bool {
 				if text != "" && !slices.ContainsFunc([]string{m.Name, m.Key.ID, m.Key.Tenant}, func(in string) bool { return strings.Contains(strings.ToLower(in), text) }) {
 					return true
 				}
@@ -342,22 +355,22 @@ func (s *Surface) listWorkloads(c *call) (any, error) {
 	return list, nil
 }
 
-// eachWorkload visits the members of a tally in the order of lists.
-func eachWorkload(t *metering.Tally, visit func(*metering.Member, *metering.Source) bool) bool {
+// placeOf gives where in a tally the members begin that do not come before a workload.
+func placeOf(t *metering.Tally, server usage.ServerID, key usage.WorkloadKey) int {
+	place, _ := slices.BinarySearchFunc(t.Members, server, func(m metering.Member, server usage.ServerID) int {
+		return cmp.Or(cmp.Compare(m.Server, server), m.Key.Compare(key))
+	})
+	return place
+}
+
+// eachWorkload visits the members of a tally from one on: they are in the order of lists.
+func eachWorkload(t *metering.Tally, begin int, visit func(*metering.Member, *metering.Source) bool) bool {
 	sources := make(map[usage.ServerID]*metering.Source, len(t.Servers))
 	for i := range t.Servers {
 		sources[t.Servers[i].Server] = &t.Servers[i]
 	}
-	order := make([]int, len(t.Members))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(i, j int) int {
-		a, b := &t.Members[i], &t.Members[j]
-		return cmp.Or(cmp.Compare(a.Server, b.Server), cmp.Compare(a.Key.Tenant, b.Key.Tenant), cmp.Compare(a.Key.ID, b.Key.ID))
-	})
-	for _, i := range order {
-		if !visit(&t.Members[i], sources[t.Members[i].Server]) {
+	for i := begin; i < len(t.Members); i++ {
+		if m := &t.Members[i]; !visit(m, sources[m.Server]) {
 			return false
 		}
 	}
