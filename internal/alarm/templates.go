@@ -54,7 +54,7 @@ var templates = []Template{
 	{UnassignedTenant, "Unassigned tenant", "Cloud Connect server", Knowledge{
 		"A shared server names a tenant that belongs to no company.",
 		"The tenant is new, was renamed, or its company was removed.",
-		"Map it with company edit --add-cloud-tenant. Until then its workloads belong to the unassigned company.",
+		"Map the tenant to a company. Until then its workloads belong to the unassigned company.",
 	}},
 	{ClonedInstallation, "Cloned installation id", "Backup server", Knowledge{
 		"Two servers have the same installation id.",
@@ -73,7 +73,7 @@ var templates = []Template{
 	}},
 	{FinalOutdated, "Final statement outdated", "Statement", Knowledge{
 		"Facts that arrived after a company's statement of a month became final make another one.",
-		"A reading of that month came late or was corrected, or something was recorded that holds for that month, too: a tenant mapped for the first time, or a change with --from.",
+		"A reading of that month came late or was corrected, or something was recorded that holds for that month, too: a tenant mapped for the first time, or a change that holds from an earlier time.",
 		"The final statement never changes. Make a new one with statement supersede; the alarm ends when that is final. If what arrived is wrong, correct it: then it ends as well.",
 	}},
 	{StaleFigures, "Stale figures", "Backup server", Knowledge{

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"io"
 	"os"
 	"strconv"
@@ -46,7 +47,7 @@ func (c *companyImport) Run(e *env) error {
 		err = e.afterFleetChange(a, nil)
 	}
 	if err != nil {
-		return err
+		return e.rosterMistakes(err)
 	}
 	return e.printRoster(&result)
 }
@@ -71,9 +72,32 @@ func (c *serverImport) Run(e *env) error {
 		err = e.afterFleetChange(a, nil)
 	}
 	if err != nil {
-		return err
+		return e.rosterMistakes(err)
 	}
 	return e.printRoster(&result)
+}
+
+// rosterMistakes gives the error back; with --json it also prints the mistakes of the file, as our API has them.
+func (e *env) rosterMistakes(err error) error {
+	var f *fault.Error
+	if !e.json || !errors.As(err, &f) {
+		return err
+	}
+	type mistake struct {
+		Path   string `json:"path"`
+		Detail string `json:"detail"`
+	}
+	said := struct {
+		Detail string    `json:"detail"`
+		Errors []mistake `json:"errors"`
+	}{f.Message, []mistake{}}
+	for _, field := range f.Fields {
+		said.Errors = append(said.Errors, mistake{field.Path, field.Text})
+	}
+	if failed := e.printJSON(said); failed != nil {
+		return failed
+	}
+	return err
 }
 
 // printRoster names the rows that changed something, and counts all.

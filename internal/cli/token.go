@@ -116,6 +116,9 @@ func expiry(text string, now time.Time) (time.Time, error) {
 		}
 		return time.Time{}, mistake("--expires", "%q is no number of days: write 365d", text)
 	}
+	if _, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
+		return time.Time{}, mistake("--expires", "%q is no time: write %sd for so many days, or a day as 2027-12-31", text, strings.TrimSpace(text))
+	}
 	return instant("--expires", &text)
 }
 

@@ -64,7 +64,13 @@ func (d *Directory) AddServer(ctx context.Context, n NewServer) (Server, error) 
 	if s.Connection != nil && s.Connection.Credential == 0 {
 		seal = func(id usage.ServerID) ([]byte, error) { return d.Seal(id, n.Password) }
 	}
-	return d.Servers.AddServer(audit.Note(ctx, audit.Added, serverChanges(&Server{}, &s)), s, s.firstFacts(now), seal, now)
+	added, err := d.Servers.AddServer(audit.Note(ctx, audit.Added, serverChanges(&Server{}, &s)), s, s.firstFacts(now), seal, now)
+	if n.Name == "" && fault.Is(err, fault.Conflict) {
+		if _, taken := d.FindServer(ctx, "name:"+s.Name); taken == nil {
+			err = fault.Wrap(err, fault.Conflict, "%s; it is the host of the address: give the server a name", fault.Text(err))
+		}
+	}
+	return added, err
 }
 
 // firstFacts are those of a server that is new.
@@ -373,7 +379,7 @@ func (e ServerEdit) login(c *Connection, fields *[]fault.Field) {
 		c.Credential, c.Username, c.Sealed = *e.Credential, "", nil
 	case own && c.Credential != 0 && (e.Username == nil || e.Password == nil):
 		wrong("--username, --password-stdin", "the account is that of credential set "+c.Credential.String()+
-			", which 'tallystick credential edit' changes for all its servers; give both to have one of its own")
+			", which is changed for all its servers at once; give both to have one of its own")
 	case own:
 		c.Credential = 0
 		if e.Username != nil {

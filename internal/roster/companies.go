@@ -121,9 +121,7 @@ func (s *Service) companyList(ctx context.Context, file *sheet, o CompanyOptions
 			l.owners[t] = c
 		}
 	}
-	for _, r := range file.rows {
-		l.row(r)
-	}
+	file.each(&l.mistakes, l.row)
 	if err := l.err(); err != nil {
 		return nil, err
 	}

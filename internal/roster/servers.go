@@ -39,7 +39,7 @@ const (
 	domainColumn      = "domain"
 )
 
-const notInFiles = "is never in a file: keep the account as a credential set ('tallystick credential add'), and name that in a column " + credentialColumn
+const notInFiles = "is never in a file: keep the account as a credential set, and name that in a column " + credentialColumn
 
 var serverLayout = layout{
 	known: []string{
@@ -131,9 +131,7 @@ func (s *Service) serverList(ctx context.Context, file *sheet, manages bool) (*s
 		}
 	}
 	l.installed = fleet.InstallationsOf(servers)
-	for _, r := range file.rows {
-		l.row(r)
-	}
+	file.each(&l.mistakes, l.row)
 	if err := l.err(); err != nil {
 		return nil, err
 	}
@@ -177,7 +175,11 @@ func (l *serverList) row(r row) {
 	}
 	l.names[usage.Fold(is.Name)] = r.line
 	if other := first(l.byName[usage.Fold(is.Name)]); other != nil && other.ID != is.ID {
-		l.add(r.line, nameColumn, "%q is taken by server %d", is.Name, other.ID)
+		why := ""
+		if v.name == "" {
+			why = "; it is the host of the address: give the server a name"
+		}
+		l.add(r.line, nameColumn, "%q is taken by server %d%s", is.Name, other.ID, why)
 	}
 	if was == nil && is.InstallationID != "" {
 		l.aloneInstalled(r, &is)
@@ -196,7 +198,7 @@ func (l *serverList) aloneInstalled(r row, is *fleet.Server) {
 	}
 	l.installations[id] = r.line
 	if twins := l.installed.Twins(is); len(twins) > 0 {
-		l.add(r.line, installColumn, "%q is that of server %d (%s): one machine is not counted twice; a server that was cloned from it is added with 'tallystick server add --cloned'",
+		l.add(r.line, installColumn, "%q is that of server %d (%s): one machine is not counted twice; a server that was cloned from it is added by itself, as cloned",
 			is.InstallationID, twins[0].ID, twins[0].Name)
 	}
 }

@@ -122,6 +122,13 @@ func TestServersThatAreWrong(t *testing.T) {
 			`line 3, column "url": https://X stands in line 2, too`, `line 4, column "name": "X" stands in line 2, too`,
 		}},
 		{"one server twice", "company,name,url,credential\nNorthwind,a,https://new,readers\nNorthwind,other,https://a,readers\n", []string{"line 3: is about server 1 (a), as line 2 is"}},
+		{"a host that is another one's name", "company,url,credential\nContoso,https://a:9419,readers\n", []string{
+			`line 2, column "name": "a" is taken by server 1; it is the host of the address: give the server a name`,
+		}},
+		{"a line that is too short", "company,url,credential\nNobody,https://x,readers\nNorthwind,https://y\nNorthwind,https://z,none\n", []string{
+			`line 2, column "company": there is no company "Nobody"`, `line 3: the number of cells is 2, and the header names 3 columns`,
+			`line 4, column "credential": there is no credential set "none"`,
+		}},
 		{"names that are taken", "company,name,url,credential\nContoso,a,https://x,readers\n", []string{`line 2, column "name": "a" is taken by server 1`}},
 		{"an address of several", "company,url,credential\nNorthwind,https://b,readers\n", []string{`line 2, column "url": 2 servers have this address, among them 2 (b) and 3 (b2): say which by its name`}},
 		{"what cannot change", "company,name,url,product,installationId,credential\nshared,,https://a,,,\nNorthwind,,https://a,console,x,\n", []string{

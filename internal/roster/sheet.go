@@ -41,6 +41,7 @@ type sheet struct {
 type row struct {
 	line  int
 	cells []string // trimmed, one for each column
+	wrong string   // why there are none; empty: they are there
 }
 
 // mistakes are all that is wrong with a file.
@@ -155,7 +156,7 @@ func readSheet(in io.Reader, l layout) (*sheet, error) {
 				return nil, err
 			}
 		default:
-			s.add(line, cells, &m)
+			s.add(line, cells)
 		}
 		if len(s.rows) > rowsMax {
 			return nil, fault.New(fault.Invalid, "the file has more than %d rows: divide it", rowsMax)
@@ -284,16 +285,28 @@ func (s *sheet) header(line int, cells []string, l layout, m *mistakes) error {
 	return nil
 }
 
-func (s *sheet) add(line int, cells []string, m *mistakes) {
+// add takes a row. One that is not as long as the header stays, too: it is told with what is wrong with others.
+func (s *sheet) add(line int, cells []string) {
 	n := len(s.columns)
 	for len(cells) > n && cells[len(cells)-1] == "" {
 		cells = cells[:len(cells)-1]
 	}
+	r := row{line: line, cells: cells}
 	if len(cells) != n {
-		m.add(line, "", "the number of cells is %d, and the header names %d columns", len(cells), n)
-		return
+		r.wrong = fmt.Sprintf("the number of cells is %d, and the header names %d columns", len(cells), n)
 	}
-	s.rows = append(s.rows, row{line, cells})
+	s.rows = append(s.rows, r)
+}
+
+// each gives the rows that are whole to take, and tells what is wrong with the others, in the order of lines.
+func (s *sheet) each(m *mistakes, take func(row)) {
+	for _, r := range s.rows {
+		if r.wrong != "" {
+			m.add(r.line, "", "%s", r.wrong)
+			continue
+		}
+		take(r)
+	}
 }
 
 // has reports whether the file has a column.

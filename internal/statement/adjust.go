@@ -70,7 +70,7 @@ func (s *Service) Withdraw(ctx context.Context, company usage.CompanyID, month u
 		case at < 0 && number > 0 && number <= t.adjusted():
 			return fault.New(fault.Invalid, "adjustment %d was taken back already", number)
 		case at < 0:
-			return fault.New(fault.Invalid, "it has no adjustment %d: statement show lists those that it has", number)
+			return fault.New(fault.Invalid, "it has no adjustment %d: the statement lists those that it has", number)
 		}
 		a := t.Adjustments[at]
 		t.Adjustments = slices.Delete(slices.Clone(t.Adjustments), at, at+1)
@@ -83,7 +83,7 @@ func (s *Service) Withdraw(ctx context.Context, company usage.CompanyID, month u
 func (t *Statement) fit(workloads []Workload, a Adjustment) (Adjustment, error) {
 	at := slices.IndexFunc(t.Content.Rows, func(r Row) bool { return r.RowKey == a.RowKey })
 	if at < 0 {
-		return a, fault.New(fault.Invalid, "there is no row of %s among those of %s: statement show lists them", a.Type, a.Product)
+		return a, fault.New(fault.Invalid, "there is no row of %s among those of %s: the statement lists them", a.Type, a.Product)
 	}
 	row := &t.Content.Rows[at]
 	billed := billedWorkloads(workloads, row)
@@ -124,7 +124,7 @@ func (t *Statement) fitNamed(billed, all []Workload, a Adjustment) (Adjustment, 
 		}):
 			return a, fault.New(fault.Invalid, "the counters of server %d say what is billed of %s, not its list (C21): take a number from it", ref.Server, a.Type)
 		case at < 0:
-			return a, fault.New(fault.Invalid, "workload %q of server %d is not billed in %s: usage show --explain lists those that are", ref.ID, ref.Server, a.Type)
+			return a, fault.New(fault.Invalid, "workload %q of server %d is not billed in %s: the explained figure lists those that are", ref.ID, ref.Server, a.Type)
 		case slices.Contains(gone, ref):
 			return a, fault.New(fault.Invalid, "workload %q of server %d is taken out already", ref.ID, ref.Server)
 		}

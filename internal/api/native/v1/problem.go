@@ -92,7 +92,7 @@ func codeOf(status int, err error) string {
 var members = map[string]string{
 	"--cloud-tenant": "tenants", "--licensee": "licensees", "--every": "intervalSeconds", "--password-stdin": "connection.password", "--url": "connection.url",
 	"--username": "connection.username", "--fingerprint": "connection.fingerprint", "--ca": "connection.ca", "--insecure": "connection.insecure",
-	"--credential": "connection.credential", "--external-id": "externalIds", "--tag": "tags", "--host": "hosts",
+	"--credential": "connection.credential", "--external-id": "externalIds", "--tag": "tags", "--host": "hosts", "recorded-before": "recordedBefore",
 }
 
 // flags are how services name what commands are given.
