@@ -170,7 +170,7 @@ func TestClones(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	one := b.add(fleet.NewServer{Name: "VBR01", InstallationID: "same"})
-	two := b.add(fleet.NewServer{Name: "VBR02", InstallationID: "same"})
+	two := b.add(fleet.NewServer{Name: "VBR02", InstallationID: "same", Cloned: true})
 	b.read(one)
 	b.want()
 	b.read(two)
