@@ -74,7 +74,7 @@ func sum(t *testing.T, text string) *tally {
 }
 
 // A figure is the same wherever it is asked for: API v2, our own API as an object, as pages, as NDJSON, as CSV and by day, what the command prints,
-// and metrics, whatever chance made of the ledger. What statements bill of it, TestFormatsAgree holds against every form of a report.
+// and metrics, whatever chance made of the ledger; and so are prices. What statements bill of it, TestFormatsAgree holds against every form of a report.
 func TestSurfacesAgree(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(3) {
@@ -157,8 +157,15 @@ func (s *surfaces) agree(company usage.CompanyID, resource figure.Resource) int 
 func (s *surfaces) agreeWithStatements(o *billing) (compared int) {
 	all, err := o.app.Store.StatementsIn(o.t.Context(), reported)
 	o.check(err)
+	o.reprice() // final months keep their prices wherever they are asked for
 	for i := range all {
 		t := &all[i]
+		for _, format := range []string{"focus", "csv"} {
+			path := fmt.Sprintf("/api/v1/companies/%d/statements/%s/report?format=%s", t.Company, t.Month, format)
+			if served := s.w.said(path, "text/csv"); served != string(o.file(t.Company, format)) {
+				o.t.Errorf("company %d: v1 serves another %s than the command writes", t.Company, format)
+			}
+		}
 		known := t.CutoffAt.Add(time.Microsecond).Format(time.RFC3339Nano)
 		for _, resource := range figure.Resources() {
 			product, err := resource.Product()

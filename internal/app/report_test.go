@@ -207,6 +207,10 @@ func TestFormatsAgree(t *testing.T) {
 			for i := range all {
 				o.agree(all[i].Company, o.said(all[i:i+1]), "Usage")
 			}
+			o.focusInvoices(records(t, o.file(0, "focus")))
+			o.reprice()
+			o.agree(0, said, "Usage by company")
+			o.focusInvoices(records(t, o.file(0, "focus")))
 		})
 	}
 }
@@ -361,16 +365,22 @@ func (o *billing) focusInvoices(rows []map[string]string) {
 			o.t.Errorf("invoice %s is of statement %s", row["InvoiceId"], id)
 		}
 	}
+	today := o.plans()
 	for _, company := range o.companies {
 		all, err := o.app.Store.StatementsOf(o.t.Context(), company)
 		o.check(err)
-		c, err := o.app.Store.Company(o.t.Context(), company)
-		o.check(err)
-		p, err := o.app.Plans.Get(o.t.Context(), c.Profile.Plan)
-		o.check(err)
+		p, state := today[company], "current"
+		if len(all) > 0 && all[0].State == statement.Final { // and what corrects it
+			p, state = o.agreed[company], "kept"
+		}
+		for _, row := range rows {
+			if of := strings.HasPrefix(row["x_StatementId"], company.String()+"-"); of && (row["x_PriceState"] != state || row["BillingCurrency"] != p.Currency) {
+				o.t.Errorf("prices are %s, in %s, and not\n%v", state, p.Currency, row)
+			}
+		}
 		before := new(big.Rat)
 		for i := range all {
-			owed := payable(&all[i], &p.Value)
+			owed := payable(&all[i], &p)
 			id := fmt.Sprintf("%d-2026-10-%d", company, all[i].Number)
 			if more := new(big.Rat).Sub(owed, before); more.Cmp(orZero(sums[id])) != 0 {
 				o.t.Errorf("statement %s asks for %s more than the one before it, and its rows add up to %s", id, more.FloatString(9), orZero(sums[id]).FloatString(9))
@@ -417,6 +427,52 @@ func TestReportsStay(t *testing.T) {
 		if !bytes.Equal(first, o.file(o.companies[0], format)) {
 			t.Errorf("%s: two days later it is another file", format)
 		}
+	}
+}
+
+// What a final month was priced with stays, whatever becomes of the plan; a month that is not final, or became so before prices were kept,
+// follows the plan of today, and says so.
+func TestFinalPricesStay(t *testing.T) {
+	t.Parallel()
+	o := newBilling(t, 11)
+	all, err := o.app.Store.StatementsIn(t.Context(), reported)
+	o.check(err)
+	before := make(map[usage.CompanyID][]byte)
+	for i := range all {
+		before[all[i].Company] = o.file(all[i].Company, "focus")
+	}
+	old := all[slices.IndexFunc(all, func(s statement.Statement) bool { return s.State == statement.Final && s.Company != usage.Unassigned })].Company
+	chain, err := o.app.Store.StatementsOf(t.Context(), old)
+	o.check(err)
+	for i := range chain { // as an older program left them
+		chain[i].Priced = nil
+	}
+	o.check(o.app.Store.SaveStatements(t.Context(), chain))
+	o.reprice()
+	kept := 0
+	for i := range all {
+		company := all[i].Company
+		now := o.file(company, "focus")
+		first, err := o.app.Store.Statement(t.Context(), company, reported, 1)
+		o.check(err)
+		state := "current"
+		if first.State == statement.Final && company != old {
+			state = "kept"
+			if kept++; !bytes.Equal(before[company], now) {
+				t.Errorf("company %d: another plan makes its final month another one", company)
+			}
+		}
+		for _, row := range records(t, now) {
+			if row["x_PriceState"] != state {
+				t.Errorf("company %d: %s, not %s", company, row["x_PriceState"], state)
+			}
+			if row["BillingCurrency"] == "EUR" && state == "current" {
+				t.Errorf("company %d: not today's plan\n%v", company, row)
+			}
+		}
+	}
+	if kept < 2 {
+		t.Errorf("%d final months: chance made too few", kept)
 	}
 }
 

@@ -26,6 +26,7 @@ type billing struct {
 	reports   *report.Service
 	companies []usage.CompanyID
 	servers   []fleet.Server
+	agreed    map[usage.CompanyID]plan.Plan // when their months became final
 }
 
 var reported = usage.Month{Year: 2026, Month: time.October}
@@ -44,6 +45,7 @@ func newBilling(t *testing.T, seed uint64) *billing {
 	o.check(err)
 	o.check(a.Fleet.SetLicensees(t.Context(), []string{"Provider Ltd"}))
 	o.people()
+	o.agreed = o.plans()
 	o.october()
 	return o
 }
@@ -95,6 +97,40 @@ func (o *billing) people() {
 	o.check(err)
 	o.servers = append(o.servers, shared)
 	o.companies = append([]usage.CompanyID{usage.Unassigned}, o.companies...) // whose tenants are nobody's
+}
+
+// plans are those that companies have now.
+func (o *billing) plans() map[usage.CompanyID]plan.Plan {
+	o.t.Helper()
+	plans := make(map[usage.CompanyID]plan.Plan)
+	for _, id := range o.companies {
+		c, err := o.app.Store.Company(o.t.Context(), id)
+		o.check(err)
+		p, err := o.app.Plans.Get(o.t.Context(), c.Profile.Plan)
+		o.check(err)
+		plans[id] = p.Value
+	}
+	return plans
+}
+
+// reprice changes all that prices follow: one plan asks for something else, one is left by all and removed.
+func (o *billing) reprice() {
+	o.t.Helper()
+	ctx := o.t.Context()
+	all, err := o.app.Plans.All(ctx)
+	o.check(err)
+	edited, removed := all[1].ID, all[2].ID
+	_, err = o.app.Plans.Edit(ctx, edited, func(p *plan.Plan) error {
+		p.Name, p.Currency, p.TaxPercent, p.Discount = "Dearer", "CHF", 8_100_000, 0
+		p.Service.Price, p.VM.Price, p.StoredVM.Price = 33*usage.One, 7*usage.One, 9*usage.One
+		return nil
+	})
+	o.check(err)
+	for i, c := range o.companies[1:] {
+		_, err := o.app.Plans.Assign(ctx, c, []int64{edited, 0}[i%2])
+		o.check(err)
+	}
+	o.check(o.app.Plans.Remove(ctx, removed))
 }
 
 var billedTypes = map[usage.Product][]string{

@@ -38,6 +38,16 @@ type Plan struct {
 	Compute             Rate `json:"compute,omitzero"`      // for an hour of a replica that runs
 }
 
+// State is a plan as it stood once. Its JSON form is kept with what was priced by it.
+type State struct {
+	ID       int64 `json:"id"`
+	Revision int64 `json:"revision"`
+	Plan     Plan  `json:"plan"`
+}
+
+// StateOf is how a plan stands.
+func StateOf(item Item) State { return State{item.ID, item.Revision, item.Value} }
+
 // Rate is the price of one, and how many are free.
 type Rate struct {
 	Price   usage.Units `json:"price,omitempty"`

@@ -21,7 +21,21 @@ import (
 type billed struct {
 	subject
 	statements []statement.Statement // the first, and those that superseded it, up to the one that is reported
-	plan       plan.Item
+	plan       plan.State
+	kept       bool // the plan is the one that was kept with a final statement; else it is as it stands today
+}
+
+// The states of prices.
+const (
+	isKept    = "kept"
+	isCurrent = "current"
+)
+
+func (b *billed) priceState() string {
+	if b.kept {
+		return isKept
+	}
+	return isCurrent
 }
 
 // focusing makes one data set.
@@ -203,13 +217,13 @@ func (f *focusing) addAdjustments(b *billed, inv *invoice) {
 
 // addService asks for being served at all, where the plan does.
 func (f *focusing) addService(b *billed, inv *invoice) {
-	price := b.plan.Value.Service.Price
+	price := b.plan.Plan.Service.Price
 	if price == 0 {
 		return
 	}
 	c := charge{
 		of: b, invoice: inv, category: isPurchase, frequency: recurring, sku: "service", price: "service", unit: "Months",
-		description: "Service, " + b.plan.Value.Name, completeness: completeness(inv.t),
+		description: "Service, " + b.plan.Plan.Name, completeness: completeness(inv.t),
 	}
 	c.price1(price, AmountOfWhole(1))
 	f.charges = append(f.charges, c)
@@ -239,13 +253,13 @@ func (f *focusing) addCorrections(b *billed, inv *invoice) {
 
 // addTax adds the tax on the charges of a statement, from the first of them on.
 func (f *focusing) addTax(b *billed, inv *invoice, first int) {
-	percent := b.plan.Value.TaxPercent
+	percent := b.plan.Plan.TaxPercent
 	if percent == 0 || len(f.charges) == first {
 		return
 	}
 	c := charge{
 		of: b, invoice: inv, category: isTax, frequency: oneTime, completeness: completeness(inv.t),
-		description: fmt.Sprintf("%s, %s %%", b.plan.Value.Tax, percent), correction: f.charges[first].correction,
+		description: fmt.Sprintf("%s, %s %%", b.plan.Plan.Tax, percent), correction: f.charges[first].correction,
 	}
 	for i := first; i < len(f.charges); i++ {
 		c.listCost, c.cost = c.listCost.Plus(f.charges[i].listCost), c.cost.Plus(f.charges[i].cost)
@@ -264,7 +278,7 @@ var rateNames = map[string]string{
 // ask works out what is asked for an amount: for each object, where the plan has a price for its type; else nothing, and the
 // quantity is the units.
 func (c *charge) ask(typ string, amount statement.Amount) {
-	for _, r := range c.of.plan.Value.Rates() {
+	for _, r := range c.of.plan.Plan.Rates() {
 		if r.Name == rateNames[typ] && r.Price > 0 {
 			c.price, c.unit = r.Name, "Workloads"
 			c.price1(r.Price, AmountOfWhole(amount.Count))
@@ -278,7 +292,7 @@ func (c *charge) ask(typ string, amount statement.Amount) {
 // price1 works out costs from the price of one, and how many there are.
 func (c *charge) price1(price usage.Units, quantity Amount) {
 	list := AmountOf(price)
-	contracted := list.Percent(100*usage.One - c.of.plan.Value.Discount)
+	contracted := list.Percent(100*usage.One - c.of.plan.Plan.Discount)
 	c.list, c.contracted, c.quantity = &list, &contracted, &quantity
 	c.listCost, c.cost = list.Times(quantity), contracted.Times(quantity)
 }
@@ -295,7 +309,7 @@ var focusColumns = []focusColumn{
 	{"BilledCost", Money, func(_ *focusing, c *charge) Cell { return OfMoney(c.cost) }},
 	{"BillingAccountId", Text, func(f *focusing, _ *charge) Cell { return OfText(f.provider) }},
 	{"BillingAccountName", Text, func(f *focusing, _ *charge) Cell { return OfText(f.provider) }},
-	{"BillingCurrency", Text, func(_ *focusing, c *charge) Cell { return OfText(c.of.plan.Value.Currency) }},
+	{"BillingCurrency", Text, func(_ *focusing, c *charge) Cell { return OfText(c.of.plan.Plan.Currency) }},
 	{"BillingPeriodEnd", Time, (*focusing).end},
 	{"BillingPeriodStart", Time, (*focusing).start},
 	{"ChargeCategory", Text, func(_ *focusing, c *charge) Cell { return OfText(c.category) }},
@@ -337,6 +351,7 @@ var focusColumns = []focusColumn{
 	{"x_NewUnits", Units, func(_ *focusing, c *charge) Cell { return onlyIf(c.measured(), OfUnits(c.figures.New.Units)) }},
 	{"x_NewWorkloads", Whole, func(_ *focusing, c *charge) Cell { return onlyIf(c.measured(), OfWhole(c.figures.New.Count)) }},
 	{"x_PeakAt", Time, func(_ *focusing, c *charge) Cell { return OfTime(c.peakAt) }},
+	{"x_PriceState", Text, func(_ *focusing, c *charge) Cell { return OfText(c.of.priceState()) }},
 	{"x_RentalCount", Whole, func(_ *focusing, c *charge) Cell { return onlyIf(c.measured(), OfWhole(c.figures.Rental.Count)) }},
 	{"x_RentalUnits", Units, func(_ *focusing, c *charge) Cell { return onlyIf(c.measured(), OfUnits(c.figures.Rental.Units)) }},
 	{"x_StatementDigest", Text, func(_ *focusing, c *charge) Cell { return OfText(c.invoice.digest) }},

@@ -249,7 +249,7 @@ func (s *Service) focusOfAll(ctx context.Context, m *monthly, companies map[usag
 		if err != nil {
 			return Document{}, err
 		}
-		absent = append(absent, billed{subject: subject{company: c}, plan: p})
+		absent = append(absent, billed{subject: subject{company: c}, plan: plan.StateOf(p)})
 	}
 	mark := ""
 	if states := m.states(); states != allFinal(len(m.subjects)) {
@@ -258,12 +258,9 @@ func (s *Service) focusOfAll(ctx context.Context, m *monthly, companies map[usag
 	return ofFocus(m.month, provider, all, absent, mark)
 }
 
-// billed gives a company's plan, and the statements that the given one supersedes, the first one first.
+// billed gives the plan by which a company's month is priced, and the statements that the given one supersedes, the first one first.
 func (s *Service) billed(ctx context.Context, t *statement.Statement, c fleet.Company) (b billed, err error) {
 	b = billed{subject: subject{t: t, company: c}, statements: []statement.Statement{*t}}
-	if b.plan, err = s.Plans.Get(ctx, c.Profile.Plan); err != nil {
-		return b, err
-	}
 	for b.statements[0].Supersedes > 0 {
 		before, err := s.Statements.Statement(ctx, t.Company, t.Key().Month, b.statements[0].Supersedes)
 		if err != nil {
@@ -271,7 +268,15 @@ func (s *Service) billed(ctx context.Context, t *statement.Statement, c fleet.Co
 		}
 		b.statements = append([]statement.Statement{before}, b.statements...)
 	}
-	return b, nil
+	for i := range b.statements { // one plan prices a month and what is corrected of it: the first that was kept
+		if kept := b.statements[i].Priced; kept != nil {
+			b.plan, b.kept = *kept, true
+			return b, nil
+		}
+	}
+	today, err := s.Plans.Get(ctx, c.Profile.Plan)
+	b.plan = plan.StateOf(today)
+	return b, err
 }
 
 // remembering gives a service that asks for each plan once: many companies have few.

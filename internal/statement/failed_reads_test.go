@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/plan"
 	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 )
@@ -114,7 +115,7 @@ func TestFailedReadNeverGivesASmallerNumber(t *testing.T) {
 	lose := &losing{Store: w.store}
 	clock := func() time.Time { return w.now }
 	l := &ledger.Ledger{Store: lose, History: lose, Now: clock}
-	months := &statement.Service{Counter: statement.Counter{Ledger: l, Policy: lose}, Companies: lose, Servers: lose, Store: lose, Now: clock}
+	months := &statement.Service{Counter: statement.Counter{Ledger: l, Policy: lose}, Companies: lose, Servers: lose, Store: lose, Plans: &plan.Service{Records: lose, Now: clock}, Now: clock}
 	w.must(statementOf(w.Draft(t.Context(), companies[0], september, "a")))
 	span := ledger.Span{Company: c, Product: usage.ProductVBR, From: at(2026, 9, 1), To: w.now}
 	for name, ask := range map[string]func() (any, error){

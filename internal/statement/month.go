@@ -34,7 +34,7 @@ func (s *Service) FinaliseMonth(ctx context.Context, month usage.Month, actor st
 		}
 		t, others, err := s.latest(ctx, all[i].Company, month)
 		if err == nil {
-			err = t.finalise(others, now, actor)
+			err = s.finalise(ctx, &t, others, now, actor)
 		}
 		if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/plan"
 )
 
 // Service makes statements and moves them through their states. Every step is one transaction: a crash leaves a
@@ -21,6 +22,7 @@ type Service struct {
 	Companies fleet.CompanyStore
 	Servers   fleet.ServerStore
 	Store     Store
+	Plans     Plans // with which months are priced that become final
 	Now       func() time.Time
 
 	when func(*Statement) error // see When
@@ -483,19 +485,41 @@ func (s *Service) Finalise(ctx context.Context, company usage.CompanyID, month u
 	if err := by(actor); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement, all []Statement) error { return t.finalise(all, s.Now(), actor) })
+	return s.change(ctx, company, month, func(t *Statement, all []Statement) error { return s.finalise(ctx, t, all, s.Now(), actor) })
 }
 
-func (t *Statement) finalise(all []Statement, at time.Time, actor string) error {
+func (s *Service) finalise(ctx context.Context, t *Statement, all []Statement, at time.Time, actor string) error {
 	if err := t.need(Approved, "finalised"); err != nil {
 		return err
 	}
 	if err := t.before(all, Final); err != nil {
 		return err
 	}
+	if err := s.price(ctx, t, all); err != nil {
+		return err
+	}
 	t.State = Final
 	t.note(at, actor, didFinalise, "")
 	return nil
+}
+
+// price keeps with a statement what its month is priced with: that of the one which it supersedes, whose invoice it corrects, or else
+// the company's plan as it stands.
+func (s *Service) price(ctx context.Context, t *Statement, all []Statement) error {
+	for i := range all {
+		if o := &all[i]; o.Month == t.Month && o.Number == t.Supersedes && o.Priced != nil {
+			t.Priced = o.Priced
+			return nil
+		}
+	}
+	c, err := s.Companies.Company(ctx, t.Company)
+	if err != nil {
+		return err
+	}
+	item, err := s.Plans.Get(ctx, c.Profile.Plan)
+	state := plan.StateOf(item)
+	t.Priced = &state
+	return err
 }
 
 // Supersede makes a new draft in place of a final statement, which stays, and lists the differences. Its adjustments are

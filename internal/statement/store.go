@@ -4,7 +4,13 @@ import (
 	"context"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/plan"
 )
+
+// Plans gives subscription plans; *plan.Service does.
+type Plans interface {
+	Get(ctx context.Context, id int64) (plan.Item, error)
+}
 
 // Store keeps statements. Every method is one transaction.
 type Store interface {

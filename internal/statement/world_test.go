@@ -10,6 +10,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/plan"
 	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 )
@@ -47,7 +48,7 @@ func (w *world) open() {
 	w.store = s
 	w.ledger = &ledger.Ledger{Store: s, History: s, Now: clock}
 	w.fleet = &fleet.Directory{Companies: s, Servers: s, Policy: s, NewUID: func() string { w.uids++; return fmt.Sprint("uid-", w.uids) }, Now: clock}
-	w.Service = &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: s}, Companies: s, Servers: s, Store: s, Now: clock}
+	w.Service = &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: s}, Companies: s, Servers: s, Store: s, Plans: &plan.Service{Records: s, Now: clock}, Now: clock}
 }
 
 func (w *world) check(err error) {

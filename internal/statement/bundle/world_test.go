@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/plan"
 	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
 )
@@ -65,7 +66,7 @@ func newWorld(t *testing.T) *world {
 	w.store = s
 	w.fleet = &fleet.Directory{Companies: s, Servers: s, Policy: s, NewUID: func() string { w.uids++; return fmt.Sprint("uid-", w.uids) }, Now: clock}
 	counter := statement.Counter{Ledger: &ledger.Ledger{Store: s, History: s, Now: clock}, Policy: s}
-	w.Service = &statement.Service{Counter: counter, Companies: s, Servers: s, Store: s, Now: clock}
+	w.Service = &statement.Service{Counter: counter, Companies: s, Servers: s, Store: s, Plans: &plan.Service{Records: s, Now: clock}, Now: clock}
 	return w
 }
 

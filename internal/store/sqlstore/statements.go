@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"slices"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -11,7 +12,7 @@ import (
 )
 
 const (
-	statementColumns   = `SELECT t.company, t.month, t.number, t.revision, t.body, t.checksum FROM statements t`
+	statementColumns   = `SELECT t.company, t.month, t.number, t.revision, t.body, t.priced, t.checksum FROM statements t`
 	statementSQL       = statementColumns + ` WHERE t.company = $1 AND t.month = $2 AND t.number = $3`
 	latestStatementSQL = statementColumns + ` WHERE t.company = $1 AND t.month = $2 ORDER BY t.number DESC LIMIT 1`
 	statementsOfSQL    = statementColumns + ` WHERE t.company = $1 ORDER BY t.month, t.number`
@@ -21,9 +22,9 @@ const (
 	latestMonthsSQL    = `SELECT company, MAX(month) FROM statements GROUP BY company`
 	marksSQL           = `SELECT month, number, revision FROM statements WHERE company = $1 ORDER BY month, number`
 	allStatementsSQL   = statementColumns + ` ORDER BY t.company, t.month, t.number`
-	insertStatementSQL = `INSERT INTO statements (company, month, number, revision, body, checksum) VALUES ($1, $2, $3, $4, $5, $6)
+	insertStatementSQL = `INSERT INTO statements (company, month, number, revision, body, priced, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7)
  ON CONFLICT (company, month, number) DO NOTHING`
-	updateStatementSQL = `UPDATE statements SET revision = $4, body = $5, checksum = $6 WHERE company = $1 AND month = $2 AND number = $3 AND revision = $4 - 1`
+	updateStatementSQL = `UPDATE statements SET revision = $4, body = $5, priced = $6, checksum = $7 WHERE company = $1 AND month = $2 AND number = $3 AND revision = $4 - 1`
 )
 
 // Statement gives one statement; number 0: the month's latest.
@@ -150,12 +151,17 @@ func saveStatement(ctx context.Context, tx *sql.Tx, t *statement.Statement) erro
 	if err != nil {
 		return err
 	}
-	k := storedStatement{int64(t.Company), t.Month, int64(t.Number), t.Revision + 1, body}
+	k := storedStatement{int64(t.Company), t.Month, int64(t.Number), t.Revision + 1, body, nil}
+	if t.Priced != nil {
+		if k.priced, err = json.Marshal(t.Priced); err != nil {
+			return fault.Wrap(err, fault.Internal, "the prices of a statement cannot be written down")
+		}
+	}
 	query := updateStatementSQL
 	if t.Revision == 0 {
 		query = insertStatementSQL
 	}
-	done, err := tx.ExecContext(ctx, query, k.company, k.month, k.number, k.revision, k.body, k.sum())
+	done, err := tx.ExecContext(ctx, query, k.company, k.month, k.number, k.revision, k.body, k.priced, k.sum())
 	if err != nil {
 		return err
 	}
@@ -172,15 +178,20 @@ type storedStatement struct {
 	number   int64
 	revision int64
 	body     []byte
+	priced   []byte // nil: nothing
 }
 
 func (k *storedStatement) sum() int64 {
-	return checksum(number(k.company), k.month, number(k.number), number(k.revision), string(k.body))
+	said := []string{number(k.company), k.month, number(k.number), number(k.revision), string(k.body)}
+	if k.priced != nil { // the others have the sums that they had before there were prices
+		said = append(said, string(k.priced))
+	}
+	return checksum(said...)
 }
 
 func scanStatement(row scanner) (t statement.Statement, p proof, err error) {
 	var k storedStatement
-	if err := row.Scan(&k.company, &k.month, &k.number, &k.revision, &k.body, &p.kept); err != nil {
+	if err := row.Scan(&k.company, &k.month, &k.number, &k.revision, &k.body, &k.priced, &p.kept); err != nil {
 		return t, p, err
 	}
 	p.what, p.of, p.want = "the statement of "+k.month+" of company", k.company, k.sum()
@@ -189,6 +200,11 @@ func scanStatement(row scanner) (t statement.Statement, p proof, err error) {
 	}
 	t, err = statement.Decode(k.body)
 	t.Revision = k.revision
+	if err == nil && k.priced != nil {
+		if err = json.Unmarshal(k.priced, &t.Priced); err != nil {
+			err = fault.Wrap(err, fault.Internal, "what is kept of the prices of a statement cannot be read")
+		}
+	}
 	return t, p, err
 }
 

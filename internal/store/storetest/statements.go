@@ -9,6 +9,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/plan"
 	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store"
 )
@@ -59,6 +60,10 @@ var statementTests = map[string]func(*testing.T, store.Store){
 			rows[0].PeakLicense = want.Content.Servers[0].License
 		}
 		want.Adjustments[0].Servers = []statement.AmountOf{{Server: 7, Amount: want.Adjustments[0].Amount}}
+		want.Priced = &plan.State{ID: 8, Revision: 9, Plan: plan.Plan{Name: "n", Description: "d", Currency: "EUR", Tax: plan.Taxes[1], TaxPercent: 1, Discount: 2}}
+		for i, r := range want.Priced.Plan.Rates() {
+			*r.Rate = plan.Rate{Price: usage.Units(i + 1), Per: "p", Free: 3, FreePer: "f"}
+		}
 		want = saved(t, s, want)
 		nonZero(t, want)
 		wantEqual(t, want, must1(s.Statement(t.Context(), c, october, 2))(t))

@@ -87,17 +87,20 @@ func emptyWorld(t testing.TB) *world {
 	}
 	catalogs := &fleet.Catalogs{Policy: w.store, Now: w.clock.Now}
 	w.ledger = &ledger.Ledger{Store: w.store, History: w.store, Catalogs: catalogs, Now: w.clock.Now}
-	w.months = &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Servers: w.store, Store: w.store, Now: w.clock.Now}
+	plans := &plan.Service{Records: w.store, Directory: w.fleet, Now: w.clock.Now}
+	w.months = &statement.Service{
+		Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Servers: w.store, Store: w.store, Plans: plans, Now: w.clock.Now,
+	}
 	w.access = &access.Service{Users: w.store, Sessions: w.store, APITokens: w.store, Now: w.clock.Now}
 	w.console = &running{world: w}
 	var err error
 	w.surface, err = v1.New(v1.Options{
 		Companies: w.store, Servers: w.store, Directory: w.fleet, Catalogs: catalogs, Ledger: w.ledger, History: w.store,
 		Figures: &figure.Service{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
-		Months:  w.months, Kept: w.store, Plans: &plan.Service{Records: w.store, Directory: w.fleet, Now: w.clock.Now},
+		Months:  w.months, Kept: w.store, Plans: plans,
 		Alarms: w.alarms(), Events: w.store, Answers: w.store,
 		Access: w.access, Users: w.store, Tokens: w.store, Once: w.store, Mark: func(_ context.Context, body []byte) ([]byte, error) { return body, nil }, Feed: w.store, Trail: w.store,
-		Roster:  &roster.Service{Directory: w.fleet, Store: w.store, Plans: &plan.Service{Records: w.store, Directory: w.fleet, Now: w.clock.Now}, Now: w.clock.Now},
+		Roster:  &roster.Service{Directory: w.fleet, Store: w.store, Plans: plans, Now: w.clock.Now},
 		Console: w.console, Now: w.clock.Now,
 	})
 	if err != nil {
