@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -473,6 +474,62 @@ func TestFinalPricesStay(t *testing.T) {
 	}
 	if kept < 2 {
 		t.Errorf("%d final months: chance made too few", kept)
+	}
+}
+
+func statementID(s *statement.Statement) string {
+	return fmt.Sprintf("%d-%s-%d", s.Company, s.Month, s.Number)
+}
+
+// A statement that a final one superseded says so in every format; one in whose place another is still being made is what it was.
+func TestSuperseded(t *testing.T) {
+	t.Parallel()
+	o := newBilling(t, 5)
+	seen := make(map[statement.State]bool)
+	for _, company := range o.companies {
+		chain, err := o.app.Store.StatementsOf(t.Context(), company)
+		o.check(err)
+		if len(chain) < 2 {
+			continue
+		}
+		last := chain[1]
+		seen[last.State] = true
+		by, note := "", fmt.Sprintf("Statement %d of this month stands in the place of this one.", last.Number)
+		if last.State == statement.Final {
+			by = "2"
+		}
+		for _, row := range records(t, o.numbered(company, 1, "csv")) {
+			if row["statement"] != "1" || row["status"] != "Final" || row["supersededBy"] != by {
+				t.Errorf("CSV of %d, superseded by %q: %v", company, by, row)
+			}
+		}
+		for _, row := range append(records(t, o.numbered(company, 1, "focus")), records(t, o.file(company, "focus"))...) {
+			if first := row["x_StatementId"] == statementID(&chain[0]); first && (row["x_Status"] != "Final" || row["x_SupersededBy"] != by) || !first && row["x_SupersededBy"] != "" {
+				t.Errorf("FOCUS of %d, superseded by %q: %v", company, by, row)
+			}
+		}
+		var d struct {
+			Final      bool
+			Notes      []string
+			Parameters map[string]any
+		}
+		o.check(json.Unmarshal(o.numbered(company, 1, "json"), &d))
+		if want := by != ""; !d.Final || slices.Contains(d.Notes, note) != want || (d.Parameters["supersededBy"] == statementID(&last)) != want {
+			t.Errorf("JSON of %d, superseded by %q: %+v", company, by, d)
+		}
+		sheets, err := excelize.OpenReader(bytes.NewReader(o.numbered(company, 1, "xlsx")))
+		o.check(err)
+		front, err := sheets.GetRows("Report")
+		o.check(errors.Join(err, sheets.Close()))
+		paper := strings.Join(reporttest.PDFText(t, o.numbered(company, 1, "pdf")), "\n")
+		for format, text := range map[string]string{"xlsx": fmt.Sprint(front), "pdf": paper} {
+			if strings.Contains(text, note) != (by != "") || strings.Contains(text, "Superseded by") != (by != "") || strings.Contains(text, "Draft") {
+				t.Errorf("%s of %d, superseded by %q: %s", format, company, by, text)
+			}
+		}
+	}
+	if !seen[statement.Final] || !seen[statement.Draft] {
+		t.Error("chance made no final one, or no draft, in the place of another")
 	}
 }
 

@@ -271,12 +271,18 @@ func (o *billing) supersede(unread []fleet.Server, finals []usage.CompanyID) {
 // file makes a report of a company, or with 0 of all.
 func (o *billing) file(company usage.CompanyID, format string) []byte {
 	o.t.Helper()
+	return o.numbered(company, 0, format)
+}
+
+// numbered is file of a statement with a number; 0: the latest one.
+func (o *billing) numbered(company usage.CompanyID, number int, format string) []byte {
+	o.t.Helper()
 	var r report.Report
 	var err error
 	if company == 0 {
 		r, err = o.reports.OfAll(o.t.Context(), reported, format)
 	} else {
-		r, err = o.reports.OfCompany(o.t.Context(), company, reported, 0, format)
+		r, err = o.reports.OfCompany(o.t.Context(), company, reported, number, format)
 	}
 	o.check(err)
 	var b bytes.Buffer

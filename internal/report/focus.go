@@ -77,8 +77,9 @@ type charge struct {
 
 // invoice is what is asked for with one statement: what a bill that is made of it asks for.
 type invoice struct {
-	t      *statement.Statement
-	digest string // of a final one
+	t          *statement.Statement // nil: there is none
+	digest     string               // of a final one
+	superseded int                  // by the final one of this number; 0: by none
 }
 
 // The categories of charges.
@@ -106,7 +107,7 @@ func ofFocus(month usage.Month, provider string, all, absent []billed, mark stri
 	for i := range absent {
 		f.charges = append(f.charges, charge{
 			of: &absent[i], invoice: &invoice{}, category: isAdjustment, frequency: oneTime, completeness: isMissing,
-			description: absent[i].company.Name + ": " + withoutStatement,
+			description: absent[i].name() + ": " + withoutStatement,
 		})
 	}
 	s := Section{Key: "focus", Title: "FOCUS 1.2 cost and usage", Main: true}
@@ -126,8 +127,8 @@ func ofFocus(month usage.Month, provider string, all, absent []billed, mark stri
 			d.Missing = append(d.Missing, b.t.CompanyName+": "+text)
 		}
 	}
-	for _, b := range absent {
-		d.Missing = append(d.Missing, b.company.Name+": "+withoutStatement)
+	for i := range absent {
+		d.Missing = append(d.Missing, absent[i].name()+": "+withoutStatement)
 	}
 	return d, nil
 }
@@ -135,7 +136,7 @@ func ofFocus(month usage.Month, provider string, all, absent []billed, mark stri
 // add adds the charges of a company: those of its first statement, and what each later one corrects.
 func (f *focusing) add(b *billed) error {
 	for i := range b.statements {
-		inv := &invoice{t: &b.statements[i]}
+		inv := &invoice{t: &b.statements[i], superseded: b.supersededSince(i)}
 		if _, final := inv.t.FinalisedAt(); final {
 			var err error
 			if inv.digest, err = digest(inv.t); err != nil {
@@ -153,6 +154,17 @@ func (f *focusing) add(b *billed) error {
 		f.addTax(b, inv, first)
 	}
 	return nil
+}
+
+// supersededSince gives which final statement stands in the place of one of those that are told.
+func (b *billed) supersededSince(i int) int {
+	number := b.superseded
+	for j := i + 1; j < len(b.statements) && b.superseded == 0; j++ {
+		if t := &b.statements[j]; t.State == statement.Final {
+			number = t.Number
+		}
+	}
+	return number
 }
 
 func (f *focusing) addUsage(b *billed, inv *invoice) {
@@ -356,7 +368,8 @@ var focusColumns = []focusColumn{
 	{"x_RentalUnits", Units, func(_ *focusing, c *charge) Cell { return onlyIf(c.measured(), OfUnits(c.figures.Rental.Units)) }},
 	{"x_StatementDigest", Text, func(_ *focusing, c *charge) Cell { return OfText(c.invoice.digest) }},
 	{"x_StatementId", Text, func(_ *focusing, c *charge) Cell { return OfText(c.invoice.id()) }},
-	{"x_Status", Text, func(_ *focusing, c *charge) Cell { return OfText(c.invoice.status()) }},
+	{"x_Status", Text, func(_ *focusing, c *charge) Cell { return OfText(status(c.invoice.t)) }},
+	{"x_SupersededBy", Whole, func(_ *focusing, c *charge) Cell { return ofNumber(c.invoice.superseded) }},
 	{"x_UnitKind", Text, func(_ *focusing, c *charge) Cell { return OfText(string(c.kind)) }},
 }
 
@@ -418,11 +431,12 @@ func (c *charge) priceID() string {
 	return fmt.Sprintf("%s/plan-%d.%d", c.sku, c.of.plan.ID, c.of.plan.Revision)
 }
 
+// companyName is what the company was called then.
 func (c *charge) companyName() string {
 	if c.invoice.t != nil {
 		return c.invoice.t.CompanyName
 	}
-	return c.of.company.Name
+	return c.of.name()
 }
 
 func (i *invoice) id() string {
@@ -430,13 +444,6 @@ func (i *invoice) id() string {
 		return ""
 	}
 	return statementID(i.t)
-}
-
-func (i *invoice) status() string {
-	if i.t == nil {
-		return NotFinal + ": no statement"
-	}
-	return status(i.t)
 }
 
 // tags are what ties a company to other programs, and what costs are sorted by: keys and values in JSON. Those of the company's

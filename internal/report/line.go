@@ -15,9 +15,46 @@ import (
 
 // subject is a company's statement, with what is kept of the company.
 type subject struct {
-	t        *statement.Statement
-	company  fleet.Company
-	licenses map[usage.ServerID]usage.License // of its servers, where they were asked for
+	t          *statement.Statement // nil: it has none
+	company    fleet.Company
+	licenses   map[usage.ServerID]usage.License // of its servers, where they were asked for
+	superseded int                              // the number of the final statement that stands in the place of this one; 0: none does
+}
+
+// name is what the company is called; what a statement says is as it was then.
+func (s *subject) name() string {
+	if s.t == nil {
+		return s.company.Name
+	}
+	return s.t.CompanyName
+}
+
+// identityColumns say whose a row is, by all that other programs know a company by.
+func identityColumns() []Column {
+	return []Column{
+		{Key: "company", Title: "Company", Kind: Text},
+		{Key: "companyUid", Title: "Company UID", Kind: Text, Detail: true},
+		{Key: "externalId", Title: "External ID", Kind: Text, Detail: true},
+		{Key: "externalIds", Title: "External IDs", Kind: Text, Detail: true},
+	}
+}
+
+// identity are the cells of identityColumns.
+func (s *subject) identity() []Cell {
+	uid := s.company.UID
+	if s.t != nil {
+		uid = s.t.CompanyUID
+	}
+	return []Cell{OfText(s.name()), OfText(uid), OfText(s.company.Profile.ExternalID), OfText(s.externalIDs())}
+}
+
+// numbers are those of its servers' licenses.
+func (s *subject) numbers() map[usage.ServerID]statement.Numbers {
+	numbers := make(map[usage.ServerID]statement.Numbers, len(s.licenses))
+	for id := range s.licenses {
+		numbers[id] = statement.Numbers{ID: s.licenses[id].ID, SupportID: s.licenses[id].SupportID}
+	}
+	return numbers
 }
 
 // externalIDs are the company's keys in other programs, as people name a company by one: "contract:9, psa:4711".
@@ -35,16 +72,18 @@ type line struct {
 	class      statement.LicenseClass
 	edition    string
 	licensedTo string
+	numbers    statement.Numbers
 	weight     weight
 	peakAt     *time.Time
 }
 
 // lines tells the rows of a statement apart by license, in the order of products, licenses and the catalogue.
 func (s *subject) lines() (lines []line) {
-	weights := weigh(s.t)
-	for _, share := range s.t.Shares() {
+	numbers := s.numbers()
+	weights := weigh(s.t, numbers)
+	for _, share := range s.t.SharesBy(numbers) {
 		for _, r := range share.Rows {
-			l := line{ShareRow: r, class: share.Class, edition: share.Edition, licensedTo: share.LicensedTo}
+			l := line{ShareRow: r, class: share.Class, edition: share.Edition, licensedTo: share.LicensedTo, numbers: share.Numbers}
 			l.weight = weights[l.key()]
 			for i := range s.t.Content.Rows {
 				if row := &s.t.Content.Rows[i]; row.RowKey == r.RowKey {
@@ -62,6 +101,7 @@ func (l *line) compare(o *line) int {
 	return cmp.Or(
 		cmp.Compare(classOrder(l.class), classOrder(o.class)), strings.Compare(l.licensedTo, o.licensedTo), cmp.Compare(l.Product.Index(), o.Product.Index()),
 		strings.Compare(l.edition, o.edition), cmp.Compare(typeOrder(l.Type), typeOrder(o.Type)), strings.Compare(l.Type, o.Type), cmp.Compare(l.Unit, o.Unit),
+		strings.Compare(l.numbers.SupportID, o.numbers.SupportID), strings.Compare(l.numbers.ID, o.numbers.ID),
 	)
 }
 
@@ -83,9 +123,10 @@ type lineKey struct {
 	statement.RowKey
 	class               statement.LicenseClass
 	edition, licensedTo string
+	numbers             statement.Numbers
 }
 
-func (l *line) key() lineKey { return lineKey{l.RowKey, l.class, l.edition, l.licensedTo} }
+func (l *line) key() lineKey { return lineKey{l.RowKey, l.class, l.edition, l.licensedTo, l.numbers} }
 
 // weight is what one object of a line weighs, from and to; mixed: that cannot be said of its sums.
 type weight struct {
@@ -95,17 +136,21 @@ type weight struct {
 }
 
 // weigh finds out what objects weigh, from what each server adds.
-func weigh(t *statement.Statement) map[lineKey]weight {
+func weigh(t *statement.Statement, numbers map[usage.ServerID]statement.Numbers) map[lineKey]weight {
 	weights := make(map[lineKey]weight)
 	for i := range t.Content.Servers {
 		v := &t.Content.Servers[i]
 		for j := range v.Rows {
-			r := &v.Rows[j]
+			r, then := &v.Rows[j], numbers[v.ID]
+			if r.PeakLicense != nil {
+				then = statement.Numbers{}
+			}
 			for _, a := range []struct {
 				amount  statement.Amount
 				license *statement.License
-			}{{r.Used, cmp.Or(r.PeakLicense, v.License)}, {r.New, v.License}, {r.Rental, v.License}} {
-				key := lineKey{RowKey: r.RowKey, class: statement.Provider}
+				numbers statement.Numbers
+			}{{r.Used, cmp.Or(r.PeakLicense, v.License), then}, {r.New, v.License, numbers[v.ID]}, {r.Rental, v.License, numbers[v.ID]}} {
+				key := lineKey{RowKey: r.RowKey, class: statement.Provider, numbers: a.numbers}
 				if a.license != nil {
 					key.class, key.edition, key.licensedTo = a.license.Class, a.license.Edition, a.license.LicensedTo
 				}
@@ -182,7 +227,7 @@ func (l *line) figures() []Cell {
 }
 
 // usageSection is the table of figures by company and license that has all that a program asks for in each row.
-func usageSection(subjects []subject, absent []statement.Waiting, month usage.Month) (Section, error) {
+func usageSection(subjects, absent []subject, month usage.Month) (Section, error) {
 	peaks, others := false, false
 	var rows [][]Cell
 	for i := range subjects {
@@ -191,30 +236,31 @@ func usageSection(subjects []subject, absent []statement.Waiting, month usage.Mo
 		for j := range lines {
 			l := &lines[j]
 			peaks, others = peaks || l.peakAt != nil, others || l.class != statement.Provider
-			rows = append(rows, slices.Concat(s.about(), []Cell{OfText(rowCompleteness(s.t, l.RowKey)), OfText(string(l.class)), OfText(l.licensedTo)}, l.figures()))
+			rows = append(rows, slices.Concat(s.about(month), []Cell{OfText(rowCompleteness(s.t, l.RowKey))}, l.license(), l.figures()))
 		}
 		if len(lines) == 0 { // nothing was used, or nothing was read: that it is there is said
-			rows = append(rows, slices.Concat(s.about(), []Cell{OfText(completeness(s.t))}, without(s.nothing())))
+			rows = append(rows, slices.Concat(s.about(month), []Cell{OfText(completeness(s.t))}, without(s.nothing())))
 		}
 	}
-	for _, w := range absent {
-		row := []Cell{OfText(month.String()), OfText(w.Name), Nothing(), Nothing(), Nothing(), Nothing(), OfText(NotFinal + ": no statement"), OfText(withoutStatement), OfText(isMissing)}
-		rows = append(rows, append(row, without("No statement")...))
+	for i := range absent {
+		rows = append(rows, slices.Concat(absent[i].about(month), []Cell{OfText(isMissing)}, without("No statement")))
 	}
+	whose := identityColumns()
+	whose[0].Detail = len(subjects) == 1 && len(absent) == 0
 	sec := Section{
 		Key: "usage", Title: "Usage", Main: true, By: "unit", Rows: rows,
 		Columns: slices.Concat([]Column{
 			{Key: "month", Title: "Month", Kind: Text, Detail: true},
-			{Key: "company", Title: "Company", Kind: Text, Detail: len(subjects) == 1 && len(absent) == 0},
-			{Key: "companyUid", Title: "Company UID", Kind: Text, Detail: true},
-			{Key: "externalId", Title: "External ID", Kind: Text, Detail: true},
-			{Key: "externalIds", Title: "External IDs", Kind: Text, Detail: true},
+		}, whose, []Column{
 			{Key: "statement", Title: "Statement", Kind: Whole, Detail: true},
 			{Key: "status", Title: "Status", Kind: Text, Detail: true},
+			{Key: "supersededBy", Title: "Superseded by", Kind: Whole, Detail: true},
 			{Key: "missing", Title: "Missing", Kind: Text, Detail: true},
 			{Key: "completeness", Title: "Completeness", Kind: Text, Detail: true},
 			{Key: "license", Title: "License", Kind: Text, Detail: !others},
 			{Key: "licensedTo", Title: "Licensed to", Kind: Text, Detail: !others},
+			{Key: "licenseId", Title: "License ID", Kind: Text, Detail: true},
+			{Key: "supportId", Title: "Support ID", Kind: Text, Detail: true},
 		}, figureColumns(peaks)),
 	}
 	if peaks {
@@ -226,7 +272,7 @@ func usageSection(subjects []subject, absent []statement.Waiting, month usage.Mo
 
 // without are the cells of a line that has no figures, with a word on why in place of the workload type.
 func without(why string) []Cell {
-	const license, workload = 2, 3 // cells before those of the figures, and the place of the type's name in these
+	const license, workload = 4, 3 // cells before those of the figures, and the place of the type's name in these
 	cells := make([]Cell, license+len(figureColumns(false)))
 	cells[license+workload] = OfText(why)
 	return cells
@@ -248,20 +294,32 @@ func (s *subject) nothing() string {
 const withoutStatement = "it has no statement of this month: nothing of it is in the figures"
 
 // about says whose statement it is, and how it stands.
-func (s *subject) about() []Cell {
-	number := Nothing()
-	if s.t.Number > 0 {
-		number = OfWhole(int64(s.t.Number))
+func (s *subject) about(month usage.Month) []Cell {
+	number, lacking := Nothing(), withoutStatement
+	if s.t != nil {
+		number, lacking = ofNumber(s.t.Number), strings.Join(missing(s.t), "; ")
 	}
-	return []Cell{
-		OfText(s.t.Month), OfText(s.t.CompanyName), OfText(s.t.CompanyUID), OfText(s.company.Profile.ExternalID), OfText(s.externalIDs()), number, OfText(status(s.t)),
-		OfText(strings.Join(missing(s.t), "; ")),
-	}
+	return slices.Concat([]Cell{OfText(month.String())}, s.identity(), []Cell{number, OfText(status(s.t)), ofNumber(s.superseded), OfText(lacking)})
 }
 
-// status says how a statement stands.
+// ofNumber is the number of a statement; 0 is none.
+func ofNumber(n int) Cell {
+	if n == 0 {
+		return Nothing()
+	}
+	return OfWhole(int64(n))
+}
+
+// license says whose license a line is of.
+func (l *line) license() []Cell {
+	return []Cell{OfText(string(l.class)), OfText(l.licensedTo), OfText(l.numbers.ID), OfText(l.numbers.SupportID)}
+}
+
+// status says how a statement stands; of nil, that there is none.
 func status(t *statement.Statement) string {
 	switch {
+	case t == nil:
+		return NotFinal + ": no statement"
 	case t.State == statement.Final:
 		return "Final"
 	case t.State == statement.Open:

@@ -15,8 +15,8 @@ import (
 // monthly is what the report of a month over all companies is made of.
 type monthly struct {
 	month    usage.Month
-	subjects []subject           // by company
-	absent   []statement.Waiting // companies that are to have a statement and have none
+	subjects []subject // by company
+	absent   []subject // companies that are to have a statement and have none
 	standing statement.Standing
 	lines    [][]line // of each subject
 }
@@ -34,8 +34,8 @@ func ofMonth(m *monthly) (Document, error) {
 			d.Missing = append(d.Missing, s.t.CompanyName+": "+text)
 		}
 	}
-	for _, w := range m.absent {
-		d.Missing = append(d.Missing, w.Name+": "+withoutStatement)
+	for i := range m.absent {
+		d.Missing = append(d.Missing, m.absent[i].name()+": "+withoutStatement)
 	}
 	states := m.states()
 	if states != allFinal(len(m.subjects)) {
@@ -47,7 +47,7 @@ func ofMonth(m *monthly) (Document, error) {
 	}
 	sections := []func() (Section, error){m.summary, m.companies}
 	for _, whose := range m.licensees() {
-		sections = append(sections, func() (Section, error) { return m.appendix(whose) })
+		sections = append(sections, func() (Section, error) { return m.appendix(whose) }, func() (Section, error) { return m.appendixByLicense(whose) })
 	}
 	sections = append(sections, m.details, m.servers, m.statements)
 	for _, build := range sections {
@@ -168,11 +168,7 @@ func (m *monthly) block(which func(*line) bool) (Section, error) {
 
 // companies is the overview: its totals are those of the summary and the appendices.
 func (m *monthly) companies() (Section, error) {
-	s := Section{Key: "companies", Title: "Overview by company", By: "unit", Columns: []Column{
-		{Key: "company", Title: "Company", Kind: Text},
-		{Key: "companyUid", Title: "Company UID", Kind: Text, Detail: true},
-		{Key: "externalId", Title: "External ID", Kind: Text, Detail: true},
-		{Key: "externalIds", Title: "External IDs", Kind: Text, Detail: true},
+	s := Section{Key: "companies", Title: "Overview by company", By: "unit", Columns: append(identityColumns(), []Column{
 		{Key: "reseller", Title: "Reseller", Kind: Whole, Detail: true},
 		{Key: "kind", Title: "Kind", Kind: Text},
 		{Key: "statement", Title: "Statement", Kind: Text},
@@ -182,7 +178,7 @@ func (m *monthly) companies() (Section, error) {
 		{Key: "ownUnits", Title: "Of own licenses", Kind: Units, Sum: true},
 		{Key: "otherUnits", Title: "Of other licenses", Kind: Units, Sum: true},
 		{Key: "billedUnits", Title: "Units billed", Kind: Units, Sum: true},
-	}}
+	}...)}
 	for i := range m.subjects {
 		c := &m.subjects[i]
 		about := c.overview()
@@ -197,10 +193,8 @@ func (m *monthly) companies() (Section, error) {
 			s.Rows = append(s.Rows, append(about, make([]Cell, 4)...))
 		}
 	}
-	for _, w := range m.absent {
-		s.Rows = append(s.Rows, []Cell{
-			OfText(w.Name), Nothing(), Nothing(), Nothing(), Nothing(), Nothing(), Nothing(), OfText("No statement"), OfText("no"), Nothing(), Nothing(), Nothing(), Nothing(),
-		})
+	for i := range m.absent {
+		s.Rows = append(s.Rows, append(m.absent[i].overview(), make([]Cell, 4)...))
 	}
 	err := s.total()
 	return s, err
@@ -210,16 +204,17 @@ func (m *monthly) companies() (Section, error) {
 func (s *subject) overview() []Cell {
 	kind, reseller := "company", Nothing()
 	switch {
-	case s.t.Company == usage.Unassigned:
+	case s.company.ID == usage.Unassigned:
 		kind = "unassigned"
 	case s.company.Profile.Reseller != 0:
 		kind, reseller = "reseller's client", OfWhole(s.company.Profile.Reseller)
 	}
-	complete := map[string]string{isComplete: "yes", isAssumed: isAssumed, inPart: "no"}[completeness(s.t)]
-	return []Cell{
-		OfText(s.t.CompanyName), OfText(s.t.CompanyUID), OfText(s.company.Profile.ExternalID), OfText(s.externalIDs()), reseller, OfText(kind), OfText(statementID(s.t)),
-		OfText(status(s.t)), OfText(complete),
+	id, stands, complete := Nothing(), "No statement", "no"
+	if s.t != nil {
+		id, stands = OfText(statementID(s.t)), status(s.t)
+		complete = map[string]string{isComplete: "yes", isAssumed: isAssumed, inPart: "no"}[completeness(s.t)]
 	}
+	return append(s.identity(), reseller, OfText(kind), id, OfText(stands), OfText(complete))
 }
 
 // unitSum is what a company bills in one kind of units.
@@ -273,11 +268,47 @@ func (m *monthly) licensees() (all []licensee) {
 
 func (m *monthly) appendix(whose licensee) (Section, error) {
 	s, err := m.block(func(l *line) bool { return l.class == whose.class && l.licensedTo == whose.name })
-	s.Key = "appendix-" + string(whose.class) + "-" + whose.name
-	name := cmp.Or(whose.name, "nobody named")
-	if s.Title = "Licenses of others: " + name; whose.class == statement.Free {
-		s.Title = "Free and evaluation licenses: " + name
+	s.Key, s.Title = "appendix-"+whose.key(), whose.title("")
+	return s, err
+}
+
+func (w licensee) key() string { return string(w.class) + "-" + w.name }
+
+// title is that of a table about its licenses.
+func (w licensee) title(how string) string {
+	kind := "Licenses of others"
+	if w.class == statement.Free {
+		kind = "Free and evaluation licenses"
 	}
+	return kind + how + ": " + cmp.Or(w.name, "nobody named")
+}
+
+// appendixByLicense tells the figures of an appendix by company, support id and license.
+func (m *monthly) appendixByLicense(whose licensee) (Section, error) {
+	s, err := byLicense(m.subjects, m.lines, func(l *line) bool { return l.class == whose.class && l.licensedTo == whose.name })
+	s.Key, s.Title = "licenses-"+whose.key(), whose.title(", each")
+	return s, err
+}
+
+// byLicense is a table of lines by company, support id and license; lines are those of each subject.
+func byLicense(subjects []subject, lines [][]line, which func(*line) bool) (Section, error) {
+	s := Section{By: "unit", Columns: slices.Concat(identityColumns(), []Column{
+		{Key: "supportId", Title: "Support ID", Kind: Text},
+		{Key: "licenseId", Title: "License ID", Kind: Text},
+	}, figureColumns(false))}
+	s.Columns[0].Detail = len(subjects) == 1
+	for i := range subjects {
+		whose, of := subjects[i].identity(), slices.Clone(lines[i])
+		slices.SortStableFunc(of, func(a, b line) int {
+			return cmp.Or(strings.Compare(a.numbers.SupportID, b.numbers.SupportID), strings.Compare(a.numbers.ID, b.numbers.ID))
+		})
+		for j := range of {
+			if l := &of[j]; which(l) {
+				s.Rows = append(s.Rows, slices.Concat(whose, []Cell{OfText(l.numbers.SupportID), OfText(l.numbers.ID)}, l.figures()))
+			}
+		}
+	}
+	err := s.total()
 	return s, err
 }
 

@@ -98,31 +98,45 @@ func (s *Service) OfCompany(ctx context.Context, company usage.CompanyID, month 
 	if err != nil {
 		return Report{}, err
 	}
+	of := subject{t: &t, company: c}
+	if number > 0 { // else it is the latest one
+		if of.superseded, err = s.superseded(ctx, &t); err != nil {
+			return Report{}, err
+		}
+	}
 	r := Report{Format: f, name: "tallystick-" + statementID(&t)}
 	if format == Focus {
 		r.name += "-" + Focus
-		r.Document, err = s.focusOfCompany(ctx, &t, c)
+		r.Document, err = s.focusOfCompany(ctx, &of)
 		return r, err
 	}
 	workloads, err := s.Months.Workloads(ctx, &t)
 	if err != nil {
 		return r, err
 	}
-	licenses, err := s.Months.Licenses(ctx, &t)
-	if err != nil {
+	if of.licenses, err = s.Months.Licenses(ctx, &t); err != nil {
 		return r, err
 	}
-	latest := t.Number
-	if number > 0 {
-		last, err := s.Statements.Statement(ctx, company, month, 0)
-		if err != nil {
-			return r, err
-		}
-		latest = last.Number
-	}
-	r.Document, err = ofStatement(&subject{t: &t, company: c, licenses: licenses}, workloads, latest)
+	r.Document, err = ofStatement(&of, workloads)
 	r.Document.Look, err = s.look(ctx, err)
 	return r, err
+}
+
+// superseded gives the number of the final statement that stands in the place of another one; 0: none does. One that is still being
+// made is of no account.
+func (s *Service) superseded(ctx context.Context, t *statement.Statement) (int, error) {
+	last, err := s.Statements.Statement(ctx, t.Company, t.Key().Month, 0)
+	if err != nil {
+		return 0, err
+	}
+	number := last.Number
+	if last.State != statement.Final {
+		number = last.Supersedes // which is final
+	}
+	if number <= t.Number {
+		number = 0
+	}
+	return number, nil
 }
 
 // look is how the report looks that was made.
@@ -163,13 +177,19 @@ func (s *Service) OfAll(ctx context.Context, month usage.Month, format string) (
 	if err != nil {
 		return Report{}, fault.Wrap(err, fault.Internal, "the zone %q of the statements of %s is not known here", all.Statements[0].Content.Zone, month)
 	}
-	if m.absent, err = s.Months.WithoutStatement(ctx, month, zone, all.Statements); err != nil {
+	absent, err := s.Months.WithoutStatement(ctx, month, zone, all.Statements)
+	if err != nil {
 		return Report{}, err
+	}
+	for _, w := range absent {
+		c := companies[w.Company]
+		c.Name = w.Name
+		m.absent = append(m.absent, subject{company: c})
 	}
 	r := Report{Format: f, name: "tallystick-all-" + month.String()}
 	if format == Focus {
 		r.name += "-" + Focus
-		r.Document, err = s.focusOfAll(ctx, m, companies)
+		r.Document, err = s.focusOfAll(ctx, m)
 		return r, err
 	}
 	if err := s.othersLicenses(ctx, m); err != nil {
@@ -213,23 +233,23 @@ func (s *Service) provider(ctx context.Context) (string, error) {
 	return cmp.Or(look.Name, providerUnnamed), err
 }
 
-func (s *Service) focusOfCompany(ctx context.Context, t *statement.Statement, c fleet.Company) (Document, error) {
+func (s *Service) focusOfCompany(ctx context.Context, of *subject) (Document, error) {
 	provider, err := s.provider(ctx)
 	if err != nil {
 		return Document{}, err
 	}
-	b, err := s.billed(ctx, t, c)
+	b, err := s.billed(ctx, of)
 	if err != nil {
 		return Document{}, err
 	}
-	mark := ""
+	t, mark := of.t, ""
 	if t.State != statement.Final {
 		mark = status(t)
 	}
 	return ofFocus(t.Key().Month, provider, []billed{b}, nil, mark)
 }
 
-func (s *Service) focusOfAll(ctx context.Context, m *monthly, companies map[usage.CompanyID]fleet.Company) (Document, error) {
+func (s *Service) focusOfAll(ctx context.Context, m *monthly) (Document, error) {
 	provider, err := s.provider(ctx)
 	if err != nil {
 		return Document{}, err
@@ -237,19 +257,18 @@ func (s *Service) focusOfAll(ctx context.Context, m *monthly, companies map[usag
 	var all, absent []billed
 	s = s.remembering()
 	for i := range m.subjects {
-		b, err := s.billed(ctx, m.subjects[i].t, m.subjects[i].company)
+		b, err := s.billed(ctx, &m.subjects[i])
 		if err != nil {
 			return Document{}, err
 		}
 		all = append(all, b)
 	}
-	for _, w := range m.absent {
-		c := companies[w.Company]
-		p, err := s.Plans.Get(ctx, c.Profile.Plan)
+	for i := range m.absent {
+		b, err := s.billed(ctx, &m.absent[i])
 		if err != nil {
 			return Document{}, err
 		}
-		absent = append(absent, billed{subject: subject{company: c}, plan: plan.StateOf(p)})
+		absent = append(absent, b)
 	}
 	mark := ""
 	if states := m.states(); states != allFinal(len(m.subjects)) {
@@ -259,10 +278,13 @@ func (s *Service) focusOfAll(ctx context.Context, m *monthly, companies map[usag
 }
 
 // billed gives the plan by which a company's month is priced, and the statements that the given one supersedes, the first one first.
-func (s *Service) billed(ctx context.Context, t *statement.Statement, c fleet.Company) (b billed, err error) {
-	b = billed{subject: subject{t: t, company: c}, statements: []statement.Statement{*t}}
-	for b.statements[0].Supersedes > 0 {
-		before, err := s.Statements.Statement(ctx, t.Company, t.Key().Month, b.statements[0].Supersedes)
+func (s *Service) billed(ctx context.Context, of *subject) (b billed, err error) {
+	b = billed{subject: *of}
+	if of.t != nil {
+		b.statements = append(b.statements, *of.t)
+	}
+	for len(b.statements) > 0 && b.statements[0].Supersedes > 0 {
+		before, err := s.Statements.Statement(ctx, of.t.Company, of.t.Key().Month, b.statements[0].Supersedes)
 		if err != nil {
 			return b, err
 		}
@@ -274,7 +296,7 @@ func (s *Service) billed(ctx context.Context, t *statement.Statement, c fleet.Co
 			return b, nil
 		}
 	}
-	today, err := s.Plans.Get(ctx, c.Profile.Plan)
+	today, err := s.Plans.Get(ctx, of.company.Profile.Plan)
 	b.plan = plan.StateOf(today)
 	return b, err
 }

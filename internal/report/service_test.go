@@ -29,6 +29,7 @@ type books struct {
 	statements []statement.Statement // of each
 	licenses   map[usage.ServerID]usage.License
 	service    usage.Units // what is asked for being served at all
+	without    []usage.CompanyID
 }
 
 func (b *books) Show(_ context.Context, company usage.CompanyID, _ usage.Month, _ int) (statement.Statement, error) {
@@ -44,11 +45,15 @@ func (b *books) Licenses(context.Context, *statement.Statement) (map[usage.Serve
 }
 
 func (b *books) Consolidate(context.Context, usage.Month) (statement.Consolidated, error) {
-	return statement.Consolidated{Month: october, Statements: b.statements}, nil
+	all := slices.DeleteFunc(slices.Clone(b.statements), func(t statement.Statement) bool { return slices.Contains(b.without, t.Company) })
+	return statement.Consolidated{Month: october, Statements: all}, nil
 }
 
-func (*books) WithoutStatement(context.Context, usage.Month, *time.Location, []statement.Statement) ([]statement.Waiting, error) {
-	return nil, nil
+func (b *books) WithoutStatement(context.Context, usage.Month, *time.Location, []statement.Statement) (all []statement.Waiting, err error) {
+	for _, id := range b.without {
+		all = append(all, statement.Waiting{Company: id, Name: b.companies[id-usage.Unassigned].Name, State: statement.Open})
+	}
+	return all, nil
 }
 
 func (b *books) Company(_ context.Context, id usage.CompanyID) (fleet.Company, error) {
@@ -304,6 +309,65 @@ func TestLicenseNumbers(t *testing.T) {
 		d := b.document(t, test.company, "csv")
 		if row := rows(t, &d, "servers")[test.row]; row["licenseId"]+" "+row["supportId"] != test.want {
 			t.Errorf("%d: %v", test.company, row)
+		}
+	}
+}
+
+// A company without a statement is named by all that other programs know it by.
+func TestWithoutStatement(t *testing.T) {
+	t.Parallel()
+	b := &books{}
+	b.add("Unassigned", server(9, usage.ProductVBR, "VBR_vSphere_VM", "Provider", 1))
+	c, _ := b.add("Northwind")
+	c.Profile.ExternalID, c.ExternalIDs = "K-1", map[string]string{"psa": "4711"}
+	b.without = []usage.CompanyID{c.ID}
+	d := b.document(t, 0, "csv")
+	for _, key := range []string{"usage", "companies"} {
+		all := rows(t, &d, key)
+		row := all[len(all)-1]
+		if got := row["company"] + " " + row["companyUid"] + " " + row["externalId"] + " " + row["externalIds"]; got != "Northwind uid-2 K-1 psa:4711" || row["billedUnits"] != "" {
+			t.Errorf("%s: %v", key, row)
+		}
+	}
+	d = b.document(t, 0, "focus")
+	all := rows(t, &d, "focus")
+	if row := all[len(all)-1]; row["SubAccountId"] != "uid-2" || !strings.Contains(row["Tags"], "4711") || row["x_PriceState"] != "current" {
+		t.Errorf("%v", row)
+	}
+}
+
+// Figures are told apart by the numbers of licenses: in the appendix of those that are not the provider's, and in a company's own report.
+func TestByLicense(t *testing.T) {
+	t.Parallel()
+	b := &books{licenses: map[usage.ServerID]usage.License{3: {ID: "L-3", SupportID: "S-1"}, 4: {ID: "L-4", SupportID: "S-1"}, 5: {ID: "L-5", SupportID: "S-2"}, 6: {ID: "L-6"}}}
+	theirs := []statement.Server{server(3, usage.ProductVBR, "VBR_vSphere_VM", "Northwind", 2), server(4, usage.ProductVBR, "VBR_vSphere_VM", "Northwind", 5)}
+	for i := range theirs {
+		theirs[i].License.Class = statement.Foreign
+	}
+	shared := server(6, usage.ProductCloudConnect, "CC_VM_Backup", "Provider", 1)
+	shared.Shared = true
+	b.add("Unassigned")
+	_, s := b.add("Northwind", theirs[1], theirs[0], server(5, usage.ProductVBR, "VBR_vSphere_VM", "Provider", 3), shared)
+	s.Content.Classes = []statement.Class{{Class: statement.Foreign}}
+	said := func(d report.Document, key string) (lines []string) {
+		for _, row := range rows(t, &d, key) {
+			lines = append(lines, strings.TrimSpace(row["supportId"]+" "+row["licenseId"])+" "+row["type"]+" "+row["used"]+" "+row["billedUnits"])
+		}
+		return lines
+	}
+	appendix := []string{"S-1 L-3 VBR_vSphere_VM 2 2", "S-1 L-4 VBR_vSphere_VM 5 5"}
+	of, all := b.document(t, usage.FirstCompany, "csv"), b.document(t, 0, "csv")
+	for _, test := range []struct {
+		of   report.Document
+		key  string
+		want []string
+	}{
+		{all, "licenses-foreign-Northwind", appendix},
+		{of, "licenses", append(slices.Clone(appendix), "S-2 L-5 VBR_vSphere_VM 3 3")}, // the shared server's is the provider's
+		{of, "usage", []string{"S-2 L-5 VBR_vSphere_VM 3 3", " CC_VM_Backup 1 1", "S-1 L-3 VBR_vSphere_VM 2 2", "S-1 L-4 VBR_vSphere_VM 5 5"}},
+	} {
+		if got := said(test.of, test.key); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q", test.key, got)
 		}
 	}
 }

@@ -14,9 +14,11 @@ import (
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
-// ofStatement makes the report of one company's statement. latest is the number of the month's latest statement.
-func ofStatement(s *subject, workloads []statement.Workload, latest int) (Document, error) {
+// ofStatement makes the report of one company's statement.
+func ofStatement(s *subject, workloads []statement.Workload) (Document, error) {
 	t := s.t
+	own := *s
+	own.licenses = s.ownLicenses()
 	d := Document{
 		Key: "statement", Title: "License usage statement", Subject: t.CompanyName + ", " + t.Month, MadeAt: changedAt(t), Missing: missing(t),
 	}
@@ -26,21 +28,24 @@ func ofStatement(s *subject, workloads []statement.Workload, latest int) (Docume
 	if len(t.Content.Servers) == 0 {
 		d.Notes = append(d.Notes, "No backup server belonged to this company: there was nothing to count.")
 	}
-	if latest > t.Number {
-		d.Notes = append(d.Notes, fmt.Sprintf("Statement %d of this month stands in the place of this one.", latest))
+	if s.superseded > 0 {
+		d.Notes = append(d.Notes, fmt.Sprintf("Statement %d of this month stands in the place of this one.", s.superseded))
 	}
 	var err error
 	if d.Facts, err = statementFacts(s); err != nil {
 		return d, err
 	}
-	table, err := usageSection([]subject{*s}, nil, t.Key().Month)
+	table, err := usageSection([]subject{own}, nil, t.Key().Month)
 	if err != nil {
 		return d, err
 	}
-	own := *s
-	own.licenses = s.ownLicenses()
+	numbers, err := byLicense([]subject{own}, [][]line{own.lines()}, func(l *line) bool { return l.numbers != (statement.Numbers{}) })
+	if err != nil {
+		return d, err
+	}
+	numbers.Key, numbers.Title = "licenses", "Usage by license"
 	d.Sections = []Section{
-		table, adjustments(t), differences(t), servers([]subject{own}), serverFigures(t), issues(t), trail(t), behind(t, workloads),
+		table, numbers, adjustments(t), differences(t), servers([]subject{own}), serverFigures(t), issues(t), trail(t), behind(t, workloads),
 	}
 	d.dropEmpty()
 	return d, nil
@@ -122,6 +127,9 @@ func statementFacts(s *subject) ([]Fact, error) {
 	}
 	if t.Supersedes > 0 {
 		facts = append(facts, Fact{"supersedes", "Supersedes", OfText(fmt.Sprintf("%d-%s-%d", t.Company, t.Month, t.Supersedes))})
+	}
+	if s.superseded > 0 {
+		facts = append(facts, Fact{"supersededBy", "Superseded by", OfText(fmt.Sprintf("%d-%s-%d", t.Company, t.Month, s.superseded))})
 	}
 	return facts, nil
 }

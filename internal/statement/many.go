@@ -303,28 +303,43 @@ type Consolidated struct {
 	Standing Standing
 }
 
-// Standing is how servers stand in statements, each once for each statement that it is in.
+// Standing is how servers stand in statements, each once, also where a shared one is in those of many companies.
 type Standing struct {
 	Read, Stale, Unknown int
 	Coverage             *usage.Units // percent of the month, of the server that was read least; nil: there is none
 	Gaps                 int
 }
 
-func (s *Standing) add(v *Server) {
-	switch {
-	case v.Unknown:
-		s.Unknown++
-	case v.Stale:
-		s.Stale++
-	default:
-		s.Read++
+// standingIn says it of statements. Of a server that stands otherwise in one than in another, which was drafted at another time, the worst holds.
+func standingIn(statements []Statement) (s Standing) {
+	const read, stale, unknown = 0, 1, 2
+	worst, gaps := make(map[usage.ServerID]int), make(map[usage.ServerID]int)
+	for i := range statements {
+		servers := statements[i].Content.Servers
+		for j := range servers {
+			v, is, missed := &servers[j], read, 0
+			switch {
+			case v.Unknown:
+				is = unknown
+			case v.Stale:
+				is = stale
+			}
+			for _, g := range v.Gaps {
+				missed += g.Count
+			}
+			worst[v.ID], gaps[v.ID] = max(worst[v.ID], is), max(gaps[v.ID], missed)
+			if s.Coverage == nil || v.Reading.Coverage < *s.Coverage {
+				s.Coverage = &v.Reading.Coverage
+			}
+		}
 	}
-	if s.Coverage == nil || v.Reading.Coverage < *s.Coverage {
-		s.Coverage = &v.Reading.Coverage
+	var count [3]int
+	for id, is := range worst {
+		count[is]++
+		s.Gaps += gaps[id]
 	}
-	for _, g := range v.Gaps {
-		s.Gaps += g.Count
-	}
+	s.Read, s.Stale, s.Unknown = count[read], count[stale], count[unknown]
+	return s
 }
 
 // TotalRow is a row over all companies. Peaks are each company's own, and were not at one instant (C37).
@@ -340,12 +355,9 @@ func (s *Service) Consolidate(ctx context.Context, month usage.Month) (Consolida
 	if err != nil {
 		return Consolidated{}, err
 	}
-	out := Consolidated{Month: month, Statements: all}
+	out := Consolidated{Month: month, Statements: all, Standing: standingIn(all)}
 	sums := make(map[RowKey]*TotalRow)
 	for i := range all {
-		for j := range all[i].Content.Servers {
-			out.Standing.add(&all[i].Content.Servers[j])
-		}
 		for _, r := range all[i].Content.Rows {
 			sum := sums[r.RowKey]
 			if sum == nil {

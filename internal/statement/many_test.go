@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -65,6 +66,50 @@ func TestDraftAll(t *testing.T) {
 	w.check(err)
 	same(t, 6, len(total.Statements))
 	same(t, []string{"VBR_vSphere_VM used 15/15 billed 13/13"}, totals(&total))
+}
+
+// A server that is in the statements of many companies is one server; where some of them were drafted before it was read, it is told as it stands in those.
+func TestStandingCountsServersOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var companies []usage.CompanyID
+	for _, tenant := range []string{"a", "b", "c"} {
+		c, err := w.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Company " + tenant, Tenants: []fleet.Tenant{{Name: tenant}}})
+		w.check(err)
+		companies = append(companies, c.ID)
+	}
+	shared := w.server(fleet.NewServer{Name: "SHARED", Shared: true})
+	w.server(fleet.NewServer{Name: "UNREAD", Company: companies[0]})
+	read := func(at time.Time) {
+		w.read(shared, usage.ProductVBR, func(s *usage.Snapshot) {
+			s.TakenAt = at
+			for i, tenant := range []string{"a", "b", "c"} {
+				machines(s, "VBR_vSphere_VM", i)
+				s.Workloads[i].Tenant = tenant
+			}
+		})
+	}
+	w.now = at(2026, 9, 5)
+	read(w.now)
+	w.now = at(2026, 9, 6)
+	_, err := w.ledger.AppendGap(t.Context(), shared, usage.Gap{At: w.now, Reason: usage.GapTLS, Text: "t"})
+	w.check(err)
+	w.now = at(2026, 10, 2)
+	w.must(statementOf(w.Draft(t.Context(), companies[0], september, "a")))
+	standing := func() string {
+		all, err := w.Consolidate(t.Context(), september)
+		w.check(err)
+		s := all.Standing
+		return fmt.Sprintf("read %d, stale %d, unknown %d, gaps %d", s.Read, s.Stale, s.Unknown, s.Gaps)
+	}
+	same(t, "read 0, stale 1, unknown 1, gaps 1", standing())
+	read(at(2026, 9, 30))
+	for _, c := range companies[1:] {
+		w.must(statementOf(w.Draft(t.Context(), c, september, "a")))
+	}
+	same(t, "read 0, stale 1, unknown 1, gaps 1", standing())
+	w.must(statementOf(w.Draft(t.Context(), companies[0], september, "a")))
+	same(t, "read 1, stale 0, unknown 1, gaps 1", standing())
 }
 
 func totals(c *statement.Consolidated) (lines []string) {

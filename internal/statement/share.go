@@ -14,8 +14,14 @@ type Share struct {
 	Class      LicenseClass
 	Edition    string
 	LicensedTo string
+	Numbers    Numbers // where they were asked for
 	Rows       []ShareRow
+
+	group int // the first of the shares of licenses of its kind, whatever their numbers
 }
+
+// Numbers are those of a license, which a statement does not keep.
+type Numbers struct{ ID, SupportID string }
 
 // ShareRow is a row of a share.
 type ShareRow struct {
@@ -25,8 +31,12 @@ type ShareRow struct {
 
 // Shares tells the rows apart by license, in the order of the servers. What an adjustment takes by name is taken from the
 // license on which that was counted; a number, from those that have the most of the row.
-func (t *Statement) Shares() []Share {
-	p := parting{used: make(map[usedOn]int)}
+func (t *Statement) Shares() []Share { return t.SharesBy(nil) }
+
+// SharesBy is Shares, told apart by the numbers of servers' licenses, too, as far as they are known: those of one kind add up to
+// what Shares says of it. Of which number a license was at a peak that is another one by now is not known.
+func (t *Statement) SharesBy(numbers map[usage.ServerID]Numbers) []Share {
+	p := parting{used: make(map[usedOn]int), numbers: numbers}
 	for i := range t.Content.Servers {
 		v := &t.Content.Servers[i]
 		for j := range v.Rows {
@@ -46,8 +56,9 @@ func (t *Statement) Shares() []Share {
 
 // parting is one call of Shares.
 type parting struct {
-	shares []Share
-	used   map[usedOn]int // which share has what is used of it
+	shares  []Share
+	used    map[usedOn]int // which share has what is used of it
+	numbers map[usage.ServerID]Numbers
 }
 
 // usedOn names a row of a server.
@@ -58,29 +69,38 @@ type usedOn struct {
 
 // add adds a server's row, of which all that is used is billed as yet. What was used at a peak is of the license of then.
 func (p *parting) add(v *Server, r *Row) {
-	used := p.share(v.Product, cmp.Or(r.PeakLicense, v.License))
+	then := p.numbers[v.ID]
+	if r.PeakLicense != nil {
+		then = Numbers{}
+	}
+	used := p.share(v.Product, cmp.Or(r.PeakLicense, v.License), then)
 	p.used[usedOn{v.ID, r.RowKey}] = used
 	p.shares[used].add(r.RowKey, &Billing{Used: r.Used, Billed: r.Used})
 	if r.New != (Amount{}) || r.Rental != (Amount{}) {
-		now := p.share(v.Product, v.License)
+		now := p.share(v.Product, v.License, p.numbers[v.ID])
 		p.shares[now].add(r.RowKey, &Billing{New: r.New, Rental: r.Rental})
 	}
 }
 
 // share finds the share of a license among those that there are, or makes it.
-func (p *parting) share(product usage.Product, l *License) int {
-	s := Share{Product: product, Class: Provider}
+func (p *parting) share(product usage.Product, l *License, numbers Numbers) int {
+	s := Share{Product: product, Class: Provider, Numbers: numbers}
 	if l != nil {
 		s.Class, s.Edition, s.LicensedTo = l.Class, l.Edition, l.LicensedTo
 	}
-	at := slices.IndexFunc(p.shares, func(o Share) bool {
-		return o.Product == s.Product && o.Class == s.Class && o.Edition == s.Edition && o.LicensedTo == s.LicensedTo
-	})
-	if at < 0 {
-		at = len(p.shares)
-		p.shares = append(p.shares, s)
+	s.group = len(p.shares)
+	for at := range p.shares {
+		o := &p.shares[at]
+		if o.Product != s.Product || o.Class != s.Class || o.Edition != s.Edition || o.LicensedTo != s.LicensedTo {
+			continue
+		}
+		if o.Numbers == s.Numbers {
+			return at
+		}
+		s.group = o.group
 	}
-	return at
+	p.shares = append(p.shares, s)
+	return len(p.shares) - 1
 }
 
 func (s *Share) row(key RowKey) *ShareRow {
@@ -111,33 +131,50 @@ func (p *parting) named(a *Adjustment) []AmountOf {
 	}
 	first := a.Workloads[0].Server
 	for _, w := range a.Workloads {
-		if p.used[usedOn{w.Server, a.RowKey}] != p.used[usedOn{first, a.RowKey}] {
+		if p.groupOf(w.Server, a.RowKey) != p.groupOf(first, a.RowKey) {
 			return nil
 		}
 	}
 	return []AmountOf{{first, a.Amount}}
 }
 
-// take takes what an adjustment takes: from some servers, or, where none is said, from the shares that have the most.
+// groupOf gives the kind of license on which something is used; -1: nothing is.
+func (p *parting) groupOf(server usage.ServerID, row RowKey) int {
+	share, known := p.used[usedOn{server, row}]
+	if !known {
+		return -1
+	}
+	return p.shares[share].group
+}
+
+// take takes what an adjustment takes: from some servers, or, where none is said, from the licenses that have the most.
 func (p *parting) take(a *Adjustment, from []AmountOf) {
 	for _, of := range from {
 		if share, known := p.used[usedOn{of.Server, a.RowKey}]; known {
 			take(p.shares[share].row(a.RowKey), &of.Amount)
+			p.takeMost(a.RowKey, &of.Amount, func(s *Share) bool { return s.group == p.shares[share].group })
 		}
 	}
-	if len(from) > 0 {
-		return
+	if left := a.Amount; len(from) == 0 {
+		p.takeMost(a.RowKey, &left, func(*Share) bool { return true })
 	}
-	var rows []*ShareRow
+}
+
+// takeMost takes an amount from the kind of license that has the most of a row, then from the next, and within each from that which has the most.
+func (p *parting) takeMost(key RowKey, left *Amount, which func(*Share) bool) {
+	billed := make([]usage.Units, len(p.shares)) // of each kind
+	var shares []*Share
 	for i := range p.shares {
-		if r := p.shares[i].row(a.RowKey); r != nil {
-			rows = append(rows, r)
+		if s := &p.shares[i]; s.row(key) != nil && which(s) {
+			billed[s.group] += s.row(key).Billed.Units
+			shares = append(shares, s)
 		}
 	}
-	slices.SortStableFunc(rows, func(a, b *ShareRow) int { return cmp.Compare(b.Billed.Units, a.Billed.Units) })
-	left := a.Amount
-	for _, r := range rows {
-		take(r, &left)
+	slices.SortStableFunc(shares, func(a, b *Share) int {
+		return cmp.Or(cmp.Compare(billed[b.group], billed[a.group]), cmp.Compare(a.group, b.group), cmp.Compare(b.row(key).Billed.Units, a.row(key).Billed.Units))
+	})
+	for _, s := range shares {
+		take(s.row(key), left)
 	}
 }
 

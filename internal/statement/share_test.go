@@ -53,6 +53,25 @@ func sharesAddUp(t *testing.T, s *statement.Statement) {
 		}
 	}
 	same(t, said, classes)
+	numbers := make(map[usage.ServerID]statement.Numbers)
+	for i := range s.Content.Servers {
+		numbers[s.Content.Servers[i].ID] = statement.Numbers{ID: fmt.Sprint("L-", i)}
+	}
+	kinds := func(shares []statement.Share) map[string]statement.Billing {
+		of := map[string]statement.Billing{}
+		for _, share := range shares {
+			for _, r := range share.Rows {
+				key := fmt.Sprint(share.Product, share.Class, share.Edition, share.LicensedTo, r.RowKey)
+				b := of[key]
+				for _, pair := range [][2]*statement.Amount{{&b.Used, &r.Used}, {&b.New, &r.New}, {&b.Rental, &r.Rental}, {&b.Billed, &r.Billed}} {
+					*pair[0] = statement.Amount{Count: pair[0].Count + pair[1].Count, Units: pair[0].Units + pair[1].Units}
+				}
+				of[key] = b
+			}
+		}
+		return of
+	}
+	same(t, kinds(s.Shares()), kinds(s.SharesBy(numbers)))
 }
 
 // What is not billed is missing from the license that it was counted on, in whatever order people take it out (C39, C41).
@@ -82,6 +101,17 @@ func TestShares(t *testing.T) {
 	draft, _, err := w.Draft(t.Context(), c, september, "a")
 	w.check(err)
 	sharesAddUp(t, &draft)
+	byNumber := func(s *statement.Statement) (lines []string) {
+		for _, share := range s.SharesBy(map[usage.ServerID]statement.Numbers{servers[0]: {ID: "L-1"}, servers[2]: {ID: "L-2", SupportID: "4711"}}) {
+			for _, r := range share.Rows {
+				if r.Type == "VBR_vSphere_VM" {
+					lines = append(lines, fmt.Sprintf("%s %s %s: used %d, billed %d", share.LicensedTo, share.Numbers.ID, share.Numbers.SupportID, r.Used.Count, r.Billed.Count))
+				}
+			}
+		}
+		return lines
+	}
+	same(t, []string{"Provider Ltd L-1 : used 4, billed 4", "Northwind  : used 3, billed 3", "Provider Ltd L-2 4711: used 2, billed 2"}, byNumber(&draft))
 	virtual := statement.RowKey{Product: usage.ProductVBR, Type: "VBR_vSphere_VM", Unit: draft.Content.Rows[0].Unit}
 	said := func(s *statement.Statement) (lines []string) {
 		for _, share := range s.Shares() {
@@ -116,6 +146,7 @@ func TestShares(t *testing.T) {
 		same(t, step.want, said(&draft))
 		sharesAddUp(t, &draft)
 	}
+	same(t, []string{"Provider Ltd L-1 : used 4, billed 0", "Northwind  : used 3, billed 0", "Provider Ltd L-2 4711: used 2, billed 0"}, byNumber(&draft))
 }
 
 // What was used at a peak is of the license that the server had then, whatever came after; what is new, and what else there
