@@ -15,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/internal/app"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/figure"
+	"github.com/tallystick/tallystick/internal/statement"
 )
 
 // tally is what a figure comes to: used, new and rental, workloads and units.
@@ -166,6 +167,15 @@ func (s *surfaces) agreeWithStatements(o *billing) (compared int) {
 				o.t.Errorf("company %d: v1 serves another %s than the command writes", t.Company, format)
 			}
 		}
+		if t.State == statement.Final {
+			path := fmt.Sprintf("/api/v1/companies/%d/statements/%s/bundle", t.Company, t.Month)
+			header, served := s.w.answer(path, "")
+			made, err := o.app.Export(o.t.Context(), t.Company, reported, 0)
+			o.check(err)
+			if named := `attachment; filename="` + made.FileName() + `"`; header.Get("Content-Disposition") != named || served != string(made.Data) {
+				o.t.Errorf("company %d: v1 serves another bundle than the command writes, or calls it otherwise: %v", t.Company, header)
+			}
+		}
 		known := t.CutoffAt.Add(time.Microsecond).Format(time.RFC3339Nano)
 		for _, resource := range figure.Resources() {
 			product, err := resource.Product()
@@ -265,6 +275,12 @@ func (w *world) read(text string, into any) {
 // said wants a 200, in a form.
 func (w *world) said(path, form string) string {
 	w.t.Helper()
+	_, body := w.answer(path, form)
+	return body
+}
+
+func (w *world) answer(path, form string) (http.Header, string) {
+	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.base+path, http.NoBody)
 	if err != nil {
 		w.t.Fatal(err)
@@ -282,5 +298,5 @@ func (w *world) said(path, form string) string {
 	if err != nil || answer.StatusCode != http.StatusOK {
 		w.t.Fatalf("%s: %d %s, %v", path, answer.StatusCode, body, err)
 	}
-	return string(body)
+	return answer.Header, string(body)
 }

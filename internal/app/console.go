@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 
 	v1 "github.com/tallystick/tallystick/internal/api/native/v1"
 	"github.com/tallystick/tallystick/internal/collect"
@@ -55,7 +54,7 @@ func (a console) Bundle(ctx context.Context, company usage.CompanyID, month usag
 	if err != nil {
 		return v1.File{}, err
 	}
-	return v1.File{Name: fmt.Sprintf("%s-%s-%d.zip", made.Statement.CompanyUID, month, made.Statement.Number), MediaType: "application/zip", Data: made.Data}, nil
+	return v1.File{Name: made.FileName(), MediaType: "application/zip", Data: made.Data}, nil
 }
 
 func (a console) TestSet(ctx context.Context, s fleet.Server, set fleet.CredentialID, edit fleet.CredentialEdit) error {

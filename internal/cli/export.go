@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -100,7 +99,7 @@ func (c *statementExport) one(e *env, a *app.App, company usage.CompanyID, month
 		return out, err
 	}
 	t := &m.Statement
-	path := filepath.Join(c.Dir, fmt.Sprintf("tallystick-%d-%s-%d.zip", t.Company, t.Month, t.Number))
+	path := filepath.Join(c.Dir, m.FileName())
 	out = exportJSON{t.Company, t.Month, t.Number, path, m.Record.SHA256, m.Record.Signer, m.Again}
 	if err := keepFile(path, m.Data); err != nil || e.json {
 		return out, err

@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -28,6 +29,12 @@ type Made struct {
 	Record    statement.Exported
 	Data      []byte
 	Again     bool // it had been made before, byte by byte the same
+}
+
+// FileName is what its file is called, wherever it is had from.
+func (m *Made) FileName() string {
+	t := &m.Statement
+	return fmt.Sprintf("tallystick-%d-%s-%d.zip", t.Company, t.Month, t.Number)
 }
 
 // Export makes the bundle of a statement; number 0: the month's latest. Those before it that were never made are made,
