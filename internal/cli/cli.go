@@ -65,7 +65,7 @@ type root struct {
 // ReportLook is how reports look. It is exported for kong, which fills it in.
 type ReportLook struct {
 	ProviderName  string `help:"Your name on reports; default: the first --licensee." placeholder:"NAME"`
-	ProviderLogo  string `help:"Your logo on reports: a PNG or JPEG file of at most 1 MiB, and 2000 pixels on each side." placeholder:"FILE"`
+	ProviderLogo  string `help:"Your logo on reports: a PNG or JPEG file of at most 4 MiB, and 2000 pixels on each side." placeholder:"FILE"`
 	ProviderColor string `help:"The colour of titles and heads in reports, as #1f4e79." placeholder:"#RRGGBB"`
 }
 

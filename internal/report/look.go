@@ -10,8 +10,11 @@ import (
 	_ "image/jpeg" // logos
 	"image/png"
 	"io"
+	"math"
 	"os"
 	"strings"
+
+	scaling "golang.org/x/image/draw"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -34,10 +37,18 @@ type Settings struct {
 
 const lookNameMax = 200
 
-// Bounds of a logo, which is in every report: of its file, and of each side.
+// Bounds of a logo: of its file, and of each side.
 const (
-	LogoBytesMax  = 1 << 20
+	LogoBytesMax  = 4 << 20
 	LogoPixelsMax = 2000
+)
+
+// How large a logo is at most where it is drawn, in millimetres. It is in every report: it has no more pixels than a printer shows there.
+const (
+	LogoWidth  = 60
+	LogoHeight = 16
+
+	logoDots = 300 // to an inch
 )
 
 // accentDefault is a dark blue.
@@ -102,14 +113,29 @@ func (l *Look) readLogo(path string) error {
 	if err != nil {
 		return fmt.Errorf("%s is damaged: %w", path, err)
 	}
-	plain := image.NewNRGBA(image.Rect(0, 0, about.Width, about.Height))
-	draw.Draw(plain, plain.Bounds(), picture, picture.Bounds().Min, draw.Src)
+	plain := printed(picture)
 	var b bytes.Buffer
 	if err := png.Encode(&b, plain); err != nil {
 		return fmt.Errorf("%s cannot be kept: %w", path, err)
 	}
-	l.Logo, l.Size = b.Bytes(), [2]int{about.Width, about.Height}
+	l.Logo, l.Size = b.Bytes(), [2]int{plain.Rect.Dx(), plain.Rect.Dy()}
 	return nil
+}
+
+// printed gives a picture with eight bits a channel, and with as many pixels as are printed of it.
+func printed(picture image.Image) *image.NRGBA {
+	const dots = logoDots / 25.4 // to a millimetre
+	from := picture.Bounds()
+	scale := min(LogoWidth*dots/float64(from.Dx()), LogoHeight*dots/float64(from.Dy()))
+	if scale >= 1 {
+		plain := image.NewNRGBA(image.Rect(0, 0, from.Dx(), from.Dy()))
+		draw.Draw(plain, plain.Rect, picture, from.Min, draw.Src)
+		return plain
+	}
+	side := func(n int) int { return max(1, int(math.Round(scale*float64(n)))) }
+	plain := image.NewNRGBA(image.Rect(0, 0, side(from.Dx()), side(from.Dy())))
+	scaling.CatmullRom.Scale(plain, plain.Rect, picture, from, draw.Src, nil)
+	return plain
 }
 
 // DarkText reports whether text on the accent is better read in black than in white.

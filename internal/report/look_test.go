@@ -57,6 +57,35 @@ func TestLook(t *testing.T) {
 	}
 }
 
+// A logo is as large as it is printed, whatever comes in: it is in every report.
+func TestLargeLogo(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ width, height, wide, high int }{
+		{709, 50, 709, 50}, {2000, 100, 709, 35}, {100, 189, 100, 189}, {2000, 2000, 189, 189}, {2000, 1, 709, 1}, {1, 2000, 1, 189},
+	} {
+		picture := image.NewNRGBA(image.Rect(0, 0, test.width, test.height))
+		for i := range picture.Pix {
+			picture.Pix[i] = 0x80 // grey, through which half of the ground is seen
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, picture); err != nil {
+			t.Fatal(err)
+		}
+		look, err := report.NewLook(report.Settings{LogoFile: kept(t, b.Bytes())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		logo, err := png.Decode(bytes.NewReader(look.Logo))
+		if err != nil || look.Size != [2]int{test.wide, test.high} || logo.Bounds().Dx() != test.wide || logo.Bounds().Dy() != test.high {
+			t.Errorf("%d x %d: %v, %v", test.width, test.height, look.Size, err)
+			continue
+		}
+		if c, is := logo.At(test.wide/2, test.high/2).(color.NRGBA); !is || c != (color.NRGBA{0x80, 0x80, 0x80, 0x80}) {
+			t.Errorf("%d x %d: it has another colour, %v", test.width, test.height, c)
+		}
+	}
+}
+
 // What cannot be a look is refused, all of it at once, in words.
 func TestBadLook(t *testing.T) {
 	t.Parallel()
@@ -69,7 +98,7 @@ func TestBadLook(t *testing.T) {
 		{report.Settings{LogoFile: kept(t, []byte("<svg/>"))}, "is no PNG or JPEG picture"},
 		{report.Settings{LogoFile: kept(t, whole[:len(whole)/2])}, "is damaged"},
 		{report.Settings{LogoFile: kept(t, picture(t, asPNG, report.LogoPixelsMax+1, 1))}, "has 2001 x 1 pixels"},
-		{report.Settings{LogoFile: kept(t, append(whole, make([]byte, report.LogoBytesMax)...))}, "is larger than 1024 KiB"},
+		{report.Settings{LogoFile: kept(t, append(whole, make([]byte, report.LogoBytesMax)...))}, "is larger than 4096 KiB"},
 		{report.Settings{LogoFile: kept(t, nil) + "-missing"}, "no such file"},
 		{report.Settings{LogoFile: t.TempDir()}, "is a directory"},
 		{report.Settings{Color: "1f4e79"}, `"1f4e79" is no colour: write it as #1f4e79`},

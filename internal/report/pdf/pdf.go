@@ -170,10 +170,7 @@ func (p *paper) footer() {
 // footWidth is room for a number of pages with three digits.
 const footWidth = 38
 
-const (
-	logoWidthMax, logoHeightMax = 60, 16
-	frontY                      = 9
-)
+const frontY = 9
 
 // front draws what is said once, at the top of the first page.
 func (p *paper) front() {
@@ -210,7 +207,7 @@ func (p *paper) letterhead() float64 {
 		return frontY + 10
 	}
 	p.pdf.RegisterImageOptionsReader("logo", fpdf.ImageOptions{ImageType: "PNG"}, bytes.NewReader(p.d.Look.Logo))
-	scale := min(logoWidthMax/float64(p.d.Look.Size[0]), logoHeightMax/float64(p.d.Look.Size[1]))
+	scale := min(report.LogoWidth/float64(p.d.Look.Size[0]), report.LogoHeight/float64(p.d.Look.Size[1]))
 	w, h := scale*float64(p.d.Look.Size[0]), scale*float64(p.d.Look.Size[1])
 	p.pdf.ImageOptions("logo", margin, frontY, w, h, false, fpdf.ImageOptions{ImageType: "PNG"}, 0, "")
 	rest := full - w

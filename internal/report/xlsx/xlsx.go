@@ -337,7 +337,7 @@ func (b *book) cell(c *report.Cell) any {
 	case report.Date:
 		return excelize.Cell{StyleID: b.styles[date], Value: day(c.Time)}
 	case report.Time:
-		return excelize.Cell{StyleID: b.styles[instant], Value: c.Time.UTC()}
+		return excelize.Cell{StyleID: b.styles[instant], Value: c.Time.UTC().Truncate(time.Second)} // which is shown: programs round, and a month would end in the next
 	}
 	return b.text(c.Text, plain)
 }

@@ -2,9 +2,11 @@ package xlsx_test
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/xuri/excelize/v2"
 
@@ -153,6 +155,30 @@ func TestNamesAlike(t *testing.T) {
 	for i, title := range titles {
 		if got, err := f.GetCellValue(sheets[2+i], "A3"); err != nil || got != title {
 			t.Errorf("%s: %q %v", sheets[2+i], got, err)
+		}
+	}
+}
+
+// A sheet shows instants to the second, and programs round to it: the last instant of a month is no instant of the next one.
+func TestLastInstants(t *testing.T) {
+	t.Parallel()
+	d := reporttest.Sample()
+	d.Mark = ""
+	s := report.Section{Key: "at", Title: "At", Columns: []report.Column{{Key: "at", Title: "At", Kind: report.Time}}}
+	for month := range 240 {
+		last := time.Date(2020, time.Month(month+2), 1, 0, 0, 0, 0, time.UTC).Add(-time.Microsecond)
+		s.Rows = append(s.Rows, []report.Cell{report.OfTime(&last)})
+	}
+	d.Sections = []report.Section{s}
+	f := open(t, reporttest.Write(t, xlsx.Format{}, &d))
+	for i, row := range s.Rows {
+		cell := "A" + strconv.Itoa(2+i)
+		raw, err := f.GetCellValue("At", cell, excelize.Options{RawCellValue: true})
+		days, err2 := strconv.ParseFloat(raw, 64)
+		shown, err3 := f.GetCellValue("At", cell)
+		rounded := time.Date(1899, 12, 30, 0, 0, int(math.Round(days*86400)), 0, time.UTC)
+		if want := row[0].Time.Truncate(time.Second); err != nil || err2 != nil || err3 != nil || !rounded.Equal(want) || shown != want.Format(time.DateTime) {
+			t.Errorf("%s is kept as %s, which is %s and shown as %s: %v %v %v", row[0].Time, raw, rounded, shown, err, err2, err3)
 		}
 	}
 }
