@@ -16,6 +16,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/compare"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/plan"
@@ -615,5 +616,19 @@ func TestMissingIsNoFigure(t *testing.T) {
 		if !strings.Contains(paper, text) || !strings.Contains(fmt.Sprint(front), text) {
 			t.Errorf("%q is not on paper, or not in the workbook", text)
 		}
+	}
+
+	// What was said then can be lined up with what is known now: where nothing was used, more is found; where nothing was known, nothing is compared.
+	then := o.file(0, "csv")
+	o.clock.Set(time.Date(2026, 10, 31, 23, 30, 0, 0, time.UTC))
+	for i := range o.servers {
+		o.read(&o.servers[i], 2)
+	}
+	o.clock.Set(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
+	o.draft(o.companies[:3])
+	found, err := o.app.Compare(t.Context(), app.CompareQuery{Month: reported, File: app.Named{Name: "then.csv", Text: then}})
+	o.check(err)
+	if len(found.Unnamed) != 1 || found.Unnamed[0].Name != "Unread" || len(found.Unmatched) > 0 || !slices.ContainsFunc(found.Rows, func(r compare.Row) bool { return r.Party.Name == "Idle" }) {
+		t.Errorf("%+v", found)
 	}
 }

@@ -191,6 +191,9 @@ func (c *comparison) take(l *Line) error {
 		return nil
 	}
 	s.named = true
+	if l.Type == "" && l.Figures == (Figures{}) {
+		return nil
+	}
 	label, known := c.names.theirs(l.Type)
 	if !known {
 		c.miss(l, Unmatched{Kind: "type", Text: l.Type, Of: s.Name})

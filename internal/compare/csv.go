@@ -15,8 +15,13 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
-// ownColumns are those of the CSV in our own bundles of statements.
+// ownColumns are those of the CSV in our own bundles of statements, and of our reports.
 var ownColumns = Columns{Company: "company", Type: "type", Unit: "unit", Count: "used", Units: "usedUnits", New: "new", NewUnits: "newUnits", Month: "month"}
+
+// whyColumn of our reports says why a company has a line without figures; where it is one of ownNothing, there is nothing, else nothing is known.
+const whyColumn = "workload"
+
+var ownNothing = []string{"Nothing used", "No server"}
 
 // ReadCSV reads a CSV (RFC 4180) by a mapping; with one that names no columns, it must be one of our own statements. Invalid
 // says in which line and column a mistake is.
@@ -123,6 +128,7 @@ type table struct {
 	mapping *Mapping
 	at      map[string]int // the place of a column, by its name in the mapping
 	width   int
+	why     int // the place of whyColumn in one of our own, from 1; 0: there is none
 }
 
 // head finds the columns: in the first line, or by their numbers.
@@ -133,6 +139,7 @@ func (t *table) head(first []string) error {
 		if !slices.Contains(first, "usedUnits") {
 			return fault.New(fault.Invalid, "the file is no statement of ours, so --mapping must say what its columns are; they are called %s", quotedList(first))
 		}
+		t.why = slices.Index(first, whyColumn) + 1
 	}
 	t.at, t.width = make(map[string]int), len(first)
 	var wrong []fault.Field
@@ -177,7 +184,7 @@ func quotedList(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// line reads a line; nil: all its cells are empty.
+// line reads a line; nil: it says nothing.
 func (t *table) line(cells []string, in *csv.Reader) (*Line, error) {
 	number, _ := in.FieldPos(0)
 	if len(cells) != t.width {
@@ -190,6 +197,12 @@ func (t *table) line(cells []string, in *csv.Reader) (*Line, error) {
 	l := &Line{
 		Where: fmt.Sprintf("line %d", number), Month: r.text("month"), Company: r.text("company"), Server: r.text("server"), Type: r.text("type"),
 		ID: r.text("id"), Name: r.text("name"), Unit: r.unit(),
+	}
+	if t.why > 0 && l.Type == "" && r.text("count") == "" {
+		if slices.Contains(ownNothing, strings.TrimSpace(cells[t.why-1])) {
+			return l, r.err
+		}
+		return nil, r.err // what is not known is not compared
 	}
 	l.Units, l.NewUnits = r.decimal("units"), r.decimal("newUnits")
 	r.counts(l)

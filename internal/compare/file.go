@@ -24,7 +24,7 @@ type Line struct {
 	Month string // empty: it does not say
 	// Company and Server name whose it is, as the file does; empty: it does not say.
 	Company, Server string
-	Type            string // as the file writes it
+	Type            string // as the file writes it; empty: there is nothing of any type
 	ID, Name        string // of a machine; both empty: a total
 	Figures
 	Unit usage.UnitKind // of Units; empty: it does not say

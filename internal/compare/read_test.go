@@ -95,6 +95,21 @@ func TestOwnStatements(t *testing.T) {
 		"Northwind VBR_vSphere_VM different: 1 1 1 1/1 0 1 0", `unmatched month "2026-09" of "": 1 lines, 9, line 3`)
 }
 
+// A report of ours, of a company or a month: that nothing was used is a figure; that nothing was known is none.
+func TestOwnReports(t *testing.T) {
+	t.Parallel()
+	ours := northwind(machine(1, "1", "web01", vm, metering.Used))
+	const head = "month,company,status,type,workload,used,usedUnits,new,newUnits,unit\r\n"
+	want(t, compared(t, "", head+"2026-10,Northwind,Final,VBR_vSphere_VM,\"Virtual machine, vSphere\",1,1,0,0,Instances\r\n", ours))
+	for _, why := range []string{"Nothing used", "No server"} {
+		want(t, compared(t, "", head+"2026-10,Northwind,Final,,"+why+",,,,,\r\n", ours), "Northwind VBR_vSphere_VM onlyHere: 1 0 1 0/- - - -")
+		want(t, compared(t, "", head+"2026-10,Contoso,Final,,"+why+",,,,,\r\n", northwind()), `unmatched company "Contoso" of "": 1 lines, 0, line 2`)
+	}
+	for _, why := range []string{"Not known", "No statement"} {
+		want(t, compared(t, "", head+"2026-10,Northwind,Final,,"+why+",,,,,\r\n", ours), "Northwind VBR_vSphere_VM onlyHere: 1 0 1 0/- - - -", "unnamed Northwind")
+	}
+}
+
 const usageReport = `{"data": {"reportParameters": {"reportInterval": {"startOfInterval": "2026-10-01T00:00:00"}}, "usageDetails": [
  {"organizationName": "Northwind", "organizationUid": "x", "usageByLicenseAndProduct": [
   {"productType": "BackupAndReplication", "workloadUsage": [
