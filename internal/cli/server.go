@@ -128,7 +128,7 @@ type serverAdd struct {
 	Product        usage.Product `help:"vbr, cloudConnect or console." default:"vbr" enum:"vbr,cloudConnect,console"`
 	Domain         string        `help:"Servers of one company with the same domain are counted together (one Enterprise Manager)." placeholder:"NAME"`
 	Authority      string        `help:"Whose figures answer: the server's counters (reported) or our count (computed)." default:"reported" enum:"reported,computed"`
-	Every          time.Duration `help:"Interval between readings; default 4h, fed by import 744h." placeholder:"4h"`
+	Every          time.Duration `help:"Interval between readings; default 4h, fed by pushes or imports 744h: figures are stale after three times it." placeholder:"4h"`
 	tlsFlags
 	labelFlags
 }
