@@ -32,7 +32,7 @@ type lister interface {
 // rows are records of one kind, in the order of their identity.
 type rows[T any] struct {
 	identity string // the properties that tell two rows apart, as an order: "company,resource"
-	// each gives the rows from one on that lies at or before the row with those keys: what comes before it may be left out. nil: all.
+	// each gives the rows from one on that lies at or before the row with those keys of the identity: what comes before it may be left out. nil: all.
 	each func(ctx context.Context, from []query.Value, yield func(*T) bool) error
 	// inTurn: there may be too many to be ordered otherwise, where not empty for the reason that it says.
 	inTurn string
@@ -79,9 +79,13 @@ func (r rows[T]) list(c *call) (api.Raw, error) {
 	if err != nil {
 		return api.Raw{}, err
 	}
+	from := p.After
+	if len(p.Order) > 0 { // in another order, what comes before is not what was shown
+		from = nil
+	}
 	source := func(ctx context.Context) query.Rows {
 		return func(yield func(reflect.Value) bool) error {
-			return r.each(ctx, p.After, func(row *T) bool { return yield(reflect.ValueOf(row).Elem()) })
+			return r.each(ctx, from, func(row *T) bool { return yield(reflect.ValueOf(row).Elem()) })
 		}
 	}
 	raw, err := r.written(c, shape, p, source, form)

@@ -59,7 +59,7 @@ func (s *Surface) listStatements(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rows[standing]{identity: "month,company,number", each: func(ctx context.Context, _ []query.Value, yield func(*standing) bool) error {
+	return rows[standing]{identity: "month,company,number", each: func(ctx context.Context, from []query.Value, yield func(*standing) bool) error {
 		visit := func(all []statement.Statement) bool {
 			for i := range all {
 				if t := &all[i]; c.shows(t) && (month == nil || t.Month == month.String()) {
@@ -81,7 +81,10 @@ func (s *Surface) listStatements(c *call) (any, error) {
 		} else if months, err = s.Kept.Months(ctx); err != nil {
 			return err
 		}
-		for _, m := range months {
+		for _, m := range months { // one after the other: a page is of a few
+			if len(from) > 0 && m.String() < from[0].Text {
+				continue
+			}
 			all, err := s.Kept.StatementsIn(ctx, m)
 			if err != nil || !visit(all) {
 				return err
