@@ -97,8 +97,8 @@ const (
 )
 
 // ofFocus makes the data set. absent are the companies that have no statement.
-func ofFocus(month usage.Month, provider string, all, absent []billed, mark string) (Document, error) {
-	f := &focusing{month: month, provider: provider}
+func ofFocus(m *monthly, provider string, all, absent []billed, mark string) (Document, error) {
+	f := &focusing{month: m.month, provider: provider}
 	for i := range all {
 		if err := f.add(&all[i]); err != nil {
 			return Document{}, err
@@ -121,28 +121,17 @@ func ofFocus(month usage.Month, provider string, all, absent []billed, mark stri
 		}
 		s.Rows = append(s.Rows, row)
 	}
-	d := Document{Key: "focus", Title: s.Title, Subject: month.String(), Mark: mark, Sections: []Section{s}}
-	for _, b := range all {
-		for _, text := range missing(b.t) {
-			d.Missing = append(d.Missing, b.t.CompanyName+": "+text)
-		}
-	}
-	for i := range absent {
-		d.Missing = append(d.Missing, absent[i].name()+": "+withoutStatement)
-	}
-	return d, nil
+	return Document{Key: "focus", Title: s.Title, Subject: m.month.String(), Mark: mark, Missing: m.missing(), Sections: []Section{s}}, nil
 }
 
 // add adds the charges of a company: those of its first statement, and what each later one corrects.
 func (f *focusing) add(b *billed) error {
 	for i := range b.statements {
-		inv := &invoice{t: &b.statements[i], superseded: b.supersededSince(i)}
-		if _, final := inv.t.FinalisedAt(); final {
-			var err error
-			if inv.digest, err = digest(inv.t); err != nil {
-				return err
-			}
+		end, err := finalOf(&b.statements[i])
+		if err != nil {
+			return err
 		}
+		inv := &invoice{t: &b.statements[i], digest: end.sha256, superseded: b.supersededSince(i)}
 		first := len(f.charges)
 		if i == 0 {
 			f.addUsage(b, inv)

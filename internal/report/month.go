@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -23,26 +22,16 @@ type monthly struct {
 
 // ofMonth makes the consolidated report.
 func ofMonth(m *monthly) (Document, error) {
-	d := Document{Key: "month", Title: "License usage, all companies", Subject: m.month.String()}
+	d := Document{Key: "month", Title: "License usage, all companies", Subject: m.month.String(), Mark: m.mark(), Missing: m.missing()}
 	for i := range m.subjects {
 		s := &m.subjects[i]
 		m.lines = append(m.lines, s.lines())
 		if at := changedAt(s.t); at.After(d.MadeAt) {
 			d.MadeAt = at
 		}
-		for _, text := range missing(s.t) {
-			d.Missing = append(d.Missing, s.t.CompanyName+": "+text)
-		}
-	}
-	for i := range m.absent {
-		d.Missing = append(d.Missing, m.absent[i].name()+": "+withoutStatement)
-	}
-	states := m.states()
-	if states != allFinal(len(m.subjects)) {
-		d.Mark = NotFinal + ": " + states
 	}
 	var err error
-	if d.Facts, err = m.facts(&d, states); err != nil {
+	if d.Facts, err = m.facts(&d); err != nil {
 		return d, err
 	}
 	sections := []func() (Section, error){m.summary, m.companies}
@@ -61,8 +50,27 @@ func ofMonth(m *monthly) (Document, error) {
 	return d, nil
 }
 
-// allFinal is what states says where so many statements are all final, and none is missing.
-func allFinal(n int) string { return fmt.Sprintf("%d %s", n, statement.Final) }
+// missing says in words what is missing from the month, and of whom.
+func (m *monthly) missing() (all []string) {
+	for i := range m.subjects {
+		for _, text := range missing(m.subjects[i].t) {
+			all = append(all, m.subjects[i].name()+": "+text)
+		}
+	}
+	for i := range m.absent {
+		all = append(all, m.absent[i].name()+": "+withoutStatement)
+	}
+	return all
+}
+
+// mark says why the month is not final; empty: every company's statement is.
+func (m *monthly) mark() string {
+	states := m.states()
+	if states == fmt.Sprintf("%d %s", len(m.subjects), statement.Final) {
+		return ""
+	}
+	return NotFinal + ": " + states
+}
 
 // states says how many statements are in which state.
 func (m *monthly) states() string {
@@ -82,26 +90,19 @@ func (m *monthly) states() string {
 	return strings.Join(words, ", ")
 }
 
-func (m *monthly) facts(d *Document, states string) ([]Fact, error) {
-	first, last, err := interval(m.subjects[0].t)
+func (m *monthly) facts(d *Document) ([]Fact, error) {
+	facts, err := headFacts(m.subjects[0].t, fmt.Sprintf("all-%s", m.month), cmp.Or(d.Mark, "Final"), d.MadeAt)
 	if err != nil {
 		return nil, err
 	}
-	facts := []Fact{
-		{"month", "Month", OfText(m.month.String())},
-		{"from", "From", OfDate(first)},
-		{"to", "To", OfDate(last)},
-		{"zone", "Time zone", OfText(m.subjects[0].t.Content.Zone)},
-		{"reportId", "Report ID", OfText(fmt.Sprintf("all-%s", m.month))},
-		{"status", "Status", OfText(cmp.Or(d.Mark, "Final"))},
-		{"generatedAt", "Generated", OfTime(&d.MadeAt)},
-		{"companies", "Companies", OfWhole(int64(len(m.subjects) + len(m.absent)))},
-		{"statements", "Statements", OfText(states)},
-		{"serversRead", "Servers read", OfWhole(int64(m.standing.Read))},
-		{"serversStale", "Servers stale", OfWhole(int64(m.standing.Stale))},
-		{"serversUnknown", "Servers not read", OfWhole(int64(m.standing.Unknown))},
-		{"gaps", "Gaps", OfWhole(int64(m.standing.Gaps))},
-	}
+	facts = append(facts,
+		Fact{"companies", "Companies", OfWhole(int64(len(m.subjects) + len(m.absent)))},
+		Fact{"statements", "Statements", OfText(m.states())},
+		Fact{"serversRead", "Servers read", OfWhole(int64(m.standing.Read))},
+		Fact{"serversStale", "Servers stale", OfWhole(int64(m.standing.Stale))},
+		Fact{"serversUnknown", "Servers not read", OfWhole(int64(m.standing.Unknown))},
+		Fact{"gaps", "Gaps", OfWhole(int64(m.standing.Gaps))},
+	)
 	if c := m.standing.Coverage; c != nil {
 		facts = append(facts, Fact{"coverage", "Least covered, %", OfUnits(*c)})
 	}
@@ -340,17 +341,12 @@ func (m *monthly) statements() (Section, error) {
 	}}
 	for i := range m.subjects {
 		t := m.subjects[i].t
-		var at *time.Time
-		by, sum := "", ""
-		if final, is := t.FinalisedAt(); is {
-			var err error
-			at, by = &final, t.Trail[len(t.Trail)-1].Actor
-			if sum, err = digest(t); err != nil {
-				return s, err
-			}
+		end, err := finalOf(t)
+		if err != nil {
+			return s, err
 		}
 		s.Rows = append(s.Rows, []Cell{
-			OfText(t.CompanyName), OfText(statementID(t)), OfTime(at), OfText(by), OfText(sum), OfTime(t.CutoffAt), OfText(t.Content.Catalog),
+			OfText(t.CompanyName), OfText(statementID(t)), OfTime(end.at), OfText(end.by), OfText(end.sha256), OfTime(t.CutoffAt), OfText(t.Content.Catalog),
 		})
 	}
 	return s, nil

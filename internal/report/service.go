@@ -107,7 +107,7 @@ func (s *Service) OfCompany(ctx context.Context, company usage.CompanyID, month 
 	r := Report{Format: f, name: "tallystick-" + statementID(&t)}
 	if format == Focus {
 		r.name += "-" + Focus
-		r.Document, err = s.focusOfCompany(ctx, &of)
+		r.Document, err = s.focus(ctx, &monthly{month: month, subjects: []subject{of}}, markOf(&t))
 		return r, err
 	}
 	workloads, err := s.Months.Workloads(ctx, &t)
@@ -189,7 +189,7 @@ func (s *Service) OfAll(ctx context.Context, month usage.Month, format string) (
 	r := Report{Format: f, name: "tallystick-all-" + month.String()}
 	if format == Focus {
 		r.name += "-" + Focus
-		r.Document, err = s.focusOfAll(ctx, m)
+		r.Document, err = s.focus(ctx, m, m.mark())
 		return r, err
 	}
 	if err := s.othersLicenses(ctx, m); err != nil {
@@ -233,23 +233,8 @@ func (s *Service) provider(ctx context.Context) (string, error) {
 	return cmp.Or(look.Name, providerUnnamed), err
 }
 
-func (s *Service) focusOfCompany(ctx context.Context, of *subject) (Document, error) {
-	provider, err := s.provider(ctx)
-	if err != nil {
-		return Document{}, err
-	}
-	b, err := s.billed(ctx, of)
-	if err != nil {
-		return Document{}, err
-	}
-	t, mark := of.t, ""
-	if t.State != statement.Final {
-		mark = status(t)
-	}
-	return ofFocus(t.Key().Month, provider, []billed{b}, nil, mark)
-}
-
-func (s *Service) focusOfAll(ctx context.Context, m *monthly) (Document, error) {
+// focus makes the data set of a company, or of a month over all.
+func (s *Service) focus(ctx context.Context, m *monthly, mark string) (Document, error) {
 	provider, err := s.provider(ctx)
 	if err != nil {
 		return Document{}, err
@@ -270,11 +255,7 @@ func (s *Service) focusOfAll(ctx context.Context, m *monthly) (Document, error) 
 		}
 		absent = append(absent, b)
 	}
-	mark := ""
-	if states := m.states(); states != allFinal(len(m.subjects)) {
-		mark = NotFinal + ": " + states
-	}
-	return ofFocus(m.month, provider, all, absent, mark)
+	return ofFocus(m, provider, all, absent, mark)
 }
 
 // billed gives the plan by which a company's month is priced, and the statements that the given one supersedes, the first one first.

@@ -20,10 +20,7 @@ func ofStatement(s *subject, workloads []statement.Workload) (Document, error) {
 	own := *s
 	own.licenses = s.ownLicenses()
 	d := Document{
-		Key: "statement", Title: "License usage statement", Subject: t.CompanyName + ", " + t.Month, MadeAt: changedAt(t), Missing: missing(t),
-	}
-	if t.State != statement.Final {
-		d.Mark = status(t)
+		Key: "statement", Title: "License usage statement", Subject: t.CompanyName + ", " + t.Month, MadeAt: changedAt(t), Mark: markOf(t), Missing: missing(t),
 	}
 	if len(t.Content.Servers) == 0 {
 		d.Notes = append(d.Notes, "No backup server belonged to this company: there was nothing to count.")
@@ -82,9 +79,53 @@ func changedAt(t *statement.Statement) time.Time {
 	return t.Content.At
 }
 
+// markOf says why a statement is not final; empty: it is.
+func markOf(t *statement.Statement) string {
+	if t.State == statement.Final {
+		return ""
+	}
+	return status(t)
+}
+
 // statementID names a statement: company, month and number.
-func statementID(t *statement.Statement) string {
-	return fmt.Sprintf("%d-%s-%d", t.Company, t.Month, t.Number)
+func statementID(t *statement.Statement) string { return idOf(t, t.Number) }
+
+// idOf names the one with a number of a statement's month.
+func idOf(t *statement.Statement, number int) string {
+	return fmt.Sprintf("%d-%s-%d", t.Company, t.Month, number)
+}
+
+// final is what is said of a statement's end; of one that is not final, nothing.
+type final struct {
+	at     *time.Time
+	by     string
+	sha256 string
+}
+
+func finalOf(t *statement.Statement) (f final, err error) {
+	if at, is := t.FinalisedAt(); is {
+		f.at, f.by = &at, t.Trail[len(t.Trail)-1].Actor
+		f.sha256, err = digest(t)
+	}
+	return f, err
+}
+
+// headFacts say of when a report is, what it is called and how it stands.
+func headFacts(t *statement.Statement, id, status string, madeAt time.Time) ([]Fact, error) {
+	zone, err := time.LoadLocation(t.Content.Zone)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the zone %q of the statement %s is not known here", t.Content.Zone, statementID(t))
+	}
+	month := t.Key().Month
+	return []Fact{
+		{"month", "Month", OfText(t.Month)},
+		{"from", "From", OfDate(month.Start(zone))},
+		{"to", "To", OfDate(month.Last(zone))},
+		{"zone", "Time zone", OfText(t.Content.Zone)},
+		{"reportId", "Report ID", OfText(id)},
+		{"status", "Status", OfText(status)},
+		{"generatedAt", "Generated", OfTime(&madeAt)},
+	}, nil
 }
 
 // digest is the SHA-256 of a statement's JSON form, which is statement.json in its signed bundle.
@@ -96,52 +137,28 @@ func digest(t *statement.Statement) (string, error) {
 
 func statementFacts(s *subject) ([]Fact, error) {
 	t := s.t
-	first, last, err := interval(t)
+	var facts []Fact
+	for i, c := range s.identity() {
+		column := identityColumns()[i]
+		facts = append(facts, Fact{column.Key, column.Title, c})
+	}
+	head, err := headFacts(t, statementID(t), status(t), changedAt(t))
 	if err != nil {
 		return nil, err
 	}
-	changed := changedAt(t)
-	facts := []Fact{
-		{"company", "Company", OfText(t.CompanyName)},
-		{"companyUid", "Company UID", OfText(t.CompanyUID)},
-		{"externalId", "External ID", OfText(s.company.Profile.ExternalID)},
-		{"externalIds", "External IDs", OfText(s.externalIDs())},
-		{"month", "Month", OfText(t.Month)},
-		{"from", "From", OfDate(first)},
-		{"to", "To", OfDate(last)},
-		{"zone", "Time zone", OfText(t.Content.Zone)},
-		{"reportId", "Report ID", OfText(statementID(t))},
-		{"status", "Status", OfText(status(t))},
-		{"generatedAt", "Generated", OfTime(&changed)},
-		{"countedAt", "Counted as of", OfTime(&t.Content.At)},
-		{"recordedUntil", "Recorded until", OfTime(t.CutoffAt)},
-		{"catalogue", "Catalogue", OfText(t.Content.Catalog)},
-	}
-	if at, final := t.FinalisedAt(); final {
-		sum, err := digest(t)
-		if err != nil {
-			return nil, err
-		}
-		facts = append(facts, Fact{"finalisedAt", "Finalised", OfTime(&at)}, Fact{"finalisedBy", "Finalised by", OfText(t.Trail[len(t.Trail)-1].Actor)},
-			Fact{"statementSha256", "SHA-256", OfText(sum)})
+	facts = append(append(facts, head...),
+		Fact{"countedAt", "Counted as of", OfTime(&t.Content.At)}, Fact{"recordedUntil", "Recorded until", OfTime(t.CutoffAt)}, Fact{"catalogue", "Catalogue", OfText(t.Content.Catalog)})
+	end, err := finalOf(t)
+	if end.at != nil {
+		facts = append(facts, Fact{"finalisedAt", "Finalised", OfTime(end.at)}, Fact{"finalisedBy", "Finalised by", OfText(end.by)}, Fact{"statementSha256", "SHA-256", OfText(end.sha256)})
 	}
 	if t.Supersedes > 0 {
-		facts = append(facts, Fact{"supersedes", "Supersedes", OfText(fmt.Sprintf("%d-%s-%d", t.Company, t.Month, t.Supersedes))})
+		facts = append(facts, Fact{"supersedes", "Supersedes", OfText(idOf(t, t.Supersedes))})
 	}
 	if s.superseded > 0 {
-		facts = append(facts, Fact{"supersededBy", "Superseded by", OfText(fmt.Sprintf("%d-%s-%d", t.Company, t.Month, s.superseded))})
+		facts = append(facts, Fact{"supersededBy", "Superseded by", OfText(idOf(t, s.superseded))})
 	}
-	return facts, nil
-}
-
-// interval gives the first and the last day of a statement's month.
-func interval(t *statement.Statement) (first, last time.Time, err error) {
-	zone, err := time.LoadLocation(t.Content.Zone)
-	if err != nil {
-		return first, last, fault.Wrap(err, fault.Internal, "the zone %q of the statement %s is not known here", t.Content.Zone, statementID(t))
-	}
-	month := t.Key().Month
-	return month.Start(zone), month.Last(zone), nil
+	return facts, err
 }
 
 func adjustments(t *statement.Statement) Section {
