@@ -44,6 +44,15 @@ func statementOf(company usage.CompanyID, month usage.Month, number int) stateme
 	}
 }
 
+// priced is a plan in which nothing is zero.
+func priced() *plan.State {
+	s := plan.State{ID: 8, Revision: 9, Plan: plan.Plan{Name: "n", Description: "d", Currency: "EUR", Tax: plan.Taxes[1], TaxPercent: 1, Discount: 2}}
+	for i, r := range s.Plan.Rates() {
+		*r.Rate = plan.Rate{Price: usage.Units(i + 1), Per: "p", Free: 3, FreePer: "f"}
+	}
+	return &s
+}
+
 // saved keeps a statement and gives it as it is then.
 func saved(t testing.TB, s store.Store, one statement.Statement) statement.Statement {
 	t.Helper()
@@ -60,10 +69,7 @@ var statementTests = map[string]func(*testing.T, store.Store){
 			rows[0].PeakLicense = want.Content.Servers[0].License
 		}
 		want.Adjustments[0].Servers = []statement.AmountOf{{Server: 7, Amount: want.Adjustments[0].Amount}}
-		want.Priced = &plan.State{ID: 8, Revision: 9, Plan: plan.Plan{Name: "n", Description: "d", Currency: "EUR", Tax: plan.Taxes[1], TaxPercent: 1, Discount: 2}}
-		for i, r := range want.Priced.Plan.Rates() {
-			*r.Rate = plan.Rate{Price: usage.Units(i + 1), Per: "p", Free: 3, FreePer: "f"}
-		}
+		want.Priced = priced()
 		want = saved(t, s, want)
 		nonZero(t, want)
 		wantEqual(t, want, must1(s.Statement(t.Context(), c, october, 2))(t))
