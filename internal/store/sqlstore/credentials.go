@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/once"
 )
 
 const (
@@ -56,9 +57,10 @@ func (s *Store) AddCredential(ctx context.Context, c fleet.Credential, seal func
 	return c, nil
 }
 
-// NoteCredential only writes what the caller said into the audit trail.
+// NoteCredential only writes what the caller said into the audit trail. It takes no key of a request: what the request is for comes
+// later, and may fail.
 func (s *Store) NoteCredential(ctx context.Context, id fleet.CredentialID, now time.Time) error {
-	return s.write(ctx, func(tx *sql.Tx) error {
+	return s.write(once.Without(ctx), func(tx *sql.Tx) error {
 		if _, err := storedCredential(ctx, tx, id); err != nil {
 			return err
 		}

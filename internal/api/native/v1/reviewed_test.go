@@ -3,11 +3,13 @@ package v1_test
 import (
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
@@ -120,4 +122,59 @@ func TestPushOfRubbishEnds(t *testing.T) {
 	if last := lines[len(lines)-1]; len(lines) != 6 || !strings.Contains(*last.Detail, "5 lines were refused") {
 		t.Errorf("%d lines: %+v", len(lines), lines)
 	}
+}
+
+// The tag of what was just made opens its first change: the first reading tells the installation id of a server, and the secret of a
+// token is told once alone.
+func TestTagOfWhatIsMade(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	with := func(a answered) http.Header { return http.Header{"If-Match": {a.header.Get("Etag")}} }
+	made := w.want(http.StatusCreated, request{method: "POST", path: "/servers", body: `{"name":"VBR09","company":2,"connection":{"url":"https://vbr09","username":"tally","password":"x"}}`})
+	id := in[struct{ ID int64 }](t, made).ID
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), usage.ServerID(id), false, vbrReading("c0de0000-0000-4000-8000-000000000009", "web", 5, w.clock.Now())))
+	w.want(http.StatusOK, request{method: "PATCH", path: fmt.Sprintf("/servers/%d", id), body: `{"domain":"em.example"}`, header: with(made)})
+	made = w.want(http.StatusCreated, request{method: "POST", path: "/tokens", body: `{"name":"script","scopes":["read"],"expiresAt":"2026-12-01T00:00:00Z"}`})
+	w.want(http.StatusNoContent, request{method: "DELETE", path: "/tokens/1", header: with(made)})
+}
+
+// What is noted of a try is not the request: where that failed, the same key tries again, and is not told that it was done.
+func TestKeyOfATriedRotation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.want(http.StatusCreated, request{method: "POST", path: "/credentials", body: `{"name":"set","username":"tally","password":"x","hosts":["vbr08","vbr09"]}`})
+	w.want(http.StatusCreated, request{method: "POST", path: "/servers", body: `{"name":"VBR09","company":2,"connection":{"url":"https://vbr09","credential":1}}`})
+	w.console.err = fault.New(fault.Conflict, "the server refuses the log-in")
+	rotate := request{method: "PATCH", path: "/credentials/1", body: `{"password":"y","testAt":4}`, header: http.Header{"Idempotency-Key": {"rotate-1"}}}
+	test := request{method: "POST", path: "/servers/test", body: `{"company":2,"connection":{"url":"https://vbr08","credential":1}}`, header: http.Header{"Idempotency-Key": {"test-1"}}}
+	for _, q := range []request{rotate, test} {
+		first := w.do(q)
+		if again := w.do(q); first.status < 400 || again.status != first.status || strings.Contains(again.body, "was done") {
+			t.Errorf("%s: %d %s, and then %d %s", q.path, first.status, first.body, again.status, again.body)
+		}
+	}
+	w.console.err = nil
+	w.want(http.StatusOK, rotate)
+}
+
+// The document names every role and scope that there is.
+func TestWordsOfTheDocument(t *testing.T) {
+	t.Parallel()
+	text := string(must[[]byte](t)(os.ReadFile("openapi.yaml")))
+	for _, action := range access.Actions() {
+		if line := lineOf(text, "    Scope: "); !strings.Contains(line, string(action)) {
+			t.Errorf("the scope %s is not in %s", action, line)
+		}
+	}
+	for _, role := range access.Roles() {
+		if line := lineOf(text, "    Role: "); !strings.Contains(line, string(role)) {
+			t.Errorf("the role %s is not in %s", role, line)
+		}
+	}
+}
+
+func lineOf(text, begin string) string {
+	_, rest, _ := strings.Cut(text, "\n"+begin)
+	line, _, _ := strings.Cut(rest, "\n")
+	return line
 }

@@ -45,7 +45,7 @@ type serverEdition struct {
 
 func (v server) edition() any {
 	secret := base64.RawStdEncoding.EncodeToString(v.secret)
-	v.LastReadingAt, v.Gap, v.Twins = nil, nil, nil
+	v.LastReadingAt, v.Gap, v.Twins, v.InstallationID = nil, nil, nil, "" // of which a reading tells
 	return serverEdition{v, secret}
 }
 

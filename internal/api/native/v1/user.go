@@ -201,9 +201,9 @@ type token struct {
 	Secret     *string  `json:"secret"`
 }
 
-// edition leaves out what is not edited: when it was used.
+// edition leaves out what is not edited: when it was used, and what is told once alone.
 func (t token) edition() any {
-	t.LastUsedAt = nil
+	t.LastUsedAt, t.Secret = nil, nil
 	return tokenEdition{t}
 }
 
