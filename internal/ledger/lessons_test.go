@@ -37,9 +37,9 @@ func TestSameNamesOfTwoCompaniesNeverMix(t *testing.T) {
 		company := must[fleet.Company](t)(p.AddCompany(t.Context(), fleet.NewCompany{Name: fmt.Sprint("company ", i)}))
 		companies[i] = company.ID
 		own[i] = must[fleet.Server](t)(p.AddServer(t.Context(), fleet.NewServer{
-			Name: fmt.Sprint("VBR", i), Company: company.ID, InstallationID: "same", Domain: "em", Authority: metering.Computed,
+			Name: fmt.Sprint("VBR", i), Company: company.ID, InstallationID: "same", Cloned: true, Domain: "em", Authority: metering.Computed,
 		})).ID
-		shared[i] = must[fleet.Server](t)(p.AddServer(t.Context(), fleet.NewServer{Name: fmt.Sprint("VCC", i), Shared: true, InstallationID: "same"})).ID
+		shared[i] = must[fleet.Server](t)(p.AddServer(t.Context(), fleet.NewServer{Name: fmt.Sprint("VCC", i), Shared: true, InstallationID: "same", Cloned: true})).ID
 		must[fleet.Company](t)(p.EditCompany(t.Context(), company.ID, fleet.CompanyEdit{AddTenants: []fleet.Tenant{{Server: shared[i], Name: "acme"}}}))
 	}
 	read := func(server usage.ServerID, ofAll bool, machines int) ledger.Receipt {

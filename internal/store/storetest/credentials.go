@@ -125,7 +125,7 @@ var credentialTests = map[string]func(*testing.T, store.Store){
 		wantCode(t, s.UpdateServer(t.Context(), elsewhere, nil, Now()), fault.Conflict, "evil.example.net")
 		_, err := s.PutServers(t.Context(), []fleet.ServerPut{{Server: elsewhere}}, Now())
 		wantCode(t, err, fault.Conflict, "evil.example.net")
-		elsewhere.Name, elsewhere.RemovedAt = "new", nil
+		elsewhere.Name, elsewhere.RemovedAt, elsewhere.InstallationID = "new", nil, "another"
 		_, err = s.AddServer(t.Context(), elsewhere, factsOf(elsewhere, Now()), nil, Now())
 		wantCode(t, err, fault.Conflict, "evil.example.net")
 		wantEqual(t, a.Connection.URL, must1(s.Server(t.Context(), a.ID))(t).Connection.URL)
