@@ -135,6 +135,8 @@ type ServerStore interface {
 	Server(ctx context.Context, id usage.ServerID) (Server, error)
 	// Servers lists those not removed, by ID.
 	Servers(ctx context.Context) ([]Server, error)
+	// InstalledAs lists those not removed whose InstallationID it is exactly, by ID; of an empty one, none.
+	InstalledAs(ctx context.Context, installation string) ([]Server, error)
 }
 
 // SeenFact is the last fact of a subject and attribute that a change rests on; position 0: there was none.

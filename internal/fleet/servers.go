@@ -473,7 +473,7 @@ func onlyOne(found []Server, ref string) (Server, error) {
 
 // ByInstallation finds the server that an imported reading belongs to (product.md §3). Conflict: two servers have the id (C34).
 func (d *Directory) ByInstallation(ctx context.Context, installation string) (Server, error) {
-	found, err := d.matching(ctx, func(s *Server) bool { return s.InstallationID == installation })
+	found, err := d.Servers.InstalledAs(ctx, installation)
 	switch {
 	case err != nil:
 		return Server{}, err

@@ -18,6 +18,7 @@ func Ordered() []Statement {
 		{"company by name", companyNamedSQL, 2, false},
 		{"servers", serversSQL, 0, true},
 		{"installation ids of servers", installedSQL, 0, true},
+		{"servers of an installation id", installedAsSQL, 1, true},
 		{"server by name", serverNamedSQL, 2, false},
 		{"credential sets", setsSQL, 0, true},
 		{"credential set", setSQL, 1, false},

@@ -22,8 +22,10 @@ const (
 	serverColumns = ownColumns + `t.installation_id, t.checksum FROM servers v LEFT JOIN tips t ON t.server = v.id`
 	serverSQL     = serverColumns + ` WHERE v.id = $1`
 	serversSQL    = serverColumns + ` WHERE v.removed_at IS NULL ORDER BY v.id`
-	sumServerSQL  = `UPDATE servers SET checksum = $2 WHERE id = $1`
-	nextServerSQL = `SELECT COALESCE(MAX(id), 0) + 1 FROM servers` // rows are never deleted, so a number never returns
+	// installedAsSQL asks for what known gives.
+	installedAsSQL = serverColumns + ` WHERE v.removed_at IS NULL AND (v.installation_id = $1 OR v.installation_id = '' AND t.installation_id = $1) ORDER BY v.id`
+	sumServerSQL   = `UPDATE servers SET checksum = $2 WHERE id = $1`
+	nextServerSQL  = `SELECT COALESCE(MAX(id), 0) + 1 FROM servers` // rows are never deleted, so a number never returns
 	// changed: as bumpFleet counts.
 	insertServerSQL = `INSERT INTO servers (id, name, name_key, product, created_at, removed_at, installation_id, labels, changed)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT fleet + 1 FROM meta))`
@@ -289,6 +291,14 @@ func (s *Store) Server(ctx context.Context, id usage.ServerID) (v fleet.Server, 
 // Servers lists those not removed, by ID.
 func (s *Store) Servers(ctx context.Context) ([]fleet.Server, error) {
 	return s.servers(ctx, serversSQL)
+}
+
+// InstalledAs lists those not removed that have an installation id, by ID.
+func (s *Store) InstalledAs(ctx context.Context, installation string) ([]fleet.Server, error) {
+	if installation == "" {
+		return nil, nil
+	}
+	return s.servers(ctx, installedAsSQL, installation)
 }
 
 func (s *Store) servers(ctx context.Context, query string, args ...any) (servers []fleet.Server, err error) {

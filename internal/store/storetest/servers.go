@@ -131,6 +131,18 @@ var serverTests = map[string]func(*testing.T, store.Store){
 			wantCode(t, err, fault.Conflict, taken.by)
 		}
 		wantEqual(t, false, must1(add("clone", "AB", true))(t).Cloned) // it is not kept
+		installed := func(installation string) (ids []usage.ServerID) {
+			for _, v := range must1(s.InstalledAs(t.Context(), installation))(t) {
+				wantEqual(t, installation, v.InstallationID)
+				ids = append(ids, v.ID)
+			}
+			return ids
+		}
+		wantEqual(t, []usage.ServerID{1}, installed("Said"))
+		wantEqual(t, []usage.ServerID{2, 3}, installed("AB"))
+		for _, other := range []string{"", "said", "ab", "none"} {
+			wantEqual(t, 0, len(installed(other)))
+		}
 		removeServer(t, s, read.ID, Now())
 		must1(add("again", "Said", false))(t)
 		puts := func(installations ...string) (puts []fleet.ServerPut) {

@@ -370,13 +370,11 @@ func (p *pusher) owner(ctx context.Context, s *usage.Snapshot) (fleet.Server, er
 	if server, known := p.servers[id]; known {
 		return server, nil
 	}
-	servers, err := p.Servers.Servers(ctx)
+	servers, err := p.Servers.InstalledAs(ctx, id)
 	if err != nil {
 		return fleet.Server{}, err
 	}
-	servers = slices.DeleteFunc(servers, func(v fleet.Server) bool {
-		return v.InstallationID != id || !access.MayPush(p.call.actor, scopeOf(&v), v.ID)
-	})
+	servers = slices.DeleteFunc(servers, func(v fleet.Server) bool { return !access.MayPush(p.call.actor, scopeOf(&v), v.ID) })
 	switch len(servers) {
 	case 0:
 		return fleet.Server{}, fault.New(fault.NotFound, "there is no server with the installation id %s that you may push for", id)
