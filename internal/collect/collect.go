@@ -14,8 +14,9 @@ import (
 type Target struct {
 	Server   fleet.Server // with a Connection
 	Password string
-	// LoggedIn is called once the server took the password, by who can tell that before the reading is complete; nil: nobody asks.
-	LoggedIn func()
+	// LoggedIn is called once the server let us in, before the rest is read; password: it took the password just now, and not a
+	// token of before. nil: nobody asks.
+	LoggedIn func(password bool)
 }
 
 // Reading is a complete reading.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +14,9 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
+
+// heldText is what the people of a server's company read: neither the set nor another server is in it.
+const heldText = "the account with which it is read was refused at another server; it is tried again when that account is taken"
 
 // addSet adds a credential set with a password, and servers that have it.
 func (w *world) addSet(password string, servers int) (set fleet.CredentialID, ids []usage.ServerID) {
@@ -96,7 +98,7 @@ func TestWrongRotation(t *testing.T) {
 			if g == nil {
 				t.Fatalf("server %d has no gap", id)
 			}
-			if g.Reason == usage.GapCredential && strings.HasPrefix(g.Text, `the credential set "vbr" was refused at vbr`) {
+			if g.Reason == usage.GapCredential && g.Text == heldText {
 				held++
 			}
 			if n := s.readings(id).Gaps; n != 1 {
@@ -263,6 +265,104 @@ func TestCollectionsAtOnce(t *testing.T) {
 	}
 }
 
+// TestCollectedByAClock: a clock that collects all servers all the time sends a wrong password as rarely as the schedule, also to the
+// server that refused it.
+func TestCollectedByAClock(t *testing.T) {
+	t.Parallel()
+	c := start()
+	w := newWorld(t, c.Now)
+	_, ids := w.addSet("mistyped", 5)
+	refused := w.accepting("right")
+	collectAll := func(every time.Duration) {
+		t.Helper()
+		if err := w.another().runner.ReadNow(t.Context(), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		c.Add(every)
+	}
+	for range 8 {
+		collectAll(time.Minute)
+	}
+	if n := refused.Load(); n != 1 {
+		t.Errorf("%d times in eight minutes", n)
+	}
+	for _, id := range ids {
+		if n := w.readings(id).Gaps; n != 1 {
+			t.Errorf("server %d has %d gaps", id, n)
+		}
+	}
+	for range 60 {
+		collectAll(3 * time.Minute)
+	}
+	if n := refused.Load(); n > 6 {
+		t.Errorf("%d times in three hours", n)
+	}
+	t.Logf("%d times in three hours", refused.Load())
+	w.accepting("mistyped")
+	if o := w.another().readOne(ids[0]); !o.OK() {
+		t.Fatalf("%s", o.Text())
+	}
+	c.Add(time.Minute)
+	if collectAll(time.Minute); w.read(ids) != len(ids) {
+		t.Errorf("after one took it, %d are read", w.read(ids))
+	}
+}
+
+// TestChangedBehindOurBack: what was taken is not believed for ever.
+func TestChangedBehindOurBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, time.Now)
+		_, ids := w.addSet("right", 30)
+		w.accepting("right")
+		if err := w.runner.ReadNow(t.Context(), nil, nil); err != nil || w.read(ids) != len(ids) {
+			t.Fatalf("%d are read, %v", w.read(ids), err)
+		}
+		pass(2 * time.Minute)
+		var refused atomic.Int64
+		w.collector.set(func(context.Context, collect.Target) (collect.Reading, error) {
+			refused.Add(1)
+			<-time.After(time.Second) // as long as a server takes to refuse it, in which others are asked
+			return collect.Reading{}, collect.Failed(usage.GapRefused, nil, "wrong password")
+		})
+		if err := w.runner.ReadNow(t.Context(), nil, nil); err != nil || refused.Load() != 1 {
+			t.Errorf("%d servers were sent the old password, %v", refused.Load(), err)
+		}
+	})
+}
+
+// TestATokenProvesNoPassword: whoever is read with a token of before lets the next one go, and not all.
+func TestATokenProvesNoPassword(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := start()
+		w := newWorld(t, c.Now)
+		_, ids := w.addSet("right", 6)
+		var began atomic.Int64
+		end := make(chan struct{})
+		w.collector.set(func(ctx context.Context, target collect.Target) (collect.Reading, error) {
+			switch began.Add(1) {
+			case 1, 2:
+				defer func() { <-end }()
+				return w.collector.byToken(ctx, target)
+			default:
+				<-end
+				return w.collector.good(ctx, target)
+			}
+		})
+		ended := make(chan error)
+		go func() { ended <- w.runner.ReadNow(t.Context(), nil, nil) }()
+		synctest.Wait()
+		if n := began.Load(); n != 3 {
+			t.Errorf("%d are asked, want two with tokens and one that sends the password", n)
+		}
+		close(end)
+		if err := <-ended; err != nil || w.read(ids) != len(ids) {
+			t.Errorf("%d are read, %v", w.read(ids), err)
+		}
+	})
+}
+
 // TestNobodyWaitsBehindASet: while a server of a set is tried, those with other accounts are read; and once it is logged in to, all
 // others of the set.
 func TestNobodyWaitsBehindASet(t *testing.T) {
@@ -277,7 +377,7 @@ func TestNobodyWaitsBehindASet(t *testing.T) {
 		s.collector.set(func(ctx context.Context, target collect.Target) (collect.Reading, error) {
 			if target.Server.Connection.Credential != 0 && first.CompareAndSwap(false, true) {
 				<-logIn
-				target.LoggedIn()
+				target.LoggedIn(true)
 				<-end
 			}
 			return s.collector.good(ctx, target)
@@ -321,7 +421,7 @@ func TestTriesOfASet(t *testing.T) {
 			err := w.runner.Try(t.Context(), &s)
 			switch {
 			case err == nil:
-			case strings.Contains(err.Error(), `the credential set "vbr" was refused at new`):
+			case err.Error() == heldText:
 				held.Add(1)
 			default:
 				refused.Add(1)
@@ -338,4 +438,44 @@ func TestTriesOfASet(t *testing.T) {
 	if err := w.runner.Try(t.Context(), &one); err == nil || tests.Load() != 2 { // it was taken since
 		t.Errorf("%d tests, %v", tests.Load(), err)
 	}
+}
+
+// TestTriesBehindASet: rows of one set that wait for the first of them hold up no row with another account.
+func TestTriesBehindASet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, start().Now)
+	_, ids := w.addSet("right", 1)
+	one, err := w.store.Server(t.Context(), ids[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := w.addServer("own", time.Hour)
+	begun, end := make(chan struct{}), make(chan struct{})
+	w.collector.test = func(_ context.Context, target collect.Target) (collect.Finding, error) {
+		if target.Server.Connection.Credential != 0 {
+			begun <- struct{}{}
+			<-end
+			target.LoggedIn(true)
+		}
+		return collect.Finding{}, nil
+	}
+	var wg sync.WaitGroup
+	for i := range 40 {
+		wg.Go(func() {
+			s := one
+			s.ID = usage.ServerID(-1 - i)
+			if err := w.runner.Try(t.Context(), &s); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-begun
+	if err := w.runner.Try(t.Context(), &own); err != nil {
+		t.Error(err)
+	}
+	close(end)
+	for range 39 {
+		<-begun
+	}
+	wg.Wait()
 }

@@ -99,8 +99,9 @@ func TestInventoryInterrupted(t *testing.T) {
 		cancel()
 		return fleet.Inventory{}, collect.Failed(usage.GapInterrupted, ctx.Err(), "interrupted")
 	})
-	if o := w.runner.Read(ctx, &s, false); !o.OK() || o.Interrupted {
-		t.Errorf("%s", o.Text())
+	var o collect.Outcome
+	if err := w.runner.ReadNow(ctx, []usage.ServerID{s.ID}, func(got *collect.Outcome) { o = *got }); err == nil || !o.OK() || o.Interrupted {
+		t.Errorf("%s, %v", o.Text(), err)
 	}
 	if w.readings(s.ID).Last == nil || len(w.inventory()) != 0 {
 		t.Errorf("%+v", w.inventory())

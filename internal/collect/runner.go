@@ -47,6 +47,7 @@ type Observer interface {
 // The bounds of reading.
 const (
 	workersDefault = 32
+	triesAtOnce    = 16 // servers that are only tried
 	// partialAfter is how long failing reports are gaps before readings without counters are accepted (C26).
 	partialAfter = 48 * time.Hour
 	// clockTolerance is how far a reading may lie ahead of our clock (C45).
@@ -73,9 +74,10 @@ type Runner struct {
 	Log      *slog.Logger
 	Workers  int // servers read at the same time; 0: 32
 
-	mu   sync.Mutex
-	busy map[usage.ServerID]chan struct{}
-	sets map[string]*standing // by setMark
+	mu    sync.Mutex
+	busy  map[usage.ServerID]chan struct{}
+	sets  map[string]*standing // by setMark
+	tries chan struct{}        // see tryLane
 }
 
 // ReadNow reads the named servers (none named: all that we read) and returns
@@ -95,14 +97,14 @@ func (r *Runner) ReadNow(ctx context.Context, ids []usage.ServerID, each func(*O
 	)
 	for i := range servers {
 		wg.Go(func() {
-			leave := func() {}
+			a := attempt{alone: alone, leave: func() {}}
 			if !alone {
-				leave = r.queue(ctx, &servers[i])
+				a.leave = r.queue(ctx, &servers[i])
 			}
 			lanes <- struct{}{}
-			o := r.Read(ctx, &servers[i], alone)
+			o := r.take(ctx, &servers[i], a)
 			<-lanes
-			leave()
+			a.leave()
 			mu.Lock()
 			defer mu.Unlock()
 			if o.Err != nil {
@@ -152,9 +154,15 @@ func (r *Runner) named(ctx context.Context, ids []usage.ServerID) ([]fleet.Serve
 	return servers, nil
 }
 
-// Read takes one reading of a server and records what came of it. alone: a person named this one server, so that what others refused
-// does not hold it back.
-func (r *Runner) Read(ctx context.Context, s *fleet.Server, alone bool) Outcome {
+// attempt is how a reading comes about.
+type attempt struct {
+	alone   bool   // a person named this one server: what was refused before does not hold it back
+	planned bool   // by the schedule, which waits by itself after a refusal (C36)
+	leave   func() // ends the turn of the server's credential set
+}
+
+// take takes one reading of a server and records what came of it.
+func (r *Runner) take(ctx context.Context, s *fleet.Server, a attempt) Outcome {
 	o := Outcome{Server: s.ID, Name: s.Name, Listed: -1, Before: -1}
 	leave, err := r.enter(ctx, s.ID)
 	if err != nil {
@@ -167,7 +175,7 @@ func (r *Runner) Read(ctx context.Context, s *fleet.Server, alone bool) Outcome 
 	if r.Observer != nil {
 		r.Observer.Began()
 	}
-	r.read(ctx, s, alone, &o)
+	r.read(ctx, s, a, &o)
 	o.Took = r.Now().Sub(started)
 	if r.Observer != nil {
 		r.Observer.Ended(s.Product, &o)
@@ -204,25 +212,30 @@ func (r *Runner) enter(ctx context.Context, id usage.ServerID) (leave func(), er
 	}
 }
 
-func (r *Runner) read(ctx context.Context, s *fleet.Server, alone bool, o *Outcome) {
+func (r *Runner) read(ctx context.Context, s *fleet.Server, a attempt, o *Outcome) {
 	before, err := r.before(ctx, s.ID) // where the ledger does not answer, the reading goes on, and recording it fails
 	if err != nil {
 		before = ledger.ServerReadings{}
 	}
-	if gap := r.refusedLately(s, &before); gap != nil {
+	if gap := refusedUntil(s, &before, r.Now(), RefusedFor); gap != nil {
 		o.Gap, o.Withheld = gap, true
 		return
 	}
-	if !alone && r.holdBack(ctx, s, &before, o) {
+	if !a.alone && r.holdBack(ctx, s, &before, o) {
 		return
 	}
-	reading, target, failure := r.collect(ctx, s)
+	if !a.alone && !a.planned {
+		if gap := r.refusedItself(s, &before); gap != nil {
+			o.Gap, o.Withheld = gap, true
+			return
+		}
+	}
+	reading, target, failure := r.collect(ctx, s, a.leave)
 	if ctx.Err() != nil && (failure == nil || failure.Reason == usage.GapInterrupted) {
 		o.Interrupted, o.Err = true, ctx.Err()
 		return
 	}
 	if failure == nil {
-		target.LoggedIn()
 		failure = r.record(ctx, s, &reading, o)
 	}
 	if failure != nil {
@@ -240,17 +253,17 @@ func (r *Runner) read(ctx context.Context, s *fleet.Server, alone bool, o *Outco
 	}
 }
 
-// refusedLately gives the refusal that the ledger has of the server's present credential, less than a minute old: also
+// refusedUntil gives the refusal that the ledger has of the server's present credential, less than a while old: also
 // another process must not repeat it.
-func (r *Runner) refusedLately(s *fleet.Server, before *ledger.ServerReadings) *usage.Gap {
+func refusedUntil(s *fleet.Server, before *ledger.ServerReadings, now time.Time, wait time.Duration) *usage.Gap {
 	if s.Connection == nil || !refusedWith(before.Gap, credentialMark(s.Connection)) && !refusedWith(before.Gap, setMark(s.Connection)) {
 		return nil
 	}
 	gap := *before.Gap
-	if age := r.Now().Sub(gap.At); age < 0 || age >= RefusedFor {
+	if age := now.Sub(gap.At); age < 0 || age >= wait {
 		return nil
 	}
-	gap.Text = NotAskedAgain(gap.Text, gap.At.Add(RefusedFor))
+	gap.Text = NotAskedAgain(gap.Text, gap.At.Add(wait))
 	return &gap
 }
 
@@ -261,17 +274,18 @@ func (r *Runner) holdBack(ctx context.Context, s *fleet.Server, before *ledger.S
 	if refused == nil {
 		return false
 	}
-	if isHeld(before.Gap) && before.Gap.Text == refused.text {
+	if isHeld(before.Gap) && !before.Gap.At.Before(refused.at) {
 		gap := *before.Gap
 		o.Gap, o.Withheld = &gap, true
 		return true
 	}
-	r.recordGap(ctx, s.ID, Failed(usage.GapCredential, nil, "%s", refused.text), o)
+	o.At = usage.Truncate(r.Now()) // not before the refusal
+	r.recordGap(ctx, s.ID, Failed(usage.GapCredential, nil, heldText), o)
 	return true
 }
 
 // collect opens the password and asks the collector; a collector's panic is that server's failure alone.
-func (r *Runner) collect(ctx context.Context, s *fleet.Server) (reading Reading, t Target, failure *Failure) {
+func (r *Runner) collect(ctx context.Context, s *fleet.Server, leave func()) (reading Reading, t Target, failure *Failure) {
 	defer func() {
 		if p := recover(); p != nil {
 			failure = Failed(usage.GapOther, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "the collector broke down; the log says where")
@@ -281,6 +295,7 @@ func (r *Runner) collect(ctx context.Context, s *fleet.Server) (reading Reading,
 	if failure != nil {
 		return Reading{}, t, failure
 	}
+	t.LoggedIn = r.loggedIn(s, leave)
 	reading, err := c.Read(ctx, t)
 	return reading, t, asFailure(ctx, err)
 }
@@ -311,7 +326,18 @@ func (r *Runner) target(s *fleet.Server) (Collector, Target, *Failure) {
 	if err != nil {
 		return nil, Target{}, Failed(usage.GapCredential, err, "its sealed password cannot be opened: %s", fault.Text(err)) // which says what helps
 	}
-	return r.Collectors[i], Target{Server: *s, Password: password, LoggedIn: sync.OnceFunc(r.standing(s).accepted)}, nil
+	return r.Collectors[i], Target{Server: *s, Password: password}, nil
+}
+
+// loggedIn is what a collector tells once it is logged in: the next one of the set may go, and where the password was taken, all.
+func (r *Runner) loggedIn(s *fleet.Server, leave func()) func(password bool) {
+	k := r.standing(s)
+	return func(password bool) {
+		if password {
+			k.accepted(r.Now())
+		}
+		leave()
+	}
 }
 
 // record appends the snapshot. A failure that it returns becomes a gap; trouble of the ledger itself is o.Err.
@@ -417,32 +443,47 @@ func (r *Runner) log(o *Outcome) {
 
 // Test logs in to a server and says what it found. Its error is a *Failure.
 func (r *Runner) Test(ctx context.Context, s *fleet.Server) (Finding, error) {
-	leave, err := r.enter(ctx, s.ID)
+	return r.test(ctx, s, func() {})
+}
+
+func (r *Runner) test(ctx context.Context, s *fleet.Server, leave func()) (Finding, error) {
+	free, err := r.enter(ctx, s.ID)
 	if err != nil {
 		return Finding{}, Failed(usage.GapInterrupted, err, "interrupted")
 	}
-	defer leave()
+	defer free()
 	c, t, failure := r.target(s)
 	if failure != nil {
 		return Finding{}, failure
 	}
-	found, err := c.Test(ctx, t)
-	if err == nil {
-		t.LoggedIn()
-	}
-	return found, err
+	t.LoggedIn = r.loggedIn(s, leave)
+	return c.Test(ctx, t)
 }
 
-// Try is Test of one among many that may be of one credential set: where one refuses its password, the others are not tried.
+// Try is Test of one among many that may be of one credential set: where one refuses its password, the others are not tried. It may
+// be called for any number at the same time.
 func (r *Runner) Try(ctx context.Context, s *fleet.Server) error {
-	leave := r.queue(ctx, s)
+	leave := r.queue(ctx, s) // before the lane: those that wait behind one of their set hold up no others
 	defer leave()
+	lane := r.tryLane()
+	lane <- struct{}{}
+	defer func() { <-lane }()
 	if refused := r.triedInVain(ctx, s); refused != nil {
-		return Failed(usage.GapCredential, nil, "%s", refused.text)
+		return Failed(usage.GapCredential, nil, heldText)
 	}
-	_, err := r.Test(ctx, s)
-	r.tried(ctx, s, asFailure(ctx, err))
+	_, err := r.test(ctx, s, leave)
+	r.tried(s, asFailure(ctx, err))
 	return err
+}
+
+// tryLane bounds how many servers are tried at the same time.
+func (r *Runner) tryLane() chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.tries == nil {
+		r.tries = make(chan struct{}, triesAtOnce)
+	}
+	return r.tries
 }
 
 // Release logs out of a server (0: of all).

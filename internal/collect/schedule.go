@@ -321,7 +321,7 @@ func (s *Schedule) one(ctx context.Context, l lanes, p *planned) {
 	select {
 	case lane <- struct{}{}:
 		s.begun(p)
-		o = s.Runner.Read(ctx, &server, false)
+		o = s.Runner.take(ctx, &server, attempt{planned: true, leave: leave})
 		<-lane
 	case <-ctx.Done():
 		o = Outcome{Server: server.ID, Name: server.Name, Listed: -1, Before: -1, At: s.Now(), Interrupted: true, Err: ctx.Err()}

@@ -62,6 +62,7 @@ func (c *scripted) Test(ctx context.Context, t collect.Target) (collect.Finding,
 	if c.test != nil {
 		return c.test(ctx, t)
 	}
+	t.LoggedIn(true)
 	return collect.Finding{Product: "scripted"}, nil
 }
 
@@ -83,8 +84,15 @@ func (c *scripted) times(id usage.ServerID) []time.Time {
 	return append([]time.Time(nil), c.reads[id]...)
 }
 
-// good answers with the same content at each instant.
-func (c *scripted) good(context.Context, collect.Target) (collect.Reading, error) {
+// good takes the password, and answers with the same content at each instant.
+func (c *scripted) good(ctx context.Context, t collect.Target) (collect.Reading, error) {
+	t.LoggedIn(true)
+	return c.byToken(ctx, t)
+}
+
+// byToken answers without the password.
+func (c *scripted) byToken(_ context.Context, t collect.Target) (collect.Reading, error) {
+	t.LoggedIn(false)
 	return collect.Reading{Revision: "1.3-rev2", Snapshot: snapshot(c.now(), 3)}, nil
 }
 

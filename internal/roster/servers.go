@@ -375,13 +375,13 @@ func (l *serverList) connected(v said, was *fleet.Connection, e *fleet.ServerEdi
 	}
 }
 
-// tries is how many servers are tried at the same time.
-const tries = 16
+// noted is how many tests are noted at the same time.
+const noted = 16
 
 // try logs in to the servers that are new or reached otherwise than before.
 func (s *Service) try(ctx context.Context, l *serverList) error {
 	failed := make([]error, len(l.servers))
-	lanes := make(chan struct{}, tries)
+	lanes := make(chan struct{}, noted)
 	var wg sync.WaitGroup
 	for i := range l.servers {
 		v, was := l.servers[i], l.drafts[i].Was
@@ -393,10 +393,11 @@ func (s *Service) try(ctx context.Context, l *serverList) error {
 		}
 		wg.Go(func() {
 			lanes <- struct{}{}
-			if failed[i] = s.Directory.NoteTest(ctx, &v); failed[i] == nil {
+			failed[i] = s.Directory.NoteTest(ctx, &v)
+			<-lanes
+			if failed[i] == nil {
 				failed[i] = s.Try(ctx, v)
 			}
-			<-lanes
 		})
 	}
 	wg.Wait()

@@ -3,6 +3,7 @@ package roster_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -181,6 +182,29 @@ func TestServersAreTried(t *testing.T) {
 	}
 	slices.Sort(tried)
 	same(t, "tried", tried, "https://b user of others others", "https://c user of readers readers", "https://own2 u mine")
+}
+
+// Rows that wait for others of their set hold up none with another account.
+func TestNoRowWaitsBehindASet(t *testing.T) {
+	t.Parallel()
+	o := withSet(t)
+	var file strings.Builder
+	file.WriteString("company,name,url,credential\n")
+	for i := range 40 {
+		fmt.Fprintf(&file, "Northwind,s%d,https://s%d,readers\n", i, i)
+	}
+	file.WriteString("Contoso,last,https://last,others\n")
+	last := make(chan struct{})
+	o.Try = func(_ context.Context, s fleet.Server) error {
+		if s.Name == "last" {
+			close(last)
+		}
+		<-last
+		return nil
+	}
+	if got := must(o.Servers(t.Context(), strings.NewReader(file.String()), roster.ServerOptions{Try: true, ManagesSets: true}))(t); got.Added != 41 {
+		t.Errorf("%+v", got)
+	}
 }
 
 // meddler is a directory in which somebody else changes something between the reading of a file and its step.

@@ -34,7 +34,8 @@ type Service struct {
 	Directory Directory
 	Store     Store
 	Plans     Plans
-	// Try logs in to a server that is not there yet, and out again; its error says why that fails.
+	// Try logs in to a server that is not there yet, and out again; its error says why that fails. It is called for all servers of a file
+	// at once, and bounds by itself how many it logs in to.
 	Try func(ctx context.Context, s fleet.Server) error
 	Now func() time.Time
 }

@@ -125,7 +125,7 @@ func (c *Collector) Test(ctx context.Context, t collect.Target) (collect.Finding
 	}
 	defer s.leave()
 	m := material{takenAt: c.now()}
-	if failure := s.identity(ctx, c, &m); failure != nil {
+	if failure := s.arrive(ctx, c, t, &m); failure != nil {
 		return collect.Finding{}, failure
 	}
 	if m.license, failure = s.license(ctx); failure != nil {

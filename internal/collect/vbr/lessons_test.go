@@ -10,6 +10,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/testkit"
 )
 
 // knownReasons are those that a server's answers can lead to.
@@ -187,11 +188,41 @@ func TestItSaysWhenItIsLoggedIn(t *testing.T) {
 				s.paths[test.path] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(test.status) }
 			}
 			told := false
-			s.target.LoggedIn = func() { told = true }
+			s.target.LoggedIn = func(password bool) { told = password }
 			_, err := s.collector.Read(t.Context(), s.target)
 			if told != test.told || (err == nil) != (test.path == "") {
 				t.Errorf("told: %t, %v", told, err)
 			}
 		})
+	}
+}
+
+// A token of before says nothing of the password, be it kept or renewed.
+func TestItSaysWhatItWasLoggedInWith(t *testing.T) {
+	t.Parallel()
+	s := newStub(t)
+	clock := testkit.At(stubNow)
+	s.collector = New(Options{Now: clock.Now})
+	var told []bool
+	s.target.LoggedIn = func(password bool) { told = append(told, password) }
+	read := func() {
+		t.Helper()
+		if _, err := s.collector.Read(t.Context(), s.target); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read() // with the password
+	read() // with the token
+	clock.Add(50 * time.Minute)
+	read() // with a renewed one
+	if _, err := s.collector.Test(t.Context(), s.target); err != nil {
+		t.Fatal(err)
+	}
+	s.collector.Release(t.Context(), s.target.Server.ID)
+	if _, err := s.collector.Test(t.Context(), s.target); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(told, []bool{true, false, false, false, true}) {
+		t.Errorf("told %v", told)
 	}
 }

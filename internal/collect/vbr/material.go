@@ -44,11 +44,8 @@ const (
 // material takes one reading: who it is, the license and its list, the report, the dates, the kinds of new agents.
 func (s *session) material(ctx context.Context, c *Collector, t collect.Target, started time.Time) (*material, *collect.Failure) {
 	m := &material{takenAt: started, product: t.Server.Product, shared: t.Server.Shared, zone: time.UTC}
-	if failure := s.identity(ctx, c, m); failure != nil {
+	if failure := s.arrive(ctx, c, t, m); failure != nil {
 		return nil, failure
-	}
-	if t.LoggedIn != nil {
-		t.LoggedIn()
 	}
 	if failure := s.figures(ctx, m); failure != nil {
 		return nil, failure
@@ -68,6 +65,16 @@ func (s *session) material(ctx context.Context, c *Collector, t collect.Target, 
 		return nil, failure
 	}
 	return m, nil
+}
+
+// arrive is identity, and tells that it is logged in.
+func (s *session) arrive(ctx context.Context, c *Collector, t collect.Target, m *material) *collect.Failure {
+	s.sent = false
+	failure := s.identity(ctx, c, m)
+	if failure == nil && t.LoggedIn != nil {
+		t.LoggedIn(s.sent)
+	}
+	return failure
 }
 
 // identity reads who the server is and what its clock says, and settles the revision.

@@ -31,6 +31,7 @@ type session struct {
 	token     string
 	refresh   string
 	renewAt   time.Time // 80 % of its life
+	sent      bool      // the password gave a token since arrive began
 	refusedAt time.Time // when the server refused the password; zero: it did not
 	refused   *collect.Failure
 }

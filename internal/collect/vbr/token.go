@@ -69,6 +69,7 @@ func (s *session) logIn(ctx context.Context) *collect.Failure {
 		case failure != nil:
 			return failure
 		case a.status == http.StatusOK:
+			s.sent = true
 			return s.accept(&a)
 		case a.status == http.StatusBadRequest && a.notImplemented():
 			if failure := s.stepDown(&a); failure != nil {
