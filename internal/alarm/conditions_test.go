@@ -416,3 +416,22 @@ func TestDamageOfOneCompany(t *testing.T) {
 	}
 	b.want(exceededName)
 }
+
+// To the people of a company an alarm tells the reason, and not the words, in which addresses and accounts are.
+func TestOutward(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		of             alarm.TemplateID
+		message, wants string
+	}{
+		{alarm.ServerConnection, "VBR01 cannot be read (login-refused): vbr.example refuses svc (twice): check it", "VBR01 cannot be read (login-refused)"},
+		{alarm.CloudConnectConnection, "CC01 cannot be read (tls): vbr.example", "CC01 cannot be read (tls)"},
+		{alarm.ServerConnection, "", ""},
+		{alarm.CountersMissing, "VBR01 gives no license counters: vbr.example answers 500", "VBR01 gives no license counters"},
+		{alarm.ClockOffset, "the clock of VBR01 (x): behind", "the clock of VBR01 (x): behind"},
+	} {
+		if got := alarm.Outward(test.of, test.message); got != test.wants {
+			t.Errorf("%q: %q", test.message, got)
+		}
+	}
+}

@@ -165,6 +165,23 @@ func ofReadings(server *fleet.Server, r *ledger.ServerReadings, now func(Templat
 	return holds
 }
 
+// Outward gives the message of an alarm of a template without the words of a gap or of a report that failed, which name addresses and
+// accounts: for the people of a company.
+func Outward(of TemplateID, message string) string {
+	switch of {
+	case ServerConnection, CloudConnectConnection:
+		if before, _, found := strings.Cut(message, "): "); found {
+			return before + ")"
+		}
+	case CountersMissing:
+		const says = " gives no license counters"
+		if before, _, found := strings.Cut(message, says); found {
+			return before + says
+		}
+	}
+	return message
+}
+
 func inWords(offset time.Duration) string {
 	if offset < 0 {
 		return (-offset).Round(time.Second).String() + " behind ours"

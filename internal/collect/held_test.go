@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -262,6 +263,36 @@ func TestCollectionsAtOnce(t *testing.T) {
 	}
 	if err := w.another().runner.ReadNow(t.Context(), nil, nil); err != nil || w.read(ids) != len(ids) {
 		t.Errorf("after one took it, %d are read, %v", w.read(ids), err)
+	}
+}
+
+// TestSetOfTwoCompanies: the people of one company do not read of the other's servers, nor of the set; who runs the program does.
+func TestSetOfTwoCompanies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, start().Now)
+	set, ids := w.addSet("mistyped", 1)
+	other, err := w.directory.AddCompany(t.Context(), fleet.NewCompany{Name: "Contoso"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := w.directory.AddServer(t.Context(), fleet.NewServer{Name: "theirs", Company: other.ID, URL: "https://theirs", Credential: set, ManagesSets: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.accepting("right")
+	var said strings.Builder
+	w.runner.Log = slog.New(slog.NewTextHandler(&said, nil))
+	if o := w.readOne(ids[0]); o.Gap == nil || o.Gap.Reason != usage.GapRefused {
+		t.Fatalf("%s", o.Text())
+	}
+	if err := w.runner.ReadNow(t.Context(), nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if g := w.readings(theirs.ID).Gap; g == nil || g.Reason != usage.GapCredential || strings.Contains(g.Text, "vbr") || strings.Contains(g.Text, "set") {
+		t.Errorf("%+v", g)
+	}
+	if !strings.Contains(said.String(), `msg="a credential set was refused`) || !strings.Contains(said.String(), "name=vbr00") {
+		t.Error(said.String())
 	}
 }
 

@@ -28,12 +28,20 @@ type event struct {
 	AcknowledgedAs *string `json:"acknowledgedAs"` // what an acknowledged one was
 }
 
-func toEvent(v *alarm.Event) event {
+func toEvent(c *call, v *alarm.Event) event {
 	t, _ := alarm.TemplateByID(v.Template)
 	return event{
-		v.ID, int64(v.Template), t.Name, t.Category, int64(v.Company), numberOrNull(v.Server), v.ServerName, v.Subject, string(v.Status), v.Message,
+		v.ID, int64(v.Template), t.Name, t.Category, int64(v.Company), numberOrNull(v.Server), v.ServerName, v.Subject, string(v.Status), c.message(v.Template, v.Message),
 		instant(v.At), instant(v.FirstAt), v.RepeatCount, v.Actor, v.Remark, textOrNull(v.Held),
 	}
+}
+
+// message is what an alarm says as a caller may read it: see gap.
+func (c *call) message(of alarm.TemplateID, text string) string {
+	if c.only() != 0 {
+		return alarm.Outward(of, text)
+	}
+	return text
 }
 
 func (s *Surface) listAlarms(c *call) (any, error) {
@@ -53,7 +61,7 @@ func (s *Surface) listAlarms(c *call) (any, error) {
 	list := []event{}
 	for i := range events {
 		if v := &events[i]; (company == 0 || v.Company == company) && !(open && v.Status == alarm.StatusResolved) {
-			list = append(list, toEvent(v))
+			list = append(list, toEvent(c, v))
 		}
 	}
 	return rowsOf("id", list), nil
@@ -81,7 +89,7 @@ func (s *Surface) event(c *call, action access.Action) (alarm.Event, error) {
 
 func (s *Surface) getAlarm(c *call) (any, error) {
 	v, err := s.event(c, access.Read)
-	return object{value: toEvent(&v)}, err
+	return object{value: toEvent(c, &v)}, err
 }
 
 // activation is a change of an alarm's status.
@@ -107,7 +115,7 @@ func (s *Surface) listAlarmHistory(c *call) (any, error) {
 	list := []activation{}
 	for _, a := range history {
 		for i, step := range a.Steps {
-			list = append(list, activation{a.Number, i + 1, instant(step.At), string(step.Status), step.Message, step.Actor, step.Remark})
+			list = append(list, activation{a.Number, i + 1, instant(step.At), string(step.Status), c.message(v.Template, step.Message), step.Actor, step.Remark})
 		}
 	}
 	return rowsOf("activation,step", list), nil
@@ -140,9 +148,9 @@ func (s *Surface) answerAlarm(c *call, do answering) (any, error) {
 	v, err = do(c.ctx(), v.ID, c.actor.Name, in.Reason, func(now *alarm.Event) error {
 		is := *now
 		is.Company, is.ServerName = seen.Company, seen.ServerName // the server's, of which no alarm is another one
-		return c.match(toEvent(&is))
+		return c.match(toEvent(c, &is))
 	})
-	return object{value: toEvent(&v)}, err
+	return object{value: toEvent(c, &v)}, err
 }
 
 // template is a kind of alarm, and what it means.

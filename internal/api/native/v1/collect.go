@@ -30,8 +30,12 @@ type reading struct {
 	Gap    *gap   `json:"gap"`
 }
 
-func toReading(r *Reading) reading {
-	return reading{int64(r.Server), r.Name, r.OK, numberOrNull(r.Entry), r.Text, toGap(r.Gap)}
+func toReading(c *call, r *Reading) reading {
+	out := reading{int64(r.Server), r.Name, r.OK, numberOrNull(r.Entry), r.Text, c.gap(r.Gap)}
+	if r.Gap != nil && c.only() != 0 {
+		out.Text = "gap (" + out.Gap.Reason + ")"
+	}
+	return out
 }
 
 // readings are those that callers asked for and that have not ended: of each server one, which goes on when its caller has gone, and ends
@@ -49,7 +53,7 @@ type readings struct {
 // underway is a reading; what became of it is there once it is over.
 type underway struct {
 	over   chan struct{}
-	result reading
+	result Reading
 	err    error
 }
 
@@ -59,7 +63,7 @@ func newReadings() *readings {
 }
 
 // begin gives the reading of a server that goes on, or begins one. The values of its context are those of a request, and not its end.
-func (r *readings) begin(values context.Context, id usage.ServerID, read func(context.Context) (reading, error)) *underway {
+func (r *readings) begin(values context.Context, id usage.ServerID, read func(context.Context) (Reading, error)) *underway {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if u := r.of[id]; u != nil {
@@ -115,15 +119,15 @@ func (s *Surface) collectServer(c *call) (any, error) {
 		return nil, nothingToRead(&found)
 	}
 	// The key of the request is for its answer, which may come before anything of the reading is written.
-	u := s.readings.begin(once.Without(c.ctx()), found.ID, func(ctx context.Context) (out reading, err error) {
-		err = s.Console.Collect(ctx, []usage.ServerID{found.ID}, func(r Reading) { out = toReading(&r) })
+	u := s.readings.begin(once.Without(c.ctx()), found.ID, func(ctx context.Context) (out Reading, err error) {
+		err = s.Console.Collect(ctx, []usage.ServerID{found.ID}, func(r Reading) { out = r })
 		return out, err
 	})
 	late := time.NewTimer(s.CollectWithin)
 	defer late.Stop()
 	select {
 	case <-u.over:
-		return object{value: u.result}, u.err
+		return object{value: toReading(c, &u.result)}, u.err
 	case <-late.C:
 		return s.collecting(c, &found)
 	case <-c.ctx().Done():
@@ -162,7 +166,7 @@ func (s *Surface) collectAll(c *call) (any, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			if failed == nil {
-				failed = writeRow(w, shape, toReading(&r))
+				failed = writeRow(w, shape, toReading(c, &r))
 			}
 			if failed == nil {
 				failed = w.Flush()

@@ -280,5 +280,8 @@ func (f *following) tell(t told) error {
 	if !t.shownTo(f.call.actor) {
 		return nil
 	}
+	if f.call.only() != 0 {
+		t.Text = "" // of a gap: see call.gap
+	}
 	return f.write(&t)
 }

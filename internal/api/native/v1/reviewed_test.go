@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	v1 "github.com/tallystick/tallystick/internal/api/native/v1"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -92,6 +93,32 @@ func TestHistoryBeforeItWasTheirs(t *testing.T) {
 	}
 	if a := w.want(http.StatusOK, request{method: "GET", path: "/servers/1", token: token}); strings.Contains(a.body, "secret-host") {
 		t.Error(a.body)
+	}
+}
+
+// Where a server is reached, and with which account, is told to no account of its company, in whatever says why it is not read.
+func TestWordsOfGapsAreTheProviders(t *testing.T) {
+	t.Parallel()
+	e := newEstate(t)
+	three := e.caller(t, "company 3").secret
+	two := e.grant(t, "company 2", e.user(t, string(access.PortalAdministrator)), access.NewToken{Scopes: []access.Action{access.Read, access.ManageServers}, Company: 2}).secret
+	e.console.found = v1.Finding{Failed: &v1.Failure{Reason: usage.GapRefused, Text: "their-address refuses the log-in"}}
+	for _, q := range []request{
+		{method: "GET", path: "/companies/3/usage/backupServer?at=2026-10-21T00:00:00Z"},
+		{method: "GET", path: "/companies/3/usage/backupServer?explain=true&at=2026-10-21T00:00:00Z"},
+		{method: "GET", path: "/alarms?open=true"},
+		{method: "POST", path: "/servers/1/test"},
+		{method: "POST", path: "/servers/1/collect"},
+	} {
+		if got := e.want(http.StatusOK, q); !strings.Contains(got.body, "their-address") {
+			t.Errorf("%s does not tell the provider: %s", q.path, got.body)
+		}
+		if q.token = three; strings.HasPrefix(q.path, "/servers/1/") {
+			q.token = two
+		}
+		if got := e.want(http.StatusOK, q); strings.Contains(got.body, "their-address") || !strings.Contains(got.body, "unreachable") && !strings.Contains(got.body, "login-refused") {
+			t.Errorf("%s: %s", q.path, got.body)
+		}
 	}
 }
 

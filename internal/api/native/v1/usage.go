@@ -57,6 +57,9 @@ func (s *Surface) getUsage(c *call) (any, error) {
 		return nil, err
 	}
 	said := figure.Of(company.ID, resource, tally.At, tally)
+	if c.only() != 0 {
+		said.WithoutGapTexts()
+	}
 	if len(tally.Members) > explainedMax {
 		return api.Raw{ContentType: contentType, Stream: func(w *bufio.Writer) error { return figure.WriteExplained(w, encode(said), tally) }}, nil
 	}

@@ -183,10 +183,14 @@ func ccReading(at time.Time) usage.Snapshot {
 type running struct {
 	world   *world
 	err     error
+	found   v1.Finding                      // what a test finds; of the zero one, a server of the world
 	collect func(ctx context.Context) error // what a reading waits for; nil: nothing
 }
 
 func (c *running) Test(_ context.Context, s fleet.Server) (v1.Finding, error) {
+	if c.found.Failed != nil {
+		return c.found, nil
+	}
 	return v1.Finding{Product: "Veeam Backup & Replication", Version: "12.3.1", ServerName: s.Connection.URL, Fingerprint: strings.Repeat("ab", 32)}, c.err
 }
 
@@ -197,7 +201,7 @@ func (c *running) Collect(ctx context.Context, ids []usage.ServerID, each func(v
 		}
 	}
 	for _, id := range ids {
-		each(v1.Reading{Server: id, Name: "VBR01", Text: "unreachable", Gap: &usage.Gap{At: c.world.clock.Now(), Reason: usage.GapUnreachable, Text: "no route"}})
+		each(v1.Reading{Server: id, Name: "VBR01", Text: "gap (unreachable): no route to their-address", Gap: &usage.Gap{At: c.world.clock.Now(), Reason: usage.GapUnreachable, Text: "no route to their-address"}})
 	}
 	return c.err
 }
