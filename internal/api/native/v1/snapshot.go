@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
@@ -34,11 +35,16 @@ type PushLimits struct {
 
 var pushLimits = PushLimits{Reading: 128 << 20, Unpacked: 512 << 20, Refused: 1000}
 
-// pushesAtOnce bounds how many pushes that are not small are taken at the same time: each may hold a reading, unpacked, several times.
-const pushesAtOnce = 2
-
-// smallPush is a body that waits for nobody, in bytes.
-const smallPush = 256 << 10
+const (
+	// pushesAtOnce bounds how many readings that are not small are taken at the same time: each is held, unpacked, several times.
+	pushesAtOnce = 2
+	// bodiesAtOnce bounds how many bytes of bodies that are not small are held, as they were sent.
+	bodiesAtOnce = 2 * pushMax
+	// smallPush is a body, and a reading, that waits for nobody, in bytes.
+	smallPush = 256 << 10
+	// pushRetryAfter is when to come again where others are being taken.
+	pushRetryAfter = 5 * time.Second
+)
 
 // pushed is what became of one line of a push.
 type pushed struct {
@@ -122,23 +128,21 @@ func (s *Surface) pushSnapshots(c *call) (any, error) {
 	if !access.MayPush(c.actor, c.only(), c.actor.Server) {
 		return nil, denied(access.PushReadings)
 	}
-	body, packed, err := s.pushedBody(c)
-	if err != nil {
-		return nil, err
-	}
 	told := &telling{count: make(map[string]int)}
-	large := c.ContentLength < 0 || c.ContentLength > smallPush || packed
 	return api.Raw{ContentType: formNDJSON + "; charset=utf-8", Trailer: &api.Trailer{Name: "Push-Outcomes", Value: told.outcomes}, Stream: func(w *bufio.Writer) error {
-		if large {
-			select {
-			case s.pushes <- struct{}{}:
-				defer func() { <-s.pushes }()
-			case <-c.ctx().Done():
-				return fault.Wrap(c.ctx().Err(), fault.Unavailable, "Other pushes are being taken: try again.")
+		if size := bodySize(c.Request); size > smallPush {
+			if err := s.bodies.Acquire(c.ctx(), size); err != nil {
+				return othersArePushed(err)
 			}
+			defer s.bodies.Release(size)
+		}
+		body, err := s.pushedBody(c)
+		if err != nil {
+			return err
 		}
 		told.to = w
 		p := pusher{Surface: s, call: c, tell: told.tell}
+		defer p.release()
 		if err := p.all(c.ctx(), body); err != nil {
 			return err
 		}
@@ -146,26 +150,40 @@ func (s *Surface) pushSnapshots(c *call) (any, error) {
 	}}, nil
 }
 
+// bodySize is how long a body may be.
+func bodySize(r *http.Request) int64 {
+	if r.ContentLength < 0 {
+		return pushMax
+	}
+	return r.ContentLength
+}
+
+func othersArePushed(err error) error {
+	f := fault.Wrap(err, fault.Unavailable, "Other pushes are being taken: try again.")
+	f.RetryAfter = pushRetryAfter
+	return f
+}
+
 // pushedBody gives the body, to be unpacked where it is packed.
-func (s *Surface) pushedBody(c *call) (in *bufio.Reader, packed bool, err error) {
+func (s *Surface) pushedBody(c *call) (*bufio.Reader, error) {
 	body, err := api.ReadBody(c.Request)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	encoding := strings.ToLower(strings.TrimSpace(c.Header.Get("Content-Encoding")))
 	switch {
 	case encoding != "" && encoding != "gzip" && encoding != "identity":
-		return nil, false, api.NewStatusError(http.StatusUnsupportedMediaType, "The body is packed with %q: gzip is taken.", encoding)
+		return nil, api.NewStatusError(http.StatusUnsupportedMediaType, "The body is packed with %q: gzip is taken.", encoding)
 	case len(bytes.TrimSpace(bytes.TrimPrefix(body, []byte(byteOrderMark)))) == 0:
-		return nil, false, fault.New(fault.Invalid, emptyPush)
+		return nil, fault.New(fault.Invalid, emptyPush)
 	case encoding != "gzip" && !bytes.HasPrefix(body, []byte{0x1f, 0x8b}):
-		return bufio.NewReader(bytes.NewReader(body)), false, nil
+		return bufio.NewReader(bytes.NewReader(body)), nil
 	}
 	unpacked, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
-		return nil, false, fault.Wrap(err, fault.Invalid, "The body is not packed with gzip: %v.", err)
+		return nil, fault.Wrap(err, fault.Invalid, "The body is not packed with gzip: %v.", err)
 	}
-	return bufio.NewReaderSize(&limited{unpacked, s.PushLimits.Unpacked, s.PushLimits.Unpacked}, 64<<10), true, nil
+	return bufio.NewReaderSize(&limited{unpacked, s.PushLimits.Unpacked, s.PushLimits.Unpacked}, 64<<10), nil
 }
 
 // limited refuses to give more than what is left.
@@ -190,8 +208,29 @@ type pusher struct {
 
 	call    *call
 	tell    func(pushed) error
+	held    bool                    // it is among those that may take a reading that is not small
 	servers map[string]fleet.Server // by installation id
 	weights *catalog.Catalog        // that counts now
+}
+
+// hold waits until a reading may be held that is not small.
+func (p *pusher) hold(ctx context.Context) error {
+	if p.held {
+		return nil
+	}
+	select {
+	case p.pushes <- struct{}{}:
+		p.held = true
+		return nil
+	case <-ctx.Done():
+		return othersArePushed(ctx.Err())
+	}
+}
+
+func (p *pusher) release() {
+	if p.held {
+		<-p.pushes
+	}
 }
 
 // byteOrderMark is what some editors begin a text with.
@@ -212,15 +251,18 @@ func (p *pusher) all(ctx context.Context, in *bufio.Reader) error {
 	}
 	first, refused := true, 0
 	for number := 1; ; number++ {
-		line, err := p.readLine(in)
+		line, err := p.readLine(ctx, in)
 		if err == nil && first && len(bytes.TrimSpace(line)) > 0 {
 			first = false
 			if whole(line) != nil && !nextIsWhole(in) {
-				line, err = p.readRest(in, line)
+				line, err = p.readRest(ctx, in, line)
 			}
 		}
 		if errors.Is(err, io.EOF) {
 			return nil
+		}
+		if fault.Is(err, fault.Unavailable) {
+			return err
 		}
 		if err != nil { // what came before it is told, and stays
 			return p.tell(refusal(number, unreadable(err)))
@@ -257,11 +299,16 @@ func (p *pusher) tooLarge() error {
 }
 
 // readLine gives a line without its end; io.EOF behind the last one.
-func (p *pusher) readLine(in *bufio.Reader) ([]byte, error) {
+func (p *pusher) readLine(ctx context.Context, in *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
 		part, err := in.ReadSlice('\n')
 		line = append(line, part...)
+		if len(line) > smallPush {
+			if err := p.hold(ctx); err != nil {
+				return nil, err
+			}
+		}
 		switch {
 		case int64(len(line)) > p.PushLimits.Reading:
 			return nil, p.tooLarge()
@@ -289,12 +336,18 @@ func nextIsWhole(in *bufio.Reader) bool {
 const schemaWithin = 200
 
 // readRest reads a reading over several lines to its end.
-func (p *pusher) readRest(in *bufio.Reader, line []byte) ([]byte, error) {
-	rest, err := io.ReadAll(io.LimitReader(in, p.PushLimits.Reading-int64(len(line))+1))
-	if err == nil && int64(len(line)+len(rest)) > p.PushLimits.Reading {
-		err = p.tooLarge()
+func (p *pusher) readRest(ctx context.Context, in *bufio.Reader, line []byte) ([]byte, error) {
+	line = append(line, '\n')
+	for _, most := range []int64{smallPush, p.PushLimits.Reading + 2} {
+		part, err := io.ReadAll(io.LimitReader(in, most-int64(len(line))))
+		if line = append(line, part...); err != nil || int64(len(line)) < most {
+			return line, err
+		}
+		if err := p.hold(ctx); err != nil {
+			return nil, err
+		}
 	}
-	return append(append(line, '\n'), rest...), err
+	return nil, p.tooLarge()
 }
 
 // one appends one reading. A refusal is told; what makes every further step pointless is an error.

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/api"
@@ -126,7 +128,8 @@ type Surface struct {
 
 	routes   []api.Route
 	limits   *limiter
-	pushes   chan struct{} // those that are not small
+	pushes   chan struct{} // those whose readings are not small
+	bodies   *semaphore.Weighted
 	compares chan struct{} // one at a time: each may hold much
 	probes   atomic.Int64  // connections that were tested before they were kept
 	hub      *hub
@@ -135,7 +138,7 @@ type Surface struct {
 
 // New returns the surface. Internal: the document and the endpoints do not fit.
 func New(o Options) (*Surface, error) {
-	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, CollectWithin: collectWithin, readings: newReadings(), limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce), compares: make(chan struct{}, 1), hub: newHub()}
+	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, CollectWithin: collectWithin, readings: newReadings(), limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce), bodies: semaphore.NewWeighted(bodiesAtOnce), compares: make(chan struct{}, 1), hub: newHub()}
 	all, err := operations()
 	if err != nil {
 		return nil, err
