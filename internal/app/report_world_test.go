@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -26,7 +27,7 @@ type billing struct {
 	reports   *report.Service
 	companies []usage.CompanyID
 	servers   []fleet.Server
-	agreed    map[usage.CompanyID]plan.Plan // when their months became final
+	agreed    map[usage.CompanyID]plan.Plan // of those that had a plan when their months became final
 }
 
 var reported = usage.Month{Year: 2026, Month: time.October}
@@ -46,6 +47,7 @@ func newBilling(t *testing.T, seed uint64) *billing {
 	o.check(a.Fleet.SetLicensees(t.Context(), []string{"Provider Ltd"}))
 	o.people()
 	o.agreed = o.plans()
+	maps.DeleteFunc(o.agreed, func(_ usage.CompanyID, p plan.Plan) bool { return p == plan.Default().Value })
 	o.october()
 	return o
 }

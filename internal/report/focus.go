@@ -173,15 +173,51 @@ func (f *focusing) addUsage(b *billed, inv *invoice) {
 				description: "Protected workloads, " + typeName(r.Type) + ", on " + v.Name, completeness: serverCompleteness(inv.t, v, r.Type), class: statement.Provider,
 			}
 			edition := ""
-			if l := cmp.Or(r.PeakLicense, v.License); l != nil {
-				edition, c.class = l.Edition, l.Class
-			}
-			c.sku = cmp.Or(edition, "Any") + "/" + r.Type
+			edition, c.class = licenseOf(v, r)
+			c.sku = skuID(edition, r.Type)
 			c.ask(r.Type, r.Used)
 			f.charges = append(f.charges, c)
 		}
 	}
 	f.addUnread(b, inv)
+}
+
+// licenseOf gives of which edition and whose a license is that a row of a server is counted by.
+func licenseOf(v *statement.Server, r *statement.Row) (edition string, class statement.LicenseClass) {
+	if l := cmp.Or(r.PeakLicense, v.License); l != nil {
+		return l.Edition, l.Class
+	}
+	return "", statement.Provider
+}
+
+// skuID names what is asked for by edition and type.
+func skuID(edition, typ string) string { return cmp.Or(edition, "Any") + "/" + typ }
+
+// skuOf is that of what concerns a type on all servers of a product, so that a bill by type can be made of all rows: its edition and
+// class where there is one in all statements.
+func (b *billed) skuOf(product usage.Product, typ string) (sku string, class statement.LicenseClass) {
+	editions, classes := make(map[string]bool), make(map[statement.LicenseClass]bool)
+	for i := range b.statements {
+		for j := range b.statements[i].Content.Servers {
+			v := &b.statements[i].Content.Servers[j]
+			for k := range v.Rows {
+				if r := &v.Rows[k]; v.Product == product && r.Type == typ {
+					edition, class := licenseOf(v, r)
+					editions[edition], classes[class] = true, true
+				}
+			}
+		}
+	}
+	return skuID(only(editions), typ), only(classes)
+}
+
+// only gives the one that there is; else nothing.
+func only[T ~string](all map[T]bool) (one T) {
+	if len(all) == 1 {
+		for one = range all {
+		}
+	}
+	return one
 }
 
 // addUnread names the servers that are not in a peak because they had not been read until then (C37).
@@ -209,6 +245,7 @@ func (f *focusing) addAdjustments(b *billed, inv *invoice) {
 			of: b, invoice: inv, category: isAdjustment, frequency: oneTime, product: a.Product, resource: a.Type, kind: a.Unit,
 			description: "Not billed, " + typeName(a.Type) + ": " + a.Reason, completeness: completeness(inv.t),
 		}
+		c.sku, c.class = b.skuOf(a.Product, a.Type)
 		less := statement.Amount{Count: -a.Amount.Count, Units: -a.Amount.Units}
 		c.figures.Billed = less
 		c.ask(a.Type, less)
@@ -238,6 +275,7 @@ func (f *focusing) addCorrections(b *billed, inv *invoice) {
 			of: b, invoice: inv, category: isUsage, correction: true, frequency: oneTime, product: d.Product, resource: d.Type, kind: d.Unit,
 			description: fmt.Sprintf("Correction of statement %d, %s", inv.t.Supersedes, typeName(d.Type)), completeness: completeness(inv.t),
 		}
+		c.sku, c.class = b.skuOf(d.Product, d.Type)
 		for _, part := range []struct{ to, before, after *statement.Amount }{
 			{&c.figures.Used, &d.Before.Used, &d.After.Used},
 			{&c.figures.New, &d.Before.New, &d.After.New},
@@ -340,7 +378,7 @@ var focusColumns = []focusColumn{
 	{"ServiceName", Text, func(_ *focusing, c *charge) Cell { return OfText(cmp.Or(productNames[c.product], "Managed backup")) }},
 	{"ServiceSubcategory", Text, func(*focusing, *charge) Cell { return OfText("Backup Storage") }},
 	{"SkuId", Text, func(_ *focusing, c *charge) Cell { return OfText(c.sku) }},
-	{"SkuMeter", Text, func(_ *focusing, c *charge) Cell { return onlyIf(c.category == isUsage, OfText("Protected workloads")) }},
+	{"SkuMeter", Text, func(_ *focusing, c *charge) Cell { return onlyIf(c.category == isUsage && c.sku != "", OfText("Protected workloads")) }},
 	{"SkuPriceId", Text, func(_ *focusing, c *charge) Cell { return OfText(c.priceID()) }},
 	{"SubAccountId", Text, func(_ *focusing, c *charge) Cell { return OfText(c.of.company.UID) }},
 	{"SubAccountName", Text, func(_ *focusing, c *charge) Cell { return OfText(c.companyName()) }},

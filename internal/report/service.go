@@ -271,8 +271,16 @@ func (s *Service) billed(ctx context.Context, of *subject) (b billed, err error)
 		}
 		b.statements = append([]statement.Statement{before}, b.statements...)
 	}
-	for i := range b.statements { // one plan prices a month and what is corrected of it: the first that was kept
-		if kept := b.statements[i].Priced; kept != nil {
+	priced := b.statements
+	if of.superseded > 0 {
+		last, err := s.Statements.Statement(ctx, of.t.Company, of.t.Key().Month, of.superseded)
+		if err != nil {
+			return b, err
+		}
+		priced = append(slices.Clone(priced), last)
+	}
+	for i := range priced { // one plan prices a month and what is corrected of it: the first that was kept, also after this one
+		if kept := priced[i].Priced; kept != nil {
 			b.plan, b.kept = *kept, true
 			return b, nil
 		}

@@ -504,7 +504,7 @@ func (s *Service) finalise(ctx context.Context, t *Statement, all []Statement, a
 }
 
 // price keeps with a statement what its month is priced with: that of the one which it supersedes, whose invoice it corrects, or else
-// the company's plan as it stands.
+// the company's plan as it stands. Of a company without a plan nothing was agreed, and nothing is kept.
 func (s *Service) price(ctx context.Context, t *Statement, all []Statement) error {
 	for i := range all {
 		if o := &all[i]; o.Month == t.Month && o.Number == t.Supersedes && o.Priced != nil {
@@ -515,6 +515,9 @@ func (s *Service) price(ctx context.Context, t *Statement, all []Statement) erro
 	c, err := s.Companies.Company(ctx, t.Company)
 	if err != nil {
 		return err
+	}
+	if c.Profile.Plan == 0 {
+		return nil
 	}
 	item, err := s.Plans.Get(ctx, c.Profile.Plan)
 	state := plan.StateOf(item)

@@ -54,7 +54,7 @@ type Statement struct {
 	Differences []Difference `json:"differences"` // to the one that it supersedes
 	Trail       []Step       `json:"trail"`       // who did what, the oldest first
 
-	// Priced is the plan that its month is priced with, kept when it became final; nil: it is not final, or became so before that was kept.
+	// Priced is the plan that its month is priced with, kept when it became final; nil: it is not final, or became so before that was kept or without a plan.
 	// It is not in the JSON form: whoever gets a bundle as evidence of usage is not told what customers pay.
 	Priced *plan.State `json:"-"`
 	// Revision counts how often it was kept; 0: not yet.
