@@ -86,5 +86,8 @@ func (a *App) UsageSeries(ctx context.Context, q SeriesQuery) (SeriesAnswer, err
 func inWireRows(company usage.CompanyID, resource figure.Resource, at time.Time, t *metering.Tally) figure.Usage {
 	said := figure.Of(company, resource, at, t)
 	said.Rows = json.RawMessage(v2.AppendUsageRows(nil, t, v2.Profile30))
+	for i := range said.Servers {
+		said.Servers[i].Rows = json.RawMessage(v2.AppendUsageRows(nil, &metering.Tally{Product: t.Product, Rows: t.Servers[i].Rows}, v2.Profile30))
+	}
 	return said
 }

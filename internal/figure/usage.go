@@ -33,6 +33,7 @@ type Source struct {
 	Stale    bool             `json:"stale"`
 	Readings int              `json:"readings"`
 	Coverage usage.Units      `json:"coverage"` // percent
+	Rows     any              `json:"rows"`     // what it adds to the figure's rows, written as those are: together they are the figure
 	Gaps     []statement.Gaps `json:"gaps"`
 }
 
@@ -52,7 +53,7 @@ func Of(company usage.CompanyID, resource Resource, at time.Time, tally *meterin
 		Company: company, Resource: resource, At: at.UTC(), AsOf: tally.AsOf, Complete: tally.Complete,
 		Unknown: names(tally, func(s *metering.Source) bool { return s.Unknown }),
 		Stale:   names(tally, func(s *metering.Source) bool { return s.Stale }),
-		Rows:    rowsOf(tally),
+		Rows:    rowsOf(tally.Rows),
 		Servers: make([]Source, len(tally.Servers)),
 		Bare:    len(tally.Servers) == 0,
 	}
@@ -66,7 +67,7 @@ func Of(company usage.CompanyID, resource Resource, at time.Time, tally *meterin
 }
 
 func sourceOf(s *metering.Source, at time.Time) Source {
-	out := Source{Server: s.Server, Name: s.Name, TakenAt: s.TakenAt, Unknown: s.Unknown, Stale: s.Stale, Gaps: []statement.Gaps{}}
+	out := Source{Server: s.Server, Name: s.Name, TakenAt: s.TakenAt, Unknown: s.Unknown, Stale: s.Stale, Rows: rowsOf(s.Rows), Gaps: []statement.Gaps{}}
 	if c := s.Cover; c != nil {
 		out.Readings, out.Coverage = c.Readings, c.Percent(at)
 		for _, g := range c.Gaps {
@@ -85,10 +86,10 @@ func (u *Usage) WithoutGapTexts() {
 	}
 }
 
-func rowsOf(t *metering.Tally) []Row {
-	rows := make([]Row, len(t.Rows))
-	for i := range t.Rows {
-		rows[i] = rowOf(&t.Rows[i])
+func rowsOf(list []metering.Row) []Row {
+	rows := make([]Row, len(list))
+	for i := range list {
+		rows[i] = rowOf(&list[i])
 	}
 	return rows
 }
