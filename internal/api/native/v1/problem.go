@@ -31,6 +31,17 @@ type pushProblem struct {
 	Lines     []pushed `json:"lines"`
 }
 
+// monthProblem is that of a step with a month of which nothing was done.
+type monthProblem struct {
+	Type      string    `json:"type"`
+	Title     string    `json:"title"`
+	Status    int       `json:"status"`
+	Detail    string    `json:"detail"`
+	Errors    []wrong   `json:"errors,omitempty"`
+	RequestID string    `json:"requestId"`
+	Lines     []outcome `json:"lines"`
+}
+
 // wrong is one thing that is wrong with a request: where, and what is allowed.
 type wrong struct {
 	Path   string `json:"path"`
@@ -57,17 +68,24 @@ func (s *Surface) Fail(r *http.Request, err error) api.Raw {
 		}
 	}
 	body := encode(p)
-	var refused *allRefused
-	if errors.As(err, &refused) {
-		body = encode(pushProblem{p.Type, p.Title, p.Status, p.Detail, p.Errors, p.RequestID, refused.lines})
+	var ofPush *allRefused[pushed]
+	var ofMonth *allRefused[outcome]
+	switch {
+	case errors.As(err, &ofPush):
+		body = encode(pushProblem{p.Type, p.Title, p.Status, p.Detail, p.Errors, p.RequestID, ofPush.lines})
+	case errors.As(err, &ofMonth):
+		body = encode(monthProblem{p.Type, p.Title, p.Status, p.Detail, p.Errors, p.RequestID, ofMonth.lines})
 	}
 	return api.Raw{Status: status, ContentType: problemType, Body: body, Fields: s.limits.state(api.Actor(r.Context()), s.RequestLimits)}
 }
 
 // codeOf is the last word of a problem's type.
 func codeOf(status int, err error) string {
-	if refused := (*allRefused)(nil); errors.As(err, &refused) {
+	if refused := (*allRefused[pushed])(nil); errors.As(err, &refused) {
 		return "refused"
+	}
+	if refused := (*allRefused[outcome])(nil); errors.As(err, &refused) {
+		return "nothing-done"
 	}
 	switch status {
 	case http.StatusMethodNotAllowed:

@@ -67,13 +67,17 @@ const (
 	refusedOutcome   = "refused"
 )
 
-// allRefused is a push of which nothing was taken, with what is said of its lines.
-type allRefused struct {
+// allRefused is a request of many lines of which nothing was done, with what is said of each.
+type allRefused[T any] struct {
 	error
-	lines []pushed
+	lines []T
 }
 
-func (e *allRefused) Unwrap() error { return e.error }
+func (e *allRefused[T]) Unwrap() error { return e.error }
+
+func refusedAll[T any](lines []T, format string, args ...any) error {
+	return &allRefused[T]{&api.StatusError{Status: http.StatusUnprocessableEntity, Err: fault.New(fault.Invalid, format, args...)}, lines}
+}
 
 // telling writes what became of each line. Refusals wait until something was taken: a push of which nothing was is a problem, which a
 // script sees by its status.
@@ -112,7 +116,7 @@ func (t *telling) end() error {
 	case len(t.held) == 0:
 		return fault.New(fault.Invalid, emptyPush)
 	}
-	return &allRefused{&api.StatusError{Status: http.StatusUnprocessableEntity, Err: fault.New(fault.Invalid, "Nothing was taken: lines says of each of the %d lines why.", len(t.held))}, t.held}
+	return refusedAll(t.held, "Nothing was taken: lines says of each of the %d lines why.", len(t.held))
 }
 
 // outcomes says behind the lines how many there were of each (RFC 9651).

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -458,6 +459,53 @@ func toOutcome(o *statement.Outcome) outcome {
 	return out
 }
 
+// walking writes what became of each company's statement. What changes nothing waits until something was done: a step of which nothing
+// was, and something failed, is a problem, which a script sees by its status.
+type walking struct {
+	to                         *bufio.Writer
+	held                       []outcome
+	changed, unchanged, failed int
+}
+
+func (v *walking) tell(o outcome) error {
+	switch {
+	case o.Error != "":
+		v.failed++
+	case o.Changed:
+		v.changed++
+	default:
+		v.unchanged++
+	}
+	v.held = append(v.held, o)
+	if v.changed == 0 {
+		return nil
+	}
+	return v.release()
+}
+
+func (v *walking) release() error {
+	shape := query.ShapeOf[outcome]()
+	for _, o := range v.held {
+		if err := writeRow(v.to, shape, o); err != nil {
+			return err
+		}
+	}
+	v.held = nil
+	return nil
+}
+
+func (v *walking) end() error {
+	if v.changed == 0 && v.failed > 0 {
+		return refusedAll(v.held, "Nothing was done, and %d of %d statements were refused: lines says why.", v.failed, len(v.held))
+	}
+	return v.release()
+}
+
+// outcomes says behind the lines how many there were of each (RFC 9651).
+func (v *walking) outcomes() string {
+	return fmt.Sprintf("changed=%d, unchanged=%d, refused=%d", v.changed, v.unchanged, v.failed)
+}
+
 // companiesAtOnce is of how many companies a month is taken on before it is said what became of them.
 const companiesAtOnce = 100
 
@@ -471,9 +519,10 @@ func (s *Surface) stepWithAll(c *call, action access.Action, step func(ctx conte
 	if err != nil {
 		return nil, err
 	}
-	shape := query.ShapeOf[outcome]()
-	return api.Raw{ContentType: formNDJSON + "; charset=utf-8", Stream: func(w *bufio.Writer) error {
+	all := &walking{}
+	return api.Raw{ContentType: formNDJSON + "; charset=utf-8", Trailer: &api.Trailer{Name: "Month-Outcomes", Value: all.outcomes}, Stream: func(w *bufio.Writer) error {
 		defer s.Alarms.MonthsMoved()
+		all.to = w
 		for some := range slices.Chunk(companies, companiesAtOnce) {
 			ids := make([]usage.CompanyID, len(some))
 			for i := range some {
@@ -482,7 +531,7 @@ func (s *Surface) stepWithAll(c *call, action access.Action, step func(ctx conte
 			outcomes, err := step(c.ctx(), ids, month)
 			statement.Settle(outcomes, there...)
 			for i := range outcomes {
-				if err := writeRow(w, shape, toOutcome(&outcomes[i])); err != nil {
+				if err := all.tell(toOutcome(&outcomes[i])); err != nil {
 					return err
 				}
 			}
@@ -493,7 +542,7 @@ func (s *Surface) stepWithAll(c *call, action access.Action, step func(ctx conte
 				return err
 			}
 		}
-		return nil
+		return all.end()
 	}}, nil
 }
 
