@@ -68,12 +68,20 @@ type hostFlag struct {
 	Host []string `help:"The password is sent to this host only: a name, *.example.com, an address, or a block as 10.1.0.0/16. Several with commas or by repeating it; edit replaces those that there are, and '' takes all away." placeholder:"HOST"`
 }
 
+// hosts are those that are named; '' alone stands for none.
+func (f *hostFlag) hosts() []string {
+	if len(f.Host) == 1 && strings.TrimSpace(f.Host[0]) == "" {
+		return []string{}
+	}
+	return f.Host
+}
+
 func (c *credentialAdd) Run(e *env) error {
 	a, err := e.app(true)
 	if err != nil {
 		return err
 	}
-	n := fleet.NewCredential{Name: c.Name, Username: c.Username, Hosts: c.Host}
+	n := fleet.NewCredential{Name: c.Name, Username: c.Username, Hosts: c.hosts()}
 	if c.PasswordStdin {
 		if n.Password, err = e.password("Password of " + c.Username); err != nil {
 			return err
@@ -144,7 +152,8 @@ func (c *credentialEdit) Run(e *env) error {
 	}
 	edit := fleet.CredentialEdit{Name: c.Name, Username: c.Username}
 	if c.Host != nil {
-		edit.Hosts = &c.Host
+		hosts := c.hosts()
+		edit.Hosts = &hosts
 	}
 	if c.NewKey {
 		if err := a.NewKey(); err != nil {

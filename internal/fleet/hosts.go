@@ -28,10 +28,11 @@ func foldHost(host string) string {
 }
 
 // checkHosts puts the hosts of a credential set into their form: names, names below a domain as *.example.com, addresses, and
-// blocks of addresses as 10.1.0.0/16. Empty ones are left out.
+// blocks of addresses as 10.1.0.0/16.
 func checkHosts(fields *[]fault.Field, hosts []string) (normal []string) {
 	for _, text := range hosts {
-		if strings.TrimSpace(text) == "" {
+		if strings.TrimSpace(text) == "" { // it would be taken for none, and none is something else
+			*fields = append(*fields, fault.Field{Path: "--host", Text: "has an empty text among its hosts"})
 			continue
 		}
 		host, ok := checkHost(text)

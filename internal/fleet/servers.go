@@ -378,8 +378,9 @@ func (e ServerEdit) login(c *Connection, fields *[]fault.Field) {
 	case e.Credential != nil && *e.Credential != c.Credential:
 		c.Credential, c.Username, c.Sealed = *e.Credential, "", nil
 	case own && c.Credential != 0 && (e.Username == nil || e.Password == nil):
-		wrong("--username, --password-stdin", "the account is that of credential set "+c.Credential.String()+
-			", which is changed for all its servers at once; give both to have one of its own")
+		text := "the account is that of credential set " + c.Credential.String() + ", which is changed for all its servers at once; give both to have one of its own"
+		wrong("--username", text)
+		wrong("--password-stdin", text)
 	case own:
 		c.Credential = 0
 		if e.Username != nil {

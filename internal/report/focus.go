@@ -378,7 +378,9 @@ var focusColumns = []focusColumn{
 	{"ServiceName", Text, func(_ *focusing, c *charge) Cell { return OfText(cmp.Or(productNames[c.product], "Managed backup")) }},
 	{"ServiceSubcategory", Text, func(*focusing, *charge) Cell { return OfText("Backup Storage") }},
 	{"SkuId", Text, func(_ *focusing, c *charge) Cell { return OfText(c.sku) }},
-	{"SkuMeter", Text, func(_ *focusing, c *charge) Cell { return onlyIf(c.category == isUsage && c.sku != "", OfText("Protected workloads")) }},
+	{"SkuMeter", Text, func(_ *focusing, c *charge) Cell {
+		return onlyIf(c.category == isUsage && c.sku != "", OfText("Protected workloads"))
+	}},
 	{"SkuPriceId", Text, func(_ *focusing, c *charge) Cell { return OfText(c.priceID()) }},
 	{"SubAccountId", Text, func(_ *focusing, c *charge) Cell { return OfText(c.of.company.UID) }},
 	{"SubAccountName", Text, func(_ *focusing, c *charge) Cell { return OfText(c.companyName()) }},

@@ -81,8 +81,8 @@ type credentialChange struct {
 	Name     *string   `json:"name"`
 	Username *string   `json:"username"`
 	Password *string   `json:"password"`
-	Hosts    *[]string `json:"hosts"`  // instead of those that it has
-	TestAt   *int64    `json:"testAt"` // a server to log in to first: where that fails, nothing is changed
+	Hosts    *[]string `json:"hosts" null:"clears"` // instead of those that it has
+	TestAt   *int64    `json:"testAt"`              // a server to log in to first: where that fails, nothing is changed
 }
 
 func (s *Surface) addCredential(c *call) (any, error) {
