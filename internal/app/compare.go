@@ -3,6 +3,7 @@ package app
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/report"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
@@ -79,6 +81,8 @@ func (a *App) foreign(q CompareQuery, types *catalog.Catalog) (file compare.File
 		return file, true, inFile(q.File.Name, err)
 	case isJSON && compare.IsUsageReport(body):
 		file, err = compare.ReadUsageReport(body, m)
+	case isJSON && isOwnReport(body):
+		err = fault.New(fault.Invalid, "the file is a report of this program in JSON: its report of a month in CSV is read")
 	case isJSON && vbr.Recognise(body) != vbr.KindUnknown:
 		err = fault.New(fault.Invalid, "the file is a reading, no report: feed it by tallystick import")
 	case isJSON:
@@ -87,6 +91,14 @@ func (a *App) foreign(q CompareQuery, types *catalog.Catalog) (file compare.File
 		file, err = compare.ReadCSV(text, m)
 	}
 	return file, false, inFile(q.File.Name, err)
+}
+
+// isOwnReport reports whether JSON is a report that the program wrote.
+func isOwnReport(body []byte) bool {
+	var head struct {
+		Schema string `json:"schema"`
+	}
+	return json.Unmarshal(body, &head) == nil && head.Schema == report.Schema
 }
 
 func readAtMost(path string, most int64) (text []byte, err error) {

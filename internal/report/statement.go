@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,11 +37,13 @@ func ofStatement(s *subject, workloads []statement.Workload) (Document, error) {
 	if err != nil {
 		return d, err
 	}
-	numbers, err := byLicense([]subject{own}, [][]line{own.lines()}, func(l *line) bool { return l.numbers != (statement.Numbers{}) })
+	lines := own.lines()
+	named := slices.ContainsFunc(lines, func(l line) bool { return l.numbers != (statement.Numbers{}) })
+	numbers, err := byLicense([]subject{own}, [][]line{lines}, func(*line) bool { return named }) // all of them, so that its totals are those of the figures
 	if err != nil {
 		return d, err
 	}
-	numbers.Key, numbers.Title = "licenses", "Usage by license"
+	numbers.Key, numbers.Title, numbers.Note = "licenses", "Usage by license", "Lines without numbers are of shared servers, or of licenses whose numbers are not known."
 	d.Sections = []Section{
 		table, numbers, adjustments(t), differences(t), servers([]subject{own}), serverFigures(t), issues(t), trail(t), behind(t, workloads),
 	}
