@@ -68,7 +68,7 @@ type hostFlag struct {
 	Host []string `help:"The password is sent to this host only: a name, *.example.com, an address, or a block as 10.1.0.0/16. Several with commas or by repeating it; edit replaces those that there are, and '' takes all away." placeholder:"HOST"`
 }
 
-// hosts are those that are named; '' alone stands for none.
+// hosts are those that are named; ” alone stands for none.
 func (f *hostFlag) hosts() []string {
 	if len(f.Host) == 1 && strings.TrimSpace(f.Host[0]) == "" {
 		return []string{}
