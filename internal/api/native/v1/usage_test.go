@@ -11,7 +11,7 @@ import (
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
-// What the servers add is the figure, also where one machine is on both of them.
+// What the servers add is the figure of them.
 func TestServersAddUpToTheFigure(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
