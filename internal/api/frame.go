@@ -68,7 +68,7 @@ func check(route Route) error {
 	if route.Method == "" {
 		return fmt.Errorf("%s has no method", route.Pattern)
 	}
-	if !patternSyntax.MatchString(route.Pattern) {
+	if route.Pattern != "/" && !patternSyntax.MatchString(route.Pattern) {
 		return fmt.Errorf("%q is no pattern of words and {ids}", route.Pattern)
 	}
 	if (route.Handle == nil) != (route.Served == NotServed) {
@@ -223,8 +223,8 @@ func (h *handler) authorize(r *http.Request, t *target) (access.Actor, error) {
 	if t.Public {
 		return access.Actor{}, nil
 	}
-	token, ok := bearer(r.Header.Get("Authorization"))
-	if !ok {
+	token := t.token(r)
+	if token == "" {
 		return access.Actor{}, fault.New(fault.Unauthenticated, "The request has no access token.")
 	}
 	actor, err := h.frame.Check(r.Context(), token)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -74,4 +75,15 @@ func ReadBody(r *http.Request) ([]byte, error) {
 		return nil, fault.Wrap(err, fault.Invalid, "the body could not be read to its end")
 	}
 	return body, nil
+}
+
+// TakesGzip reports whether the client takes an answer that is packed with gzip.
+func TakesGzip(r *http.Request) bool {
+	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, parameters, _ := strings.Cut(coding, ";")
+		if strings.TrimSpace(name) == "gzip" && strings.ReplaceAll(parameters, " ", "") != "q=0" {
+			return true
+		}
+	}
+	return false
 }

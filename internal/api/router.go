@@ -27,6 +27,7 @@ type target struct {
 	surface Surface
 	names   []string // of the ids, in the order of the path
 	meter   Meter
+	token   func(*http.Request) string
 }
 
 // match is what was found for a path.
@@ -36,8 +37,14 @@ type match struct {
 }
 
 func (rt *router) add(s Surface, route Route, meter Meter) error {
-	n, t := &rt.root, &target{Route: route, surface: s, meter: meter}
+	n, t := &rt.root, &target{Route: route, surface: s, meter: meter, token: Token}
+	if carrier, is := s.(Carrier); is {
+		t.token = carrier.Token
+	}
 	for segment := range strings.SplitSeq(strings.TrimPrefix(route.Pattern, "/"), "/") {
+		if segment == "" { // of the root
+			continue
+		}
 		if name, isID := strings.CutPrefix(segment, "{"); isID {
 			name = strings.TrimSuffix(name, "}")
 			if slices.Contains(t.names, name) {
@@ -54,6 +61,9 @@ func (rt *router) add(s Surface, route Route, meter Meter) error {
 		if n.surface != s {
 			n.surface = nil
 		}
+	}
+	if route.Pattern == "/" {
+		n.surface = s
 	}
 	if _, twice := n.methods[route.Method]; twice {
 		return fmt.Errorf("two routes for %s %s", route.Method, route.Pattern)

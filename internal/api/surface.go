@@ -23,7 +23,7 @@ const (
 // Route is one line of a surface's table.
 type Route struct {
 	Method  string // a GET route answers HEAD, too
-	Pattern string // "/v2/tenants/{ID}"; PathID(r, "ID") gives the segment, unescaped
+	Pattern string // "/v2/tenants/{ID}"; PathID(r, "ID") gives the segment, unescaped; "/" is the root alone
 	Served  Served
 	Handle  Endpoint // nil where not served
 	Why     string   // not served: what the 501 says, a sentence; empty: a general one
@@ -79,4 +79,10 @@ type Surface interface {
 	// Fail writes an error in the surface's envelope. StatusOf gives its status; the frame adds
 	// WWW-Authenticate, Allow and Retry-After. RequestID names the request where that helps the reader.
 	Fail(r *http.Request, err error) Raw
+}
+
+// Carrier is a surface whose callers send their access token in another place than the Authorization header.
+type Carrier interface {
+	// Token gives the access token of a request; empty: it has none.
+	Token(r *http.Request) string
 }

@@ -70,7 +70,7 @@ func serveFile(name, kind string, own []byte) (api.Endpoint, error) {
 	}
 	kept := api.Field{Name: "Cache-Control", Values: []string{"max-age=3600"}}
 	return func(r *http.Request) (any, error) {
-		if packed != nil && takesGzip(r) {
+		if packed != nil && api.TakesGzip(r) {
 			return api.Raw{ContentType: kind, Body: packed, Fields: []api.Field{kept, {Name: "Content-Encoding", Values: []string{"gzip"}}, vary}}, nil
 		}
 		return api.Raw{ContentType: kind, Body: plain, Fields: []api.Field{kept, vary}}, nil
@@ -93,14 +93,4 @@ func library(name string) (packed, plain []byte, err error) {
 	}
 	plain, err = io.ReadAll(r)
 	return packed, plain, err
-}
-
-func takesGzip(r *http.Request) bool {
-	for coding := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
-		name, parameters, _ := strings.Cut(coding, ";")
-		if strings.TrimSpace(name) == "gzip" && strings.ReplaceAll(parameters, " ", "") != "q=0" {
-			return true
-		}
-	}
-	return false
 }

@@ -77,7 +77,7 @@ func (f *following) eventsOf(ctx context.Context, e *ledger.Logged) (all []told,
 		one.Type = "figures"
 		return append(all, one), nil
 	}
-	moved, err := f.hub.figures.of(e, func(e *ledger.Logged) ([]ledger.Figure, error) { return f.Ledger.Moved(ctx, e) })
+	moved, err := f.figures.of(e, func(e *ledger.Logged) ([]ledger.Figure, error) { return f.Ledger.Moved(ctx, e) })
 	for _, m := range moved {
 		one := told{eventData: base, scope: m.Company}
 		one.Type, one.Company, one.Resource = "figure", numberOrNull(m.Company), string(resourceOf(m.Product))

@@ -64,7 +64,7 @@ type following struct {
 
 // run writes events until the client has gone, may not have them any more, or the program ends.
 func (f *following) run(out *bufio.Writer) error {
-	leave, err := f.hub.enter(f.call.actor.User)
+	leave, err := f.hub.Enter(f.call.actor.User)
 	if err != nil {
 		return err
 	}
@@ -73,10 +73,10 @@ func (f *following) run(out *bufio.Writer) error {
 	if err := f.begin(); err != nil {
 		return err
 	}
-	ping := time.NewTicker(pingEvery)
+	ping := time.NewTicker(api.PingEvery)
 	defer ping.Stop()
 	for {
-		waked, wakes := f.hub.next()
+		waked, wakes := f.hub.Next()
 		on, err := f.catchUp(wakes)
 		if err == nil {
 			err = out.Flush()
@@ -90,7 +90,7 @@ func (f *following) run(out *bufio.Writer) error {
 			if on, err := f.ping(); err != nil || !on {
 				return err
 			}
-		case <-f.hub.over:
+		case <-f.hub.Over():
 			return nil
 		case <-f.call.ctx().Done():
 			return f.call.ctx().Err()
@@ -197,7 +197,7 @@ func (f *following) catchUp(wakes uint64) (on bool, err error) {
 	for {
 		var end place
 		err := f.step(func(ctx context.Context) (err error) {
-			end, err = f.hub.endAfter(ctx, wakes, f.ends)
+			end, err = f.latest.After(f.hub, wakes, func() (place, error) { return f.ends(ctx) })
 			return err
 		})
 		if err != nil || f.at.entry >= end.entry && f.at.seq >= end.seq {
@@ -245,7 +245,7 @@ func (f *following) some() (on bool, err error) {
 
 func (f *following) isOver() bool {
 	select {
-	case <-f.hub.over:
+	case <-f.hub.Over():
 		return true
 	default:
 		return false

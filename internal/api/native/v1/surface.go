@@ -132,13 +132,15 @@ type Surface struct {
 	bodies   *semaphore.Weighted
 	compares chan struct{} // one at a time: each may hold much
 	probes   atomic.Int64  // connections that were tested before they were kept
-	hub      *hub
 	readings *readings
+	hub      *api.Hub
+	latest   api.Latest[place] // where the two sequences end
+	figures  figures           // what each entry changed
 }
 
 // New returns the surface. Internal: the document and the endpoints do not fit.
 func New(o Options) (*Surface, error) {
-	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, CollectWithin: collectWithin, readings: newReadings(), limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce), bodies: semaphore.NewWeighted(bodiesAtOnce), compares: make(chan struct{}, 1), hub: newHub()}
+	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, CollectWithin: collectWithin, readings: newReadings(), limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce), bodies: semaphore.NewWeighted(bodiesAtOnce), compares: make(chan struct{}, 1), hub: api.NewHub()}
 	all, err := operations()
 	if err != nil {
 		return nil, err
