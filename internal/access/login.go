@@ -24,6 +24,17 @@ func (s *Service) Login(ctx context.Context, name, password, address string) (Pa
 // LoginAny is Login for a request that can be read in several ways: the first
 // reading that is right counts, and all together are one attempt. No more than four are tried.
 func (s *Service) LoginAny(ctx context.Context, from Client, readings ...Credentials) (Pair, error) {
+	return s.login(ctx, from, programLives, readings)
+}
+
+// SignIn is Login for a person in a browser, whose token lasts a working day and is not renewed.
+func (s *Service) SignIn(ctx context.Context, from Client, c Credentials) (Pair, error) {
+	pair, err := s.login(ctx, from, browserLives, []Credentials{c})
+	pair.Refresh = "" // nobody is to have it
+	return pair, err
+}
+
+func (s *Service) login(ctx context.Context, from Client, life lives, readings []Credentials) (Pair, error) {
 	if err := s.hasher.enter(ctx); err != nil {
 		return Pair{}, err
 	}
@@ -42,7 +53,7 @@ func (s *Service) LoginAny(ctx context.Context, from Client, readings ...Credent
 		if right {
 			try.giveBack()
 			s.accounts.reset(accountKey(u.Name))
-			return s.open(ctx, &u, from, now)
+			return s.open(ctx, &u, from, life, now)
 		}
 	}
 	return Pair{}, fault.New(fault.Unauthenticated, "the user name or the password is wrong")
@@ -113,8 +124,8 @@ func (s *Service) verify(ctx context.Context, c Credentials) (u User, right bool
 
 // open stores a new session and gives its pair out, unless the user was disabled or given another password since
 // it was read: that has ended all sessions but this one.
-func (s *Service) open(ctx context.Context, verified *User, from Client, now time.Time) (Pair, error) {
-	pair, session := newPair(verified.ID, from, now)
+func (s *Service) open(ctx context.Context, verified *User, from Client, life lives, now time.Time) (Pair, error) {
+	pair, session := newPair(verified.ID, from, life, now)
 	if err := s.Sessions.AddSession(ctx, session, now); err != nil {
 		return Pair{}, err
 	}

@@ -35,9 +35,17 @@ func (s *Service) OpenSessions(ctx context.Context, user UserID, limit int) ([]O
 	list := make([]OpenSession, len(pairs))
 	for i := range pairs {
 		p := &pairs[i]
-		list[i] = OpenSession{ID: p.Family, Began: p.Began, Renewed: p.AccessEnd.Add(-accessLife), Until: p.RefreshEnd, From: p.From}
+		list[i] = OpenSession{ID: p.Family, Began: p.Began, Renewed: p.renewed(), Until: p.RefreshEnd, From: p.From}
 	}
 	return list, nil
+}
+
+// renewed is when the pair was given out.
+func (s *Session) renewed() time.Time {
+	if !s.AccessEnd.Before(s.RefreshEnd) { // a browser's, which is never renewed
+		return s.Began
+	}
+	return s.AccessEnd.Add(-programLives.access)
 }
 
 // Revoke ends one session of a user. NotFound: the user has none of that name.

@@ -11,10 +11,14 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
-// The lives of tokens (rest-v2.md §8).
-const (
-	accessLife  = time.Hour
-	refreshLife = 14 * 24 * time.Hour
+// lives says how long what a log-in gives out may be used.
+type lives struct{ access, refresh time.Duration }
+
+// The lives of tokens: of programs (rest-v2.md §8), and of browsers, which are given one token for a working day and
+// nothing to renew it with.
+var (
+	programLives = lives{time.Hour, 14 * 24 * time.Hour}
+	browserLives = lives{12 * time.Hour, 12 * time.Hour}
 )
 
 const tokenBytes = 32
@@ -41,10 +45,10 @@ func newToken() (string, TokenHash) {
 func hashToken(token string) TokenHash { return sha256.Sum256([]byte(token)) }
 
 // newPair makes tokens and the session that goes with them.
-func newPair(user UserID, from Client, now time.Time) (Pair, Session) {
+func newPair(user UserID, from Client, life lives, now time.Time) (Pair, Session) {
 	now = usage.Truncate(now)
 	session := Session{
-		Family: rand.Text(), User: user, AccessEnd: now.Add(accessLife), RefreshEnd: now.Add(refreshLife), Began: now,
+		Family: rand.Text(), User: user, AccessEnd: now.Add(life.access), RefreshEnd: now.Add(life.refresh), Began: now,
 		From: Client{Address: from.Address, Agent: shownAgent(from.Agent)},
 	}
 	pair := Pair{AccessEnd: session.AccessEnd}
@@ -82,7 +86,7 @@ func (s *Service) rotate(ctx context.Context, refresh string, from Client, now t
 	if len(refresh) != tokenLength {
 		return Pair{}, Session{}, errNoRefresh()
 	}
-	pair, next := newPair(0, from, now)
+	pair, next := newPair(0, from, programLives, now)
 	session, err := s.Sessions.RotateSession(ctx, hashToken(refresh), next, now)
 	switch {
 	case err == nil:
