@@ -66,6 +66,7 @@ type App struct {
 	Ledger   *ledger.Ledger
 	Months   *statement.Service
 	Figures  *figure.Service
+	Board    *figure.Board
 	Plans    *plan.Service
 	Alarms   *alarm.Service
 	Access   *access.Service
@@ -152,6 +153,7 @@ func wire(ctx context.Context, o Options, where database, opened engine) (*App, 
 	a.Catalogs = &fleet.Catalogs{Policy: directory, Now: o.Now}
 	a.Ledger.Catalogs = a.Catalogs
 	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Credentials: s, Policy: directory, Seal: a.seal, SealSet: a.sealSet, NewUID: o.NewUID, Now: o.Now}
+	a.Board = &figure.Board{Ledger: a.Ledger, Companies: s, Zone: a.Fleet.Zone, Now: o.Now}
 	a.Plans = &plan.Service{Records: s, Directory: a.Fleet, Now: o.Now}
 	a.Months = &statement.Service{Counter: statement.Counter{Ledger: a.Ledger, Policy: s}, Companies: s, Servers: s, Store: s, Plans: a.Plans, Now: o.Now}
 	a.Figures = &figure.Service{Ledger: a.Ledger, Companies: s, Zone: a.Fleet.Zone, Now: o.Now}

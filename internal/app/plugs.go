@@ -15,6 +15,7 @@ import (
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/collect/vbr"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/portal"
 	"github.com/tallystick/tallystick/internal/report"
 	"github.com/tallystick/tallystick/internal/report/csv"
 	"github.com/tallystick/tallystick/internal/report/json"
@@ -110,16 +111,23 @@ func (s *Server) surfaces() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.events = own
 	pages, err := explorer.New()
 	if err != nil {
 		return nil, err
 	}
+	web, err := portal.New(portal.Options{
+		Access: a.Access, Companies: a.Store, Servers: a.Store, Directory: a.Fleet, Ledger: a.Ledger, Figures: a.Figures, Board: a.Board,
+		Months: a.Months, Kept: a.Store, Alarms: a.Alarms, Events: a.Store, Feed: a.Store, Now: a.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.events, s.readings = []events{own, web}, own
 	ready := health.New(a.log, health.Check{Name: "store", Ask: func(ctx context.Context) error {
 		_, err := a.Store.Head(ctx)
 		return err
 	}})
-	frame := api.Frame{Surfaces: []api.Surface{vac, own, pages, ready}, Check: a.Access.Check, Within: o.Within, Log: a.log}
+	frame := api.Frame{Surfaces: []api.Surface{vac, own, web, pages, ready}, Check: a.Access.Check, Within: o.Within, Log: a.log}
 	if o.Metrics != MetricsOff {
 		m := s.newMetrics()
 		frame.Surfaces, frame.Meter = append(frame.Surfaces, m.Surface()), m.Meter

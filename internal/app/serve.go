@@ -48,16 +48,21 @@ type Server struct {
 	certs    tls.Certificate
 	schedule *collect.Schedule
 	handler  http.Handler
-	events   events
+	events   []events
+	readings readings
 	hold     store.Hold
 	unlock   func()
 }
 
 // events is who streams what changes.
 type events interface {
-	Wake()        // something may have changed
-	EndStreams()  // the console ends
-	EndReadings() // the same, for readings that were asked for; it waits for them
+	Wake()       // something may have changed
+	EndStreams() // the console ends
+}
+
+// readings is who reads servers because somebody asked for it.
+type readings interface {
+	EndReadings() // the console ends; it waits for them
 }
 
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
@@ -179,20 +184,30 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 		return fault.Wrap(err, fault.Unavailable, "cannot listen on %s: %v; another address is given with --listen", s.options.Listen, err)
 	}
 	server := api.NewServer(s.handler, s.certs, s.app.log)
-	server.RegisterOnShutdown(s.events.EndStreams)  // they would not end by themselves
-	server.RegisterOnShutdown(s.events.EndReadings) // nor does who waits for them
+	for _, e := range s.events {
+		server.RegisterOnShutdown(e.EndStreams) // they would not end by themselves
+	}
+	server.RegisterOnShutdown(s.readings.EndReadings) // nor does who waits for them
 	work, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	changed := make(chan struct{}, 1)
+	changed, moved := make(chan struct{}, 1), make(chan struct{}, 1)
 	if herald, ok := s.app.engine.Store.(interface {
 		Wake(ctx context.Context) <-chan struct{}
 	}); ok { // other processes' changes show at once; without, Watch polls
 		s.app.Ledger.Wake = herald.Wake(work)
 	}
 	wg.Go(func() {
-		s.app.Ledger.Watch(work, s.app.log, func() { s.app.Access.Forget(); poke(changed); s.events.Wake() })
+		s.app.Ledger.Watch(work, s.app.log, func() {
+			s.app.Access.Forget()
+			poke(changed)
+			poke(moved)
+			for _, e := range s.events {
+				e.Wake()
+			}
+		})
 	})
 	wg.Go(func() { s.app.checkAlarms(work, changed) })
+	wg.Go(func() { s.app.Board.Run(work, moved, s.app.log) })
 	wg.Go(func() { s.app.keepHouse(work) })
 	if !s.options.Passive {
 		wg.Go(func() { s.schedule.Run(work) })
@@ -217,7 +232,7 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 		err = shutdown(server)
 	}
 	stop()
-	s.events.EndReadings() // also those for which nobody waits any more
+	s.readings.EndReadings() // also those for which nobody waits any more
 	wg.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil

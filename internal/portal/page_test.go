@@ -1,0 +1,116 @@
+package portal_test
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tallystick/tallystick/internal/access"
+)
+
+// pagesOf are addresses of all pages.
+var pagesOf = []string{
+	"/", "/companies", "/companies?search=north&sort=-used", "/companies/2", "/companies/3", "/companies/3?day=2026-10-01",
+	"/companies/3/why?resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used", "/account", "/nowhere",
+}
+
+var (
+	loaded = regexp.MustCompile(`(?:src|href)="(/assets/[^"]*)"`)
+	inline = regexp.MustCompile(`(?i)<script(?:[^>]*)>[^<]|<style|\sstyle=|\son[a-z]+=|javascript:|https?://`)
+)
+
+// Every page forbids what it does not need, loads from the console alone, and shows names as they are.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, path := range pagesOf {
+		a := w.do(request{path: path})
+		if a.header.Get("Content-Type") != "text/html; charset=utf-8" || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v", path, a.header)
+		}
+		if policy := a.header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+			t.Errorf("%s: policy %q", path, policy)
+		}
+		if found := inline.FindString(a.body); found != "" {
+			t.Errorf("%s: %q stands in the page", path, found)
+		}
+		if strings.Contains(a.body, "<b>Evil") || strings.Contains(a.body, "<i>db") {
+			t.Errorf("%s: a name is taken for HTML", path)
+		}
+		for _, file := range loaded.FindAllStringSubmatch(a.body, -1) {
+			f := w.want(http.StatusOK, request{path: file[1], cookie: "-"})
+			if !strings.Contains(f.header.Get("Cache-Control"), "immutable") || f.body == "" || f.header.Get("Content-Type") == "" {
+				t.Errorf("%s: %v", file[1], f.header)
+			}
+		}
+	}
+	w.want(http.StatusNotFound, request{path: "/assets/0/none.js", cookie: "-"})
+	if keep := w.want(http.StatusOK, request{path: "/assets/0/portal.js", cookie: "-"}).header.Get("Cache-Control"); keep != "no-cache" {
+		t.Errorf("a file of another version is kept: %q", keep)
+	}
+}
+
+// A page says in words of ours only what we did: an address cannot.
+func TestToldByKeyOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if a := w.get("/account?told=Your+account+is+locked"); strings.Contains(a.body, "locked") {
+		t.Error("an address puts words into our mouth")
+	}
+}
+
+// Programs that are no browsers are told in text, and a part of a page is no page.
+func TestParts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	part := http.Header{"Hx-Request": {"true"}, "Accept": {"*/*"}}
+	a := w.want(http.StatusOK, request{path: "/companies?search=north", header: part})
+	if strings.Contains(a.body, "<html") || !strings.Contains(a.body, "Northwind") || strings.Contains(a.body, "Evil") {
+		t.Errorf("a part: %s", a.body)
+	}
+	if a := w.want(http.StatusUnauthorized, request{path: "/companies", header: part, cookie: "-"}); a.header.Get("Content-Type") != "text/plain; charset=utf-8" {
+		t.Errorf("%v", a.header)
+	}
+	if a := w.want(http.StatusNotFound, request{path: "/companies/99", header: http.Header{"Accept": {"application/json"}}}); strings.Contains(a.body, "<") {
+		t.Errorf("a program is given %s", a.body)
+	}
+}
+
+// Figures on the pages are those of the ledger, each number says why, and the past can be seen again.
+func TestFigures(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.has(w.get("/"), "October 2026 so far", "1\u202f237", "Instances used")
+	w.has(w.get("/companies?sort=-used"), "1\u202f234")
+	if a := w.get("/companies?sort=-used"); strings.Index(a.body, "Northwind") > strings.Index(a.body, "Evil") {
+		t.Error("the largest does not come first")
+	}
+	company := w.get("/companies/2")
+	w.has(company, "VBR_vSphere_VM", "1\u202f234", "VBR01", "data-live")
+	why := regexp.MustCompile(`href="(/companies/2/why[^"]*state=used[^"]*)"`).FindStringSubmatch(company.body)
+	if why == nil {
+		t.Fatalf("no number says why: %s", company.body)
+	}
+	reasons := w.get(strings.ReplaceAll(why[1], "&amp;", "&"))
+	w.has(reasons, "C7: protected", "web0000", "web0499", "734 more are not shown", "the server states the date")
+	past := w.get("/companies/2?day=2026-10-01")
+	w.has(past, "never read", "incomplete", "Back to now")
+	if strings.Contains(past.body, "data-live") {
+		t.Error("the past is refreshed")
+	}
+	for _, path := range []string{"/companies/2?day=soon", "/companies/2?at=x", "/companies/2?before=2030-01-01T00:00:00Z", "/companies/2/why?state=lost", "/companies/2/why?state=used&resource=x"} {
+		w.want(http.StatusBadRequest, request{path: path})
+	}
+}
+
+// Roles of the provider all may look.
+func TestProviderReads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, role := range []access.Role{access.PortalAdministrator, access.PortalOperator, access.PortalReadonly} {
+		for _, path := range []string{"/", "/companies", "/companies/2"} {
+			w.want(http.StatusOK, request{path: path, role: role})
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package portal
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/feed"
+	"github.com/tallystick/tallystick/internal/figure"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// Options are what the portal stands on.
+type Options struct {
+	Access    *access.Service
+	Companies fleet.CompanyStore
+	Servers   fleet.ServerStore
+	Directory *fleet.Directory
+	Ledger    *ledger.Ledger
+	Figures   *figure.Service
+	Board     *figure.Board
+	Months    *statement.Service
+	Kept      statement.Store
+	Alarms    *alarm.Service
+	Events    alarm.Store
+	Feed      feed.Store
+	Now       func() time.Time
+}
+
+// Portal is the web interface.
+type Portal struct {
+	Options
+
+	texts  texts
+	assets *assets
+	pages  pages
+	cross  *http.CrossOriginProtection
+	routes []api.Route
+	hub    *api.Hub
+	latest api.Latest[end]
+}
+
+// New reads texts, templates and files. Internal: they do not fit together.
+func New(o Options) (*Portal, error) {
+	p := &Portal{Options: o, cross: http.NewCrossOriginProtection(), hub: api.NewHub()}
+	var err error
+	if p.texts, err = readTexts(english); err != nil {
+		return nil, err
+	}
+	if p.assets, err = readAssets(); err != nil {
+		return nil, err
+	}
+	if p.pages, err = p.readPages(); err != nil {
+		return nil, err
+	}
+	p.routes = p.table()
+	return p, nil
+}
+
+// table is what there is.
+func (p *Portal) table() []api.Route {
+	return []api.Route{
+		api.Open("/assets/{version}/{name}", p.assets.serve),
+		api.Open("/favicon.ico", p.favicon),
+		p.open(http.MethodGet, "/sign-in", p.signInPage),
+		p.open(http.MethodPost, "/sign-in", p.signIn),
+		p.post("/sign-out", p.signOut),
+		p.get("/live", p.live),
+		p.get("/account", p.account),
+		p.post("/account/sign-out", p.signOutElsewhere),
+
+		p.get("/", p.overview),
+		p.get("/companies", p.companies),
+		p.get("/companies/{company}", p.company),
+		p.get("/companies/{company}/why", p.why),
+	}
+}
+
+// Routes is the whole table.
+func (p *Portal) Routes() []api.Route { return p.routes }
+
+// Admit lets everybody in who is signed in: each page asks what its reader may see. An API token signs nobody in.
+func (p *Portal) Admit(actor access.Actor, _ string) error {
+	if actor.Token != 0 {
+		return fault.New(fault.Unauthenticated, "an API token is for programs, and signs nobody in")
+	}
+	return nil
+}
+
+// Token takes the access token out of the cookie; one in a header is for the APIs alone.
+func (p *Portal) Token(r *http.Request) string {
+	c, err := r.Cookie(cookieName)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// Encode writes a page.
+func (p *Portal) Encode(r *http.Request, value any) (api.Raw, error) {
+	switch v := value.(type) {
+	case page:
+		return p.render(r, &v)
+	case stream:
+		return api.Raw(v), nil
+	}
+	return api.Raw{}, fault.New(fault.Internal, "an endpoint of the portal gave a %T", value)
+}
+
+// stream is an answer that is written as it comes.
+type stream api.Raw
+
+// endpoint shows or does something.
+type endpoint func(v *visit) (any, error)
+
+func (p *Portal) get(pattern string, do endpoint) api.Route {
+	return api.Route{Method: http.MethodGet, Pattern: pattern, Served: api.Full, Handle: p.handle(do)}
+}
+
+func (p *Portal) post(pattern string, do endpoint) api.Route {
+	return api.Route{Method: http.MethodPost, Pattern: pattern, Served: api.Full, Handle: p.handle(do), BodyMax: formMax}
+}
+
+// open is a route for who is not signed in.
+func (p *Portal) open(method, pattern string, do endpoint) api.Route {
+	return api.Route{Method: method, Pattern: pattern, Served: api.Full, Handle: p.handle(do), Public: true, BodyMax: formMax}
+}
+
+// formMax bounds a form, in bytes.
+const formMax = 256 << 10
+
+// handle puts an endpoint behind what is the same for all.
+func (p *Portal) handle(do endpoint) api.Endpoint {
+	return func(r *http.Request) (any, error) {
+		if err := p.cross.Check(r); err != nil {
+			return nil, fault.Wrap(err, fault.Denied, "%s", p.texts["problem.cross"])
+		}
+		v, err := p.newVisit(r)
+		if err != nil {
+			return nil, err
+		}
+		value, err := do(v)
+		if shown, is := value.(page); is && err == nil {
+			shown.visit = v
+			return shown, nil
+		}
+		return value, err
+	}
+}
+
+// zone is in which people read times.
+func (p *Portal) zone(ctx context.Context) (*time.Location, error) { return p.Directory.Zone(ctx) }

@@ -1,0 +1,105 @@
+package portal
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// cookieName says to browsers that the cookie is this host's alone, for all paths, over TLS (RFC 6265bis §4.1.3.2).
+const cookieName = "__Host-tallystick"
+
+// cookie keeps a token in a browser. Links from elsewhere carry it, forms do not; no script sees it.
+func cookie(token string, ends time.Time) api.Field {
+	c := http.Cookie{Name: cookieName, Value: token, Path: "/", Expires: ends, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	return field("Set-Cookie", c.String())
+}
+
+// signingIn is the value of the sign-in page.
+type signingIn struct {
+	Name, To string
+	Wrong    string
+}
+
+func (p *Portal) signInPage(v *visit) (any, error) {
+	if _, err := p.Access.Check(v.ctx(), p.Token(v.Request)); err == nil {
+		return redirect(clean(v.field("to")), "")
+	}
+	return p.asked(signingIn{To: clean(v.field("to"))}, 0), nil
+}
+
+func (p *Portal) asked(s signingIn, status int) page {
+	return page{name: "sign-in", title: p.texts["sign-in.title"], data: s, status: status}
+}
+
+func (p *Portal) signIn(v *visit) (any, error) {
+	asked := signingIn{Name: v.field("name"), To: clean(v.field("to"))}
+	pair, err := p.Access.SignIn(v.ctx(), api.ClientOf(v.Request), access.Credentials{Name: asked.Name, Password: v.form.Get("password")})
+	switch {
+	case fault.Is(err, fault.Unauthenticated):
+		asked.Wrong = p.texts["sign-in.wrong"]
+		return p.asked(asked, http.StatusUnprocessableEntity), nil
+	case fault.Is(err, fault.Limited):
+		asked.Wrong = fault.Text(err)
+		return p.asked(asked, http.StatusTooManyRequests), nil
+	case err != nil:
+		return nil, err
+	}
+	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", asked.To), cookie(pair.Access, pair.AccessEnd)}}, nil
+}
+
+func (p *Portal) signOut(v *visit) (any, error) {
+	if err := p.Access.Logout(v.ctx(), p.Token(v.Request)); err != nil && !fault.Is(err, fault.Unauthenticated) {
+		return nil, err
+	}
+	return p.signedOut(), nil
+}
+
+func (p *Portal) signedOut() any {
+	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", "/sign-in"), cookie("", time.Unix(1, 0))}}
+}
+
+// sessionsMax is how many of a user's sessions are shown.
+const sessionsMax = 100
+
+// accountView is the value of the reader's own page.
+type accountView struct {
+	Name     string
+	Role     access.Role
+	Sessions []sessionView
+}
+
+type sessionView struct {
+	Began, Until moment
+	Address      string
+	Agent        string
+}
+
+func (p *Portal) account(v *visit) (any, error) {
+	open, err := p.Access.OpenSessions(v.ctx(), v.actor.User, sessionsMax)
+	if err != nil {
+		return nil, err
+	}
+	out := accountView{Name: v.actor.Name, Role: v.actor.Role}
+	for _, s := range open {
+		out.Sessions = append(out.Sessions, sessionView{v.moment(s.Began), v.moment(s.Until), s.From.Address, s.From.Agent})
+	}
+	return page{name: "account", title: p.texts["account.title"], data: out}, nil
+}
+
+// signOutElsewhere ends all sessions of the reader, this one among them.
+func (p *Portal) signOutElsewhere(v *visit) (any, error) {
+	if _, err := p.Access.RevokeAll(v.ctx(), v.actor.User); err != nil {
+		return nil, err
+	}
+	return p.signedOut(), nil
+}
+
+// favicon is asked for by browsers that show something which is not a page.
+func (p *Portal) favicon(*http.Request) (any, error) {
+	to, err := p.assets.address("mark.svg")
+	return api.Raw{Status: http.StatusFound, Fields: []api.Field{field("Location", to)}}, err
+}

@@ -1,0 +1,61 @@
+// What spares people a reload. Every page works without it.
+"use strict";
+
+(() => {
+  const ask = { headers: { "HX-Request": "true" } };
+
+  // A number opens the reasons for it beside the page.
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest("a[data-why]");
+    const dialog = document.getElementById("why");
+    if (!link || !dialog || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    const answer = await fetch(link.href, ask).catch(() => null);
+    if (!answer?.ok) { location.href = link.href; return; }
+    document.getElementById("why-body").innerHTML = await answer.text();
+    dialog.showModal();
+    dialog.scrollTop = 0;
+  });
+
+  // What changes at the console changes here. A page listens while somebody sees it: a browser has few connections to one host,
+  // and hidden pages would keep the others waiting.
+  const lost = document.getElementById("lost");
+  const refreshEvery = 2000; // milliseconds
+  const lostAfter = 5000;
+  let source = null, due = 0, last = 0, gone = 0;
+
+  const refresh = () => {
+    clearTimeout(due);
+    due = setTimeout(async () => {
+      last = Date.now();
+      if (!document.querySelector("[data-live]") || document.querySelector("dialog[open]")) return;
+      await htmx.ajax("GET", location.href, { target: "#live", select: "#live", swap: "outerMorph" });
+    }, Math.max(100, last + refreshEvery - Date.now()));
+  };
+  const heard = () => {
+    clearTimeout(gone);
+    gone = 0;
+    if (lost && !lost.hidden) { lost.hidden = true; refresh(); }
+  };
+  const listen = () => {
+    if (source || !lost || !document.body.classList.contains("in")) return;
+    source = new EventSource("/live");
+    source.addEventListener("open", heard);
+    source.addEventListener("changed", () => { heard(); refresh(); });
+    source.addEventListener("error", () => {
+      if (!gone) gone = setTimeout(() => { lost.hidden = false; }, lostAfter);
+      if (source?.readyState === EventSource.CLOSED) { // refused: perhaps nobody is signed in any more
+        source = null;
+        setTimeout(async () => {
+          const answer = await fetch("/account", ask).catch(() => null);
+          if (answer?.status === 401) location.reload();
+          else if (!document.hidden) listen();
+        }, refreshEvery);
+      }
+    });
+  };
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) { source?.close(); source = null; } else { listen(); refresh(); }
+  });
+  listen();
+})();

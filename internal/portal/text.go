@@ -1,0 +1,69 @@
+package portal
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+//go:embed en.toml
+var english []byte
+
+// texts are what people read, by their keys: "company.title".
+type texts map[string]string
+
+func readTexts(file []byte) (texts, error) {
+	var tree map[string]any
+	if err := toml.Unmarshal(file, &tree); err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "the portal's texts are not read: %v", err)
+	}
+	all := texts{}
+	all.add("", tree)
+	return all, nil
+}
+
+func (t texts) add(prefix string, tree map[string]any) {
+	for name, value := range tree {
+		switch v := value.(type) {
+		case map[string]any:
+			t.add(prefix+name+".", v)
+		case string:
+			t[prefix+name] = v
+		}
+	}
+}
+
+// say gives a text with its arguments. Internal: there is none of that key, or it wants other arguments.
+func (t texts) say(key string, args ...any) (string, error) {
+	text, known := t[key]
+	if !known {
+		return "", fault.New(fault.Internal, "the portal has no text %q", key)
+	}
+	if len(args) == 0 {
+		return text, nil
+	}
+	said := fmt.Sprintf(text, args...)
+	if strings.Contains(said, "%!") && !strings.Contains(text, "%!") {
+		return "", fault.New(fault.Internal, "the portal's text %q does not take %v", key, args)
+	}
+	return said, nil
+}
+
+// count gives the text for one or for another number, which stands in it.
+func (t texts) count(key string, n int) (string, error) {
+	if n == 1 {
+		return t.say(key+".one", n)
+	}
+	return t.say(key+".other", n)
+}
+
+// month names a month: November 2026.
+func (p *Portal) month(m usage.Month) string {
+	return p.texts["month."+strconv.Itoa(int(m.Month))] + " " + strconv.Itoa(m.Year)
+}

@@ -1,0 +1,150 @@
+package portal
+
+import (
+	"context"
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/audit"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// visit is one request of a browser, and what was found wrong with it so far.
+type visit struct {
+	*http.Request
+
+	actor access.Actor
+	zone  *time.Location
+	form  url.Values // of the body, or of the query with a GET
+	wrong []fault.Field
+}
+
+// newVisit reads the form and says who acts from here on.
+func (p *Portal) newVisit(r *http.Request) (*visit, error) {
+	actor := api.Actor(r.Context())
+	v := &visit{Request: r.WithContext(audit.By(r.Context(), audit.Actor{Name: actor.Name, Via: "portal"})), actor: actor}
+	var err error
+	if v.zone, err = p.zone(v.ctx()); err != nil {
+		return nil, err
+	}
+	return v, v.readForm()
+}
+
+func (v *visit) readForm() error {
+	text := v.URL.RawQuery
+	if v.Method == http.MethodPost {
+		kind := v.Header.Get("Content-Type")
+		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/x-www-form-urlencoded" {
+			return api.NewStatusError(http.StatusUnsupportedMediaType, "The body is %q: a form is expected.", kind)
+		}
+		body, err := api.ReadBody(v.Request)
+		if err != nil {
+			return err
+		}
+		text = string(body)
+	}
+	var err error
+	if v.form, err = url.ParseQuery(text); err != nil {
+		return fault.Wrap(err, fault.Invalid, "What was sent is not percent-encoded correctly.")
+	}
+	return nil
+}
+
+func (v *visit) ctx() context.Context { return v.Context() }
+
+// id gives a segment of the path.
+func (v *visit) id(name string) string { return api.PathID(v.Request, name) }
+
+// field gives what was typed, without blanks around it.
+func (v *visit) field(name string) string { return strings.TrimSpace(v.form.Get(name)) }
+
+// fragment reports whether a script of ours asks for a part of a page.
+func (v *visit) fragment() bool { return v.Header.Get("HX-Request") == "true" }
+
+// fail notes what is wrong with a field of a form.
+func (v *visit) fail(path, text string) {
+	v.wrong = append(v.wrong, fault.Field{Path: path, Text: text})
+}
+
+// faults takes the fields out of an error that they are the reason of; false: it is of another kind, and is to be returned.
+func (v *visit) faults(err error) bool {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != fault.Invalid && f.Code != fault.Conflict {
+		return false
+	}
+	if len(f.Fields) == 0 {
+		v.fail("", f.Message)
+	}
+	v.wrong = append(v.wrong, f.Fields...)
+	return true
+}
+
+// instant reads a field in RFC 3339; zero: it is empty.
+func (v *visit) instant(name string) time.Time {
+	text := v.field(name)
+	if text == "" {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		v.fail(name, "is no time as 2026-10-31T23:59:59Z")
+	}
+	return usage.Truncate(at)
+}
+
+// err gives all that is wrong.
+func (v *visit) err() error {
+	return fault.InvalidFields("The address of this page is not valid.", v.wrong)
+}
+
+// only gives the one company that the reader sees; 0: all.
+func (v *visit) only() usage.CompanyID { return v.actor.Company }
+
+// may reports whether the reader may do something.
+func (v *visit) may(action access.Action, scope usage.CompanyID) bool {
+	return access.May(v.actor, action, scope)
+}
+
+// allow refuses what the reader may not do.
+func (v *visit) allow(action access.Action, scope usage.CompanyID) error {
+	if v.may(action, scope) {
+		return nil
+	}
+	return fault.New(fault.Denied, "Your account may not do this: it takes %q.", action)
+}
+
+// companyOf finds the company of the path. Whoever may not read there is told that there is none.
+func (p *Portal) companyOf(v *visit) (fleet.Company, error) {
+	absent := fault.New(fault.NotFound, "There is no company %q.", v.id("company"))
+	if strings.Contains(v.id("company"), ":") { // a name may be another company's tomorrow
+		return fleet.Company{}, absent
+	}
+	c, err := p.Directory.FindCompany(v.ctx(), v.id("company"))
+	if fault.Is(err, fault.NotFound) || err == nil && !v.may(access.Read, c.ID) {
+		return fleet.Company{}, absent
+	}
+	return c, err
+}
+
+// redirect sends the browser on after something was done; told is the key of a text that the next page shows.
+func redirect(to, told string) (any, error) {
+	if told != "" {
+		u, err := url.Parse(to)
+		if err != nil {
+			return nil, fault.Wrap(err, fault.Internal, "%q is no address", to)
+		}
+		q := u.Query()
+		q.Set("told", told)
+		u.RawQuery = q.Encode()
+		to = u.String()
+	}
+	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", to)}}, nil
+}

@@ -1,0 +1,198 @@
+package portal_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/portal"
+	"github.com/tallystick/tallystick/internal/statement"
+	"github.com/tallystick/tallystick/internal/store/sqlite"
+	"github.com/tallystick/tallystick/internal/testkit"
+)
+
+// world is the portal on a real store: Northwind (2) and a company (3) whose name is no HTML, with a server each, and a user of each
+// role, all of company 3 where the role is a company's.
+type world struct {
+	t       testing.TB
+	clock   *testkit.Clock
+	store   *sqlite.Store
+	fleet   *fleet.Directory
+	ledger  *ledger.Ledger
+	access  *access.Service
+	portal  *portal.Portal
+	handler http.Handler
+	cookies map[access.Role]string
+}
+
+const (
+	password = "correct horse battery"
+	evil     = `<b>Evil & "Söhne"</b>`
+	vbr01    = "c0de0000-0000-4000-8000-000000000001"
+	vbr02    = "c0de0000-0000-4000-8000-000000000002"
+)
+
+var october = time.Date(2026, 10, 20, 2, 0, 0, 0, time.UTC)
+
+func must[T any](t testing.TB) func(v T, err error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{t: t, clock: testkit.At(october), cookies: map[access.Role]string{}}
+	w.store = must[*sqlite.Store](t)(sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "t.db"), sqlite.Now(w.clock.Now)))
+	t.Cleanup(func() {
+		if err := w.store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var uids atomic.Int64
+	w.fleet = &fleet.Directory{
+		Companies: w.store, Servers: w.store, Policy: w.store, Now: w.clock.Now, Credentials: w.store,
+		NewUID: func() string { return fmt.Sprintf("5b0f0000-0000-4000-8000-%012d", uids.Add(1)) },
+		Seal:   func(_ usage.ServerID, password string) ([]byte, error) { return []byte("sealed:" + password), nil },
+	}
+	catalogs := &fleet.Catalogs{Policy: w.store, Now: w.clock.Now}
+	w.ledger = &ledger.Ledger{Store: w.store, History: w.store, Catalogs: catalogs, Now: w.clock.Now}
+	w.access = &access.Service{Users: w.store, Sessions: w.store, APITokens: w.store, Now: w.clock.Now}
+	w.portal = must[*portal.Portal](t)(portal.New(portal.Options{
+		Access: w.access, Companies: w.store, Servers: w.store, Directory: w.fleet, Ledger: w.ledger,
+		Figures: &figure.Service{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
+		Board:   &figure.Board{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
+		Months:  &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Servers: w.store, Store: w.store, Now: w.clock.Now},
+		Kept:    w.store, Alarms: &alarm.Service{Store: w.store, Answers: w.store, Ledger: w.ledger, Servers: w.store, Companies: w.store, Now: w.clock.Now},
+		Events: w.store, Feed: w.store, Now: w.clock.Now,
+	}))
+	if err := catalogs.Update(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	frame := &api.Frame{Surfaces: []api.Surface{w.portal}, Check: w.access.Check, Log: slog.New(slog.DiscardHandler)}
+	w.handler = must[http.Handler](t)(frame.Handler())
+	w.populate()
+	return w
+}
+
+func (w *world) populate() {
+	t, ctx := w.t, w.t.Context()
+	t.Helper()
+	company, server, receipt := must[fleet.Company](t), must[fleet.Server](t), must[ledger.Receipt](t)
+	northwind := company(w.fleet.AddCompany(ctx, fleet.NewCompany{Name: "Northwind"}))
+	other := company(w.fleet.AddCompany(ctx, fleet.NewCompany{Name: evil}))
+	first := server(w.fleet.AddServer(ctx, fleet.NewServer{Name: "VBR01", Company: northwind.ID, InstallationID: vbr01}))
+	second := server(w.fleet.AddServer(ctx, fleet.NewServer{Name: "VBR02", Company: other.ID, InstallationID: vbr02}))
+	receipt(w.ledger.AppendSnapshot(ctx, first.ID, false, reading(vbr01, "web", 1234, october.Add(-time.Hour))))
+	receipt(w.ledger.AppendSnapshot(ctx, second.ID, false, reading(vbr02, "<i>db", 3, october.Add(-2*time.Hour))))
+	for _, role := range access.Roles() {
+		n := access.NewUser{Name: string(role), Role: role, Password: password}
+		if role.OfCompany() {
+			n.Company = other.ID
+		}
+		must[access.User](t)(w.access.AddUser(ctx, n))
+		w.cookies[role] = must[access.Pair](t)(w.access.SignIn(ctx, access.Client{Address: "127.0.0.1"}, access.Credentials{Name: n.Name, Password: password})).Access
+	}
+}
+
+func reading(installation, prefix string, count int, at time.Time) usage.Snapshot {
+	old := time.Date(2026, 8, 3, 20, 0, 0, 0, time.UTC)
+	s := usage.Snapshot{
+		TakenAt: at, Product: usage.ProductVBR, Server: usage.ServerFacts{InstallationID: installation, Name: "VBR", Version: "12.3.1.1139"}, ListsNew: true,
+		License: usage.License{Type: usage.LicenseRental, Edition: "EnterprisePlus", Unit: usage.Instances, Status: "Valid"},
+	}
+	for i := range count {
+		s.Workloads = append(s.Workloads, usage.Workload{ID: fmt.Sprintf("%s%04d", prefix, i), Name: fmt.Sprintf("%s%04d", prefix, i), Type: "VBR_vSphere_VM", FirstProtectedAt: &old})
+	}
+	return s
+}
+
+// request is what a browser asks; the cookie is of a role unless it is given, and "-" is none.
+type request struct {
+	method, path string
+	form         url.Values
+	role         access.Role
+	cookie       string
+	header       http.Header
+}
+
+type answered struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (w *world) do(q request) answered {
+	w.t.Helper()
+	method := q.method
+	if method == "" {
+		method = http.MethodGet
+	}
+	r := httptest.NewRequestWithContext(w.t.Context(), method, "https://console.example:1281"+q.path, strings.NewReader(q.form.Encode()))
+	r.Header.Set("Accept", "text/html,*/*;q=0.8")
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if q.role == "" {
+		q.role = access.PortalAdministrator
+	}
+	if q.cookie == "" {
+		q.cookie = w.cookies[q.role]
+	}
+	if q.cookie != "-" {
+		r.AddCookie(&http.Cookie{Name: "__Host-tallystick", Value: q.cookie}) //nolint:gosec // what browsers send has no attributes
+	}
+	for name, values := range q.header {
+		r.Header[name] = values
+	}
+	recorder := httptest.NewRecorder()
+	w.handler.ServeHTTP(recorder, r)
+	answer := recorder.Result()
+	defer answer.Body.Close()
+	text := must[[]byte](w.t)(io.ReadAll(answer.Body))
+	return answered{answer.StatusCode, answer.Header, string(text)}
+}
+
+// get wants a page.
+func (w *world) get(path string) answered {
+	w.t.Helper()
+	return w.want(http.StatusOK, request{path: path})
+}
+
+func (w *world) want(status int, q request) answered {
+	w.t.Helper()
+	a := w.do(q)
+	if a.status != status {
+		w.t.Fatalf("%s %s: %d, want %d: %s", q.method, q.path, a.status, status, a.body)
+	}
+	return a
+}
+
+// has wants all texts in an answer.
+func (w *world) has(a answered, texts ...string) {
+	w.t.Helper()
+	for _, text := range texts {
+		if !strings.Contains(a.body, text) {
+			w.t.Errorf("%q is not in %s", text, a.body)
+		}
+	}
+}
