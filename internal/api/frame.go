@@ -237,11 +237,14 @@ func (h *handler) authorize(r *http.Request, t *target) (access.Actor, error) {
 	return actor, t.surface.Admit(actor, t.Method)
 }
 
-// bearer takes the token out of an Authorization header; the scheme is matched without regard to case (RFC 9110 §11.1).
-func bearer(header string) (token string, ok bool) {
+// bearer takes the token out of an Authorization header; empty: it has none. The scheme is matched without regard to case
+// (RFC 9110 §11.1).
+func bearer(header string) string {
 	scheme, token, _ := strings.Cut(strings.TrimSpace(header), " ")
-	token = strings.TrimSpace(token)
-	return token, token != "" && strings.EqualFold(scheme, "Bearer")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
 
 // panicked turns a panic into an Internal fault; http's own way to break off goes on.

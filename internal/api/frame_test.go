@@ -484,3 +484,56 @@ func TestFrameAnswersInTime(t *testing.T) {
 		t.Errorf("told as a defect: %s", log.String())
 	}
 }
+
+// pages is a surface whose callers carry their token in a cookie.
+type pages struct{ surface }
+
+func (pages) Token(r *http.Request) string {
+	c, err := r.Cookie("t")
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// A surface at the root answers there and for paths that nobody has; a token in another place than the one it names is none.
+func TestCarrierAtTheRoot(t *testing.T) {
+	t.Parallel()
+	root := &pages{surface{"pages", []api.Route{get("/", echo()), get("/companies/{ID}", echo("ID"))}}}
+	frame := &api.Frame{Surfaces: []api.Surface{testSurface(), root}, Log: slog.New(slog.DiscardHandler), Check: func(_ context.Context, got string) (access.Actor, error) {
+		if got != token {
+			return access.Actor{}, fault.New(fault.Unauthenticated, "unknown")
+		}
+		return access.Actor{User: 1, Role: access.PortalAdministrator}, nil
+	}}
+	h, err := frame.Handler()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path, auth, cookie string
+		status             int
+		body               string
+	}{
+		{"/", "", token, 200, "null"},
+		{"/", "", "wrong", 401, "pages: "},
+		{"/", "Bearer " + token, "", 401, "pages: "},
+		{"/companies/7", "", token, 200, `["7"]`},
+		{"/nothing", "", token, 404, "pages: "},
+		{"/companies", "", token, 404, "pages: "},
+		{"/v2/nothing", "", token, 404, "one: "},
+		{"/v2/tenants", "", token, 401, "one: "},
+		{"/v2/tenants", "Bearer " + token, "", 200, "null"},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://console.example"+c.path, http.NoBody)
+		if c.auth != "" {
+			r.Header.Set("Authorization", c.auth)
+		}
+		r.AddCookie(&http.Cookie{Name: "t", Value: c.cookie}) //nolint:gosec // what browsers send has no attributes
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.status || !strings.HasPrefix(w.Body.String(), c.body) {
+			t.Errorf("%s %q %q: %d %q", c.path, c.auth, c.cookie, w.Code, w.Body)
+		}
+	}
+}

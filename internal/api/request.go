@@ -46,10 +46,7 @@ func PathID(r *http.Request, name string) string {
 func Actor(ctx context.Context) access.Actor { return callOf(ctx).actor }
 
 // Token gives the access token of a request; empty: it has none.
-func Token(r *http.Request) string {
-	token, _ := bearer(r.Header.Get("Authorization"))
-	return token
-}
+func Token(r *http.Request) string { return bearer(r.Header.Get("Authorization")) }
 
 // RequestID names the request in the log and in the header X-Request-Id.
 func RequestID(ctx context.Context) string { return callOf(ctx).id }
