@@ -15,7 +15,7 @@ RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/l
 TIMEOUT := 20m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check check-long lint bench microbench fuzz generate need-go
+.PHONY: help demo build test check check-long check-browser lint bench microbench fuzz generate need-go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: need-go ## build, vet, formatting, imports against ARCHITECTURE.md, all t
 
 check-long: need-go ## a million random ledgers against the naive second implementation (an hour)
 	CGO_ENABLED=0 $(GO) test -timeout 3h -count 1 -run '^TestOracleAgrees$$' ./internal/core/metering -rapid.checks 250000
+
+check-browser: bin/tallystick ## the portal in Debian's Chromium (installed when missing): every page, and journeys of people
+	@scripts/browser
 
 lint: need-go ## golangci-lint (installed into .bin/ when missing), redocly, and promtool where it is installed
 	@scripts/promtool

@@ -1,0 +1,67 @@
+// Every page, in both themes and at the widths people have: what a reader with a screen reader, a keyboard or a phone would lose.
+import { test, before, after } from "node:test";
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { demo, launch, open, signIn } from "./world.mjs";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const why = "/companies/2/why?resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used";
+const pages = ["/", "/companies", "/companies/2", "/companies/2?day=2026-01-01", why, "/account", "/nowhere"];
+
+let console_, browser;
+before(async () => { console_ = await demo(); browser = await launch(); });
+after(async () => { await browser?.close(); await console_?.stop(); });
+
+for (const colorScheme of ["light", "dark"]) {
+  test(`axe finds nothing: ${colorScheme}`, async () => {
+    const page = await open(browser, console_, { colorScheme, bypassCSP: true });
+    const found = [];
+    const look = async (path) => {
+      await page.goto(path);
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => axe.run());
+      for (const v of violations) found.push(`${path} ${v.id}: ${v.help}: ${v.nodes.map((n) => n.html).slice(0, 3).join(" ")}`);
+    };
+    await look("/sign-in");
+    await signIn(page, console_);
+    for (const path of pages) await look(path);
+    assert.deepEqual(found, []);
+    await page.context().close();
+  });
+}
+
+test("nothing shifts, overflows, fails or is loaded from elsewhere", async () => {
+  for (const width of [320, 768, 1280, 2560]) {
+    const page = await open(browser, console_, { viewport: { width, height: 800 } });
+    await page.addInitScript(() => {
+      window.shifts = 0;
+      new PerformanceObserver((list) => { for (const e of list.getEntries()) window.shifts += e.value; }).observe({ type: "layout-shift", buffered: true });
+    });
+    await signIn(page, console_);
+    for (const path of pages) {
+      await page.goto(path, { waitUntil: "load" });
+      await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+      assert.equal(await page.evaluate(() => window.shifts), 0, `${path} shifts at ${width}`);
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} is wider than ${width}`);
+    }
+    assert.deepEqual(page.elsewhere, []);
+    assert.deepEqual(page.errors.filter((e) => !e.includes("404")), []);
+    await page.context().close();
+  }
+});
+
+test("the first page weighs less than 150 kB", async () => {
+  const page = await open(browser, console_);
+  await signIn(page, console_);
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
+  await session.send("Network.clearBrowserCache");
+  let bytes = 0;
+  session.on("Network.loadingFinished", (e) => { bytes += e.encodedDataLength; });
+  await page.goto("/", { waitUntil: "load" });
+  await page.waitForFunction(() => document.readyState === "complete");
+  assert.ok(bytes > 1000 && bytes < 150_000, `${bytes} bytes`);
+  console.log(`  the first page: ${bytes} bytes`);
+  await page.context().close();
+});
