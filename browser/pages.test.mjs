@@ -7,7 +7,7 @@ import { demo, launch, open, signIn } from "./world.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const why = "/companies/2/why?resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used";
-const pages = ["/", "/companies", "/companies/2", "/companies/2?day=2026-01-01", why, "/account", "/nowhere"];
+const pages = ["/", "/companies", "/companies/2", "/companies/2?day=2026-01-01", why, "/companies/2/trend", "/companies/2/trend?by=month", "/companies/2/changes", "/account", "/nowhere"];
 
 let console_, browser;
 before(async () => { console_ = await demo(); browser = await launch(); });

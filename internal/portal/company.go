@@ -16,13 +16,29 @@ import (
 
 // companyView is the value of a company's page.
 type companyView struct {
-	Name, Path string
-	Removed    bool
+	Head       companyHead
+	Path       string
 	At         moment
 	Past       bool   // it is about an instant that was named
 	Day, Today string // of At, and of now
 	Link       string // shows the same for ever
 	Figures    []figureView
+}
+
+// companyHead is what all pages of a company begin with.
+type companyHead struct {
+	Name    string
+	Removed bool
+	Tabs    []navItem
+}
+
+// headOf gives the head of a page of a company's, by the end of its address.
+func (p *Portal) headOf(c *fleet.Company, here string) companyHead {
+	out := companyHead{Name: c.Name, Removed: c.RemovedAt != nil}
+	for _, tab := range []struct{ key, to string }{{"figure", ""}, {"trend", "/trend"}, {"changes", "/changes"}} {
+		out.Tabs = append(out.Tabs, navItem{p.texts["company."+tab.key], companyPath(c.ID) + tab.to, tab.to == here})
+	}
+	return out
 }
 
 type figureView struct {
@@ -94,7 +110,7 @@ func (p *Portal) company(v *visit) (any, error) {
 	}
 	now := usage.Truncate(p.Now())
 	out := companyView{
-		Name: c.Name, Path: companyPath(c.ID), Removed: c.RemovedAt != nil, Past: !when.at.IsZero(), At: v.moment(now), Today: v.moment(now).Day(),
+		Head: p.headOf(&c, ""), Path: companyPath(c.ID), Past: !when.at.IsZero(), At: v.moment(now), Today: v.moment(now).Day(),
 	}
 	if out.Past {
 		out.At = v.moment(when.at)

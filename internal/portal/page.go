@@ -32,6 +32,7 @@ type page struct {
 	title  string // what the window is called
 	data   any
 	status int    // 0: 200
+	chart  bool   // it draws one
 	part   string // the template to write alone, where a script asks for a part; empty: "main"
 
 	visit *visit
@@ -45,6 +46,7 @@ type shell struct {
 	User  string
 	Role  access.Role
 	Told  string // what was just done
+	Chart bool   // it draws one
 	Main  any
 }
 
@@ -199,7 +201,7 @@ const packedMin = 1400
 
 func (p *Portal) shellOf(r *http.Request, v *page) shell {
 	actor := api.Actor(r.Context())
-	s := shell{Title: v.title, Here: r.URL.Path, User: actor.Name, Role: actor.Role, Main: v.data}
+	s := shell{Title: v.title, Here: r.URL.Path, User: actor.Name, Role: actor.Role, Chart: v.chart, Main: v.data}
 	if actor.User != 0 {
 		s.Nav = p.navigation(actor, r.URL.Path)
 	}

@@ -12,7 +12,7 @@ import (
 // pagesOf are addresses of all pages.
 var pagesOf = []string{
 	"/", "/companies", "/companies?search=north&sort=-used", "/companies/2", "/companies/3", "/companies/3?day=2026-10-01",
-	"/companies/3/why?resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used", "/account", "/nowhere",
+	"/companies/3/why?resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used", "/companies/3/trend", "/companies/3/trend?by=month", "/companies/3/changes", "/companies/3/changes?from=2026-10-02&to=2026-10-01", "/account", "/nowhere",
 }
 
 var (
@@ -26,6 +26,16 @@ func TestPages(t *testing.T) {
 	w := newWorld(t)
 	for _, path := range pagesOf {
 		a := w.do(request{path: path})
+		want := http.StatusOK
+		switch {
+		case strings.HasPrefix(path, "/nowhere"):
+			want = http.StatusNotFound
+		case strings.Contains(path, "from=2026-10-02"): // which lies behind its end
+			want = http.StatusUnprocessableEntity
+		}
+		if a.status != want {
+			t.Errorf("%s: %d: %s", path, a.status, a.body)
+		}
 		if a.header.Get("Content-Type") != "text/html; charset=utf-8" || a.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %v", path, a.header)
 		}

@@ -79,6 +79,8 @@ func (p *Portal) table() []api.Route {
 		p.get("/companies", p.companies),
 		p.get("/companies/{company}", p.company),
 		p.get("/companies/{company}/why", p.why),
+		p.get("/companies/{company}/trend", p.trend),
+		p.get("/companies/{company}/changes", p.changes),
 	}
 }
 

@@ -65,6 +65,7 @@ func TestTexts(t *testing.T) {
 var inCode = map[string]bool{
 	"sign-in.title": true, "sign-in.wrong": true, "account.title": true, "problem.title": true, "problem.cross": true, "overview.title": true,
 	"companies.title": true, "companies.name": true, "companies.before": true, "companies.complete": true, "why.title": true, "note.unknown": true, "note.stale": true,
+	"company.figure": true, "company.trend": true, "company.changes": true, "trend.day-step": true, "trend.month-step": true,
 	"unit": true, "change": true, "state.used": true, "state.new": true, "state.rental": true,
 }
 

@@ -148,3 +148,25 @@ func redirect(to, told string) (any, error) {
 	}
 	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", to)}}, nil
 }
+
+// day reads a field as 2026-10-31; where it is empty, it is the given one.
+func (v *visit) day(name string, absent usage.Date) usage.Date {
+	text := v.field(name)
+	if text == "" {
+		return absent
+	}
+	d, err := usage.ParseDate(text)
+	if err != nil {
+		v.fail(name, "is no day as 2026-10-31")
+		return absent
+	}
+	return d
+}
+
+// statusOf is the status of a page whose form is shown again where something is wrong with it.
+func statusOf(wrong []fault.Field) int {
+	if len(wrong) > 0 {
+		return http.StatusUnprocessableEntity
+	}
+	return http.StatusOK
+}
