@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 
-	v1 "github.com/tallystick/tallystick/internal/api/native/v1"
+	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/collect"
 	"github.com/tallystick/tallystick/internal/compare"
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -14,47 +14,47 @@ import (
 	"github.com/tallystick/tallystick/internal/report"
 )
 
-// console is what our own API asks of the running program.
+// console is what surfaces ask of the running program.
 type console struct{ *App }
 
-func (a console) Test(ctx context.Context, s fleet.Server) (v1.Finding, error) {
+func (a console) Test(ctx context.Context, s fleet.Server) (api.Finding, error) {
 	if s.ID < 0 { // nobody asks for it again
 		defer a.runner.Release(context.WithoutCancel(ctx), s.ID)
 	}
 	f, err := a.App.Test(ctx, s)
 	if failed := (*collect.Failure)(nil); errors.As(err, &failed) {
-		return v1.Finding{Failed: &v1.Failure{Reason: failed.Reason, Text: failed.Text}}, nil
+		return api.Finding{Failed: &api.Failure{Reason: failed.Reason, Text: failed.Text}}, nil
 	}
-	return v1.Finding{
+	return api.Finding{
 		Product: f.Product, Version: f.Version, Revision: f.Revision, ServerName: f.ServerName, InstallationID: f.InstallationID,
 		License: f.License, Fingerprint: f.Fingerprint, Hints: f.Hints,
 	}, err
 }
 
-func (a console) Collect(ctx context.Context, ids []usage.ServerID, each func(v1.Reading)) error {
+func (a console) Collect(ctx context.Context, ids []usage.ServerID, each func(api.Reading)) error {
 	return a.App.Collect(ctx, ids, func(o Outcome) {
-		each(v1.Reading{Server: o.Server, Name: o.Name, OK: o.OK, Entry: o.Position, Text: o.Text, Gap: o.Gap})
+		each(api.Reading{Server: o.Server, Name: o.Name, OK: o.OK, Entry: o.Position, Text: o.Text, Gap: o.Gap})
 	})
 }
 
-func (a console) Schedule(ctx context.Context, ids ...usage.ServerID) ([]v1.Scheduled, error) {
+func (a console) Schedule(ctx context.Context, ids ...usage.ServerID) ([]api.Scheduled, error) {
 	all, err := a.CollectStatus(ctx, ids...)
-	list := make([]v1.Scheduled, len(all))
+	list := make([]api.Scheduled, len(all))
 	for i := range all {
 		s := &all[i]
-		list[i] = v1.Scheduled{
+		list[i] = api.Scheduled{
 			Server: s.Server, Name: s.Name, Interval: s.Interval, Reading: s.Reading, Next: s.Next, LastAt: s.LastAt, Failures: s.Failures, Last: s.Last,
 		}
 	}
 	return list, err
 }
 
-func (a console) Bundle(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (v1.File, error) {
+func (a console) Bundle(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (api.File, error) {
 	made, err := a.Export(ctx, company, month, number)
 	if err != nil {
-		return v1.File{}, err
+		return api.File{}, err
 	}
-	return v1.File{Name: made.FileName(), MediaType: "application/zip", Data: made.Data}, nil
+	return api.File{Name: made.FileName(), MediaType: "application/zip", Data: made.Data}, nil
 }
 
 func (a console) TestSet(ctx context.Context, s fleet.Server, set fleet.CredentialID, edit fleet.CredentialEdit) error {
@@ -65,10 +65,10 @@ func (a console) TestSet(ctx context.Context, s fleet.Server, set fleet.Credenti
 	return err
 }
 
-func (a console) Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (v1.File, error) {
+func (a console) Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (api.File, error) {
 	reports, err := a.Reports()
 	if err != nil {
-		return v1.File{}, err
+		return api.File{}, err
 	}
 	var r report.Report
 	if company == 0 {
@@ -77,11 +77,11 @@ func (a console) Report(ctx context.Context, company usage.CompanyID, month usag
 		r, err = reports.OfCompany(ctx, company, month, number, form)
 	}
 	if err != nil {
-		return v1.File{}, err
+		return api.File{}, err
 	}
 	var b bytes.Buffer
 	err = r.Write(&b)
-	return v1.File{Name: r.FileName(), MediaType: r.Format.MediaType(), Data: b.Bytes()}, err
+	return api.File{Name: r.FileName(), MediaType: r.Format.MediaType(), Data: b.Bytes()}, err
 }
 
 func (a console) Compare(ctx context.Context, company usage.CompanyID, month usage.Month, file, mapping string) (compare.Result, error) {

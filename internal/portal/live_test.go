@@ -21,7 +21,7 @@ func (w *world) listen(role access.Role) <-chan string {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	r := must[*http.Request](t)(http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/live", http.NoBody))
-	r.AddCookie(&http.Cookie{Name: "__Host-tallystick", Value: w.cookies[role]}) //nolint:gosec // what browsers send has no attributes
+	r.AddCookie(&http.Cookie{Name: "__Host-tallystick", Value: w.cookie(role)}) //nolint:gosec // what browsers send has no attributes
 	answer := must[*http.Response](t)(http.DefaultClient.Do(r))
 	if answer.StatusCode != http.StatusOK {
 		t.Fatal(answer.Status)
@@ -78,7 +78,7 @@ func TestLive(t *testing.T) {
 	if !next(t, own, "event: changed") || !next(t, all, "event: changed") {
 		t.Fatal("who is concerned does not hear of it")
 	}
-	if _, err := w.access.RevokeAll(t.Context(), 3); err != nil { // portal-readonly
+	if _, err := w.access.RevokeAll(t.Context(), w.users[access.PortalReadonly]); err != nil {
 		t.Fatal(err)
 	}
 	w.portal.Wake()

@@ -9,6 +9,7 @@ import (
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/feed"
 	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -30,7 +31,24 @@ type Options struct {
 	Alarms    *alarm.Service
 	Events    alarm.Store
 	Feed      feed.Store
+	Console   Console
 	Now       func() time.Time
+}
+
+// Console is what only the running program can do.
+type Console interface {
+	// Test logs in to a server and says what is there; one that is not kept has a number below 0.
+	Test(ctx context.Context, s fleet.Server) (api.Finding, error)
+	// Collect reads servers now.
+	Collect(ctx context.Context, ids []usage.ServerID, each func(api.Reading)) error
+	// Schedule says of servers (none named: all that are read) when that was and will be, and how it went.
+	Schedule(ctx context.Context, ids ...usage.ServerID) ([]api.Scheduled, error)
+	// RemovalFrom says from when a server that is removed now is gone.
+	RemovalFrom(ctx context.Context, server usage.ServerID) (time.Time, error)
+	// Report writes a statement, or with company 0 a month over all, in a form.
+	Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (api.File, error)
+	// Bundle makes the signed file of a final statement; number 0: the month's latest.
+	Bundle(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (api.File, error)
 }
 
 // Portal is the web interface.

@@ -18,6 +18,7 @@ func TestSignIn(t *testing.T) {
 	if to := asked.header.Get("Location"); to != "/sign-in?to=%2Fcompanies%2F2%3Fday%3D2026-10-01" {
 		t.Errorf("sent to %q", to)
 	}
+	w.cookie(access.PortalAdministrator)
 	wrong := w.want(http.StatusUnprocessableEntity, request{method: http.MethodPost, path: "/sign-in", cookie: "-", form: url.Values{"name": {"portal-administrator"}, "password": {"no"}, "to": {"/companies/2"}}})
 	w.has(wrong, `value="portal-administrator"`, `value="/companies/2"`, "is wrong")
 	if wrong.header.Get("Set-Cookie") != "" {
@@ -49,6 +50,7 @@ func TestSignIn(t *testing.T) {
 func TestSessionEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.cookie(access.PortalAdministrator)
 	w.clock.Add(12*time.Hour - time.Second)
 	w.get("/account")
 	w.clock.Add(time.Second)
@@ -77,12 +79,12 @@ func TestForeignSites(t *testing.T) {
 	}
 	w.get("/account") // and is still signed in
 	w.want(http.StatusUnsupportedMediaType, request{method: http.MethodPost, path: "/account/sign-out", header: http.Header{"Content-Type": {"text/plain"}}})
-	_, secret, err := w.access.AddToken(t.Context(), access.NewToken{Name: "t", User: 1, Scopes: []access.Action{access.Read}, ExpiresAt: october.AddDate(0, 1, 0)})
+	_, secret, err := w.access.AddToken(t.Context(), access.NewToken{Name: "t", User: w.users[access.PortalAdministrator], Scopes: []access.Action{access.Read}, ExpiresAt: october.AddDate(0, 1, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.want(http.StatusSeeOther, request{path: "/companies", cookie: secret})
-	bearer := http.Header{"Authorization": {"Bearer " + w.cookies[access.PortalAdministrator]}}
+	bearer := http.Header{"Authorization": {"Bearer " + w.cookie(access.PortalAdministrator)}}
 	w.want(http.StatusSeeOther, request{path: "/companies", cookie: "-", header: bearer})
 }
 

@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -38,6 +39,7 @@ type world struct {
 	portal  *portal.Portal
 	handler http.Handler
 	cookies map[access.Role]string
+	users   map[access.Role]access.UserID
 }
 
 const (
@@ -61,7 +63,7 @@ func must[T any](t testing.TB) func(v T, err error) T {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, clock: testkit.At(october), cookies: map[access.Role]string{}}
+	w := &world{t: t, clock: testkit.At(october), cookies: map[access.Role]string{}, users: map[access.Role]access.UserID{}}
 	w.store = must[*sqlite.Store](t)(sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "t.db"), sqlite.Now(w.clock.Now)))
 	t.Cleanup(func() {
 		if err := w.store.Close(); err != nil {
@@ -83,7 +85,7 @@ func newWorld(t testing.TB) *world {
 		Board:   &figure.Board{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
 		Months:  &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Servers: w.store, Store: w.store, Now: w.clock.Now},
 		Kept:    w.store, Alarms: &alarm.Service{Store: w.store, Answers: w.store, Ledger: w.ledger, Servers: w.store, Companies: w.store, Now: w.clock.Now},
-		Events: w.store, Feed: w.store, Now: w.clock.Now,
+		Events: w.store, Feed: w.store, Console: &running{w}, Now: w.clock.Now,
 	}))
 	if err := catalogs.Update(t.Context()); err != nil {
 		t.Fatal(err)
@@ -104,14 +106,22 @@ func (w *world) populate() {
 	second := server(w.fleet.AddServer(ctx, fleet.NewServer{Name: "VBR02", Company: other.ID, InstallationID: vbr02}))
 	receipt(w.ledger.AppendSnapshot(ctx, first.ID, false, reading(vbr01, "web", 1234, october.Add(-time.Hour))))
 	receipt(w.ledger.AppendSnapshot(ctx, second.ID, false, reading(vbr02, "<i>db", 3, october.Add(-2*time.Hour))))
-	for _, role := range access.Roles() {
-		n := access.NewUser{Name: string(role), Role: role, Password: password}
-		if role.OfCompany() {
-			n.Company = other.ID
-		}
-		must[access.User](t)(w.access.AddUser(ctx, n))
-		w.cookies[role] = must[access.Pair](t)(w.access.SignIn(ctx, access.Client{Address: "127.0.0.1"}, access.Credentials{Name: n.Name, Password: password})).Access
+}
+
+// cookie signs a user of a role in, the first time that it is asked for: hashes of passwords take their time.
+func (w *world) cookie(role access.Role) string {
+	w.t.Helper()
+	if token := w.cookies[role]; token != "" {
+		return token
 	}
+	n := access.NewUser{Name: string(role), Role: role, Password: password}
+	if role.OfCompany() {
+		n.Company = 3
+	}
+	w.users[role] = must[access.User](w.t)(w.access.AddUser(w.t.Context(), n)).ID
+	pair := must[access.Pair](w.t)(w.access.SignIn(w.t.Context(), access.Client{Address: "127.0.0.1"}, access.Credentials{Name: n.Name, Password: password}))
+	w.cookies[role] = pair.Access
+	return pair.Access
 }
 
 func reading(installation, prefix string, count int, at time.Time) usage.Snapshot {
@@ -156,7 +166,7 @@ func (w *world) do(q request) answered {
 		q.role = access.PortalAdministrator
 	}
 	if q.cookie == "" {
-		q.cookie = w.cookies[q.role]
+		q.cookie = w.cookie(q.role)
 	}
 	if q.cookie != "-" {
 		r.AddCookie(&http.Cookie{Name: "__Host-tallystick", Value: q.cookie}) //nolint:gosec // what browsers send has no attributes
@@ -195,4 +205,39 @@ func (w *world) has(a answered, texts ...string) {
 			w.t.Errorf("%q is not in %s", text, a.body)
 		}
 	}
+}
+
+// running stands for the running program, which no package below app can be: what it reads comes out of the world.
+type running struct{ *world }
+
+func (r *running) Test(_ context.Context, s fleet.Server) (api.Finding, error) {
+	return api.Finding{Product: "Veeam Backup & Replication", Version: "12.3.1", ServerName: s.Connection.URL, Fingerprint: strings.Repeat("ab", 32)}, nil
+}
+
+func (r *running) Collect(_ context.Context, ids []usage.ServerID, each func(api.Reading)) error {
+	for _, id := range ids {
+		each(api.Reading{Server: id, Name: "VBR01", Text: "unreachable", Gap: &usage.Gap{At: r.clock.Now(), Reason: usage.GapUnreachable, Text: "no route"}})
+	}
+	return nil
+}
+
+func (r *running) Schedule(ctx context.Context, _ ...usage.ServerID) ([]api.Scheduled, error) {
+	servers, err := r.store.Servers(ctx)
+	var list []api.Scheduled
+	for i := range servers {
+		list = append(list, api.Scheduled{Server: servers[i].ID, Name: servers[i].Name, Interval: servers[i].Interval, Next: r.clock.Now()})
+	}
+	return list, err
+}
+
+func (r *running) RemovalFrom(context.Context, usage.ServerID) (time.Time, error) {
+	return time.Time{}, nil
+}
+
+func (r *running) Report(_ context.Context, company usage.CompanyID, month usage.Month, number int, form string) (api.File, error) {
+	return api.File{Name: "report." + form, MediaType: "application/octet-stream", Data: []byte(fmt.Sprint(company, month, number))}, nil
+}
+
+func (r *running) Bundle(_ context.Context, company usage.CompanyID, month usage.Month, number int) (api.File, error) {
+	return api.File{Name: "bundle.zip", MediaType: "application/zip", Data: []byte(fmt.Sprint(company, month, number))}, nil
 }

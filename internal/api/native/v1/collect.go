@@ -30,7 +30,7 @@ type reading struct {
 	Gap    *gap   `json:"gap"`
 }
 
-func toReading(c *call, r *Reading) reading {
+func toReading(c *call, r *api.Reading) reading {
 	out := reading{int64(r.Server), r.Name, r.OK, numberOrNull(r.Entry), r.Text, c.gap(r.Gap)}
 	if r.Gap != nil && c.only() != 0 {
 		out.Text = "gap (" + out.Gap.Reason + ")"
@@ -53,7 +53,7 @@ type readings struct {
 // underway is a reading; what became of it is there once it is over.
 type underway struct {
 	over   chan struct{}
-	result Reading
+	result api.Reading
 	err    error
 }
 
@@ -63,7 +63,7 @@ func newReadings() *readings {
 }
 
 // begin gives the reading of a server that goes on, or begins one. The values of its context are those of a request, and not its end.
-func (r *readings) begin(values context.Context, id usage.ServerID, read func(context.Context) (Reading, error)) *underway {
+func (r *readings) begin(values context.Context, id usage.ServerID, read func(context.Context) (api.Reading, error)) *underway {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if u := r.of[id]; u != nil {
@@ -119,8 +119,8 @@ func (s *Surface) collectServer(c *call) (any, error) {
 		return nil, nothingToRead(&found)
 	}
 	// The key of the request is for its answer, which may come before anything of the reading is written.
-	u := s.readings.begin(once.Without(c.ctx()), found.ID, func(ctx context.Context) (out Reading, err error) {
-		err = s.Console.Collect(ctx, []usage.ServerID{found.ID}, func(r Reading) { out = r })
+	u := s.readings.begin(once.Without(c.ctx()), found.ID, func(ctx context.Context) (out api.Reading, err error) {
+		err = s.Console.Collect(ctx, []usage.ServerID{found.ID}, func(r api.Reading) { out = r })
 		return out, err
 	})
 	late := time.NewTimer(s.CollectWithin)
@@ -162,7 +162,7 @@ func (s *Surface) collectAll(c *call) (any, error) {
 		defer context.AfterFunc(s.readings.ctx, cancel)()
 		var mu sync.Mutex // readings end at the same time
 		var failed error
-		err := s.Console.Collect(ctx, nil, func(r Reading) {
+		err := s.Console.Collect(ctx, nil, func(r api.Reading) {
 			mu.Lock()
 			defer mu.Unlock()
 			if failed == nil {
@@ -191,7 +191,7 @@ type scheduled struct {
 	Last            string   `json:"last"`
 }
 
-func (s *Surface) toScheduled(c *call, v *Scheduled) scheduled {
+func (s *Surface) toScheduled(c *call, v *api.Scheduled) scheduled {
 	out := scheduled{
 		int64(v.Server), v.Name, int64(v.Interval / time.Second), v.Reading || s.readings.goOn(v.Server), instant(v.Next), at(v.LastAt), v.Failures, v.Last,
 	}

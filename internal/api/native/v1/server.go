@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/api/query"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -390,7 +391,7 @@ type license struct {
 	ExpiresAt  *instant `json:"expiresAt"`
 }
 
-func toFinding(c *call, f *Finding) finding {
+func toFinding(c *call, f *api.Finding) finding {
 	l := &f.License
 	if f.Failed != nil {
 		failed := &failure{string(f.Failed.Reason), f.Failed.Text}

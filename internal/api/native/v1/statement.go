@@ -198,7 +198,7 @@ func (s *Surface) getBundle(c *call) (any, error) {
 	return fileAnswer(c, file), nil
 }
 
-func fileAnswer(c *call, f File) api.Raw {
+func fileAnswer(c *call, f api.File) api.Raw {
 	raw := tagged(c, api.Raw{ContentType: f.MediaType, Body: f.Data})
 	raw.Fields = append(raw.Fields, api.Field{Name: "Content-Disposition", Values: []string{`attachment; filename="` + f.Name + `"`}})
 	return raw

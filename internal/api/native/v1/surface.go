@@ -57,65 +57,21 @@ type Options struct {
 // Console is what only the running program can do.
 type Console interface {
 	// Test logs in to a server and says what is there; one that is not kept has a number below 0.
-	Test(ctx context.Context, s fleet.Server) (Finding, error)
+	Test(ctx context.Context, s fleet.Server) (api.Finding, error)
 	// Collect reads servers now.
-	Collect(ctx context.Context, ids []usage.ServerID, each func(Reading)) error
+	Collect(ctx context.Context, ids []usage.ServerID, each func(api.Reading)) error
 	// RemovalFrom says from when a server that is removed now is gone.
 	RemovalFrom(ctx context.Context, server usage.ServerID) (time.Time, error)
 	// Schedule says of servers (none named: all that are read) when that was and will be, and how it went.
-	Schedule(ctx context.Context, ids ...usage.ServerID) ([]Scheduled, error)
+	Schedule(ctx context.Context, ids ...usage.ServerID) ([]api.Scheduled, error)
 	// Report writes a statement, or with company 0 a month over all, in a form.
-	Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (File, error)
+	Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (api.File, error)
 	// Compare lines up a month, of one company or with 0 of all, with a file, whose columns a mapping names.
 	Compare(ctx context.Context, company usage.CompanyID, month usage.Month, file, mapping string) (compare.Result, error)
 	// TestSet logs in to a server with a credential set as it would be after an edit.
 	TestSet(ctx context.Context, s fleet.Server, set fleet.CredentialID, edit fleet.CredentialEdit) error
 	// Bundle makes the signed file of a final statement; number 0: the month's latest.
-	Bundle(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (File, error)
-}
-
-// Finding is what a test of a connection found.
-type Finding struct {
-	Product, Version, Revision string
-	ServerName, InstallationID string
-	License                    usage.License
-	Fingerprint                string   // SHA-256 of the certificate
-	Failed                     *Failure // why there is nothing of the rest; nil: it was logged in
-	Hints                      []string
-}
-
-// Failure is why a server could not be logged in to.
-type Failure struct {
-	Reason usage.GapReason
-	Text   string // what is wrong, in words, and what to do
-}
-
-// Reading is what became of one reading.
-type Reading struct {
-	Server usage.ServerID
-	Name   string
-	OK     bool
-	Entry  usage.Position // 0: nothing was appended
-	Text   string
-	Gap    *usage.Gap // why there is no snapshot
-}
-
-// Scheduled is a server's place in the schedule.
-type Scheduled struct {
-	Server   usage.ServerID
-	Name     string
-	Interval time.Duration
-	Reading  bool // it is being read now
-	Next     time.Time
-	LastAt   *time.Time
-	Failures int
-	Last     string // what became of the last attempt
-}
-
-// File is a file by its name.
-type File struct {
-	Name, MediaType string
-	Data            []byte
+	Bundle(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (api.File, error)
 }
 
 // Surface is our own API.

@@ -183,35 +183,35 @@ func ccReading(at time.Time) usage.Snapshot {
 type running struct {
 	world   *world
 	err     error
-	found   v1.Finding                      // what a test finds; of the zero one, a server of the world
+	found   api.Finding                      // what a test finds; of the zero one, a server of the world
 	collect func(ctx context.Context) error // what a reading waits for; nil: nothing
 }
 
-func (c *running) Test(_ context.Context, s fleet.Server) (v1.Finding, error) {
+func (c *running) Test(_ context.Context, s fleet.Server) (api.Finding, error) {
 	if c.found.Failed != nil {
 		return c.found, nil
 	}
-	return v1.Finding{Product: "Veeam Backup & Replication", Version: "12.3.1", ServerName: s.Connection.URL, Fingerprint: strings.Repeat("ab", 32)}, c.err
+	return api.Finding{Product: "Veeam Backup & Replication", Version: "12.3.1", ServerName: s.Connection.URL, Fingerprint: strings.Repeat("ab", 32)}, c.err
 }
 
-func (c *running) Collect(ctx context.Context, ids []usage.ServerID, each func(v1.Reading)) error {
+func (c *running) Collect(ctx context.Context, ids []usage.ServerID, each func(api.Reading)) error {
 	if c.collect != nil {
 		if err := c.collect(ctx); err != nil {
 			return err
 		}
 	}
 	for _, id := range ids {
-		each(v1.Reading{Server: id, Name: "VBR01", Text: "gap (unreachable): no route to their-address", Gap: &usage.Gap{At: c.world.clock.Now(), Reason: usage.GapUnreachable, Text: "no route to their-address"}})
+		each(api.Reading{Server: id, Name: "VBR01", Text: "gap (unreachable): no route to their-address", Gap: &usage.Gap{At: c.world.clock.Now(), Reason: usage.GapUnreachable, Text: "no route to their-address"}})
 	}
 	return c.err
 }
 
-func (c *running) Schedule(ctx context.Context, _ ...usage.ServerID) ([]v1.Scheduled, error) {
+func (c *running) Schedule(ctx context.Context, _ ...usage.ServerID) ([]api.Scheduled, error) {
 	servers, err := c.world.store.Servers(ctx)
-	list := []v1.Scheduled{}
+	list := []api.Scheduled{}
 	for i := range servers {
 		if servers[i].Connection != nil {
-			list = append(list, v1.Scheduled{Server: servers[i].ID, Name: servers[i].Name, Interval: servers[i].Interval, Next: c.world.clock.Now()})
+			list = append(list, api.Scheduled{Server: servers[i].ID, Name: servers[i].Name, Interval: servers[i].Interval, Next: c.world.clock.Now()})
 		}
 	}
 	return list, err
@@ -225,26 +225,26 @@ func (c *running) TestSet(context.Context, fleet.Server, fleet.CredentialID, fle
 	return c.err
 }
 
-func (c *running) Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (v1.File, error) {
+func (c *running) Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (api.File, error) {
 	if company != 0 {
 		if _, err := c.world.months.Show(ctx, company, month, number); err != nil {
-			return v1.File{}, err
+			return api.File{}, err
 		}
 	}
 	media := map[string]string{"pdf": "application/pdf", "json": "application/json", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}[form]
-	return v1.File{Name: "report." + form, MediaType: cmp.Or(media, "text/csv"), Data: []byte("{}")}, c.err
+	return api.File{Name: "report." + form, MediaType: cmp.Or(media, "text/csv"), Data: []byte("{}")}, c.err
 }
 
 func (*running) RemovalFrom(context.Context, usage.ServerID) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-func (c *running) Bundle(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (v1.File, error) {
+func (c *running) Bundle(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (api.File, error) {
 	t, err := c.world.store.Statement(ctx, company, month, number)
 	if err == nil && t.State != statement.Final {
 		err = fault.New(fault.Conflict, "the statement is not final")
 	}
-	return v1.File{Name: "bundle.zip", MediaType: "application/zip", Data: []byte("PK")}, err
+	return api.File{Name: "bundle.zip", MediaType: "application/zip", Data: []byte("PK")}, err
 }
 
 // request is what is asked; the token is of a role unless it is given.
