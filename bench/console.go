@@ -99,6 +99,7 @@ func (c *console) read(ctx context.Context, path, form string, to io.Writer) (co
 		return "", err
 	}
 	r.Header.Set("Authorization", "Bearer "+c.Token)
+	r.AddCookie(&http.Cookie{Name: "__Host-tallystick", Value: c.Token}) //nolint:gosec // what browsers send has no attributes
 	if form != "" {
 		r.Header.Set("Accept", form)
 	}

@@ -57,6 +57,7 @@ func entries() []entry {
 		{"busy", (*bench).busy},
 		{"memory", (*bench).memory},
 		{"lists", (*bench).lists},
+		{"portal", (*bench).portal},
 		{"export", (*bench).export},
 		{"start", (*bench).start},
 		{"past", (*bench).past},

@@ -36,6 +36,7 @@ type companyRow struct {
 	Before, Change    *usage.Units // nil: not known yet
 	Complete          bool
 	order             usage.CompanyID
+	folded            string // the name without regard to case
 }
 
 // rowsAtOnce is how many rows come with the page, and with each part that a reader scrolls to.
@@ -86,10 +87,11 @@ func companyRows(o *figure.Overview, want *companiesView) []companyRow {
 				before = figure.Add(before, s.Before.Rows)
 			}
 		}
-		if text != "" && !strings.Contains(strings.ToLower(first.Company.Name), text) || want.Uncertain && complete {
+		folded := strings.ToLower(first.Company.Name)
+		if text != "" && !strings.Contains(folded, text) || want.Uncertain && complete {
 			continue
 		}
-		row := companyRow{Name: first.Company.Name, To: companyPath(first.Company.ID), Complete: complete, order: first.Company.ID}
+		row := companyRow{Name: first.Company.Name, folded: folded, To: companyPath(first.Company.ID), Complete: complete, order: first.Company.ID}
 		pairs := figure.Pair(now, before)
 		if len(pairs) == 0 {
 			rows = append(rows, row)
@@ -110,7 +112,7 @@ func companyRows(o *figure.Overview, want *companiesView) []companyRow {
 
 // sorts compare rows by the words of the option sort.
 var sorts = map[string]func(a, b *companyRow) int{
-	"name":   func(a, b *companyRow) int { return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) },
+	"name":   func(a, b *companyRow) int { return cmp.Compare(a.folded, b.folded) },
 	"used":   func(a, b *companyRow) int { return cmp.Compare(a.Used, b.Used) },
 	"new":    func(a, b *companyRow) int { return cmp.Compare(a.New, b.New) },
 	"rental": func(a, b *companyRow) int { return cmp.Compare(a.Rental, b.Rental) },
