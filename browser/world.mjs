@@ -1,6 +1,9 @@
 // A console with simulated servers and a browser, for the tests beside this file.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 const binary = new URL("../bin/tallystick", import.meta.url).pathname;
@@ -44,4 +47,43 @@ export async function signIn(page, who) {
   await page.fill("#password", who.password);
   await page.click("button.main");
   await page.waitForURL((u) => u.pathname !== "/sign-in");
+}
+
+const run = async (args, input = "") => {
+  const child = spawn(binary, args, { stdio: ["pipe", "pipe", "inherit"] });
+  child.stdout.resume();
+  child.stdin.end(input);
+  const [code] = await once(child, "exit");
+  if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}`);
+};
+
+// fleet serves as many companies as are asked for, with a server each that was read an hour ago.
+export async function fleet(companies) {
+  const dir = await mkdtemp(join(tmpdir(), "tallystick-browser-"));
+  const data = ["--data", join(dir, "data")];
+  const uid = (i) => `c0de0000-0000-4000-8000-${String(i).padStart(12, "0")}`;
+  const name = (i) => `Company ${String(i).padStart(5, "0")}`;
+  const takenAt = new Date(Date.now() - 3600e3).toISOString();
+  const lines = (make) => Array.from({ length: companies }, (_, i) => make(i)).join("\n") + "\n";
+  const file = async (called, text) => { const path = join(dir, called); await writeFile(path, text); return path; };
+  await run(["company", "import", ...data, await file("companies.csv", "name\n" + lines(name))]);
+  await run(["server", "import", ...data, await file("servers.csv", "name,company,installationId\n" + lines((i) => `server${i},name:${name(i)},${uid(i)}`))]);
+  await run(["import", ...data, await file("readings.ndjson", lines((i) => JSON.stringify({
+    schema: "tallystick.snapshot/v1", takenAt, product: "vbr", server: { installationId: uid(i), name: `server${i}` }, license: { type: "Rental" },
+    workloads: [0, 1, 2].map((n) => ({ id: `w${i}-${n}`, name: `web${n}`, type: "VBR_vSphere_VM", firstProtectedAt: "2026-01-01T00:00:00Z" })),
+  })))]);
+  const who = { user: "admin", password: "correct horse battery" };
+  await run(["user", "add", ...data, "--name", who.user, "--role", "portal-administrator", "--password-stdin"], who.password + "\n");
+  const child = spawn(binary, ["serve", ...data, "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "pipe"] });
+  const base = await new Promise((ready, failed) => {
+    const hear = (d) => { const at = /https:\/\/[0-9.:]+/.exec(String(d)); if (at) ready(at[0]); };
+    child.stdout.on("data", hear);
+    child.stderr.on("data", hear);
+    child.on("exit", (code) => failed(new Error(`serve ended with ${code}`)));
+  });
+  child.removeAllListeners("exit");
+  return {
+    base, ...who,
+    async stop() { const ended = once(child, "exit"); child.kill("SIGINT"); await ended; await rm(dir, { recursive: true }); },
+  };
 }
