@@ -35,28 +35,36 @@ func (s *Service) SignIn(ctx context.Context, from Client, c Credentials) (Pair,
 }
 
 func (s *Service) login(ctx context.Context, from Client, life lives, readings []Credentials) (Pair, error) {
-	if err := s.hasher.enter(ctx); err != nil {
-		return Pair{}, err
-	}
-	defer s.hasher.leave()
-	now := s.Now()
-	try, err := s.begin(from.Address, readings[:min(len(readings), readingsMax)], now)
+	u, err := s.verified(ctx, from, readings)
 	if err != nil {
 		return Pair{}, err
+	}
+	return s.open(ctx, &u, from, life, s.Now())
+}
+
+// verified gives the user of the first reading that is right. Unauthenticated; Limited, with RetryAfter.
+func (s *Service) verified(ctx context.Context, from Client, readings []Credentials) (User, error) {
+	if err := s.hasher.enter(ctx); err != nil {
+		return User{}, err
+	}
+	defer s.hasher.leave()
+	try, err := s.begin(from.Address, readings[:min(len(readings), readingsMax)], s.Now())
+	if err != nil {
+		return User{}, err
 	}
 	for _, c := range try.readings {
 		u, right, err := s.verify(ctx, c)
 		if err != nil {
 			try.giveBack() // our trouble, not the client's
-			return Pair{}, err
+			return User{}, err
 		}
 		if right {
 			try.giveBack()
 			s.accounts.reset(accountKey(u.Name))
-			return s.open(ctx, &u, from, life, now)
+			return u, nil
 		}
 	}
-	return Pair{}, fault.New(fault.Unauthenticated, "the user name or the password is wrong")
+	return User{}, fault.New(fault.Unauthenticated, "the user name or the password is wrong")
 }
 
 // attempt is counted as a failure, of an address and of every account that it names, until it is given back.

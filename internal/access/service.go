@@ -135,6 +135,57 @@ func (s *Service) EditUser(ctx context.Context, id UserID, e UserEdit) error {
 	return s.change(audit.Note(ctx, audit.Changed, detail.String()), id, c, revoke)
 }
 
+// SetRole gives a user another role, and with a company role its company; its sessions and tokens go on with it. Invalid names the
+// fields; NotFound.
+func (s *Service) SetRole(ctx context.Context, id UserID, role Role, company usage.CompanyID) error {
+	var fields []fault.Field
+	checkRole(&fields, role, company)
+	if err := fault.InvalidFields("the role is not changed", fields); err != nil {
+		return err
+	}
+	u, err := s.Users.User(ctx, id)
+	if err != nil || u.Role == role && u.Company == company {
+		return err
+	}
+	var detail audit.Detail
+	detail.Change("role", string(u.Role), string(role))
+	detail.Change("company", companyText(u.Company), companyText(company))
+	return s.change(audit.Note(ctx, audit.Changed, detail.String()), id, UserChange{Role: &role, Company: &company}, false)
+}
+
+func companyText(id usage.CompanyID) string {
+	if id == 0 {
+		return ""
+	}
+	return id.String()
+}
+
+// ChangePassword is SetPassword by the user, who knows the old one; a new session goes on in the browser. Unauthenticated: the old one is
+// wrong; Limited, with RetryAfter; Invalid, with the field.
+func (s *Service) ChangePassword(ctx context.Context, from Client, id UserID, old, next string) (Pair, error) {
+	var fields []fault.Field
+	checkPassword(&fields, next)
+	if err := fault.InvalidFields("the password is not changed", fields); err != nil {
+		return Pair{}, err
+	}
+	u, err := s.Users.User(ctx, id)
+	if err != nil {
+		return Pair{}, err
+	}
+	if _, err := s.verified(ctx, from, []Credentials{{u.Name, old}}); err != nil {
+		return Pair{}, err
+	}
+	if err := s.SetPassword(ctx, id, next); err != nil {
+		return Pair{}, err
+	}
+	if u, err = s.Users.User(ctx, id); err != nil {
+		return Pair{}, err
+	}
+	pair, err := s.open(ctx, &u, from, browserLives, s.Now())
+	pair.Refresh = "" // nobody is to have it
+	return pair, err
+}
+
 func (s *Service) change(ctx context.Context, id UserID, c UserChange, revoke bool) error {
 	u, err := s.Users.User(ctx, id)
 	if err != nil {

@@ -102,6 +102,59 @@ func TestSetPassword(t *testing.T) {
 	}
 }
 
+// Who knows the old password sets another one, is given a session, and loses the others.
+func TestChangePassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	u := w.user("a")
+	before := w.login("a")
+	change := func(old, next string) (access.Pair, error) { return w.ChangePassword(t.Context(), from, u.ID, old, next) }
+	for _, c := range []struct {
+		old, next string
+		want      fault.Code
+	}{{password, "x", fault.Invalid}, {"not this one", "another horse", fault.Unauthenticated}, {"", "another horse", fault.Unauthenticated}} {
+		_, err := change(c.old, c.next)
+		wantCode(t, err, c.want)
+	}
+	w.wantLiving(before.Access, true)
+	pair, err := change(password, "another horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wantLiving(before.Access, false)
+	w.wantLiving(pair.Access, true)
+	if pair.Refresh != "" {
+		t.Error("a browser is given something to renew its session with")
+	}
+	_, err = w.Login(t.Context(), "a", password, client)
+	wantCode(t, err, fault.Unauthenticated)
+	for range 10 {
+		_, err = change("not this one", "the third horse")
+	}
+	wantCode(t, err, fault.Limited)
+}
+
+// A role is another one at once, where people are signed in, too.
+func TestSetRole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	u := w.user("a")
+	pair := w.login("a")
+	wantCode(t, w.SetRole(t.Context(), u.ID, "king", 0), fault.Invalid)
+	wantCode(t, w.SetRole(t.Context(), u.ID, access.CompanyReadonly, 0), fault.Invalid)
+	wantCode(t, w.SetRole(t.Context(), u.ID, access.PortalReadonly, 2), fault.Invalid)
+	wantCode(t, w.SetRole(t.Context(), 99, access.PortalReadonly, 0), fault.NotFound)
+	if actor, err := w.Check(t.Context(), pair.Access); err != nil || actor.Role != u.Role {
+		t.Fatalf("%+v, %v", actor, err)
+	}
+	if err := w.SetRole(t.Context(), u.ID, access.CompanyReadonly, 1); err != nil {
+		t.Fatal(err)
+	}
+	if actor, err := w.Check(t.Context(), pair.Access); err != nil || actor.Role != access.CompanyReadonly || actor.Company != 1 {
+		t.Errorf("%+v, %v", actor, err)
+	}
+}
+
 func TestSetEnabled(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
