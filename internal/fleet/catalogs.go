@@ -149,8 +149,9 @@ func (c *Catalogs) Update(ctx context.Context) error {
 
 // CatalogChange says what SetOwn did, or would do.
 type CatalogChange struct {
-	Was, Version   string // the same where the file says what counts already
-	Types, Weights int    // own ones in the new version
+	Was, Version   string   // the same where the file says what counts already
+	Types, Weights int      // own ones in the new version
+	Gone, Come     []string // own rows, in the form of the file
 }
 
 // SetOwn makes what a file says the own rows that count from now on; with check it only looks. Invalid: every mistake,
@@ -165,11 +166,11 @@ func (c *Catalogs) SetOwn(ctx context.Context, text string, check bool, when ...
 		if err != nil {
 			return "", "", err
 		}
-		own, version, err := c.read(ctx, text, was, now)
+		own, version, err := c.read(ctx, text, was, inForce, now)
 		if err != nil {
 			return "", "", err
 		}
-		done.Version = version
+		done.Version, done.Gone, done.Come = version, inForce.Without(own), own.Without(inForce)
 		done.Types, done.Weights = own.Rows()
 		if check {
 			return was, "", nil
@@ -179,13 +180,9 @@ func (c *Catalogs) SetOwn(ctx context.Context, text string, check bool, when ...
 	return done, err
 }
 
-// read gives what a file says, and the version that it makes.
-func (c *Catalogs) read(ctx context.Context, text, was string, now time.Time) (*catalog.Own, string, error) {
+// read gives what a file says beside the own rows in force, and the version that it makes.
+func (c *Catalogs) read(ctx context.Context, text, was string, inForce *catalog.Own, now time.Time) (own *catalog.Own, version string, err error) {
 	base, err := c.program(was)
-	if err != nil {
-		return nil, "", err
-	}
-	inForce, err := c.Own(ctx, was)
 	if err != nil {
 		return nil, "", err
 	}
@@ -193,7 +190,7 @@ func (c *Catalogs) read(ctx context.Context, text, was string, now time.Time) (*
 	if err != nil {
 		return nil, "", err
 	}
-	own, err := catalog.ParseOwn(text, catalog.Ground{Base: base, Was: inForce, Running: usage.MonthOf(now, zone)})
+	own, err = catalog.ParseOwn(text, catalog.Ground{Base: base, Was: inForce, Running: usage.MonthOf(now, zone)})
 	if err != nil {
 		return nil, "", err
 	}

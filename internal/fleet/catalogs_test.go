@@ -111,6 +111,9 @@ func TestOwnCatalogueIsRecordedOnce(t *testing.T) {
 	if err != nil || looked.Version == one.Version || b.weighs(b.clock.Now(), "2026-11") != "3" {
 		t.Errorf("looking recorded it: %+v, %v", looked, err)
 	}
+	if d := cmp.Diff([][]string{{strings.TrimSpace(first)}, {strings.TrimSpace(second)}}, [][]string{looked.Gone, looked.Come}); d != "" {
+		t.Error(d)
+	}
 	two := b.set(second)
 	b.clock.Add(time.Hour)
 	b.set(first)

@@ -287,6 +287,19 @@ func (o *Own) String() string {
 	return b.String()
 }
 
+// Without gives the lines of the canonical form that another one does not have.
+func (o *Own) Without(other *Own) []string {
+	known := other.lines()
+	return slices.DeleteFunc(o.lines(), func(line string) bool { return slices.Contains(known, line) })
+}
+
+func (o *Own) lines() []string {
+	if o.Empty() {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(o.String(), "\n"), "\n")
+}
+
 func (t *Type) line() string {
 	family, sold, aliases := "-", string(t.SoldBy), "-"
 	if t.Family != "" {
