@@ -216,11 +216,25 @@ func (p *Portal) navigation(actor access.Actor, here string) []navGroup {
 	item := func(key, to string) navItem {
 		return navItem{p.texts["nav."+key], to, to == here || to != "/" && strings.HasPrefix(here, to+"/")}
 	}
+	first := []navItem{item("overview", "/"), item("companies", "/companies")}
 	if actor.Company != 0 {
-		own := companyPath(actor.Company)
-		return []navGroup{{Items: []navItem{item("usage", own)}}}
+		first = []navItem{item("usage", companyPath(actor.Company))}
 	}
-	return []navGroup{{Items: []navItem{item("overview", "/"), item("companies", "/companies")}}}
+	groups := []navGroup{{Items: append(first, item("alarms", "/alarms"))}, {Name: p.texts["nav.administration"]}}
+	rest := &groups[1].Items
+	for _, page := range []struct {
+		key    string
+		action access.Action
+		scope  usage.CompanyID
+	}{
+		{"users", access.ManageUsers, access.Provider}, {"tokens", access.Read, actor.Company}, {"settings", access.Read, access.Provider},
+		{"catalogue", access.Read, actor.Company}, {"audit", access.ReadAudit, access.Provider},
+	} {
+		if access.May(actor, page.action, page.scope) {
+			*rest = append(*rest, item(page.key, "/"+page.key))
+		}
+	}
+	return groups
 }
 
 func companyPath(id usage.CompanyID) string { return "/companies/" + strconv.FormatInt(int64(id), 10) }

@@ -8,6 +8,7 @@ import (
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/feed"
@@ -30,6 +31,11 @@ type Options struct {
 	Kept      statement.Store
 	Alarms    *alarm.Service
 	Events    alarm.Store
+	Answers   alarm.AnswerStore
+	Users     access.UserStore
+	Tokens    access.TokenStore
+	Catalogs  *fleet.Catalogs
+	Trail     audit.Store
 	Feed      feed.Store
 	Console   Console
 	Now       func() time.Time
@@ -99,6 +105,30 @@ func (p *Portal) table() []api.Route {
 		p.get("/companies/{company}/why", p.why),
 		p.get("/companies/{company}/trend", p.trend),
 		p.get("/companies/{company}/changes", p.changes),
+
+		p.get("/alarms", p.alarms),
+		p.get("/alarms/{alarm}", p.alarm),
+		p.post("/alarms/{alarm}", p.answerAlarm),
+
+		p.get("/users", p.users),
+		p.post("/users", p.addUser),
+		p.get("/users/new", p.newUser),
+		p.get("/users/{user}", p.user),
+		p.post("/users/{user}/role", p.setRole),
+		p.post("/users/{user}/password", p.setPassword),
+		p.post("/users/{user}/enabled", p.setEnabled),
+		p.post("/users/{user}/sessions", p.endSessions),
+		p.get("/tokens", p.tokens),
+		p.post("/tokens", p.addToken),
+		p.get("/tokens/new", p.newToken),
+		p.post("/tokens/{token}/revoke", p.revokeToken),
+		p.post("/account/password", p.changePassword),
+		p.get("/settings", p.settings),
+		p.post("/settings", p.editSettings),
+		p.get("/catalogue", p.catalogue),
+		p.get("/catalogue/own", p.ownCatalogue),
+		p.postUpTo(ownBodyMax, "/catalogue/own", p.setOwnCatalogue),
+		p.get("/audit", p.audit),
 	}
 }
 
@@ -145,6 +175,13 @@ func (p *Portal) get(pattern string, do endpoint) api.Route {
 
 func (p *Portal) post(pattern string, do endpoint) api.Route {
 	return api.Route{Method: http.MethodPost, Pattern: pattern, Served: api.Full, Handle: p.handle(do), BodyMax: formMax}
+}
+
+// postUpTo is post with another bound, in bytes.
+func (p *Portal) postUpTo(most int64, pattern string, do endpoint) api.Route {
+	route := p.post(pattern, do)
+	route.BodyMax = most
+	return route
 }
 
 // open is a route for who is not signed in.

@@ -62,42 +62,6 @@ func (p *Portal) signedOut() any {
 	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", "/sign-in"), cookie("", time.Unix(1, 0))}}
 }
 
-// sessionsMax is how many of a user's sessions are shown.
-const sessionsMax = 100
-
-// accountView is the value of the reader's own page.
-type accountView struct {
-	Name     string
-	Role     access.Role
-	Sessions []sessionView
-}
-
-type sessionView struct {
-	Began, Until moment
-	Address      string
-	Agent        string
-}
-
-func (p *Portal) account(v *visit) (any, error) {
-	open, err := p.Access.OpenSessions(v.ctx(), v.actor.User, sessionsMax)
-	if err != nil {
-		return nil, err
-	}
-	out := accountView{Name: v.actor.Name, Role: v.actor.Role}
-	for _, s := range open {
-		out.Sessions = append(out.Sessions, sessionView{v.moment(s.Began), v.moment(s.Until), s.From.Address, s.From.Agent})
-	}
-	return page{name: "account", title: p.texts["account.title"], data: out}, nil
-}
-
-// signOutElsewhere ends all sessions of the reader, this one among them.
-func (p *Portal) signOutElsewhere(v *visit) (any, error) {
-	if _, err := p.Access.RevokeAll(v.ctx(), v.actor.User); err != nil {
-		return nil, err
-	}
-	return p.signedOut(), nil
-}
-
 // favicon is asked for by browsers that show something which is not a page.
 func (p *Portal) favicon(*http.Request) (any, error) {
 	to, err := p.assets.address("mark.svg")

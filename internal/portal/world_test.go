@@ -27,7 +27,7 @@ import (
 	"github.com/tallystick/tallystick/internal/testkit"
 )
 
-// world is the portal on a real store: Northwind (2) and a company (3) whose name is no HTML, with a server each, and a user of each
+// world is the portal on a real store: Northwind (2) and a company (3) whose name is no HTML, with a server and an alarm each, and a user of each
 // role, all of company 3 where the role is a company's.
 type world struct {
 	t       testing.TB
@@ -85,7 +85,7 @@ func newWorld(t testing.TB) *world {
 		Board:   &figure.Board{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
 		Months:  &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Servers: w.store, Store: w.store, Now: w.clock.Now},
 		Kept:    w.store, Alarms: &alarm.Service{Store: w.store, Answers: w.store, Ledger: w.ledger, Servers: w.store, Companies: w.store, Now: w.clock.Now},
-		Events: w.store, Feed: w.store, Console: &running{w}, Now: w.clock.Now,
+		Events: w.store, Answers: w.store, Users: w.store, Tokens: w.store, Catalogs: catalogs, Trail: w.store, Feed: w.store, Console: &running{w}, Now: w.clock.Now,
 	}))
 	if err := catalogs.Update(t.Context()); err != nil {
 		t.Fatal(err)
@@ -105,6 +105,13 @@ func (w *world) populate() {
 	first := server(w.fleet.AddServer(ctx, fleet.NewServer{Name: "VBR01", Company: northwind.ID, InstallationID: vbr01}))
 	second := server(w.fleet.AddServer(ctx, fleet.NewServer{Name: "VBR02", Company: other.ID, InstallationID: vbr02}))
 	receipt(w.ledger.AppendSnapshot(ctx, first.ID, false, reading(vbr01, "web", 1234, october.Add(-time.Hour))))
+	for i, what := range []string{"VBR01 does not answer", "<b>Evil</b> does not answer"} {
+		id := usage.ServerID(i + 1)
+		holds := []alarm.Condition{{Template: alarm.ServerConnection, Status: alarm.StatusError, Message: what}}
+		if err := w.store.Settle(ctx, id, []alarm.TemplateID{alarm.ServerConnection}, holds, october.Add(-time.Duration(id)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	receipt(w.ledger.AppendSnapshot(ctx, second.ID, false, reading(vbr02, "<i>db", 3, october.Add(-2*time.Hour))))
 }
 

@@ -17,6 +17,14 @@
     dialog.scrollTop = 0;
   });
 
+  // A file goes into the field that can be typed into, to be looked at before it is sent.
+  for (const file of document.querySelectorAll("input[data-into]")) {
+    file.parentElement.hidden = false;
+    file.addEventListener("change", async () => {
+      document.getElementById(file.dataset.into).value = await file.files[0]?.text() ?? "";
+    });
+  }
+
   // What changes at the console changes here. A page listens while somebody sees it: a browser has few connections to one host,
   // and hidden pages would keep the others waiting.
   const lost = document.getElementById("lost");

@@ -1,0 +1,383 @@
+package portal_test
+
+import (
+	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// send posts a form.
+func (w *world) send(status int, role access.Role, path string, pairs ...string) answered {
+	w.t.Helper()
+	form := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		form.Add(pairs[i], pairs[i+1])
+	}
+	return w.want(status, request{method: http.MethodPost, path: path, role: role, form: form})
+}
+
+// hiddenOf gives a hidden field of the form that is sent to an address.
+func (w *world) hiddenOf(a answered, to, name string) string {
+	w.t.Helper()
+	_, text, _ := strings.Cut(a.body, `action="`+to+`"`)
+	found := regexp.MustCompile(`name="` + name + `" value="([^"]*)"`).FindStringSubmatch(text)
+	if found == nil {
+		w.t.Fatalf("no %s in the form to %s: %s", name, to, a.body)
+	}
+	return html.UnescapeString(found[1])
+}
+
+// lacks wants none of the texts in an answer.
+func (w *world) lacks(a answered, texts ...string) {
+	w.t.Helper()
+	for _, text := range texts {
+		if strings.Contains(a.body, text) {
+			w.t.Errorf("%q is in %s", text, a.body)
+		}
+	}
+}
+
+const (
+	admin  = access.PortalAdministrator
+	reader = access.PortalReadonly
+	theirs = access.CompanyAdministrator
+)
+
+// Each page is for those who may do what it is for, is in their navigation, and in nobody else's.
+func TestAdministrationIsFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	all := access.Roles()
+	for _, c := range []struct {
+		path  string
+		roles []access.Role
+	}{
+		{"/alarms", all}, {"/tokens", all}, {"/tokens/new", all}, {"/account", all}, {"/catalogue", all},
+		{"/settings", all[:3]}, {"/catalogue/own", all[:3]}, {"/users", all[:1]}, {"/users/new", all[:1]}, {"/users/1", all[:1]}, {"/audit", all[:1]},
+	} {
+		for _, role := range all {
+			want := http.StatusForbidden
+			for _, may := range c.roles {
+				if may == role {
+					want = http.StatusOK
+				}
+			}
+			a := w.want(want, request{path: c.path, role: role})
+			if top := strings.Count(c.path, "/") == 1 && c.path != "/account"; top && want == http.StatusOK != strings.Contains(a.body, `href="`+c.path+`" aria-current="page"`) {
+				t.Errorf("%s as %s: the navigation is wrong", c.path, role)
+			}
+		}
+	}
+	w.lacks(w.want(http.StatusOK, request{path: "/tokens", role: access.PortalOperator}), `href="/users"`, `href="/audit"`)
+	w.lacks(w.want(http.StatusOK, request{path: "/tokens", role: theirs}), `href="/users"`, `href="/settings"`, `href="/companies"`)
+	for _, c := range []struct{ path, name, value string }{
+		{"/users", "name", "x"}, {"/users/1/role", "role", "portal-administrator"}, {"/users/1/password", "password", "a long password"}, {"/users/1/enabled", "enabled", ""},
+		{"/users/1/sessions", "session", ""}, {"/settings", "zone", "Europe/Berlin"}, {"/catalogue/own", "text", ""}, {"/alarms/2", "do", "resolve"},
+	} {
+		for _, role := range []access.Role{reader, theirs} {
+			w.send(http.StatusForbidden, role, c.path, c.name, c.value)
+		}
+	}
+}
+
+// Alarms say what they mean, are answered with a remark, and lead to their company.
+func TestAlarms(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.get("/alarms")
+	w.has(list, "2 alarms", "VBR01 does not answer", `href="/companies/2"`, `href="/alarms/1"`, "data-live")
+	if strings.Index(list.body, "VBR01 does") > strings.Index(list.body, "VBR02") {
+		t.Error("the newest does not come first")
+	}
+	w.lacks(w.get("/alarms?company=3"), "VBR01 does")
+	w.has(w.get("/alarms?status=Warning"), "0 alarms")
+	w.has(w.get("/alarms?kind=15"), "2 alarms")
+	one := w.get("/alarms/1")
+	w.has(one, "A backup server could not be read.", "it refuses the account", "Run server test", "I know of it", "It is over", "Time 1")
+	w.lacks(w.want(http.StatusOK, request{path: "/alarms/1", role: reader}), "<textarea", `name="reason"`)
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/alarms/1", "do", "acknowledge", "reason", "  "), "is required", `aria-invalid="true"`)
+	long := strings.Repeat("x", 5000)
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/alarms/1", "do", "acknowledge", "reason", long), `value="`+long+`"`, "is longer than")
+	w.send(http.StatusBadRequest, admin, "/alarms/1", "do", "nothing", "reason", "r")
+	if to := w.send(http.StatusSeeOther, access.PortalOperator, "/alarms/1", "do", "acknowledge", "reason", "calling them").header.Get("Location"); to != "/alarms/1?told=acknowledged" {
+		t.Errorf("sent to %q", to)
+	}
+	one = w.get("/alarms/1?told=acknowledged")
+	w.has(one, "Acknowledged", "calling them", "portal-operator", "Noted")
+	w.lacks(one, "I know of it")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/alarms/1", "do", "acknowledge", "reason", "again"), "again", "acknowledged")
+	w.send(http.StatusSeeOther, admin, "/alarms/1", "do", "resolve", "reason", "it was the cable")
+	w.has(w.get("/alarms"), "1 alarm<")
+	w.has(w.get("/alarms?status=all"), "2 alarms", "Resolved")
+	w.lacks(w.get("/alarms/1"), `name="reason"`)
+	w.want(http.StatusNotFound, request{path: "/alarms/99"})
+	w.want(http.StatusNotFound, request{path: "/alarms/x"})
+}
+
+// A company sees its own alarms, and that there are others it cannot tell.
+func TestAlarmsOfACompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.want(http.StatusOK, request{path: "/alarms?status=all", role: theirs})
+	w.has(list, "VBR02", "1 alarm<")
+	w.lacks(list, "VBR01", "Northwind", `name="company"`)
+	w.want(http.StatusOK, request{path: "/alarms/2", role: theirs})
+	foreign, absent := w.want(http.StatusNotFound, request{path: "/alarms/1", role: theirs}), w.want(http.StatusNotFound, request{path: "/alarms/77", role: theirs})
+	if strings.ReplaceAll(foreign.body, "&#34;1&#34;", "&#34;77&#34;") != absent.body {
+		t.Error("one can tell that there is an alarm 1")
+	}
+	w.send(http.StatusNotFound, theirs, "/alarms/1", "do", "resolve", "reason", "r")
+	w.has(w.want(http.StatusOK, request{path: "/alarms?company=2&status=all", role: theirs}), "0 alarms")
+}
+
+// A user is added, and what was wrong with that is said where it is, with what was typed; but passwords are never sent back.
+func TestAddUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	wrong := w.send(http.StatusUnprocessableEntity, admin, "/users", "name", " anna@northwind ", "role", "company-administrator", "password", "secret-one", "again", "secret-two")
+	w.has(wrong, `value=" anna@northwind "`, `<option value="company-administrator" selected>`, "is not the same password", `href="#user-again"`, `aria-describedby="user-again-wrong"`)
+	w.lacks(wrong, "secret-one", "secret-two")
+	wrong = w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "", "role", "company-administrator", "company", "2", "password", "short", "again", "short")
+	w.has(wrong, "is required", "needs at least 8 characters", `<option value="2" selected>Northwind`)
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "anna", "role", "company-readonly"), "is required with the role")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "anna", "role", "company-readonly", "company", "99"), "is no company that is there")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "Portal-Administrator", "role", "portal-readonly"), "there is already a user")
+	if to := w.send(http.StatusSeeOther, admin, "/users", "name", "anna", "role", "company-administrator", "company", "2", "password", password, "again", password).header.Get("Location"); to != "/users/2?told=user-added" {
+		t.Errorf("sent to %q", to)
+	}
+	w.has(w.get("/users/2"), "anna", `href="/companies/2"`, "Nowhere.")
+	made := w.send(http.StatusOK, admin, "/users", "name", "berta", "role", "portal-readonly")
+	secret := regexp.MustCompile(`id="secret"[^>]* value="([A-Z2-7]{26})"`).FindStringSubmatch(made.body)
+	if secret == nil || made.header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("no password is shown: %s", made.body)
+	}
+	w.want(http.StatusSeeOther, request{method: http.MethodPost, path: "/sign-in", cookie: "-", form: url.Values{"name": {"berta"}, "password": {secret[1]}}})
+	w.has(w.get("/users/3"), "End it")
+	w.lacks(w.get("/users/3"), secret[1])
+	w.has(w.get("/users?search=north"), "anna")
+	w.lacks(w.get("/users?search=north"), "berta")
+}
+
+// A user is changed, but not over what somebody else did meanwhile, and the last administrator not unknowingly.
+func TestChangeUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cookie(admin)
+	w.cookie(reader)
+	page := w.get("/users/2")
+	state := w.hiddenOf(page, "/users/2/role", "state")
+	w.send(http.StatusSeeOther, admin, "/users/2/role", "state", state, "role", "company-readonly", "company", "3")
+	w.has(w.get("/users/2"), "Reader of a company", `href="/companies/3"`)
+	late := w.send(http.StatusUnprocessableEntity, admin, "/users/2/role", "state", state, "role", "portal-operator", "company", "")
+	w.has(late, "Somebody else changed this", `<option value="portal-operator" selected>`)
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users/2/role", "state", w.hiddenOf(late, "/users/2/role", "state"), "role", "portal-operator", "company", "3"), "goes with a company role only")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users/2/role", "role", "portal-operator"), "Somebody else changed this")
+	if to := w.want(http.StatusSeeOther, request{path: "/", role: reader}).header.Get("Location"); to != "/companies/3" {
+		t.Errorf("who is of a company now is sent to %q", to)
+	}
+
+	state = w.hiddenOf(w.get("/users/2"), "/users/2/enabled", "state")
+	w.send(http.StatusUnprocessableEntity, admin, "/users/2/enabled", "enabled", "", "state", "old")
+	w.send(http.StatusSeeOther, admin, "/users/2/enabled", "enabled", "", "state", state)
+	w.want(http.StatusSeeOther, request{path: "/account", role: reader})
+	w.has(w.get("/users/2"), "disabled", "Let this user sign in again")
+	w.send(http.StatusSeeOther, admin, "/users/2/enabled", "enabled", "1", "state", w.hiddenOf(w.get("/users/2"), "/users/2/enabled", "state"))
+
+	page = w.get("/users/1")
+	w.has(page, "I know that nobody can manage users", "change your password on your own page")
+	state = w.hiddenOf(page, "/users/1/enabled", "state")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users/1/enabled", "enabled", "", "state", state), "this is the last administrator", `href="#disable-sure"`)
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users/1/role", "role", "portal-operator", "state", state), "this is the last administrator", `href="#role-sure"`)
+	w.send(http.StatusSeeOther, admin, "/users/1/role", "role", "portal-operator", "state", state, "sure", "1")
+	w.want(http.StatusForbidden, request{path: "/users"})
+}
+
+// Passwords are set twice alike or made up, and sessions are ended, one or all.
+func TestPasswordAndSessions(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cookie(admin)
+	w.cookie(reader)
+	w.lacks(w.send(http.StatusUnprocessableEntity, admin, "/users/2/password", "password", "another password", "again", "other"), "another password")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users/2/password", "password", "short", "again", "short"), "needs at least 8 characters")
+	w.want(http.StatusOK, request{path: "/account", role: reader})
+	w.send(http.StatusSeeOther, admin, "/users/2/password", "password", "another password", "again", "another password")
+	w.want(http.StatusSeeOther, request{path: "/account", role: reader})
+	w.has(w.send(http.StatusOK, admin, "/users/2/password"), `id="secret"`)
+	w.send(http.StatusNotFound, admin, "/users/99/password")
+
+	w.cookie(access.PortalOperator)
+	session := w.hiddenOf(w.get("/users/3"), "/users/3/sessions", "session")
+	w.send(http.StatusSeeOther, admin, "/users/2/sessions", "session", session)
+	w.want(http.StatusOK, request{path: "/account", role: access.PortalOperator})
+	w.send(http.StatusSeeOther, admin, "/users/3/sessions", "session", session)
+	w.want(http.StatusSeeOther, request{path: "/account", role: access.PortalOperator})
+	w.send(http.StatusSeeOther, admin, "/users/3/sessions")
+}
+
+// Whoever knows the password changes it, and is signed in here alone after that.
+func TestOwnPassword(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cookie(theirs)
+	wrong := w.send(http.StatusUnprocessableEntity, theirs, "/account/password", "old", "not mine at all", "password", "the next password", "again", "the next password")
+	w.has(wrong, "is not your password", `href="#own-password-old"`)
+	w.lacks(wrong, "not mine at all", "the next password")
+	w.has(w.send(http.StatusUnprocessableEntity, theirs, "/account/password", "old", password, "password", "the next password", "again", "x"), "is not the same password")
+	w.has(w.send(http.StatusUnprocessableEntity, theirs, "/account/password", "old", password, "password", "short", "again", "short"), "needs at least 8 characters")
+	done := w.send(http.StatusSeeOther, theirs, "/account/password", "old", password, "password", "the next password", "again", "the next password")
+	w.want(http.StatusSeeOther, request{path: "/account", role: theirs}) // the session before it is over
+	next, _, _ := strings.Cut(strings.TrimPrefix(done.header.Get("Set-Cookie"), "__Host-tallystick="), ";")
+	w.has(w.want(http.StatusOK, request{path: "/account", cookie: next}), "company-administrator")
+	w.want(http.StatusUnprocessableEntity, request{method: http.MethodPost, path: "/sign-in", cookie: "-", form: url.Values{"name": {"company-administrator"}, "password": {password}}})
+	for range 9 {
+		w.want(http.StatusUnprocessableEntity, request{method: http.MethodPost, path: "/account/password", cookie: next, form: url.Values{"old": {"guess guess"}, "password": {"the next password"}, "again": {"the next password"}}})
+	}
+	w.has(w.want(http.StatusUnprocessableEntity, request{method: http.MethodPost, path: "/account/password", cookie: next, form: url.Values{"old": {"guess guess"}, "password": {"the next password"}, "again": {"the next password"}}}), "try again in")
+}
+
+// A token is shown once, does what it may, and nothing once it is revoked.
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.has(w.get("/tokens"), "There are none yet.")
+	wrong := w.send(http.StatusUnprocessableEntity, admin, "/tokens", "name", "", "user", "1", "scopes", "read", "scopes", "use-v2", "company", "2", "expiresAt", "2020-01-01")
+	w.has(wrong, "is required", "is not in the future", "goes with a token for everything only", `value="read" checked`, `value="use-v2" checked`, `<option value="2" selected>`, `value="2020-01-01"`)
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/tokens", "name", "t", "user", "x", "scopes", "read", "expiresAt", "soon"), "is no user who is there", "is no day as")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/tokens", "name", "t", "user", "99", "scopes", "read", "expiresAt", "2027-01-01"), "there is no user 99")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/tokens", "name", "t", "user", "1", "scopes", "push", "server", "99", "expiresAt", "2027-01-01"), "no server")
+	made := w.send(http.StatusOK, admin, "/tokens", "name", "billing", "user", "1", "scopes", "read", "company", "2", "expiresAt", "2027-01-01")
+	secret := regexp.MustCompile(`value="(tally_[A-Za-z0-9_-]{43})"`).FindStringSubmatch(made.body)
+	if secret == nil || made.header.Get("Cache-Control") != "no-store" || made.header.Get("Location") != "" {
+		t.Fatalf("no token is shown: %v %s", made.header, made.body)
+	}
+	actor := must[access.Actor](t)(w.access.Check(t.Context(), secret[1]))
+	if actor.Company != 2 || !access.May(actor, access.Read, 2) || access.May(actor, access.ManageUsers, 2) {
+		t.Errorf("it is of %+v", actor)
+	}
+	list := w.get("/tokens")
+	w.has(list, "billing", "portal-administrator", "Northwind", "works", "2027-01-02 00:00", `action="/tokens/1/revoke"`)
+	w.lacks(list, secret[1])
+	w.send(http.StatusSeeOther, admin, "/tokens/1/revoke")
+	if _, err := w.access.Check(t.Context(), secret[1]); err == nil {
+		t.Error("a revoked token works")
+	}
+	w.has(w.get("/tokens"), "revoked")
+	w.lacks(w.get("/tokens"), `action="/tokens/1/revoke"`)
+	w.send(http.StatusNotFound, admin, "/tokens/99/revoke")
+}
+
+// Whoever does not manage users has tokens of their own, within what they may, and cannot tell what others there are.
+func TestOwnTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send(http.StatusOK, admin, "/tokens", "name", "not theirs", "scopes", "read", "expiresAt", "2027-01-01")
+	form := w.want(http.StatusOK, request{path: "/tokens/new", role: theirs})
+	w.has(form, `value="read"`)
+	w.lacks(form, `value="use-v2"`, `name="user"`, `name="company"`, `name="server"`, "Northwind")
+	w.send(http.StatusForbidden, theirs, "/tokens", "name", "t", "user", "1", "scopes", "read", "expiresAt", "2027-01-01")
+	w.has(w.send(http.StatusUnprocessableEntity, theirs, "/tokens", "name", "t", "scopes", "manage-users", "expiresAt", "2027-01-01"), "may not do manage-users")
+	foreign := w.send(http.StatusUnprocessableEntity, theirs, "/tokens", "name", "t", "scopes", "read", "company", "2", "expiresAt", "2027-01-01")
+	absent := w.send(http.StatusUnprocessableEntity, theirs, "/tokens", "name", "t", "scopes", "read", "company", "4711", "expiresAt", "2027-01-01")
+	if foreign.body != absent.body {
+		t.Error("one can tell that there is a company 2")
+	}
+	w.send(http.StatusOK, theirs, "/tokens", "name", "mine", "scopes", "read", "expiresAt", "2027-01-01")
+	list := w.want(http.StatusOK, request{path: "/tokens", role: theirs})
+	w.has(list, "mine")
+	w.lacks(list, "not theirs")
+	w.send(http.StatusNotFound, theirs, "/tokens/1/revoke")
+	w.send(http.StatusSeeOther, theirs, "/tokens/2/revoke")
+}
+
+// Settings are changed together or not at all, and what they were before stays to be seen.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	page := w.get("/settings")
+	w.has(page, "Nothing was set yet")
+	state := w.hiddenOf(page, "/settings", "state")
+	wrong := w.send(http.StatusUnprocessableEntity, admin, "/settings", "state", state, "zone", "Mars/Olympus", "licensees", "Contoso GmbH\r\nContoso\x01Ltd\r\n")
+	w.has(wrong, `value="Mars/Olympus"`, "is not a time zone", `href="#settings-zone"`, "Contoso GmbH", "control character", `href="#settings-licensees"`)
+	w.send(http.StatusSeeOther, admin, "/settings", "state", state, "zone", "Europe/Berlin", "licensees", "Contoso GmbH\r\n\r\nContoso Ltd\r\n")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/settings", "state", state, "zone", "UTC", "licensees", ""), "Somebody else changed this", `value="UTC"`)
+	w.clock.Add(1000)
+	page = w.get("/settings")
+	w.has(page, `value="Europe/Berlin"`, "Contoso GmbH\nContoso Ltd", "Contoso GmbH, Contoso Ltd", "the beginning")
+	w.send(http.StatusSeeOther, admin, "/settings", "state", w.hiddenOf(page, "/settings", "state"), "zone", "UTC", "licensees", "Contoso GmbH\nContoso Ltd")
+	seen := w.want(http.StatusOK, request{path: "/settings", role: reader})
+	w.has(seen, "2026-10-20 02:00", "Europe/Berlin", "UTC")
+	w.lacks(seen, "<form class=\"form\"")
+}
+
+// Own weights are looked at before they count, and count as they were looked at.
+func TestOwnCatalogue(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const path = "/catalogue/own"
+	row := func(units string) string {
+		return "# ours\r\nweight  VBR_vSphere_VM  Instances  *  " + units + "  2026-10  agreed with <b>all</b>\r\n"
+	}
+	page := w.get(path)
+	state := w.hiddenOf(page, path, "state")
+	wrong := w.send(http.StatusUnprocessableEntity, admin, path, "state", state, "do", "check", "text", "weight  x  y\r\nfoo")
+	w.has(wrong, "line 1 has 3 columns", "line 2 begins with", "weight  x  y", `href="#own-catalogue-text"`)
+	look := w.send(http.StatusOK, admin, path, "state", state, "do", "check", "text", row("2"))
+	w.has(look, "0 own types and 1 own weights", "<ins>weight  VBR_vSphere_VM", "Let this count", "agreed with &lt;b&gt;all")
+	if checked := w.hiddenOf(page, path, "checked"); checked != "" {
+		t.Errorf("checked before it was looked at: %q", checked)
+	}
+	checked := w.hiddenOf(look, path, "checked")
+	other := w.send(http.StatusOK, admin, path, "state", state, "checked", checked, "do", "set", "text", row("3")) // as it was not looked at
+	w.has(other, "<ins>weight  VBR_vSphere_VM", "Let this count")
+	w.has(w.get("/catalogue"), "0 rows are your own")
+	w.send(http.StatusSeeOther, admin, path, "state", state, "checked", checked, "do", "set", "text", row("2"))
+	w.has(w.get("/catalogue"), "1 row is your own", "your own", "instead of 1", "agreed with &lt;b&gt;all")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, path, "state", state, "checked", checked, "do", "set", "text", row("3")), "Somebody else changed this", "  3  2026-10")
+	page = w.get(path)
+	w.has(page, "weight  VBR_vSphere_VM")
+	w.has(w.send(http.StatusOK, admin, path, "state", w.hiddenOf(page, path, "state"), "do", "check", "text", row("2")), "this is what counts already")
+	w.has(w.send(http.StatusOK, admin, path, "state", w.hiddenOf(page, path, "state"), "do", "check", "text", row("3")), "<del>weight", "<ins>weight")
+	w.lacks(w.want(http.StatusOK, request{path: path, role: reader}), "<textarea")
+	w.lacks(w.want(http.StatusOK, request{path: "/catalogue", role: theirs}), "/catalogue/own")
+}
+
+// The trail goes back from the newest, a part at a time, and is narrowed.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i := range 120 {
+		if _, err := w.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: fmt.Sprintf("Customer %03d", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.send(http.StatusSeeOther, admin, "/users", "name", "anna", "role", "company-administrator", "company", "2", "password", password, "again", password)
+	newest := w.get("/audit")
+	w.has(newest, "user 2", "portal-administrator", "portal", "added", `href="/companies/2"`)
+	if rows := strings.Count(newest.body, `<tr><td class="when">`); rows != 100 {
+		t.Errorf("%d rows at a time", rows)
+	}
+	next := regexp.MustCompile(`data-hx-get="([^"]*)"`).FindStringSubmatch(newest.body)
+	if next == nil {
+		t.Fatal("no more")
+	}
+	more := w.want(http.StatusOK, request{path: strings.ReplaceAll(next[1], "&amp;", "&"), header: http.Header{"Hx-Request": {"true"}}})
+	w.has(more, "Northwind")
+	w.lacks(more, "<html", "Customer 119", "data-hx-get")
+	for query, want := range map[string]int{
+		"who=PORTAL-ADMIN": 1, "who=nobody": 0, "company=2&action=added": 3, "action=removed": 0, "from=2026-10-21": 0, "to=2026-10-19": 0, "from=2026-10-20&to=2026-10-20&company=2": 3,
+	} {
+		a := w.get("/audit?" + query)
+		if rows := strings.Count(a.body, `<tr><td class="when">`); rows != want && (want > 0 || !strings.Contains(a.body, "Nothing fits.")) {
+			t.Errorf("%s: %d rows", query, rows)
+		}
+	}
+	w.has(w.want(http.StatusUnprocessableEntity, request{path: "/audit?from=x&who=anna"}), "is no day as", `value="anna"`)
+}

@@ -1,0 +1,230 @@
+package portal
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// alarmsView is the value of the list of alarms.
+type alarmsView struct {
+	Filter []input
+	List   listed[alarmRow]
+}
+
+type alarmRow struct {
+	Name, To string // of its kind
+	Status   alarm.Status
+	Server   string
+	Company  link
+	Message  string
+	Since    moment
+	Repeats  int
+}
+
+func (p *Portal) alarmRow(v *visit, e *alarm.Event, links *companyLinks) (alarmRow, error) {
+	t, _ := alarm.TemplateByID(e.Template)
+	company, err := links.of(v.ctx(), e.Company)
+	return alarmRow{t.Name, alarmPath(e.ID), e.Status, e.ServerName, company, e.Message, v.moment(e.At), e.RepeatCount}, err
+}
+
+func alarmPath(id int64) string { return "/alarms/" + strconv.FormatInt(id, 10) }
+
+// What the list is narrowed to by the option status; else one status.
+const (
+	standing  = "" // what is not resolved
+	allAlarms = "all"
+)
+
+func (p *Portal) alarms(v *visit) (any, error) {
+	if err := v.allow(access.Read, v.only()); err != nil {
+		return nil, err
+	}
+	events, err := p.Events.Events(v.ctx(), 0)
+	if err != nil {
+		return nil, err
+	}
+	events = slices.DeleteFunc(events, func(e alarm.Event) bool { return !v.may(access.Read, e.Company) })
+	slices.SortStableFunc(events, func(a, b alarm.Event) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) })
+	links := p.companyLinks()
+	var out alarmsView
+	if out.Filter, err = p.alarmFilter(v, events, links); err != nil {
+		return nil, err
+	}
+	rows := []alarmRow{}
+	for i := range events {
+		if !fits(v, &events[i]) {
+			continue
+		}
+		row, err := p.alarmRow(v, &events[i], links)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	out.List = listedOf(v, rows)
+	return page{name: "alarms", title: p.texts["alarms.title"], data: out}, nil
+}
+
+// fits reports whether an alarm is among those that are asked for.
+func fits(v *visit, e *alarm.Event) bool {
+	switch status := v.field("status"); {
+	case status == standing && e.Status == alarm.StatusResolved, status != standing && status != allAlarms && status != string(e.Status):
+		return false
+	case v.field("kind") != "" && v.field("kind") != strconv.Itoa(int(e.Template)):
+		return false
+	}
+	return v.field("company") == "" || v.field("company") == e.Company.String()
+}
+
+// alarmFilter offers what there are alarms of.
+func (p *Portal) alarmFilter(v *visit, events []alarm.Event, links *companyLinks) ([]input, error) {
+	statuses := []choice{{Value: standing, Name: p.texts["alarms.standing"]}}
+	for _, s := range []alarm.Status{alarm.StatusError, alarm.StatusWarning, alarm.StatusInformation, alarm.StatusAcknowledged, alarm.StatusResolved} {
+		statuses = append(statuses, choice{Value: string(s), Name: p.texts["alarm-status."+string(s)]})
+	}
+	statuses = append(statuses, choice{Value: allAlarms, Name: p.texts["alarms.all"]})
+	kinds, companies := []choice{{Name: p.texts["alarms.any-kind"]}}, []choice{{Name: p.texts["any-company"]}}
+	for i := range events {
+		e := &events[i]
+		t, _ := alarm.TemplateByID(e.Template)
+		kinds = addChoice(kinds, strconv.Itoa(int(e.Template)), t.Name)
+		company, err := links.of(v.ctx(), e.Company)
+		if err != nil {
+			return nil, err
+		}
+		companies = addChoice(companies, e.Company.String(), company.Name)
+	}
+	sortChoices(kinds[1:])
+	sortChoices(companies[1:])
+	fields := []input{{Name: "status", Kind: aSelect, Choices: statuses}, {Name: "kind", Kind: aSelect, Choices: kinds}}
+	if v.only() == 0 {
+		fields = append(fields, input{Name: "company", Kind: aSelect, Choices: companies})
+	}
+	return p.fields(v, "alarms", true, fields...), nil
+}
+
+// addChoice offers something once.
+func addChoice(all []choice, value, name string) []choice {
+	if slices.ContainsFunc(all, func(c choice) bool { return c.Value == value }) {
+		return all
+	}
+	return append(all, choice{Value: value, Name: name})
+}
+
+func sortChoices(all []choice) {
+	slices.SortFunc(all, func(a, b choice) int { return cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+}
+
+// alarmView is the value of the page of one alarm.
+type alarmView struct {
+	alarmRow
+
+	FirstAt   moment
+	Knowledge alarm.Knowledge
+	History   []alarmTime
+	Answer    *form // nil: the reader may not, or it is over
+}
+
+// alarmTime is one time that the alarm stood.
+type alarmTime struct {
+	Number int
+	Steps  []alarmStep
+}
+
+type alarmStep struct {
+	At                     moment
+	Status                 alarm.Status
+	Message, Actor, Remark string
+}
+
+// alarmOf finds the alarm of the path among those that the reader sees.
+func (p *Portal) alarmOf(v *visit) (alarm.Event, error) {
+	absent := fault.New(fault.NotFound, "There is no alarm %q.", v.id("alarm"))
+	id, err := strconv.ParseInt(v.id("alarm"), 10, 64)
+	if err != nil {
+		return alarm.Event{}, absent
+	}
+	e, err := p.Events.Event(v.ctx(), id)
+	if fault.Is(err, fault.NotFound) || err == nil && !v.may(access.Read, e.Company) {
+		return alarm.Event{}, absent
+	}
+	return e, err
+}
+
+func (p *Portal) alarm(v *visit) (any, error) {
+	e, err := p.alarmOf(v)
+	if err != nil {
+		return nil, err
+	}
+	return p.alarmPage(v, &e)
+}
+
+func (p *Portal) alarmPage(v *visit, e *alarm.Event) (any, error) {
+	row, err := p.alarmRow(v, e, p.companyLinks())
+	if err != nil {
+		return nil, err
+	}
+	history, err := p.Answers.EventHistory(v.ctx(), e.ID)
+	if err != nil {
+		return nil, err
+	}
+	t, _ := alarm.TemplateByID(e.Template)
+	out := alarmView{alarmRow: row, FirstAt: v.moment(e.FirstAt), Knowledge: t.Knowledge}
+	for _, a := range slices.Backward(history) {
+		time := alarmTime{Number: a.Number}
+		for _, s := range slices.Backward(a.Steps) {
+			time.Steps = append(time.Steps, alarmStep{v.moment(s.At), s.Status, s.Message, s.Actor, s.Remark})
+		}
+		out.History = append(out.History, time)
+	}
+	if e.Status != alarm.StatusResolved && v.may(access.AnswerAlarms, e.Company) {
+		f := p.form(v, "alarm", row.To, input{Name: "reason", Required: true, Complete: "off"})
+		f.Buttons = []choice{{acknowledge, p.texts["alarms.acknowledge"], true}, {resolve, p.texts["alarms.resolve"], false}}
+		if e.Status == alarm.StatusAcknowledged {
+			f.Buttons = f.Buttons[1:]
+		}
+		out.Answer = &f
+	}
+	return page{name: "alarm", title: row.Name, data: out, status: statusOf(v.wrong)}, nil
+}
+
+// What a person says of an alarm.
+const (
+	acknowledge = "acknowledge"
+	resolve     = "resolve"
+)
+
+// answerAlarm notes that somebody knows of an alarm, or says that it is over.
+func (p *Portal) answerAlarm(v *visit) (any, error) {
+	e, err := p.alarmOf(v)
+	if err == nil {
+		err = v.allow(access.AnswerAlarms, e.Company)
+	}
+	if err != nil {
+		return nil, err
+	}
+	do, told := p.Alarms.Acknowledge, "acknowledged"
+	switch v.field("do") {
+	case acknowledge:
+	case resolve:
+		do, told = p.Alarms.Resolve, "resolved"
+	default:
+		return nil, fault.New(fault.Invalid, "What is to be done with the alarm is not said.")
+	}
+	if _, err := do(v.ctx(), e.ID, v.actor.Name, v.field("reason")); err != nil {
+		if !v.faults(err) {
+			return nil, err
+		}
+		if e, err = p.Events.Event(v.ctx(), e.ID); err != nil {
+			return nil, err
+		}
+		return p.alarmPage(v, &e)
+	}
+	return redirect(alarmPath(e.ID), told)
+}

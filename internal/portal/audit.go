@@ -1,0 +1,117 @@
+package portal
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/audit"
+	"github.com/tallystick/tallystick/internal/core/usage"
+)
+
+// auditView is the value of the trail.
+type auditView struct {
+	Filter []input
+	Rows   []auditRow
+	First  bool
+	Next   string
+}
+
+type auditRow struct {
+	At              moment
+	Who, Via        string
+	Company         link
+	Subject, Action string
+	Detail          string
+}
+
+// auditWant is what the trail is narrowed to.
+type auditWant struct {
+	audit.Query
+
+	who, action string
+	from, to    time.Time // to is the first instant that is not wanted; zero: no bound
+}
+
+func (w *auditWant) fits(e *audit.Entry) bool {
+	return (w.who == "" || strings.Contains(strings.ToLower(e.Name), w.who)) && (w.action == "" || e.Action == w.action) &&
+		(w.to.IsZero() || e.At.Before(w.to))
+}
+
+// auditStep is how many entries are looked through at a time.
+const auditStep = 1000
+
+func (p *Portal) audit(v *visit) (any, error) {
+	if err := v.allow(access.ReadAudit, access.Provider); err != nil {
+		return nil, err
+	}
+	want := auditWant{who: strings.ToLower(v.field("who")), action: v.field("action"), to: p.endOfDay(v, "to")}
+	if day := v.day("from", usage.Date{}); day != (usage.Date{}) {
+		want.from = day.Start(v.zone)
+	}
+	number := func(name string) int64 {
+		n, _ := strconv.ParseInt(v.field(name), 10, 64) // what is no number narrows nothing
+		return max(n, 0)
+	}
+	want.Company, want.Before, want.Limit = usage.CompanyID(number("company")), number("before"), auditStep
+	companies, err := p.companyChoices(v.ctx(), p.texts["any-company"])
+	if err != nil {
+		return nil, err
+	}
+	out := auditView{First: want.Before == 0}
+	out.Filter = p.fields(v, "audit", true, input{Name: "company", Kind: aSelect, Choices: companies}, input{Name: "who", Complete: "off"},
+		input{Name: "action", Kind: aSelect, Choices: []choice{
+			{Name: p.texts["audit.any-action"]}, {Value: audit.Added, Name: p.texts["audit-action.added"]},
+			{Value: audit.Changed, Name: p.texts["audit-action.changed"]}, {Value: audit.Removed, Name: p.texts["audit-action.removed"]},
+		}}, input{Name: "from", Kind: "date"}, input{Name: "to", Kind: "date"})
+	for i := range out.Filter {
+		for _, w := range v.wrong {
+			if w.Path == out.Filter[i].Name {
+				out.Filter[i].Wrong = append(out.Filter[i].Wrong, w.Text)
+			}
+		}
+	}
+	if len(v.wrong) == 0 {
+		err = p.lookThrough(v, &want, &out)
+	}
+	part := "rows"
+	if !out.First {
+		part = "more"
+	}
+	return page{name: "audit", title: p.texts["audit.title"], data: out, part: part, status: statusOf(v.wrong)}, err
+}
+
+// lookThrough goes back through the trail until there is a part of the list.
+func (p *Portal) lookThrough(v *visit, want *auditWant, out *auditView) error {
+	links := p.companyLinks()
+	for last := int64(0); ; {
+		entries, err := p.Trail.Audit(v.ctx(), want.Query)
+		if err != nil {
+			return err
+		}
+		for i := range entries {
+			e := &entries[i]
+			switch {
+			case e.At.Before(want.from):
+				return nil
+			case !want.fits(e):
+				continue
+			case len(out.Rows) == rowsAtOnce:
+				out.Next = v.here("before", strconv.FormatInt(last, 10))
+				return nil
+			}
+			company, err := links.of(v.ctx(), e.Company)
+			if err != nil {
+				return err
+			}
+			out.Rows = append(out.Rows, auditRow{v.moment(e.At), e.Name, e.Via, company, e.Subject, cmp.Or(p.texts["audit-action."+e.Action], e.Action), e.Detail})
+			last = e.ID
+		}
+		if len(entries) < want.Limit {
+			return nil
+		}
+		want.Before = entries[len(entries)-1].ID
+	}
+}

@@ -1,0 +1,202 @@
+package portal
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/catalog"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// catalogueView is the value of the page of the weights.
+type catalogueView struct {
+	Month    string
+	Filter   []input
+	Version  string
+	Own      int // rows that differ from the program's
+	Types    []weightType
+	Versions []versionRow // of the provider's people alone
+	Provider bool
+}
+
+// weightType is a type with its weights.
+type weightType struct {
+	Name, SoldBy string
+	Weights      []weightRow
+}
+
+type weightRow struct {
+	Unit          usage.UnitKind
+	Edition, From string
+	Units         usage.Units
+	Source        string
+	Own, InForce  bool
+	Instead       *usage.Units // what the program says; nil: nothing
+}
+
+type versionRow struct {
+	Version string
+	Since   *moment // nil: the beginning
+	Own     bool
+}
+
+func (p *Portal) catalogue(v *visit) (any, error) {
+	if err := v.allow(access.Read, v.only()); err != nil {
+		return nil, err
+	}
+	var month *usage.Month
+	if text := v.field("month"); text != "" {
+		m, err := usage.ParseMonth(text)
+		if err != nil {
+			v.fail("month", p.texts["catalogue.no-month"])
+		} else {
+			month = &m
+		}
+	}
+	weights, in, err := p.Catalogs.CountsIn(v.ctx(), month, p.Directory)
+	if err != nil {
+		return nil, err
+	}
+	base, _ := catalog.SplitVersion(weights.Version())
+	program, err := p.Catalogs.Catalog(v.ctx(), base)
+	if err != nil {
+		return nil, err
+	}
+	out := catalogueView{
+		Month: p.month(in), Version: weights.Version(), Provider: v.only() == 0,
+		Filter: p.fields(v, "catalogue", v.field("month") != "", input{Name: "month", Kind: "month", Value: in.String()}),
+	}
+	if len(v.wrong) > 0 {
+		out.Filter[0].Wrong = []string{v.wrong[0].Text}
+	}
+	out.add(weights.Rows(in), program.Rows(in))
+	if out.Provider {
+		if out.Versions, err = p.catalogueVersions(v); err != nil {
+			return nil, err
+		}
+	}
+	return page{name: "catalogue", title: p.texts["catalogue.title"], data: out, status: statusOf(v.wrong)}, nil
+}
+
+// add lists the weights that count beside those that the program alone would count with.
+func (out *catalogueView) add(counts, program []catalog.Row) {
+	for i := range counts {
+		r := &counts[i]
+		if n := len(out.Types); n == 0 || out.Types[n-1].Name != r.Type.ID {
+			out.Types = append(out.Types, weightType{Name: r.Type.ID, SoldBy: r.Type.SoldByText()})
+		}
+		if r.Unit == "" {
+			continue
+		}
+		row := weightRow{Unit: r.Unit, Edition: r.Edition, From: r.From.String(), Units: r.Units, Source: r.Source, Own: r.Own, InForce: r.InForce}
+		if r.Own {
+			out.Own++
+			if at := slices.IndexFunc(program, func(o catalog.Row) bool {
+				return o.InForce && o.Type.ID == r.Type.ID && o.Unit == r.Unit && strings.EqualFold(o.Edition, r.Edition)
+			}); at >= 0 {
+				row.Instead = &program[at].Units
+			}
+		}
+		last := &out.Types[len(out.Types)-1]
+		last.Weights = append(last.Weights, row)
+	}
+	slices.SortStableFunc(out.Types, func(a, b weightType) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+func (p *Portal) catalogueVersions(v *visit) ([]versionRow, error) {
+	versions, err := p.Catalogs.Versions(v.ctx())
+	var rows []versionRow
+	for _, c := range slices.Backward(versions) {
+		_, own := catalog.SplitVersion(c.Version)
+		rows = append(rows, versionRow{c.Version, v.momentOf(&c.Since), own})
+	}
+	return rows, err
+}
+
+// ownView is the value of the page of the provider's own weights.
+type ownView struct {
+	Text    string // that counts
+	Change  *form  // nil: the reader may not
+	Preview *fleet.CatalogChange
+}
+
+// ownBodyMax is the bound of a form with an own catalogue: of some characters, three are sent.
+const ownBodyMax = 3*catalog.OwnMax + formMax
+
+func (p *Portal) ownCatalogue(v *visit) (any, error) {
+	if err := v.allow(access.Read, access.Provider); err != nil {
+		return nil, err
+	}
+	return p.ownPage(v, nil)
+}
+
+// ownPage shows the own rows that count, and what those that were typed would change.
+func (p *Portal) ownPage(v *visit, preview *fleet.CatalogChange) (any, error) {
+	version, text, err := p.ownRows(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	out := ownView{Text: text, Preview: preview}
+	if v.may(access.ManageUsers, access.Provider) {
+		checked := ""
+		if preview != nil {
+			checked = preview.Version
+		}
+		f := p.form(v, "own-catalogue", "/catalogue/own", hidden("state", version), hidden("checked", checked), input{Name: "text", Kind: aText, Value: text})
+		f.Buttons = []choice{{"check", p.texts["catalogue.check"], true}}
+		if preview != nil && preview.Was != preview.Version {
+			f.Buttons = []choice{{"set", p.texts["catalogue.set"], true}, {"check", p.texts["catalogue.check"], false}}
+		}
+		out.Change = &f
+	}
+	return page{name: "own-catalogue", title: p.texts["catalogue.own"], data: out, status: statusOf(v.wrong)}, nil
+}
+
+// ownRows gives the version that counts now, and its own rows as the file that sets them.
+func (p *Portal) ownRows(ctx context.Context) (version, text string, err error) {
+	if version, err = p.Catalogs.InForce(ctx, p.Now()); err != nil {
+		return "", "", err
+	}
+	own, err := p.Catalogs.Own(ctx, version)
+	if err != nil || own == nil {
+		return version, "", err
+	}
+	return version, own.String(), nil
+}
+
+// setOwnCatalogue first says what rows would change; they count once they are sent again as they were looked at.
+func (p *Portal) setOwnCatalogue(v *visit) (any, error) {
+	if err := v.allow(access.ManageUsers, access.Provider); err != nil { // weights decide every figure: an administrator's
+		return nil, err
+	}
+	version, _, err := p.ownRows(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	if !p.same(v, version) {
+		return p.ownPage(v, nil)
+	}
+	text := v.form.Get("text")
+	look, err := p.Catalogs.SetOwn(v.ctx(), text, true)
+	if err != nil {
+		if !v.faults(err) {
+			return nil, err
+		}
+		for i := range v.wrong {
+			w := &v.wrong[i] // its path is a line of the text
+			w.Path, w.Text = "text", strings.TrimSpace(w.Path+" "+w.Text)
+		}
+		return p.ownPage(v, nil)
+	}
+	if v.field("do") != "set" || v.field("checked") != look.Version {
+		return p.ownPage(v, &look)
+	}
+	if _, err := p.Catalogs.SetOwn(v.ctx(), text, false); err != nil {
+		return nil, err
+	}
+	return redirect("/catalogue", "catalogue-set")
+}

@@ -1,0 +1,122 @@
+package portal
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// form is a form as a page shows it: its fields with what is so or was typed, and what is wrong with that. Its texts are
+// form.<name>.<field>, form.<name>.<field>-hint and form.<name>.button.
+type form struct {
+	To      string // where it is sent
+	Fields  []input
+	Buttons []choice // with a value, it is sent as do
+	Wrong   []wrongInput
+}
+
+// wrongInput is one thing that is wrong; without an ID it is about no field.
+type wrongInput struct{ ID, Label, Text string }
+
+// input is a field of a form.
+type input struct {
+	Name     string
+	Kind     string   // of an input element; or select, area, checks
+	Value    string   // what is so
+	Choices  []choice // of select and checks
+	Required bool
+	Complete string // what browsers may fill in
+
+	ID, Label, Hint string
+	Wrong           []string
+	Focus           bool // it is the first one that is wrong
+}
+
+// The kinds of fields that are no plain input elements.
+const (
+	aSelect   = "select"
+	aText     = "area"
+	someOf    = "checks"
+	aHidden   = "hidden"
+	aPassword = "password"
+)
+
+// Describes names what is said about the field.
+func (i *input) Describes() string {
+	var ids []string
+	if i.Hint != "" {
+		ids = append(ids, i.ID+"-hint")
+	}
+	if len(i.Wrong) > 0 {
+		ids = append(ids, i.ID+"-wrong")
+	}
+	return strings.Join(ids, " ")
+}
+
+// form gives the form of a name. Where it was just sent, its fields hold what was typed, and what is wrong with it.
+func (p *Portal) form(v *visit, name, to string, fields ...input) form {
+	sent := v.Method == http.MethodPost && strings.EqualFold(v.URL.Path, to)
+	f := form{To: to, Fields: p.fields(v, name, sent, fields...), Buttons: []choice{{"", p.texts["form."+name+".button"], true}}}
+	if !sent {
+		return f
+	}
+	focus := true
+	for _, w := range v.wrong {
+		i := slices.IndexFunc(f.Fields, func(in input) bool { return in.Name == w.Path && in.Kind != aHidden })
+		if i < 0 {
+			f.Wrong = append(f.Wrong, wrongInput{Text: strings.TrimSpace(w.Path + " " + w.Text)})
+			continue
+		}
+		in := &f.Fields[i]
+		in.Wrong = append(in.Wrong, w.Text)
+		in.Focus, focus = in.Focus || focus, false
+		f.Wrong = append(f.Wrong, wrongInput{in.ID, in.Label, w.Text})
+	}
+	return f
+}
+
+// fields gives fields with their texts, and with what was typed where that is wanted: but for passwords.
+func (p *Portal) fields(v *visit, name string, typed bool, fields ...input) []input {
+	for i := range fields {
+		in := &fields[i]
+		key := "form." + name + "." + in.Name
+		in.ID, in.Label, in.Hint = name+"-"+in.Name, p.texts[key], p.texts[key+"-hint"]
+		if typed && in.Kind != aPassword && in.Kind != aHidden {
+			in.Value = v.form.Get(in.Name)
+		}
+		for j := range in.Choices {
+			c := &in.Choices[j]
+			switch {
+			case in.Kind == aSelect:
+				c.Chosen = c.Value == in.Value
+			case typed:
+				c.Chosen = slices.Contains(v.form[in.Name], c.Value)
+			}
+		}
+	}
+	return fields
+}
+
+// stateOf tells one state of something from another: a form holds the one that it was opened with.
+func stateOf(what any) string {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return "" // fits no form
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+// same notes where something is not what the form was opened with any more.
+func (p *Portal) same(v *visit, state string) bool {
+	if state != "" && v.form.Get("state") == state {
+		return true
+	}
+	v.fail("", p.texts["form.meanwhile"])
+	return false
+}
+
+func hidden(name, value string) input { return input{Name: name, Kind: aHidden, Value: value} }

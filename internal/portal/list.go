@@ -1,0 +1,87 @@
+package portal
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// link is something that has a page, or with an empty To, none.
+type link struct{ Name, To string }
+
+// listed is a part of a list: rowsAtOnce of it, and where the next ones are.
+type listed[T any] struct {
+	Rows  []T
+	First bool
+	Next  string
+	Count int // of all
+}
+
+// listedOf gives the part of a list that the address asks for.
+func listedOf[T any](v *visit, rows []T) listed[T] {
+	from, _ := strconv.Atoi(v.field("from")) // what is no number is the beginning
+	from = min(max(from, 0), len(rows))
+	to := min(from+rowsAtOnce, len(rows))
+	out := listed[T]{Rows: rows[from:to], First: from == 0, Count: len(rows)}
+	if to < len(rows) {
+		out.Next = v.here("from", strconv.Itoa(to))
+	}
+	return out
+}
+
+// partOf names the template of a list that a script asks for: the rows, or more of them.
+func (l *listed[T]) partOf() string {
+	if l.First {
+		return "rows"
+	}
+	return "more"
+}
+
+// here is the address of this page with an option of it another one.
+func (v *visit) here(name, value string) string {
+	q := v.URL.Query()
+	q.Del("told")
+	q.Set(name, value)
+	return v.URL.Path + "?" + q.Encode()
+}
+
+// companyLinks finds names of companies, each once.
+type companyLinks struct {
+	store fleet.CompanyStore
+	known map[usage.CompanyID]link
+}
+
+func (p *Portal) companyLinks() *companyLinks {
+	return &companyLinks{p.Companies, map[usage.CompanyID]link{}}
+}
+
+// of gives the link to a company; one that was removed has no page, and 0 is none.
+func (l *companyLinks) of(ctx context.Context, id usage.CompanyID) (link, error) {
+	if found, is := l.known[id]; is || id == 0 {
+		return found, nil
+	}
+	c, err := l.store.Company(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		c, err = fleet.Company{Name: id.String()}, nil
+	}
+	out := link{Name: c.Name}
+	if c.ID != 0 && c.RemovedAt == nil {
+		out.To = companyPath(id)
+	}
+	l.known[id] = out
+	return out, err
+}
+
+// companyChoices are what a form offers where a company is chosen; the first one is none.
+func (p *Portal) companyChoices(ctx context.Context, none string) ([]choice, error) {
+	companies, err := p.Companies.Companies(ctx)
+	out := []choice{{Name: none}}
+	for i := range companies {
+		out = append(out, choice{Value: companies[i].ID.String(), Name: companies[i].Name})
+	}
+	sortChoices(out[1:])
+	return out, err
+}
