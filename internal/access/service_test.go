@@ -108,7 +108,9 @@ func TestChangePassword(t *testing.T) {
 	w := newWorld(t)
 	u := w.user("a")
 	before := w.login("a")
-	change := func(old, next string) (access.Pair, error) { return w.ChangePassword(t.Context(), from, u.ID, old, next) }
+	change := func(old, next string) (access.Pair, error) {
+		return w.ChangePassword(t.Context(), from, u.ID, old, next)
+	}
 	for _, c := range []struct {
 		old, next string
 		want      fault.Code

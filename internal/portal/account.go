@@ -37,8 +37,8 @@ func (p *Portal) account(v *visit) (any, error) {
 	}
 	out := accountView{Name: v.actor.Name, Role: v.actor.Role}
 	out.Password = p.form(v, "own-password", "/account/password",
-		input{Name: "old", Kind: aPassword, Required: true, Complete: "current-password"},
-		input{Name: "password", Kind: aPassword, Required: true, Complete: "new-password"}, input{Name: "again", Kind: aPassword, Required: true, Complete: "new-password"})
+		input{Name: "old", Kind: passwordField, Required: true, Complete: "current-password"},
+		input{Name: "password", Kind: passwordField, Required: true, Complete: "new-password"}, input{Name: "again", Kind: passwordField, Required: true, Complete: "new-password"})
 	for i := range open {
 		out.Sessions = append(out.Sessions, v.session(&open[i]))
 	}

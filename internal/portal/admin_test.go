@@ -17,7 +17,7 @@ import (
 func (w *world) send(status int, role access.Role, path string, pairs ...string) answered {
 	w.t.Helper()
 	form := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
+	for i := 0; i+1 < len(pairs); i += 2 {
 		form.Add(pairs[i], pairs[i+1])
 	}
 	return w.want(status, request{method: http.MethodPost, path: path, role: role, form: form})
@@ -59,8 +59,17 @@ func TestAdministrationIsFor(t *testing.T) {
 		path  string
 		roles []access.Role
 	}{
-		{"/alarms", all}, {"/tokens", all}, {"/tokens/new", all}, {"/account", all}, {"/catalogue", all},
-		{"/settings", all[:3]}, {"/catalogue/own", all[:3]}, {"/users", all[:1]}, {"/users/new", all[:1]}, {"/users/1", all[:1]}, {"/audit", all[:1]},
+		{"/alarms", all},
+		{"/tokens", all},
+		{"/tokens/new", all},
+		{"/account", all},
+		{"/catalogue", all},
+		{"/settings", all[:3]},
+		{"/catalogue/own", all[:3]},
+		{"/users", all[:1]},
+		{"/users/new", all[:1]},
+		{"/users/1", all[:1]},
+		{"/audit", all[:1]},
 	} {
 		for _, role := range all {
 			want := http.StatusForbidden
@@ -78,8 +87,14 @@ func TestAdministrationIsFor(t *testing.T) {
 	w.lacks(w.want(http.StatusOK, request{path: "/tokens", role: access.PortalOperator}), `href="/users"`, `href="/audit"`)
 	w.lacks(w.want(http.StatusOK, request{path: "/tokens", role: theirs}), `href="/users"`, `href="/settings"`, `href="/companies"`)
 	for _, c := range []struct{ path, name, value string }{
-		{"/users", "name", "x"}, {"/users/1/role", "role", "portal-administrator"}, {"/users/1/password", "password", "a long password"}, {"/users/1/enabled", "enabled", ""},
-		{"/users/1/sessions", "session", ""}, {"/settings", "zone", "Europe/Berlin"}, {"/catalogue/own", "text", ""}, {"/alarms/2", "do", "resolve"},
+		{"/users", "name", "x"},
+		{"/users/1/role", "role", "portal-administrator"},
+		{"/users/1/password", "password", "a long password"},
+		{"/users/1/enabled", "enabled", ""},
+		{"/users/1/sessions", "session", ""},
+		{"/settings", "zone", "Europe/Berlin"},
+		{"/catalogue/own", "text", ""},
+		{"/alarms/2", "do", "resolve"},
 	} {
 		for _, role := range []access.Role{reader, theirs} {
 			w.send(http.StatusForbidden, role, c.path, c.name, c.value)
@@ -330,7 +345,7 @@ func TestOwnCatalogue(t *testing.T) {
 	wrong := w.send(http.StatusUnprocessableEntity, admin, path, "state", state, "do", "check", "text", "weight  x  y\r\nfoo")
 	w.has(wrong, "line 1 has 3 columns", "line 2 begins with", "weight  x  y", `href="#own-catalogue-text"`)
 	look := w.send(http.StatusOK, admin, path, "state", state, "do", "check", "text", row("2"))
-	w.has(look, "0 own types and 1 own weights", "<ins>weight  VBR_vSphere_VM", "Let this count", "agreed with &lt;b&gt;all")
+	w.has(look, "there are 0 own types and 1 own weight.", "<ins>weight  VBR_vSphere_VM", "Let this count", "agreed with &lt;b&gt;all")
 	if checked := w.hiddenOf(page, path, "checked"); checked != "" {
 		t.Errorf("checked before it was looked at: %q", checked)
 	}

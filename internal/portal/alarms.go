@@ -102,9 +102,9 @@ func (p *Portal) alarmFilter(v *visit, events []alarm.Event, links *companyLinks
 	}
 	sortChoices(kinds[1:])
 	sortChoices(companies[1:])
-	fields := []input{{Name: "status", Kind: aSelect, Choices: statuses}, {Name: "kind", Kind: aSelect, Choices: kinds}}
+	fields := []input{{Name: "status", Kind: selection, Choices: statuses}, {Name: "kind", Kind: selection, Choices: kinds}}
 	if v.only() == 0 {
-		fields = append(fields, input{Name: "company", Kind: aSelect, Choices: companies})
+		fields = append(fields, input{Name: "company", Kind: selection, Choices: companies})
 	}
 	return p.fields(v, "alarms", true, fields...), nil
 }

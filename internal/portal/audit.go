@@ -61,10 +61,12 @@ func (p *Portal) audit(v *visit) (any, error) {
 		return nil, err
 	}
 	out := auditView{First: want.Before == 0}
-	out.Filter = p.fields(v, "audit", true, input{Name: "company", Kind: aSelect, Choices: companies}, input{Name: "who", Complete: "off"},
-		input{Name: "action", Kind: aSelect, Choices: []choice{
-			{Name: p.texts["audit.any-action"]}, {Value: audit.Added, Name: p.texts["audit-action.added"]},
-			{Value: audit.Changed, Name: p.texts["audit-action.changed"]}, {Value: audit.Removed, Name: p.texts["audit-action.removed"]},
+	out.Filter = p.fields(v, "audit", true, input{Name: "company", Kind: selection, Choices: companies}, input{Name: "who", Complete: "off"},
+		input{Name: "action", Kind: selection, Choices: []choice{
+			{Name: p.texts["audit.any-action"]},
+			{Value: audit.Added, Name: p.texts["audit-action.added"]},
+			{Value: audit.Changed, Name: p.texts["audit-action.changed"]},
+			{Value: audit.Removed, Name: p.texts["audit-action.removed"]},
 		}}, input{Name: "from", Kind: "date"}, input{Name: "to", Kind: "date"})
 	for i := range out.Filter {
 		for _, w := range v.wrong {

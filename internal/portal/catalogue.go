@@ -146,7 +146,7 @@ func (p *Portal) ownPage(v *visit, preview *fleet.CatalogChange) (any, error) {
 		if preview != nil {
 			checked = preview.Version
 		}
-		f := p.form(v, "own-catalogue", "/catalogue/own", hidden("state", version), hidden("checked", checked), input{Name: "text", Kind: aText, Value: text})
+		f := p.form(v, "own-catalogue", "/catalogue/own", hidden("state", version), hidden("checked", checked), input{Name: "text", Kind: textArea, Value: text})
 		f.Buttons = []choice{{"check", p.texts["catalogue.check"], true}}
 		if preview != nil && preview.Was != preview.Version {
 			f.Buttons = []choice{{"set", p.texts["catalogue.set"], true}, {"check", p.texts["catalogue.check"], false}}

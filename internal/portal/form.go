@@ -37,11 +37,11 @@ type input struct {
 
 // The kinds of fields that are no plain input elements.
 const (
-	aSelect   = "select"
-	aText     = "area"
-	someOf    = "checks"
-	aHidden   = "hidden"
-	aPassword = "password"
+	selection     = "select"
+	textArea      = "area"
+	checkBoxes    = "checks"
+	hiddenField   = "hidden"
+	passwordField = "password"
 )
 
 // Describes names what is said about the field.
@@ -65,7 +65,7 @@ func (p *Portal) form(v *visit, name, to string, fields ...input) form {
 	}
 	focus := true
 	for _, w := range v.wrong {
-		i := slices.IndexFunc(f.Fields, func(in input) bool { return in.Name == w.Path && in.Kind != aHidden })
+		i := slices.IndexFunc(f.Fields, func(in input) bool { return in.Name == w.Path && in.Kind != hiddenField })
 		if i < 0 {
 			f.Wrong = append(f.Wrong, wrongInput{Text: strings.TrimSpace(w.Path + " " + w.Text)})
 			continue
@@ -84,13 +84,13 @@ func (p *Portal) fields(v *visit, name string, typed bool, fields ...input) []in
 		in := &fields[i]
 		key := "form." + name + "." + in.Name
 		in.ID, in.Label, in.Hint = name+"-"+in.Name, p.texts[key], p.texts[key+"-hint"]
-		if typed && in.Kind != aPassword && in.Kind != aHidden {
+		if typed && in.Kind != passwordField && in.Kind != hiddenField {
 			in.Value = v.form.Get(in.Name)
 		}
 		for j := range in.Choices {
 			c := &in.Choices[j]
 			switch {
-			case in.Kind == aSelect:
+			case in.Kind == selection:
 				c.Chosen = c.Value == in.Value
 			case typed:
 				c.Chosen = slices.Contains(v.form[in.Name], c.Value)
@@ -119,4 +119,4 @@ func (p *Portal) same(v *visit, state string) bool {
 	return false
 }
 
-func hidden(name, value string) input { return input{Name: name, Kind: aHidden, Value: value} }
+func hidden(name, value string) input { return input{Name: name, Kind: hiddenField, Value: value} }

@@ -227,8 +227,11 @@ func (p *Portal) navigation(actor access.Actor, here string) []navGroup {
 		action access.Action
 		scope  usage.CompanyID
 	}{
-		{"users", access.ManageUsers, access.Provider}, {"tokens", access.Read, actor.Company}, {"settings", access.Read, access.Provider},
-		{"catalogue", access.Read, actor.Company}, {"audit", access.ReadAudit, access.Provider},
+		{"users", access.ManageUsers, access.Provider},
+		{"tokens", access.Read, actor.Company},
+		{"settings", access.Read, access.Provider},
+		{"catalogue", access.Read, actor.Company},
+		{"audit", access.ReadAudit, access.Provider},
 	} {
 		if access.May(actor, page.action, page.scope) {
 			*rest = append(*rest, item(page.key, "/"+page.key))

@@ -54,7 +54,7 @@ func (p *Portal) settings(v *visit) (any, error) {
 	}
 	if v.may(access.ManageUsers, access.Provider) {
 		f := p.form(v, "settings", "/settings", hidden("state", out.state()), input{Name: "zone", Value: out.Zone, Required: true, Complete: "off"},
-			input{Name: "licensees", Kind: aText, Value: strings.Join(licensees, "\n")})
+			input{Name: "licensees", Kind: textArea, Value: strings.Join(licensees, "\n")})
 		out.Change = &f
 	}
 	return page{name: "settings", title: p.texts["settings.title"], data: out, status: statusOf(v.wrong)}, nil

@@ -122,15 +122,15 @@ func (p *Portal) newTokenPage(v *visit) (any, error) {
 			users = append(users, choice{Value: strconv.FormatInt(int64(id), 10), Name: name})
 		}
 		sortChoices(users)
-		fields = append(fields, input{Name: "user", Kind: aSelect, Choices: users, Value: strconv.FormatInt(int64(v.actor.User), 10)})
+		fields = append(fields, input{Name: "user", Kind: selection, Choices: users, Value: strconv.FormatInt(int64(v.actor.User), 10)})
 	}
-	fields = append(fields, input{Name: "scopes", Kind: someOf, Choices: scopes})
+	fields = append(fields, input{Name: "scopes", Kind: checkBoxes, Choices: scopes})
 	if v.only() == 0 {
 		companies, err := p.companyChoices(v.ctx(), p.texts["tokens.every-company"])
 		if err != nil {
 			return nil, err
 		}
-		fields = append(fields, input{Name: "company", Kind: aSelect, Choices: companies})
+		fields = append(fields, input{Name: "company", Kind: selection, Choices: companies})
 	}
 	if v.may(access.PushReadings, access.Provider) {
 		servers, err := p.Servers.Servers(v.ctx())
@@ -142,7 +142,7 @@ func (p *Portal) newTokenPage(v *visit) (any, error) {
 			list = append(list, choice{Value: servers[i].ID.String(), Name: servers[i].Name})
 		}
 		sortChoices(list[1:])
-		fields = append(fields, input{Name: "server", Kind: aSelect, Choices: list})
+		fields = append(fields, input{Name: "server", Kind: selection, Choices: list})
 	}
 	year := usage.DateOf(p.Now().AddDate(1, 0, 0), v.zone)
 	fields = append(fields, input{Name: "expiresAt", Kind: "date", Required: true, Value: year.String()})

@@ -81,9 +81,9 @@ func (p *Portal) newUserPage(v *visit) (any, error) {
 		return nil, err
 	}
 	f := p.form(v, "user", "/users",
-		input{Name: "name", Required: true, Complete: "off"}, input{Name: "role", Kind: aSelect, Choices: p.roleChoices(), Value: string(access.PortalReadonly)},
-		input{Name: "company", Kind: aSelect, Choices: companies}, input{Name: "password", Kind: aPassword, Complete: "new-password"},
-		input{Name: "again", Kind: aPassword, Complete: "new-password"})
+		input{Name: "name", Required: true, Complete: "off"}, input{Name: "role", Kind: selection, Choices: p.roleChoices(), Value: string(access.PortalReadonly)},
+		input{Name: "company", Kind: selection, Choices: companies}, input{Name: "password", Kind: passwordField, Complete: "new-password"},
+		input{Name: "again", Kind: passwordField, Complete: "new-password"})
 	out := formView{Head: p.texts["users.add"], Back: link{p.texts["users.title"], "/users"}, Form: f}
 	return page{name: "form", title: p.texts["users.add"], data: out, status: statusOf(v.wrong)}, nil
 }
@@ -101,17 +101,20 @@ func (p *Portal) given(v *visit) (usage.CompanyID, error) {
 	if text == "" {
 		return 0, nil
 	}
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || !v.may(access.Read, usage.CompanyID(id)) {
-		v.fail("company", p.texts["form.no-company"])
-		return 0, nil
+	n, _ := strconv.ParseInt(text, 10, 64) // 0, which is none, where it is no number
+	id := usage.CompanyID(n)
+	there := id >= usage.FirstCompany && v.may(access.Read, id)
+	if there {
+		c, err := p.Companies.Company(v.ctx(), id)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return 0, err
+		}
+		there = err == nil && c.RemovedAt == nil
 	}
-	c, err := p.Companies.Company(v.ctx(), usage.CompanyID(id))
-	if fault.Is(err, fault.NotFound) || err == nil && (c.ID < usage.FirstCompany || c.RemovedAt != nil) {
+	if !there {
 		v.fail("company", p.texts["form.no-company"])
-		return 0, nil
 	}
-	return c.ID, err
+	return id, nil
 }
 
 // newPassword reads a password that was typed twice, or makes one up where none was; made: it is to be shown.
@@ -223,7 +226,7 @@ func (p *Portal) userPage(v *visit, u *access.User) (any, error) {
 	}
 	var sure []input
 	if last {
-		sure = []input{{Name: "sure", Kind: someOf, Choices: []choice{{Value: "1", Name: p.texts["users.sure"]}}}}
+		sure = []input{{Name: "sure", Kind: checkBoxes, Choices: []choice{{Value: "1", Name: p.texts["users.sure"]}}}}
 	}
 	value, state, to := "", hidden("state", stateOfUser(u)), userPath(u.ID)
 	if u.Company != 0 {
@@ -231,9 +234,9 @@ func (p *Portal) userPage(v *visit, u *access.User) (any, error) {
 	}
 	out := userView{Name: u.Name, RoleNow: u.Role, Company: company, Enabled: u.Enabled, Created: v.moment(u.CreatedAt), Own: u.ID == v.actor.User, To: to}
 	out.Role = p.form(v, "role", to+"/role", append([]input{
-		state, {Name: "role", Kind: aSelect, Choices: p.roleChoices(), Value: string(u.Role)}, {Name: "company", Kind: aSelect, Choices: companies, Value: value},
+		state, {Name: "role", Kind: selection, Choices: p.roleChoices(), Value: string(u.Role)}, {Name: "company", Kind: selection, Choices: companies, Value: value},
 	}, sure...)...)
-	out.Password = p.form(v, "password", to+"/password", input{Name: "password", Kind: aPassword, Complete: "new-password"}, input{Name: "again", Kind: aPassword, Complete: "new-password"})
+	out.Password = p.form(v, "password", to+"/password", input{Name: "password", Kind: passwordField, Complete: "new-password"}, input{Name: "again", Kind: passwordField, Complete: "new-password"})
 	if u.Enabled {
 		out.Enable = p.form(v, "disable", to+"/enabled", append([]input{state, hidden("enabled", "")}, sure...)...)
 	} else {
