@@ -227,6 +227,11 @@ func TestPasswordAndSessions(t *testing.T) {
 	w.want(http.StatusSeeOther, request{path: "/account", role: reader})
 	w.has(w.send(http.StatusOK, admin, "/users/2/password"), `id="secret"`)
 	w.send(http.StatusNotFound, admin, "/users/99/password")
+	for from, to := range map[string]string{"/users/2/role": "/users/2", "/users/2/password": "/users/2", "/users/2/enabled": "/users/2", "/account/password": "/account"} {
+		if got := w.want(http.StatusSeeOther, request{path: from}).header.Get("Location"); got != to {
+			t.Errorf("%s leads to %s", from, got)
+		}
+	}
 
 	w.cookie(access.PortalOperator)
 	session := w.hiddenOf(w.get("/users/3"), "/users/3/sessions", "session")
