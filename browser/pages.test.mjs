@@ -3,15 +3,25 @@ import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { demo, launch, open, signIn } from "./world.mjs";
+import { demo, lastMonth, launch, open, signIn } from "./world.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const why = "/companies/2/why?resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used";
 const pages = ["/", "/companies", "/companies/2", "/companies/2?day=2026-01-01", why, "/companies/2/trend", "/companies/2/trend?by=month", "/companies/2/changes", "/account", "/nowhere",
-  "/alarms?status=all", "/alarms/1", "/users", "/users/new", "/users/1", "/tokens", "/tokens/new", "/settings", "/catalogue", "/catalogue/own", "/audit", "/audit?who=nobody"];
+  "/alarms?status=all", "/alarms/1", "/users", "/users/new", "/users/1", "/tokens", "/tokens/new", "/settings", "/catalogue", "/catalogue/own", "/audit", "/audit?who=nobody",
+  "/statements", `/statements/${lastMonth}`, `/statements/${lastMonth}/2`, `/statements/${lastMonth}/2/workloads`, "/companies/2/statements"];
 
 let console_, browser;
-before(async () => { console_ = await demo(); browser = await launch(); });
+before(async () => {
+  console_ = await demo();
+  browser = await launch();
+  const page = await open(browser, console_); // statements look like something once they are drafted
+  await signIn(page, console_);
+  await page.goto(`/statements/${lastMonth}`);
+  await page.click("text=Draft all");
+  await page.waitForSelector("text=statements were drafted.");
+  await page.context().close();
+});
 after(async () => { await browser?.close(); await console_?.stop(); });
 
 for (const colorScheme of ["light", "dark"]) {

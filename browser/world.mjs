@@ -87,3 +87,10 @@ export async function fleet(companies) {
     async stop() { const ended = once(child, "exit"); child.kill("SIGINT"); await ended; await rm(dir, { recursive: true }); },
   };
 }
+
+// lastMonth is the one before the demo's present, as 2026-10.
+export const lastMonth = (() => {
+  const day = new Date();
+  day.setUTCDate(0);
+  return day.toISOString().slice(0, 7);
+})();

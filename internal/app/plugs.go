@@ -123,7 +123,7 @@ func (s *Server) surfaces() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.events, s.readings = []events{own, web}, own
+	s.events, s.readings, s.work = []events{own, web}, own, web.Work
 	ready := health.New(a.log, health.Check{Name: "store", Ask: func(ctx context.Context) error {
 		_, err := a.Store.Head(ctx)
 		return err

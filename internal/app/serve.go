@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -50,6 +51,7 @@ type Server struct {
 	handler  http.Handler
 	events   []events
 	readings readings
+	work     func(ctx context.Context, log *slog.Logger) // what pages begin and do not wait for
 	hold     store.Hold
 	unlock   func()
 }
@@ -209,6 +211,7 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	wg.Go(func() { s.app.checkAlarms(work, changed) })
 	wg.Go(func() { s.app.Board.Run(work, moved, s.app.log) })
 	wg.Go(func() { s.app.keepHouse(work) })
+	wg.Go(func() { s.work(work, s.app.log) })
 	if !s.options.Passive {
 		wg.Go(func() { s.schedule.Run(work) })
 	}

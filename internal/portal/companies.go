@@ -3,8 +3,6 @@ package portal
 import (
 	"cmp"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -23,12 +21,6 @@ type companiesView struct {
 	Next      string // where the next rows are
 }
 
-type column struct {
-	Name, To string
-	Number   bool
-	Order    string // ascending or descending, where the list is sorted by it
-}
-
 type companyRow struct {
 	Name, To          string
 	Unit              usage.UnitKind
@@ -38,9 +30,6 @@ type companyRow struct {
 	order             usage.CompanyID
 	folded            string // the name without regard to case
 }
-
-// rowsAtOnce is how many rows come with the page, and with each part that a reader scrolls to.
-const rowsAtOnce = 100
 
 func (p *Portal) companies(v *visit) (any, error) {
 	if v.only() != 0 {
@@ -54,15 +43,11 @@ func (p *Portal) companies(v *visit) (any, error) {
 		return nil, err
 	}
 	out := companiesView{Search: v.field("search"), Uncertain: v.field("uncertain") != "", Sort: cmp.Or(v.field("sort"), "name")}
-	from, _ := strconv.Atoi(v.field("from")) // what is no number is the beginning
 	rows := companyRows(o, &out)
-	sortCompanies(rows, out.Sort)
-	from = min(max(from, 0), len(rows))
-	to := min(from+rowsAtOnce, len(rows))
-	out.First, out.Rows, out.Columns = from == 0, rows[from:to], p.companyColumns(&out)
-	if to < len(rows) {
-		out.Next = out.address(out.Sort, to)
-	}
+	sortBy(rows, out.Sort, sorts, func(a, b *companyRow) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Unit, b.Unit)) })
+	list := out.listing()
+	from, to, next := list.window(v, len(rows))
+	out.First, out.Rows, out.Next, out.Columns = from == 0, rows[from:to], next, p.companyColumns(list)
 	part := "rows"
 	if from > 0 {
 		part = "more"
@@ -127,50 +112,17 @@ func orZero(u *usage.Units) usage.Units {
 	return *u
 }
 
-// sortCompanies sorts by a word, with a minus before it from the largest on; a word that is not known means the name.
-func sortCompanies(rows []companyRow, by string) {
-	word, down := strings.CutPrefix(by, "-")
-	compare, known := sorts[word]
-	if !known {
-		compare, down = sorts["name"], false
-	}
-	slices.SortFunc(rows, func(a, b companyRow) int {
-		c := compare(&a, &b)
-		if down {
-			c = -c
-		}
-		return cmp.Or(c, cmp.Compare(a.order, b.order), cmp.Compare(a.Unit, b.Unit))
-	})
-}
-
 // companyColumns are the heads of the list, each with the address of the list that is sorted by it.
-func (p *Portal) companyColumns(out *companiesView) []column {
-	head := func(text, word string, number bool) column {
-		c := column{Name: p.texts[text], Number: number}
-		if word == "" {
-			return c
-		}
-		by := word
-		if number { // the largest are looked for
-			by = "-" + word
-		}
-		switch out.Sort {
-		case word:
-			c.Order, by = "ascending", "-"+word
-		case "-" + word:
-			c.Order, by = "descending", word
-		}
-		c.To = out.address(by, 0)
-		return c
-	}
+func (p *Portal) companyColumns(list *listing) []column {
+	head := func(text, word string, number bool) column { return list.column(p.texts[text], word, number) }
 	return []column{
 		head("companies.name", "name", false), head("unit", "", false), head("state.used", "used", true), head("state.new", "new", true),
 		head("state.rental", "rental", true), head("companies.before", "before", true), head("change", "change", true), head("companies.complete", "", false),
 	}
 }
 
-// address gives the address of this list in another order, or from another row on.
-func (out *companiesView) address(by string, from int) string {
+// listing says how the list is looked at.
+func (out *companiesView) listing() *listing {
 	q := url.Values{}
 	if out.Search != "" {
 		q.Set("search", out.Search)
@@ -178,14 +130,5 @@ func (out *companiesView) address(by string, from int) string {
 	if out.Uncertain {
 		q.Set("uncertain", "1")
 	}
-	if by != "name" {
-		q.Set("sort", by)
-	}
-	if from > 0 {
-		q.Set("from", strconv.Itoa(from))
-	}
-	if len(q) == 0 {
-		return "/companies"
-	}
-	return "/companies?" + q.Encode()
+	return &listing{path: "/companies", narrow: q, sort: out.Sort, usual: "name"}
 }

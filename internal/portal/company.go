@@ -35,7 +35,10 @@ type companyHead struct {
 // headOf gives the head of a page of a company's, by the end of its address.
 func (p *Portal) headOf(c *fleet.Company, here string) companyHead {
 	out := companyHead{Name: c.Name, Removed: c.RemovedAt != nil}
-	for _, tab := range []struct{ key, to string }{{"figure", ""}, {"trend", "/trend"}, {"changes", "/changes"}} {
+	for _, tab := range []struct{ key, to string }{{"figure", ""}, {"trend", "/trend"}, {"changes", "/changes"}, {"statements", "/statements"}} {
+		if out.Removed && tab.to != "/statements" {
+			continue
+		}
 		out.Tabs = append(out.Tabs, navItem{p.texts["company."+tab.key], companyPath(c.ID) + tab.to, tab.to == here})
 	}
 	return out

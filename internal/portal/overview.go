@@ -24,6 +24,7 @@ type overviewed struct {
 	AlarmCount    int
 	Errors        int
 	Statements    []stateCount
+	StatementsTo  string
 	Moved         []movedView
 }
 
@@ -65,7 +66,7 @@ func (p *Portal) overview(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := overviewed{Month: p.month(o.Month), Before: p.month(o.Month.Previous()), At: v.moment(o.At), Whole: o.Whole}
+	out := overviewed{Month: p.month(o.Month), Before: p.month(o.Month.Previous()), At: v.moment(o.At), Whole: o.Whole, StatementsTo: monthPath(o.Month.Previous())}
 	out.sum(o)
 	out.compare(o)
 	out.listSilent(v, o)
@@ -163,18 +164,9 @@ func (p *Portal) countAlarms(ctx context.Context, out *overviewed) error {
 
 // countStatements says how far the statements of a month are.
 func (p *Portal) countStatements(ctx context.Context, month usage.Month, out *overviewed) error {
-	all, err := p.Kept.StatementsIn(ctx, month)
-	if err != nil {
-		return err
+	m, err := p.monthly(ctx, month)
+	if err == nil {
+		out.Statements = m.counts()
 	}
-	counts := make(map[statement.State]int)
-	for i := range all {
-		counts[all[i].State]++
-	}
-	for _, state := range []statement.State{statement.Draft, statement.Approved, statement.Final} {
-		if n := counts[state]; n > 0 {
-			out.Statements = append(out.Statements, stateCount{state, n})
-		}
-	}
-	return nil
+	return err
 }

@@ -216,9 +216,14 @@ func (p *Portal) navigation(actor access.Actor, here string) []navGroup {
 	item := func(key, to string) navItem {
 		return navItem{p.texts["nav."+key], to, to == here || to != "/" && strings.HasPrefix(here, to+"/")}
 	}
-	first := []navItem{item("overview", "/"), item("companies", "/companies")}
+	first := []navItem{item("overview", "/"), item("companies", "/companies"), item("statements", "/statements")}
 	if actor.Company != 0 {
-		first = []navItem{item("usage", companyPath(actor.Company))}
+		own := companyPath(actor.Company)
+		stated := item("statements", own+"/statements")
+		stated.Here = stated.Here || strings.HasPrefix(here, "/statements/")
+		used := item("usage", own)
+		used.Here = used.Here && !stated.Here
+		first = []navItem{used, stated}
 	}
 	groups := []navGroup{{Items: append(first, item("alarms", "/alarms"))}, {Name: p.texts["nav.administration"]}}
 	rest := &groups[1].Items

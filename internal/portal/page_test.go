@@ -15,6 +15,7 @@ var pagesOf = []string{
 	"/companies/3/why?resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used", "/companies/3/trend", "/companies/3/trend?by=month", "/companies/3/changes", "/companies/3/changes?from=2026-10-02&to=2026-10-01", "/account", "/nowhere",
 	"/alarms", "/alarms?status=all&kind=15", "/alarms/1", "/alarms/2", "/users", "/users?search=PORTAL", "/users/new", "/users/1", "/tokens", "/tokens/new",
 	"/settings", "/catalogue", "/catalogue?month=2026-09", "/catalogue?month=soon", "/catalogue/own", "/audit", "/audit?who=admin&action=added&from=2026-10-01&to=2026-10-31&company=3",
+	"/statements", "/statements/2026-09", "/statements/2026-10", "/statements/2026-10/3", "/statements/2026-10/3/workloads", "/companies/3/statements",
 }
 
 var (
@@ -28,7 +29,6 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, path := range pagesOf {
-		a := w.do(request{path: path})
 		want := http.StatusOK
 		switch {
 		case strings.HasPrefix(path, "/nowhere"):
@@ -36,35 +36,44 @@ func TestPages(t *testing.T) {
 		case strings.Contains(path, "from=2026-10-02"), strings.Contains(path, "soon"): // a beginning behind its end, and no month
 			want = http.StatusUnprocessableEntity
 		}
-		if a.status != want {
-			t.Errorf("%s: %d: %s", path, a.status, a.body)
-		}
-		if a.header.Get("Content-Type") != "text/html; charset=utf-8" || a.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: %v", path, a.header)
-		}
-		if policy := a.header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
-			t.Errorf("%s: policy %q", path, policy)
-		}
-		if found := inline.FindString(a.body); found != "" {
-			t.Errorf("%s: %q stands in the page", path, found)
-		}
-		if found := silent.FindString(a.body); found != "" {
-			t.Errorf("%s: %q says nothing", path, found)
-		}
-		if strings.Contains(a.body, "<b>Evil") || strings.Contains(a.body, "<i>db") {
-			t.Errorf("%s: a name is taken for HTML", path)
-		}
-		for _, file := range loaded.FindAllStringSubmatch(a.body, -1) {
-			f := w.want(http.StatusOK, request{path: file[1], cookie: "-"})
-			if !strings.Contains(f.header.Get("Cache-Control"), "immutable") || f.body == "" || f.header.Get("Content-Type") == "" {
-				t.Errorf("%s: %v", file[1], f.header)
-			}
-		}
+		w.proper(path, want)
 	}
 	w.want(http.StatusNotFound, request{path: "/assets/0/none.js", cookie: "-"})
 	if keep := w.want(http.StatusOK, request{path: "/assets/0/portal.js", cookie: "-"}).header.Get("Cache-Control"); keep != "no-cache" {
 		t.Errorf("a file of another version is kept: %q", keep)
 	}
+}
+
+// proper wants a page that forbids what it does not need.
+func (w *world) proper(path string, want int) answered {
+	t := w.t
+	t.Helper()
+	a := w.do(request{path: path})
+	if a.status != want {
+		t.Errorf("%s: %d: %s", path, a.status, a.body)
+	}
+	if a.header.Get("Content-Type") != "text/html; charset=utf-8" || a.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%s: %v", path, a.header)
+	}
+	if policy := a.header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "unsafe") {
+		t.Errorf("%s: policy %q", path, policy)
+	}
+	if found := inline.FindString(a.body); found != "" {
+		t.Errorf("%s: %q stands in the page", path, found)
+	}
+	if found := silent.FindString(a.body); found != "" {
+		t.Errorf("%s: %q says nothing", path, found)
+	}
+	if strings.Contains(a.body, "<b>Evil") || strings.Contains(a.body, "<i>db") {
+		t.Errorf("%s: a name is taken for HTML", path)
+	}
+	for _, file := range loaded.FindAllStringSubmatch(a.body, -1) {
+		f := w.want(http.StatusOK, request{path: file[1], cookie: "-"})
+		if !strings.Contains(f.header.Get("Cache-Control"), "immutable") || f.body == "" || f.header.Get("Content-Type") == "" {
+			t.Errorf("%s: %v", file[1], f.header)
+		}
+	}
+	return a
 }
 
 // A page says in words of ours only what we did: an address cannot.

@@ -68,11 +68,14 @@ type Portal struct {
 	routes []api.Route
 	hub    *api.Hub
 	latest api.Latest[end]
+
+	works     *workshop
+	monthlies monthlies
 }
 
 // New reads texts, templates and files. Internal: they do not fit together.
 func New(o Options) (*Portal, error) {
-	p := &Portal{Options: o, cross: http.NewCrossOriginProtection(), hub: api.NewHub()}
+	p := &Portal{Options: o, cross: http.NewCrossOriginProtection(), hub: api.NewHub(), works: newWorkshop()}
 	var err error
 	if p.texts, err = readTexts(english); err != nil {
 		return nil, err
@@ -105,6 +108,33 @@ func (p *Portal) table() []api.Route {
 		p.get("/companies/{company}/why", p.why),
 		p.get("/companies/{company}/trend", p.trend),
 		p.get("/companies/{company}/changes", p.changes),
+		p.get("/companies/{company}/statements", p.companyStatements),
+
+		p.get("/statements", p.months),
+		p.get("/statements/{month}", p.monthPage),
+		p.get("/statements/{month}/report", p.monthFile),
+		p.post("/statements/{month}/draft", p.start(access.WorkOnStatements, draftAll, p.drafting)),
+		p.post("/statements/{month}/approve", p.start(access.WorkOnStatements, approveAll, p.approving)),
+		p.post("/statements/{month}/finalise", p.start(access.FinaliseStatements, finaliseAll, p.finalising)),
+		p.get("/statements/{month}/{company}", p.statement),
+		p.get("/statements/{month}/{company}/report", p.reportFile),
+		p.get("/statements/{month}/{company}/bundle", p.bundleFile),
+		p.get("/statements/{month}/{company}/workloads", p.behind),
+		p.post("/statements/{month}/{company}/workloads", p.takeOut),
+		p.post("/statements/{month}/{company}/draft", p.step(access.WorkOnStatements, "drafted", p.draftOne)),
+		p.post("/statements/{month}/{company}/adjust", p.step(access.WorkOnStatements, "adjusted", p.adjustOne)),
+		p.post("/statements/{month}/{company}/withdraw", p.step(access.WorkOnStatements, "withdrawn", p.withdrawOne)),
+		p.post("/statements/{month}/{company}/approve", p.step(access.WorkOnStatements, "approved", p.approveOne)),
+		p.post("/statements/{month}/{company}/reopen", p.step(access.WorkOnStatements, "reopened", p.reopenOne)),
+		p.post("/statements/{month}/{company}/finalise", p.step(access.FinaliseStatements, "finalised", p.finaliseOne)),
+		p.post("/statements/{month}/{company}/supersede", p.step(access.FinaliseStatements, "superseded", p.supersedeOne)),
+		p.get("/statements/{month}/{company}/draft", p.above),
+		p.get("/statements/{month}/{company}/adjust", p.above),
+		p.get("/statements/{month}/{company}/withdraw", p.above),
+		p.get("/statements/{month}/{company}/approve", p.above),
+		p.get("/statements/{month}/{company}/reopen", p.above),
+		p.get("/statements/{month}/{company}/finalise", p.above),
+		p.get("/statements/{month}/{company}/supersede", p.above),
 
 		p.get("/alarms", p.alarms),
 		p.get("/alarms/{alarm}", p.alarm),

@@ -55,9 +55,9 @@ func (t texts) say(key string, args ...any) (string, error) {
 	return said, nil
 }
 
-// count gives the text for one or for another number, which stands in it.
-func (t texts) count(key string, n int) (string, error) {
-	if n == 1 {
+// count gives the text for one or for another whole number of any type, which stands in it.
+func (t texts) count(key string, n any) (string, error) {
+	if fmt.Sprint(n) == "1" {
 		return t.say(key+".one", n)
 	}
 	return t.say(key+".other", n)

@@ -55,7 +55,7 @@ func TestTexts(t *testing.T) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		base := strings.TrimSuffix(strings.TrimSuffix(key, ".one"), ".other")
-		if !used[key] && !used[base] && !inCode[key] && !inCode[base] && !slices.ContainsFunc(append(prefixes, "told.", "nav.", "month.", "form.", "audit-action."), func(p string) bool { return strings.HasPrefix(key, p) }) {
+		if !used[key] && !used[base] && !inCode[key] && !inCode[base] && !slices.ContainsFunc(append(prefixes, "told.", "nav.", "month.", "form.", "audit-action.", "month-filter.", "file."), func(p string) bool { return strings.HasPrefix(key, p) }) {
 			t.Errorf("nothing uses the text %q", key)
 		}
 	}
@@ -65,7 +65,7 @@ func TestTexts(t *testing.T) {
 var inCode = map[string]bool{
 	"sign-in.title": true, "sign-in.wrong": true, "account.title": true, "problem.title": true, "problem.cross": true, "overview.title": true,
 	"companies.title": true, "companies.name": true, "companies.before": true, "companies.complete": true, "why.title": true, "note.unknown": true, "note.stale": true,
-	"company.figure": true, "company.trend": true, "company.changes": true, "trend.day-step": true, "trend.month-step": true,
+	"company.figure": true, "company.trend": true, "company.changes": true, "company.statements": true, "statements.without": true, "statements.drafts": true, "trend.day-step": true, "trend.month-step": true,
 	"any-company": true, "alarms.title": true, "alarms.standing": true, "alarms.all": true, "alarms.any-kind": true, "alarms.acknowledge": true, "alarms.resolve": true,
 	"account.wrong": true, "users.title": true, "users.add": true, "users.no-company": true, "users.made": true, "users.made-text": true, "users.made-label": true,
 	"users.sure": true, "users.last": true, "tokens.title": true, "tokens.text": true, "tokens.add": true, "tokens.every-company": true, "tokens.every-server": true,

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -122,12 +123,19 @@ func (v *visit) allow(action access.Action, scope usage.CompanyID) error {
 }
 
 // companyOf finds the company of the path. Whoever may not read there is told that there is none.
-func (p *Portal) companyOf(v *visit) (fleet.Company, error) {
-	absent := fault.New(fault.NotFound, "There is no company %q.", v.id("company"))
-	if strings.Contains(v.id("company"), ":") { // a name may be another company's tomorrow
+func (p *Portal) companyOf(v *visit) (fleet.Company, error) { return p.companyNamed(v, false) }
+
+// companyNamed is companyOf; ever: also of one that was removed, by its number.
+func (p *Portal) companyNamed(v *visit, ever bool) (fleet.Company, error) {
+	ref := v.id("company")
+	absent := fault.New(fault.NotFound, "There is no company %q.", ref)
+	if strings.Contains(ref, ":") { // a name may be another company's tomorrow
 		return fleet.Company{}, absent
 	}
-	c, err := p.Directory.FindCompany(v.ctx(), v.id("company"))
+	c, err := p.Directory.FindCompany(v.ctx(), ref)
+	if n, none := strconv.ParseInt(ref, 10, 64); ever && none == nil && fault.Is(err, fault.NotFound) {
+		c, err = p.Companies.Company(v.ctx(), usage.CompanyID(n))
+	}
 	if fault.Is(err, fault.NotFound) || err == nil && !v.may(access.Read, c.ID) {
 		return fleet.Company{}, absent
 	}

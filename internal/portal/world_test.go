@@ -21,6 +21,7 @@ import (
 	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/plan"
 	"github.com/tallystick/tallystick/internal/portal"
 	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store/sqlite"
@@ -83,7 +84,7 @@ func newWorld(t testing.TB) *world {
 		Access: w.access, Companies: w.store, Servers: w.store, Directory: w.fleet, Ledger: w.ledger,
 		Figures: &figure.Service{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
 		Board:   &figure.Board{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
-		Months:  &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Servers: w.store, Store: w.store, Now: w.clock.Now},
+		Months:  &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Servers: w.store, Store: w.store, Plans: &plan.Service{Records: w.store, Directory: w.fleet, Now: w.clock.Now}, Now: w.clock.Now},
 		Kept:    w.store, Alarms: &alarm.Service{Store: w.store, Answers: w.store, Ledger: w.ledger, Servers: w.store, Companies: w.store, Now: w.clock.Now},
 		Events: w.store, Answers: w.store, Users: w.store, Tokens: w.store, Catalogs: catalogs, Trail: w.store, Feed: w.store, Console: &running{w}, Now: w.clock.Now,
 	}))
@@ -94,6 +95,16 @@ func newWorld(t testing.TB) *world {
 	w.handler = must[http.Handler](t)(frame.Handler())
 	w.populate()
 	return w
+}
+
+// work has done what takes longer than a browser waits, until the test ends.
+func (w *world) work() {
+	over := make(chan struct{})
+	w.t.Cleanup(func() { <-over }) // before the store is closed: the test's context has ended by then
+	go func() {
+		defer close(over)
+		w.portal.Work(w.t.Context(), slog.New(slog.DiscardHandler))
+	}()
 }
 
 func (w *world) populate() {

@@ -1,0 +1,195 @@
+package portal
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// behindView is the value of the page of the workloads behind a statement.
+type behindView struct {
+	Company, Month, To string // to: the statement
+	Path, Number       string
+	Revision           string
+	Search, Row        string
+	Choices            []choice    // its rows
+	Ticked             []behindRow // what is ticked of what is not shown
+	Rows               []behindRow
+	First              bool
+	Next               string
+	MayTake            bool // some can be taken out
+	Named              bool // of a row: it is counted from its list, so that workloads can be named
+	Reason             *input
+	Wrong              []fault.Field
+}
+
+type behindRow struct {
+	Ref               string // names it in a form; empty: it is not billed
+	Taken             bool   // it is ticked
+	Name, Tenant, ID  string
+	Server            string
+	Type              string
+	State             metering.State
+	Unit              usage.UnitKind
+	Units             usage.Units
+	Age               string
+	First, Last, Peak *moment
+	Out               bool // an adjustment names it
+}
+
+// behind shows the workloads behind a statement; of one row, where it is named.
+func (p *Portal) behind(v *visit) (any, error) {
+	s, err := p.statementOf(v)
+	if err != nil {
+		return nil, err
+	}
+	return p.behindPage(v, &s)
+}
+
+func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
+	all, err := p.Months.Workloads(v.ctx(), &s.Statement)
+	if err != nil {
+		return nil, err
+	}
+	out := behindView{
+		Company: s.company.Name, Month: p.month(s.month), To: s.path() + "?" + s.query().Encode(), Path: s.path() + "/workloads", Number: s.query().Get("number"),
+		Revision: s.revision(), Search: v.field("search"), Row: v.field("row"), Reason: p.reason(v, "workloads"), Wrong: v.wrong,
+		MayTake: v.may(access.WorkOnStatements, s.company.ID) && v.only() == 0 && s.latest() && s.State == statement.Draft,
+	}
+	for i := range s.Content.Rows {
+		key := s.Content.Rows[i].RowKey
+		out.Choices = append(out.Choices, choice{rowText(key), key.Type + ", " + string(key.Unit), rowText(key) == out.Row})
+	}
+	all = slices.DeleteFunc(all, func(w statement.Workload) bool {
+		in := out.in(&w)
+		out.Named = out.Named || in && w.Answers
+		return !in || !out.fits(&w)
+	})
+	list := &listing{path: out.Path, narrow: out.narrow()}
+	from, to, next := list.window(v, len(all))
+	out.First, out.Next = from == 0, next
+	names := serverNames(&s.Content)
+	for i := range all {
+		switch r := out.row(v, s, &all[i], names); {
+		case i >= from && i < to:
+			out.Rows = append(out.Rows, r)
+		case r.Taken:
+			out.Ticked = append(out.Ticked, r)
+		}
+	}
+	part := "rows"
+	if from > 0 {
+		part = "more"
+	}
+	return page{name: "behind", title: out.Company + ", " + out.Month, data: out, part: part, status: statusOf(v.wrong)}, nil
+}
+
+func serverNames(c *statement.Content) map[usage.ServerID]string {
+	names := make(map[usage.ServerID]string, len(c.Servers))
+	for i := range c.Servers {
+		names[c.Servers[i].ID] = c.Servers[i].Name
+	}
+	return names
+}
+
+func (out *behindView) narrow() url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{"number": out.Number, "search": out.Search, "row": out.Row} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q
+}
+
+// in reports whether a workload is of the row that the reader looks at, or of any.
+func (out *behindView) in(w *statement.Workload) bool {
+	return out.Row == "" || out.Row == rowText(statement.RowKey{Product: w.Product, Type: w.Type, Unit: w.Unit})
+}
+
+// fits reports whether a workload is one of those that the reader looks for.
+func (out *behindView) fits(w *statement.Workload) bool {
+	text := strings.ToLower(out.Search)
+	return text == "" || slices.ContainsFunc([]string{w.Name, w.ID, w.Tenant}, func(s string) bool { return strings.Contains(strings.ToLower(s), text) })
+}
+
+func (out *behindView) row(v *visit, s *stated, w *statement.Workload, names map[usage.ServerID]string) behindRow {
+	r := behindRow{
+		Name: w.Name, Tenant: w.Tenant, ID: w.ID, Server: names[w.Server], Type: w.Type, State: w.State, Unit: w.Unit, Units: w.Units, Age: w.Age,
+		First: v.momentOf(w.First), Last: v.momentOf(w.Last), Peak: v.momentOf(w.PeakAt),
+	}
+	for i := range s.Adjustments {
+		r.Out = r.Out || slices.Contains(s.Adjustments[i].Workloads, w.Ref)
+	}
+	if out.MayTake && out.Row != "" && w.State == metering.Used && w.Answers && !r.Out {
+		r.Ref = refText(w.Ref)
+		r.Taken = slices.Contains(v.form["workload"], r.Ref)
+	}
+	return r
+}
+
+// takeOut takes the workloads that are ticked from what is billed of a row.
+func (p *Portal) takeOut(v *visit) (any, error) {
+	s, err := p.statementOf(v)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.allow(access.WorkOnStatements, s.company.ID); err != nil {
+		return nil, err
+	}
+	done, err := p.take(v, &s, p.adjustNamed)
+	if err != nil {
+		return nil, err
+	}
+	if !done {
+		return p.behindPage(v, &s)
+	}
+	return redirect(s.path(), "adjusted")
+}
+
+func (p *Portal) adjustNamed(v *visit, s *stated) error {
+	row, known := rowOfText(v.field("row"))
+	if !known {
+		v.fail("", p.texts["statement.no-row"])
+	}
+	var refs []statement.Ref
+	for _, text := range v.form["workload"] {
+		if ref := refOfText(text); !slices.Contains(refs, ref) { // it may be ticked where it is listed, and above
+			refs = append(refs, ref)
+		}
+	}
+	if len(refs) == 0 {
+		v.fail("", p.texts["statement.none-ticked"])
+	}
+	if len(v.wrong) > 0 {
+		return nil
+	}
+	_, err := p.Months.Adjust(v.ctx(), s.company.ID, s.month, statement.Less{Row: row, Workloads: refs, Reason: v.field("reason"), Actor: v.actor.Name})
+	return err
+}
+
+// refText names a workload in a form; ids and tenants may hold anything.
+func refText(r statement.Ref) string {
+	q := url.Values{"server": {r.Server.String()}, "id": {r.ID}}
+	if r.Tenant != "" {
+		q.Set("tenant", r.Tenant)
+	}
+	return q.Encode()
+}
+
+// refOfText reads what refText wrote; what is none names a workload that is not there.
+func refOfText(text string) statement.Ref {
+	q, err := url.ParseQuery(text)
+	server, noNumber := strconv.ParseInt(q.Get("server"), 10, 64)
+	if err != nil || noNumber != nil {
+		return statement.Ref{ID: text}
+	}
+	return statement.Ref{Server: usage.ServerID(server), Tenant: q.Get("tenant"), ID: q.Get("id")}
+}

@@ -1,0 +1,94 @@
+package portal
+
+import (
+	"cmp"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// rowsAtOnce is how many rows come with the page, and with each part that a reader scrolls to.
+const rowsAtOnce = 100
+
+// listing is how a reader looks at a long list.
+type listing struct {
+	path   string
+	narrow url.Values // what it is narrowed to
+	sort   string     // a column's word, with a minus before it from the largest on
+	usual  string     // how it is sorted where nothing is said
+}
+
+// column is the head of one.
+type column struct {
+	Name, To string
+	Number   bool
+	Order    string // ascending or descending, where the list is sorted by it
+}
+
+// address gives the address of the list in an order, from a row on.
+func (l *listing) address(by string, from int) string {
+	q := maps.Clone(l.narrow)
+	if q == nil {
+		q = url.Values{}
+	}
+	if by != l.usual {
+		q.Set("sort", by)
+	}
+	if from > 0 {
+		q.Set("from", strconv.Itoa(from))
+	}
+	if len(q) == 0 {
+		return l.path
+	}
+	return l.path + "?" + q.Encode()
+}
+
+// column gives a head that leads to the list sorted by it; without a word, it cannot be.
+func (l *listing) column(name, word string, number bool) column {
+	c := column{Name: name, Number: number}
+	if word == "" {
+		return c
+	}
+	by := word
+	if number { // the largest are looked for
+		by = "-" + word
+	}
+	switch l.sort {
+	case word:
+		c.Order, by = "ascending", "-"+word
+	case "-" + word:
+		c.Order, by = "descending", word
+	}
+	c.To = l.address(by, 0)
+	return c
+}
+
+// sortBy sorts rows by the word of a column, with a minus before it from the largest on, and what is alike by then. A word that is not
+// known means the name.
+func sortBy[T any](rows []T, by string, columns map[string]func(a, b *T) int, then func(a, b *T) int) {
+	word, down := strings.CutPrefix(by, "-")
+	compare, known := columns[word]
+	if !known {
+		compare, down = columns["name"], false
+	}
+	slices.SortFunc(rows, func(a, b T) int {
+		c := compare(&a, &b)
+		if down {
+			c = -c
+		}
+		return cmp.Or(c, then(&a, &b))
+	})
+}
+
+// window gives the rows from which on are shown and up to which, and where the next ones are.
+func (l *listing) window(v *visit, rows int) (from, to int, next string) {
+	from, _ = strconv.Atoi(v.field("from")) // what is no number is the beginning
+	from = min(max(from, 0), rows)
+	to = min(from+rowsAtOnce, rows)
+	if to < rows {
+		next = l.address(l.sort, to)
+	}
+	return from, to, next
+}

@@ -1,0 +1,190 @@
+package portal
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// monthly is what the pages show of a month's statements.
+type monthly struct {
+	read    int64 // the last change that is in it
+	rows    []statedRow
+	totals  []statement.TotalRow
+	silent  []silentServer // that make statements uncertain which are not final
+	states  map[statement.State]int
+	needing int                   // drafts that need a reason
+	have    []statement.Statement // whose they are, and nothing else
+}
+
+// statedRow is a company's statement in one unit kind.
+type statedRow struct {
+	Name, To                  string
+	State                     statement.State
+	Unreviewed                bool
+	Outdated                  bool // what is known by now makes another one than the final one
+	Unit                      usage.UnitKind
+	Billed, Used, New, Rental usage.Units
+	Before, Change            *usage.Units // of what is billed; nil: there is no statement of the month before
+	Issues, Missing, Adjusted int
+	company                   usage.CompanyID
+	folded                    string // the name without regard to case
+}
+
+type silentServer struct {
+	silentView
+
+	last *time.Time
+}
+
+// monthlies are the months that were looked at lately: to read one of thousands of companies takes its time.
+type monthlies struct {
+	mu   sync.Mutex
+	kept map[usage.Month]*monthly
+}
+
+const (
+	monthliesKept = 8
+	changesLooked = 1000 // changes that are looked through before a month is read again
+)
+
+// monthly gives a month, read again where a statement of it, or of the month before, has changed.
+func (p *Portal) monthly(ctx context.Context, month usage.Month) (*monthly, error) {
+	p.monthlies.mu.Lock()
+	defer p.monthlies.mu.Unlock()
+	ends, err := p.Feed.ChangeEnds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	m := p.monthlies.kept[month]
+	if m != nil {
+		if stands, err := p.stands(ctx, m, month, ends.Last); err != nil || stands {
+			return m, err
+		}
+	}
+	if m, err = p.readMonth(ctx, month); err != nil {
+		return nil, err
+	}
+	m.read = ends.Last
+	if len(p.monthlies.kept) >= monthliesKept || p.monthlies.kept == nil {
+		p.monthlies.kept = make(map[usage.Month]*monthly)
+	}
+	p.monthlies.kept[month] = m
+	return m, nil
+}
+
+// stands reports whether none of the statements that a month was read from has changed up to a change.
+func (p *Portal) stands(ctx context.Context, m *monthly, month usage.Month, last int64) (bool, error) {
+	if m.read == last {
+		return true, nil
+	}
+	changes, err := p.Feed.ChangesAfter(ctx, m.read, changesLooked)
+	if err != nil || len(changes) == changesLooked {
+		return false, err
+	}
+	for i := range changes {
+		if c := changes[i].Month; c == month.String() || c == month.Previous().String() {
+			return false, nil
+		}
+	}
+	m.read = last
+	return true, nil
+}
+
+func (p *Portal) readMonth(ctx context.Context, month usage.Month) (*monthly, error) {
+	all, err := p.Months.Consolidate(ctx, month)
+	if err != nil {
+		return nil, err
+	}
+	before, err := p.Kept.StatementsIn(ctx, month.Previous())
+	if err != nil {
+		return nil, err
+	}
+	then := make(map[usage.CompanyID]*statement.Statement, len(before))
+	for i := range before {
+		then[before[i].Company] = &before[i]
+	}
+	m := &monthly{totals: all.Rows, states: make(map[statement.State]int)}
+	for i := range all.Statements {
+		t := &all.Statements[i]
+		m.states[t.State]++
+		if t.State == statement.Draft && len(t.Missing()) > 0 {
+			m.needing++
+		}
+		m.have = append(m.have, statement.Statement{Company: t.Company})
+		m.rows = append(m.rows, statedRows(t, then[t.Company], month)...)
+		if t.State != statement.Final {
+			m.addSilent(t, month)
+		}
+	}
+	return m, nil
+}
+
+// statedRows gives a row for each unit kind of a statement or of the one of the month before; of none, one row.
+func statedRows(t, before *statement.Statement, month usage.Month) []statedRow {
+	row := statedRow{
+		Name: t.CompanyName, To: statementPath(month, t.Company), State: t.State, Unreviewed: t.Unreviewed, Issues: len(t.Content.Issues), Adjusted: len(t.Adjustments), company: t.Company,
+		folded: strings.ToLower(t.CompanyName),
+	}
+	if t.State == statement.Draft {
+		row.Missing = len(t.Missing())
+	}
+	rows := make(map[usage.UnitKind]*statedRow)
+	of := func(unit usage.UnitKind) *statedRow {
+		if rows[unit] == nil {
+			r := row
+			r.Unit = unit
+			rows[unit] = &r
+		}
+		return rows[unit]
+	}
+	for i := range t.Content.Rows {
+		r := &t.Content.Rows[i]
+		to := of(r.Unit)
+		to.Billed, to.Used, to.New, to.Rental = to.Billed+t.Billed(r.RowKey).Units, to.Used+r.Used.Units, to.New+r.New.Units, to.Rental+r.Rental.Units
+	}
+	if before != nil {
+		for i := range before.Content.Rows {
+			key := before.Content.Rows[i].RowKey
+			to := of(key.Unit)
+			sum := orZero(to.Before) + before.Billed(key).Units
+			to.Before = &sum
+		}
+	}
+	var out []statedRow
+	for _, r := range rows {
+		if before != nil {
+			then := orZero(r.Before)
+			change := r.Billed - then
+			r.Before, r.Change = &then, &change
+		}
+		out = append(out, *r)
+	}
+	if len(out) == 0 {
+		out = []statedRow{row}
+	}
+	return out
+}
+
+// addSilent notes the servers of a statement that were not read, or not lately.
+func (m *monthly) addSilent(t *statement.Statement, month usage.Month) {
+	for i := range t.Content.Servers {
+		if s := &t.Content.Servers[i]; s.Unknown || s.Stale {
+			m.silent = append(m.silent, silentServer{silentView{Server: s.Name, Company: t.CompanyName, To: statementPath(month, t.Company)}, s.AsOf})
+		}
+	}
+}
+
+// counts says how many statements are in which state.
+func (m *monthly) counts() (counts []stateCount) {
+	for _, state := range []statement.State{statement.Draft, statement.Approved, statement.Final} {
+		if n := m.states[state]; n > 0 {
+			counts = append(counts, stateCount{state, n})
+		}
+	}
+	return counts
+}

@@ -1,0 +1,369 @@
+package portal
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// statementView is the value of the page of a statement.
+type statementView struct {
+	Company, CompanyTo string // to: empty where the company was removed
+	Month, MonthTo     string // to: empty where the reader sees no other companies
+	Path               string
+	Number             int
+	Revision           string // as which it was read
+	State              statement.State
+	Unreviewed         bool
+	Supersedes         int
+	Cutoff             *moment
+	At                 moment
+	Catalog            string
+	Last               *stepView // what was done with it last
+	Outdated           bool      // what is known by now makes another one
+	Numbers            []choice  // those of the month, by their addresses
+	Rows               []billedRow
+	Compared           bool // there is one of the month before
+	Before             string
+	Issues             []issueView
+	Reason             *input // for all issues that have none
+	Adjustments        []adjustmentView
+	Differences        []differenceView
+	Licenses           []licenseRow
+	Servers            []readView
+	Trail              []stepView
+	Workloads          int
+	WorkloadsTo        string
+	Files              []file
+	May                struct{ Draft, Adjust, Approve, Reopen, Finalise, Supersede bool }
+	Adjust             struct {
+		Rows          []choice
+		Count, Reason *input
+	}
+	Reopen, Supersede *input
+	ToAdjust          bool
+	Wrong             []fault.Field
+}
+
+type billedRow struct {
+	Type, Name                string // the name is that of the resource
+	Unit                      usage.UnitKind
+	Billed, Used, New, Rental statement.Amount
+	Before, Change            usage.Units
+	Peak                      *moment
+	To                        string // its workloads
+}
+
+type issueView struct {
+	Key, Text, Reason string
+	In                *input
+}
+
+type adjustmentView struct {
+	Number         int
+	Type           string
+	Unit           usage.UnitKind
+	Amount         statement.Amount
+	Workloads      []string
+	Reason, Actor  string
+	At             moment
+	WithdrawReason *input
+}
+
+type differenceView struct {
+	Type          string
+	Unit          usage.UnitKind
+	Before, After statement.Billing
+}
+
+type licenseRow struct {
+	Class statement.LicenseClass
+	Type  string
+	Unit  usage.UnitKind
+	Used  statement.Amount
+}
+
+// readView says how a server was read in the month.
+type readView struct {
+	Name           string
+	Origin         metering.Origin
+	Readings       int
+	First, Last    *moment
+	Covered        usage.Units // percent
+	Without        int         // hours
+	Gaps           []gapView
+	Unknown, Stale bool
+}
+
+type gapView struct {
+	Count int
+	Text  string
+}
+
+type stepView struct {
+	At               moment
+	Actor, Did, Text string
+}
+
+// stated is a statement that a reader looks at.
+type stated struct {
+	statement.Statement
+
+	company fleet.Company
+	month   usage.Month
+	numbers []int // of the month, that the reader may see
+}
+
+// statementOf finds the statement of the path and the field number: the month's latest where none is named. Of a month without, it is
+// what is known now. A company's people see final ones alone.
+func (p *Portal) statementOf(v *visit) (s stated, err error) {
+	if s.company, err = p.companyNamed(v, true); err != nil {
+		return s, err
+	}
+	if s.month, err = v.month(); err != nil {
+		return s, err
+	}
+	number, err := strconv.Atoi(cmp.Or(v.field("number"), "0"))
+	absent := fault.New(fault.NotFound, "There is no such statement of %s.", s.month)
+	if err != nil || number < 0 {
+		return s, absent
+	}
+	all, err := p.Kept.StatementsOf(v.ctx(), s.company.ID)
+	if err != nil {
+		return s, err
+	}
+	found := false
+	for i := range all {
+		if t := &all[i]; t.Month == s.month.String() && (v.only() == 0 || t.State == statement.Final) {
+			s.numbers = append(s.numbers, t.Number)
+			if number == 0 || number == t.Number {
+				s.Statement, found = *t, true
+			}
+		}
+	}
+	if !found && (number > 0 || v.only() != 0) {
+		return s, absent
+	}
+	if !found {
+		s.Statement, err = p.Months.Show(v.ctx(), s.company.ID, s.month, 0)
+	}
+	return s, err
+}
+
+func (s *stated) path() string { return statementPath(s.month, s.company.ID) }
+
+// latest reports whether none of the month supersedes it.
+func (s *stated) latest() bool {
+	return len(s.numbers) == 0 || s.Number == s.numbers[len(s.numbers)-1]
+}
+
+// revision names the statement as it stands.
+func (s *stated) revision() string {
+	return fmt.Sprintf("%d.%d", s.Number, s.Revision)
+}
+
+func (p *Portal) statement(v *visit) (any, error) {
+	s, err := p.statementOf(v)
+	if err != nil {
+		return nil, err
+	}
+	return p.statementPage(v, &s)
+}
+
+// statementPage shows a statement, with what was typed into one of its forms where that is wrong.
+func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
+	out := statementView{
+		Company: s.company.Name, Month: p.month(s.month), Path: s.path(), Number: s.Number, Revision: s.revision(), State: s.State, Unreviewed: s.Unreviewed,
+		Supersedes: s.Supersedes, Cutoff: v.momentOf(s.CutoffAt), At: v.moment(s.Content.At), Catalog: s.Content.Catalog, Before: p.month(s.month.Previous()),
+		Workloads: s.Content.Workloads, WorkloadsTo: s.path() + "/workloads?" + s.query().Encode(), Wrong: v.wrong,
+	}
+	if s.company.RemovedAt == nil {
+		out.CompanyTo = companyPath(s.company.ID)
+	}
+	if v.may(access.Read, access.Provider) {
+		out.MonthTo = monthPath(s.month)
+	}
+	for _, n := range s.numbers {
+		out.Numbers = append(out.Numbers, choice{s.path() + "?number=" + strconv.Itoa(n), strconv.Itoa(n), n == s.Number})
+	}
+	out.Files = p.files(s.path(), s.query())
+	if s.State == statement.Final {
+		out.Files = append(out.Files, file{p.texts["file.bundle"], s.path() + "/bundle?" + s.query().Encode()})
+	}
+	if err := p.offer(v, s, &out); err != nil {
+		return nil, err
+	}
+	if err := p.billed(v, s, &out); err != nil {
+		return nil, err
+	}
+	p.issues(v, s, &out)
+	p.adjustments(v, s, &out)
+	out.rest(v, s)
+	return page{name: "statement", title: out.Company + ", " + out.Month, data: out, status: statusOf(v.wrong)}, nil
+}
+
+// query names the number of a statement; of one that is not kept, there is none.
+func (s *stated) query() url.Values {
+	if s.Number == 0 {
+		return url.Values{}
+	}
+	return url.Values{"number": {strconv.Itoa(s.Number)}}
+}
+
+// offer says what the reader may do with a statement as it stands.
+func (p *Portal) offer(v *visit, s *stated, out *statementView) (err error) {
+	mayWork, mayFinalise := v.may(access.WorkOnStatements, s.company.ID), v.may(access.FinaliseStatements, s.company.ID)
+	if !s.latest() || v.only() != 0 {
+		return nil
+	}
+	if s.State != statement.Open {
+		if out.Outdated, err = p.Months.Outdated(v.ctx(), &s.Statement); err != nil {
+			return err
+		}
+	}
+	draft := s.State == statement.Draft
+	out.May.Draft = mayWork && (draft || s.State == statement.Open && over(s.month, v, p.Now()))
+	out.May.Adjust = mayWork && draft && len(s.Content.Rows) > 0
+	out.May.Approve = mayWork && draft
+	out.May.Reopen = mayWork && s.State == statement.Approved
+	out.May.Finalise = mayFinalise && s.State == statement.Approved
+	out.May.Supersede = mayFinalise && s.State == statement.Final
+	out.Reopen, out.Supersede = p.reason(v, "reopen"), p.reason(v, "supersede")
+	out.ToAdjust = v.form.Has("to-adjust")
+	return nil
+}
+
+// billed lists the rows, beside what was billed of them the month before.
+func (p *Portal) billed(v *visit, s *stated, out *statementView) error {
+	all, err := p.Kept.StatementsOf(v.ctx(), s.company.ID)
+	if err != nil {
+		return err
+	}
+	var before *statement.Statement
+	for i := range all {
+		if t := &all[i]; t.Month == s.month.Previous().String() && (v.only() == 0 || t.State == statement.Final) {
+			before = t
+		}
+	}
+	out.Compared = before != nil
+	row := func(key statement.RowKey) billedRow {
+		r := billedRow{Type: key.Type, Name: string(resourceOf(key.Product)), Unit: key.Unit, Billed: s.Billed(key)}
+		if before != nil {
+			r.Before = before.Billed(key).Units
+			r.Change = r.Billed.Units - r.Before
+		}
+		return r
+	}
+	for i := range s.Content.Rows {
+		is := &s.Content.Rows[i]
+		r := row(is.RowKey)
+		r.Used, r.New, r.Rental, r.Peak = is.Used, is.New, is.Rental, v.momentOf(is.PeakAt)
+		q := s.query()
+		q.Set("row", rowText(is.RowKey))
+		r.To = s.path() + "/workloads?" + q.Encode()
+		out.Rows = append(out.Rows, r)
+	}
+	if before == nil {
+		return nil
+	}
+	for i := range before.Content.Rows { // what is not there any more
+		key := before.Content.Rows[i].RowKey
+		if !slices.ContainsFunc(s.Content.Rows, func(r statement.Row) bool { return r.RowKey == key }) {
+			out.Rows = append(out.Rows, row(key))
+		}
+	}
+	return nil
+}
+
+// issues lists what approving needs a reason for, and the reasons.
+func (p *Portal) issues(v *visit, s *stated, out *statementView) {
+	reasons := make(map[string]string)
+	for _, r := range s.Reasons {
+		reasons[r.Issue] = r.Text
+	}
+	for i, is := range s.Content.Issues {
+		in := p.input(v, "approve", is.Key, is.Text)
+		in.ID = "approve-" + strconv.Itoa(i)
+		out.Issues = append(out.Issues, issueView{is.Key, is.Text, reasons[is.Key], in})
+	}
+	out.Reason = p.input(v, "approve", "*", p.texts["statement.reason-for-all"])
+	out.Reason.ID = "approve-all"
+}
+
+func (p *Portal) adjustments(v *visit, s *stated, out *statementView) {
+	withdrawn := v.field("adjustment")
+	for i := range s.Adjustments {
+		a := &s.Adjustments[i]
+		view := adjustmentView{Number: a.Number, Type: a.Type, Unit: a.Unit, Amount: a.Amount, Reason: a.Reason, Actor: a.Actor, At: v.moment(a.At)}
+		for _, w := range a.Workloads {
+			view.Workloads = append(view.Workloads, w.ID)
+		}
+		view.WithdrawReason = p.reason(v, "withdraw")
+		view.WithdrawReason.ID = "withdraw-" + strconv.Itoa(a.Number)
+		if strconv.Itoa(a.Number) != withdrawn { // another one's was sent
+			view.WithdrawReason.Value, view.WithdrawReason.Wrong = "", nil
+		}
+		out.Adjustments = append(out.Adjustments, view)
+	}
+	chosen := p.input(v, "adjust", "row", "").Value
+	for i := range s.Content.Rows {
+		key := s.Content.Rows[i].RowKey
+		out.Adjust.Rows = append(out.Adjust.Rows, choice{rowText(key), key.Type + ", " + string(key.Unit), rowText(key) == chosen})
+	}
+	out.Adjust.Count, out.Adjust.Reason = p.input(v, "adjust", "count", p.texts["statement.how-many"]), p.reason(v, "adjust")
+	out.Adjust.Count.Kind, out.Adjust.Count.Required = "number", true
+}
+
+// rest is what an auditor asks for.
+func (out *statementView) rest(v *visit, s *stated) {
+	for i := range s.Differences {
+		d := &s.Differences[i]
+		out.Differences = append(out.Differences, differenceView{d.Type, d.Unit, d.Before, d.After})
+	}
+	if c := s.Content.Classes; len(c) > 1 || len(c) == 1 && c[0].Class != statement.Provider {
+		for i := range c {
+			for j := range c[i].Rows {
+				r := &c[i].Rows[j]
+				out.Licenses = append(out.Licenses, licenseRow{c[i].Class, r.Type, r.Unit, r.Used})
+			}
+		}
+	}
+	for i := range s.Content.Servers {
+		is := &s.Content.Servers[i]
+		r := readView{
+			Name: is.Name, Origin: is.Origin, Readings: is.Reading.Count, First: v.momentOf(is.Reading.First), Last: v.momentOf(is.AsOf), Covered: is.Reading.Coverage,
+			Without: is.Reading.HoursWithout, Unknown: is.Unknown, Stale: is.Stale,
+		}
+		for _, g := range is.Gaps {
+			r.Gaps = append(r.Gaps, gapView{g.Count, g.Text})
+		}
+		out.Servers = append(out.Servers, r)
+	}
+	for i := range s.Trail {
+		is := &s.Trail[i]
+		out.Trail = append(out.Trail, stepView{v.moment(is.At), is.Actor, is.Did, is.Text})
+	}
+	if n := len(out.Trail); n > 0 {
+		out.Last = &out.Trail[n-1]
+	}
+}
+
+// resourceOf names a product as people know it.
+func resourceOf(product usage.Product) figure.Resource {
+	for _, r := range figure.Resources() {
+		if p, err := r.Product(); err == nil && p == product {
+			return r
+		}
+	}
+	return ""
+}

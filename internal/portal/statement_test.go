@@ -1,0 +1,366 @@
+package portal_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+const (
+	octoberPath = "/statements/2026-10"
+	northwind   = octoberPath + "/2"
+	row         = "vbr/Instances/VBR_vSphere_VM"
+)
+
+// inNovember is a world whose October is over, at work. Northwind and company 3 have a server (3 and 4) that was never read; Fabrikam (4) has none.
+func inNovember(t *testing.T) *world {
+	t.Helper()
+	w := idleInNovember(t)
+	w.work()
+	return w
+}
+
+func idleInNovember(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	server := must[fleet.Server](t)
+	for i, company := range []usage.CompanyID{2, 3} {
+		server(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: fmt.Sprintf("VBR1%d", i), Company: company, InstallationID: fmt.Sprintf("c0de0000-0000-4000-8000-00000000001%d", i)}))
+	}
+	must[fleet.Company](t)(w.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Fabrikam"}))
+	w.clock.Add(time.Date(2026, 11, 2, 3, 0, 0, 0, time.UTC).Sub(october))
+	return w
+}
+
+var (
+	revisionField = regexp.MustCompile(`name="revision" value="([^"]*)"`)
+	postForms     = regexp.MustCompile(`<form[^>]*method="post"[^>]*action="([^"]*)"`)
+)
+
+// take sends a form of a statement's page, with the revision that the page has.
+func (w *world) take(status int, path string, form url.Values, role access.Role) answered {
+	w.t.Helper()
+	if form == nil {
+		form = url.Values{}
+	}
+	if at := strings.LastIndex(path, "/"); !form.Has("revision") {
+		page := w.get(path[:at])
+		if found := revisionField.FindStringSubmatch(page.body); found != nil {
+			form.Set("revision", found[1])
+		}
+	}
+	return w.want(status, request{method: http.MethodPost, path: path, form: form, role: role})
+}
+
+// did sends a form and gives the page that follows.
+func (w *world) did(path string, form url.Values) answered {
+	w.t.Helper()
+	return w.get(w.take(http.StatusSeeOther, path, form, "").header.Get("Location"))
+}
+
+// all takes the month on, and gives the page that says what became of it.
+func (w *world) all(step string) answered {
+	w.t.Helper()
+	to := w.want(http.StatusSeeOther, request{method: http.MethodPost, path: octoberPath + "/" + step}).header.Get("Location")
+	return w.get(to)
+}
+
+// offers lists where the forms of a page are sent to, but for the frame's.
+func offers(a answered) (to []string) {
+	for _, found := range postForms.FindAllStringSubmatch(a.body, -1) {
+		if found[1] != "/sign-out" {
+			to = append(to, found[1][strings.LastIndex(found[1], "/")+1:])
+		}
+	}
+	return to
+}
+
+func (w *world) offered(a answered, want string) {
+	w.t.Helper()
+	if got := strings.Join(offers(a), " "); got != want {
+		w.t.Errorf("offered are %q, want %q", got, want)
+	}
+}
+
+// A clerk takes October from nothing to final, with a reason for what needs one, and what is typed wrongly is not lost.
+func TestMonthToFinal(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.has(w.get("/statements"), `href="/statements/2026-10"`)
+	begin := w.proper(octoberPath, http.StatusOK)
+	w.has(begin, "No statement of this month has been made yet", "as things stand now", "VBR10")
+	w.offered(begin, "draft")
+	w.offered(w.get(northwind), "draft")
+
+	drafted := w.all("draft")
+	w.has(drafted, "3 statements were drafted.", "3 are still drafts.", "1\u202f234", "Servers that cannot be relied on")
+	w.offered(drafted, "draft approve")
+	w.has(w.all("draft"), "0 statements were drafted.", "3 say the same as before.")
+	approved := w.all("approve")
+	w.has(approved, "1 statement was approved.", "2 statements need a look", "needs a reason")
+	w.offered(approved, "draft")
+	w.has(w.all("finalise"), "Nothing was made final:", "Northwind (draft)")
+
+	page := w.proper(northwind, http.StatusOK)
+	w.offered(page, "draft approve adjust")
+	w.has(page, "VBR_vSphere_VM", `name="unknown/3"`, "drafted")
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/approve", nil, ""), `aria-describedby="approve-0-wrong" aria-invalid="true"`, "needs a reason")
+	wrong := w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"row": {row}, "count": {"many"}, "reason": {`test "machines"`}}, "")
+	w.has(wrong, `value="many"`, `value="test &#34;machines&#34;"`, "is a whole number from 1 on", `aria-describedby="adjust-count-wrong"`)
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"row": {row}, "count": {"34"}, "reason": {" "}}, ""), `value="34"`, `aria-describedby="adjust-reason-wrong"`)
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"row": {row}, "count": {"5000"}, "reason": {"x"}}, ""), "5000 cannot be taken", `value="5000"`)
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"count": {"1"}, "reason": {"x"}}, ""), "Choose the type")
+	if to := w.want(http.StatusSeeOther, request{path: northwind + "/adjust"}).header.Get("Location"); to != northwind {
+		t.Errorf("where a form was sent, one is led to %q", to)
+	}
+	w.has(w.did(northwind+"/adjust", url.Values{"row": {row}, "count": {"34"}, "reason": {"test machines"}}), "Less is billed now.", "<b>1\u202f200</b>", "test machines")
+
+	old := url.Values{"revision": {"1.1"}, "row": {row}, "count": {"7"}, "reason": {"another clerk's"}}
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", old, ""), "Somebody changed this statement", `value="7"`, "another clerk&#39;s")
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/withdraw", url.Values{"adjustment": {"1"}, "reason": {""}}, ""), `aria-describedby="withdraw-1-wrong"`)
+	w.has(w.did(northwind+"/withdraw", url.Values{"adjustment": {"1"}, "reason": {"they are real"}}), "The adjustment is withdrawn.", "<b>1\u202f234</b>", "they are real")
+
+	w.has(w.did(northwind+"/approve", url.Values{"unknown/3": {"switched off on purpose"}}), "The statement is approved.", "switched off on purpose")
+	w.offered(w.proper(northwind, http.StatusOK), "finalise reopen")
+	w.has(w.did(northwind+"/reopen", url.Values{"reason": {"one look more"}}), "The statement is a draft again.", "one look more")
+	w.did(northwind+"/approve", url.Values{"unknown/3": {"switched off on purpose"}})
+	w.has(w.get(octoberPath), "1 is still a draft.")
+	w.did(octoberPath+"/3/approve", url.Values{"*": {"agreed with them"}})
+	w.offered(w.get(octoberPath), "finalise")
+	final := w.all("finalise")
+	w.has(final, "3 statements were made final.")
+	w.offered(final, "")
+	w.offered(w.proper(northwind, http.StatusOK), "supersede")
+	w.has(w.all("draft"), "3 were final already.")
+
+	same := w.take(http.StatusUnprocessableEntity, northwind+"/supersede", url.Values{"reason": {"a gift"}}, "")
+	w.has(same, "there is nothing to supersede", `value="a gift"`)
+	w.has(w.did(northwind+"/supersede", url.Values{"reason": {"a gift"}, "to-adjust": {"1"}}), "This new draft supersedes the final statement.", "supersedes number 1", "a gift")
+	w.has(w.did(northwind+"/adjust", url.Values{"row": {row}, "count": {"1"}, "reason": {"a gift"}}), "What differs from number 1", "1\u202f234 → 1\u202f233")
+	w.offered(w.proper(northwind+"?number=1", http.StatusOK), "")
+	w.has(w.get("/companies/2/statements"), "?number=1", "?number=2", "October 2026")
+	for _, path := range []string{northwind + "?number=3", northwind + "?number=x", northwind + "?number=-1", "/statements/2026-13", "/statements/october/2", "/statements/2026-10/99", "/statements/2026-10/name:Northwind"} {
+		w.want(http.StatusNotFound, request{path: path})
+	}
+}
+
+// Workloads that are named are not billed; those that are ticked stay ticked where something is wrong, wherever they stand.
+func TestTakeWorkloadsOut(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.all("draft")
+	path := northwind + "/workloads"
+	list := w.proper(path+"?row="+url.QueryEscape(row), http.StatusOK)
+	w.has(list, "web0000", "web0099", "from=100")
+	if strings.Contains(list.body, "web0100") {
+		t.Error("more than a hundred at a time")
+	}
+	w.has(w.want(http.StatusOK, request{path: path + "?from=1200&row=" + url.QueryEscape(row), header: http.Header{"Hx-Request": {"true"}}}), "web1233")
+	w.has(w.get(path+"?search=WEB1233"), "web1233")
+	first, last := "id=web0003&server=1", "id=web1233&server=1"
+	box := func(value string) string {
+		return `value="` + strings.ReplaceAll(value, "&", "&amp;") + `" form="take" checked`
+	}
+	form := url.Values{"row": {row}, "workload": {first, last}, "reason": {""}}
+	for _, found := range revisionField.FindAllStringSubmatch(list.body, 1) {
+		form.Set("revision", found[1])
+	}
+	wrong := w.want(http.StatusUnprocessableEntity, request{method: http.MethodPost, path: path, form: form})
+	w.has(wrong, box(first), box(last), `aria-describedby="workloads-reason-wrong"`)
+	form.Set("workload", "id=none&server=1")
+	form.Set("reason", "leased")
+	w.has(w.want(http.StatusUnprocessableEntity, request{method: http.MethodPost, path: path, form: form}), "is not billed", `value="leased"`)
+	form.Del("workload")
+	w.has(w.want(http.StatusUnprocessableEntity, request{method: http.MethodPost, path: path, form: form}), "Tick the workloads")
+	form["workload"] = []string{first, last, last}
+	to := w.want(http.StatusSeeOther, request{method: http.MethodPost, path: path, form: form}).header.Get("Location")
+	w.has(w.get(to), "<b>1\u202f232</b>", "web0003", "web1233", "leased")
+	if again := w.get(path + "?search=web1233&row=" + url.QueryEscape(row)); strings.Contains(again.body, `type="checkbox"`) || !strings.Contains(again.body, "not billed") {
+		t.Error("what is taken out can be taken out again")
+	}
+}
+
+// The month's list is searched, narrowed and sorted.
+func TestMonthList(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.all("draft")
+	w.did(northwind+"/approve", url.Values{"*": {"known"}})
+	part := func(query string) string {
+		return w.want(http.StatusOK, request{path: octoberPath + query, header: http.Header{"Hx-Request": {"true"}}}).body
+	}
+	for query, want := range map[string][2]bool{
+		"?search=north": {true, false}, "?state=draft": {false, true}, "?state=approved": {true, false}, "?state=reason": {false, true}, "?state=open": {false, false}, "?search=SÖHNE": {false, true},
+	} {
+		body := part(query)
+		if got := [2]bool{strings.Contains(body, "Northwind"), strings.Contains(body, "Evil")}; got != want || strings.Contains(body, "<html") {
+			t.Errorf("%s: %v, want %v: %s", query, got, want, body)
+		}
+	}
+	if body := part("?sort=billed"); strings.Index(body, "Northwind") < strings.Index(body, "Evil") {
+		t.Error("not sorted by what is billed")
+	}
+	if body := part("?sort=-state"); strings.Index(body, "Northwind") > strings.Index(body, "Evil") {
+		t.Error("not sorted by state")
+	}
+}
+
+// Who may not is offered nothing, and is refused.
+func TestStatementRoles(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.all("draft")
+	steps := []string{"/draft", "/approve", "/finalise", "/2/draft", "/2/adjust", "/2/withdraw", "/2/approve", "/2/reopen", "/2/finalise", "/2/supersede", "/2/workloads"}
+	for _, path := range []string{octoberPath, northwind, northwind + "/workloads?row=" + url.QueryEscape(row)} {
+		w.offered(w.want(http.StatusOK, request{path: path, role: access.PortalReadonly}), "")
+	}
+	for _, step := range steps {
+		w.take(http.StatusForbidden, octoberPath+step, url.Values{"revision": {"1.1"}}, access.PortalReadonly)
+	}
+	w.did(northwind+"/approve", url.Values{"*": {"known"}})
+	w.did(octoberPath+"/3/approve", url.Values{"*": {"known"}})
+	w.all("approve")
+	w.offered(w.want(http.StatusOK, request{path: northwind, role: access.PortalOperator}), "reopen")
+	w.offered(w.want(http.StatusOK, request{path: octoberPath, role: access.PortalOperator}), "")
+	for _, step := range []string{"/finalise", "/2/finalise", "/2/supersede"} {
+		w.take(http.StatusForbidden, octoberPath+step, nil, access.PortalOperator)
+	}
+}
+
+// The people of a company see what is final of theirs, and of others nothing.
+func TestOwnStatementsOnly(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.all("draft")
+	own := octoberPath + "/3"
+	to := func(path string, status int) answered {
+		w.t.Helper()
+		return w.want(status, request{path: path, role: access.CompanyAdministrator})
+	}
+	if at := to("/statements", http.StatusSeeOther).header.Get("Location"); at != "/companies/3/statements" {
+		t.Errorf("sent to %q", at)
+	}
+	w.has(to("/companies/3/statements", http.StatusOK), "There are none yet", `aria-current="page">Statements`)
+	to(own, http.StatusNotFound)
+	w.did(own+"/approve", url.Values{"*": {"known"}})
+	to(own, http.StatusNotFound)
+	w.did(own+"/finalise", nil)
+	final := to(own, http.StatusOK)
+	w.has(final, "format=pdf", "/bundle?", "/workloads?")
+	w.offered(final, "")
+	w.did(own+"/supersede", url.Values{"reason": {"again"}, "to-adjust": {"1"}})
+	now := to(own, http.StatusOK)
+	if strings.Contains(now.body, "number=2") || strings.Contains(now.body, "again") {
+		t.Errorf("a draft shows: %s", now.body)
+	}
+	to(own+"?number=2", http.StatusNotFound)
+	w.has(to(own+"/report?format=pdf", http.StatusOK), "3 2026-10 1")
+	for _, path := range []string{octoberPath, octoberPath + "/report?format=pdf"} {
+		to(path, http.StatusForbidden)
+	}
+	for _, path := range []string{northwind, northwind + "/workloads", northwind + "/report?format=csv", northwind + "/bundle", "/companies/2/statements"} {
+		foreign, absent := to(path, http.StatusNotFound), to(strings.NewReplacer("-10/2", "-10/4711", "ies/2", "ies/4711").Replace(path), http.StatusNotFound)
+		if strings.ReplaceAll(foreign.body, "&#34;2&#34;", "&#34;4711&#34;") != absent.body {
+			t.Errorf("%s: one can tell that there is a company 2: %s", path, foreign.body)
+		}
+	}
+	for _, step := range []string{"/draft", "/approve", "/finalise", "/3/draft", "/3/adjust", "/3/approve", "/3/reopen", "/3/finalise", "/3/supersede", "/3/withdraw", "/3/workloads"} {
+		w.take(http.StatusForbidden, octoberPath+step, url.Values{"revision": {"1.4"}}, access.CompanyAdministrator)
+	}
+}
+
+// What is downloaded is saved under its name, and wants who is signed in.
+func TestDownloads(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.all("draft")
+	for path, want := range map[string][2]string{
+		octoberPath + "/report?format=xlsx":     {"report.xlsx", "0 2026-10 0"},
+		northwind + "/report?format=pdf":        {"report.pdf", "2 2026-10 1"},
+		octoberPath + "/3/report?format=csv":    {"report.csv", "3 2026-10 1"},
+		northwind + "/bundle?number=1":          {"bundle.zip", "2 2026-10 1"},
+		"/statements/2026-09/2/report?format=x": {"report.x", "2 2026-09 0"},
+	} {
+		a := w.get(path)
+		if got := a.header.Get("Content-Disposition"); got != `attachment; filename="`+want[0]+`"` || a.body != want[1] || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v: %s", path, a.header, a.body)
+		}
+		w.want(http.StatusSeeOther, request{path: path, cookie: "-"})
+	}
+}
+
+// What takes its time goes on by itself: everybody sees how far it is, nobody begins anything else with the month, and in the end it says
+// what became of it.
+func TestLongWork(t *testing.T) {
+	t.Parallel()
+	w := idleInNovember(t)
+	to := w.want(http.StatusSeeOther, request{method: http.MethodPost, path: octoberPath + "/draft"}).header.Get("Location")
+	for path, role := range map[string]access.Role{to: access.PortalAdministrator, octoberPath: access.PortalReadonly} {
+		running := w.want(http.StatusOK, request{path: path, role: role})
+		w.has(running, "portal-administrator has all statements drafted.", "every 1s", "Look again")
+		w.offered(running, "")
+	}
+	w.has(w.want(http.StatusConflict, request{method: http.MethodPost, path: octoberPath + "/approve"}), "portal-administrator has begun something", "wait for it")
+	w.work()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for strings.Contains(w.get(to).body, "Look again") {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("it never ends")
+		}
+	}
+	w.has(w.get(to), "3 statements were drafted.")
+	part := w.want(http.StatusOK, request{path: to, header: http.Header{"Hx-Request": {"true"}}})
+	w.has(part, "3 statements were drafted.", "Approve all without issues")
+	if strings.Contains(part.body, "<html") {
+		t.Error("a part is a page")
+	}
+	if a := w.get(octoberPath + "?work=99"); strings.Contains(a.body, "3 statements were drafted.") {
+		t.Error("what became of something else is told")
+	}
+}
+
+// What is learned too late for a final statement is told, and a new one lists what differs; what was removed since keeps its statements.
+func TestLateFacts(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.all("draft")
+	for _, company := range []string{"/2", "/3", "/4"} {
+		w.did(octoberPath+company+"/approve", url.Values{"*": {"known"}})
+	}
+	w.all("finalise")
+	if a := w.get(northwind); strings.Contains(a.body, "makes another statement") {
+		t.Errorf("nothing was learned: %s", a.body)
+	}
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, reading(vbr01, "web", 1300, october.AddDate(0, 0, 5))))
+	mark := must[alarm.Mark](t)(w.store.Mark(t.Context()))
+	late := alarm.Condition{Template: alarm.FinalOutdated, Subject: "2026-10", Status: alarm.StatusWarning, Message: "late"}
+	if err := w.store.SettleFinals(t.Context(), alarm.Finals{Seen: mark, To: mark.Position, Holds: map[usage.CompanyID][]alarm.Condition{2: {late}}}, w.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.has(w.get(northwind), "What is known by now makes another statement: supersede it.")
+	w.has(w.get(octoberPath), `<span class="tag bad">outdated</span>`)
+	w.has(w.did(northwind+"/supersede", url.Values{"reason": {"a late reading"}}), "What differs from number 1", "1\u202f234 → 1\u202f300")
+	if err := w.fleet.RemoveCompany(t.Context(), 4); err != nil {
+		t.Fatal(err)
+	}
+	gone := w.proper("/companies/4/statements", http.StatusOK)
+	w.has(gone, "October 2026", "removed")
+	if strings.Contains(gone.body, `href="/companies/4/trend"`) {
+		t.Error("it leads to a page that is not there any more")
+	}
+	w.proper(octoberPath+"/4", http.StatusOK)
+}

@@ -1,0 +1,164 @@
+package portal
+
+import (
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
+)
+
+// input gives a field of one of a page's forms, which are named by the last word of where they are sent: empty, or with what was typed, and
+// what is wrong with it.
+func (p *Portal) input(v *visit, form, name, label string) *input {
+	in := &input{ID: form + "-" + name, Name: name, Label: label}
+	if v.Method != http.MethodPost || path.Base(v.URL.Path) != form {
+		return in
+	}
+	in.Value = v.form.Get(name)
+	for _, f := range v.wrong {
+		if f.Path == name {
+			in.Wrong = append(in.Wrong, f.Text)
+		}
+	}
+	return in
+}
+
+// reason gives the field in which a step wants to be told why.
+func (p *Portal) reason(v *visit, form string) *input {
+	in := p.input(v, form, "reason", p.texts["statement.reason"])
+	in.Required = true
+	return in
+}
+
+// step gives an endpoint that takes a statement on: the month's latest, which must be as the reader saw it.
+func (p *Portal) step(action access.Action, did string, do func(v *visit, s *stated) error) endpoint {
+	return func(v *visit) (any, error) {
+		s, err := p.statementOf(v)
+		if err != nil {
+			return nil, err
+		}
+		if err := v.allow(action, s.company.ID); err != nil {
+			return nil, err
+		}
+		done, err := p.take(v, &s, do)
+		if err != nil {
+			return nil, err
+		}
+		if !done {
+			return p.statementPage(v, &s)
+		}
+		return redirect(s.path(), did)
+	}
+}
+
+// take does a step; false: something is wrong with what was typed, or the statement is another one by now.
+func (p *Portal) take(v *visit, s *stated, do func(v *visit, s *stated) error) (bool, error) {
+	if v.field("revision") != s.revision() {
+		v.fail("", p.texts["statement.moved"])
+		if text := v.field("reason"); text != "" { // its form may not be offered any more
+			typed, err := p.texts.say("statement.typed", text)
+			if err != nil {
+				return false, err
+			}
+			v.fail("", typed)
+		}
+		return false, nil
+	}
+	if err := do(v, s); err != nil {
+		if !v.faults(err) {
+			return false, err
+		}
+		return false, nil
+	}
+	if len(v.wrong) > 0 {
+		return false, nil
+	}
+	p.Alarms.MonthsMoved()
+	return true, nil
+}
+
+func (p *Portal) draftOne(v *visit, s *stated) error {
+	_, _, err := p.Months.Draft(v.ctx(), s.company.ID, s.month, v.actor.Name)
+	return err
+}
+
+func (p *Portal) approveOne(v *visit, s *stated) error {
+	reasons := make(map[string]string)
+	for _, key := range append(keysOf(&s.Content), "*") {
+		if text := v.field(key); text != "" {
+			reasons[key] = text
+		}
+	}
+	_, err := p.Months.Approve(v.ctx(), s.company.ID, s.month, v.actor.Name, reasons, false)
+	return err
+}
+
+func keysOf(c *statement.Content) (keys []string) {
+	for _, i := range c.Issues {
+		keys = append(keys, i.Key)
+	}
+	return keys
+}
+
+func (p *Portal) reopenOne(v *visit, s *stated) error {
+	_, err := p.Months.Reopen(v.ctx(), s.company.ID, s.month, v.actor.Name, v.field("reason"))
+	return err
+}
+
+func (p *Portal) finaliseOne(v *visit, s *stated) error {
+	_, err := p.Months.Finalise(v.ctx(), s.company.ID, s.month, v.actor.Name)
+	return err
+}
+
+func (p *Portal) supersedeOne(v *visit, s *stated) error {
+	supersede := p.Months.Supersede
+	if v.form.Has("to-adjust") {
+		supersede = p.Months.SupersedeToAdjust
+	}
+	_, err := supersede(v.ctx(), s.company.ID, s.month, v.actor.Name, v.field("reason"))
+	return err
+}
+
+// adjustOne takes so many from what is billed of a row.
+func (p *Portal) adjustOne(v *visit, s *stated) error {
+	row, known := rowOfText(v.field("row"))
+	if !known {
+		v.fail("row", p.texts["statement.no-row"])
+	}
+	count, err := strconv.ParseInt(v.field("count"), 10, 64)
+	if err != nil || count < 1 {
+		v.fail("count", p.texts["statement.no-count"])
+	}
+	if len(v.wrong) > 0 {
+		return nil
+	}
+	_, err = p.Months.Adjust(v.ctx(), s.company.ID, s.month, statement.Less{Row: row, Count: count, Reason: v.field("reason"), Actor: v.actor.Name})
+	return err
+}
+
+func (p *Portal) withdrawOne(v *visit, s *stated) error {
+	number, err := strconv.Atoi(v.field("adjustment"))
+	if err != nil {
+		return fault.New(fault.Invalid, "There is no adjustment %q.", v.field("adjustment"))
+	}
+	_, err = p.Months.Withdraw(v.ctx(), s.company.ID, s.month, number, v.actor.Name, v.field("reason"))
+	return err
+}
+
+// rowText names a row in a form and in addresses.
+func rowText(key statement.RowKey) string {
+	return string(key.Product) + "/" + string(key.Unit) + "/" + key.Type
+}
+
+func rowOfText(text string) (key statement.RowKey, known bool) {
+	part := strings.SplitN(text, "/", 3)
+	if len(part) < 3 {
+		return key, false
+	}
+	return statement.RowKey{Product: usage.Product(part[0]), Unit: usage.UnitKind(part[1]), Type: part[2]}, true
+}
