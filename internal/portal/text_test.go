@@ -5,8 +5,11 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/tallystick/tallystick/internal/access"
 )
 
 var (
@@ -103,6 +106,30 @@ func TestNumber(t *testing.T) {
 		}
 		if got := signed(c.text); got != c.signed {
 			t.Errorf("signed %s: %q", c.text, got)
+		}
+	}
+}
+
+// What comes out of other packages has its words, too.
+func TestWordsOfOthers(t *testing.T) {
+	t.Parallel()
+	all, err := readTexts(english)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, action := range access.Actions() {
+		if all["scope."+string(action)] == "" {
+			t.Errorf("the scope %q has no text", action)
+		}
+	}
+	for _, role := range access.Roles() {
+		if all["role."+string(role)] == "" {
+			t.Errorf("the role %q has no text", role)
+		}
+	}
+	for month := 1; month <= 12; month++ {
+		if all["month."+strconv.Itoa(month)] == "" {
+			t.Errorf("month %d has no text", month)
 		}
 	}
 }
