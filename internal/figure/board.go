@@ -172,12 +172,12 @@ func (b *Board) catchUp(ctx context.Context) error {
 		return err
 	}
 	end := usage.MonthOf(b.Now(), zone).Start(zone)
-	touched, err := b.touched(ctx, end, head.Position)
+	touched, all, err := b.touched(ctx, end, head.Position)
 	if err != nil {
 		return err
 	}
 	for i := range companies {
-		if id := companies[i].ID; touched == nil || touched[id] || !b.has(id) {
+		if id := companies[i].ID; all || touched[id] || !b.has(id) {
 			if err := b.countPast(ctx, id, end); err != nil {
 				return err
 			}
@@ -192,27 +192,26 @@ func (b *Board) catchUp(ctx context.Context) error {
 // loggedMax is how many entries are read at a time.
 const loggedMax = 1000
 
-// touched says about whom something was written up to a position since the past was counted; nil: about everybody, and the
-// past begins anew.
-func (b *Board) touched(ctx context.Context, end time.Time, until usage.Position) (map[usage.CompanyID]bool, error) {
+// touched says about whom something was written up to a position since the past was counted; all: perhaps about everybody, or
+// the past begins anew.
+func (b *Board) touched(ctx context.Context, end time.Time, until usage.Position) (touched map[usage.CompanyID]bool, all bool, err error) {
 	b.pastMu.Lock()
 	defer b.pastMu.Unlock()
 	if !b.past.end.Equal(end) || until < b.past.read {
 		b.past = past{end: end, counted: make(map[stand]*metering.Tally)}
-		return nil, nil
 	}
-	if !b.past.whole { // it was broken off
-		return nil, nil
+	if !b.past.whole { // it begins, or was broken off
+		return nil, true, nil
 	}
-	touched := make(map[usage.CompanyID]bool)
+	touched = make(map[usage.CompanyID]bool)
 	for at := b.past.read; at < until; {
 		entries, err := b.Ledger.History.Logged(ctx, at, loggedMax)
 		if err != nil || len(entries) == 0 {
-			return touched, err
+			return touched, false, err
 		}
 		for i := range entries {
 			if entries[i].AnyCompany {
-				return nil, nil
+				return nil, true, nil
 			}
 			for _, id := range entries[i].Companies {
 				touched[id] = true
@@ -220,7 +219,7 @@ func (b *Board) touched(ctx context.Context, end time.Time, until usage.Position
 		}
 		at = entries[len(entries)-1].Position
 	}
-	return touched, nil
+	return touched, false, nil
 }
 
 // has reports whether a company was counted.

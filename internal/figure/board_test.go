@@ -32,7 +32,11 @@ func TestBoard(t *testing.T) {
 	t.Parallel()
 	ctx, clock := t.Context(), testkit.At(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC))
 	store := must[*sqlite.Store](t)(sqlite.Open(ctx, filepath.Join(t.TempDir(), "t.db"), sqlite.Now(clock.Now)))
-	defer store.Close()
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	directory := &fleet.Directory{Companies: store, Servers: store, Policy: store, Now: clock.Now, NewUID: func() string { return "5b0f0000-0000-4000-8000-000000000001" }}
 	catalogs := &fleet.Catalogs{Policy: store, Now: clock.Now}
 	if err := catalogs.Update(ctx); err != nil {

@@ -22,14 +22,17 @@ func (w *world) listen(role access.Role) <-chan string {
 	t.Cleanup(cancel)
 	r := must[*http.Request](t)(http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/live", http.NoBody))
 	r.AddCookie(&http.Cookie{Name: "__Host-tallystick", Value: w.cookie(role)}) //nolint:gosec // what browsers send has no attributes
-	answer := must[*http.Response](t)(http.DefaultClient.Do(r))
+	answer, err := server.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { answer.Body.Close() })
 	if answer.StatusCode != http.StatusOK {
 		t.Fatal(answer.Status)
 	}
 	lines := make(chan string, 100)
 	go func() {
 		defer close(lines)
-		defer answer.Body.Close()
 		for s := bufio.NewScanner(answer.Body); s.Scan(); {
 			lines <- s.Text()
 		}

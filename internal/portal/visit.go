@@ -36,7 +36,8 @@ func (p *Portal) newVisit(r *http.Request) (*visit, error) {
 	if v.zone, err = p.zone(v.ctx()); err != nil {
 		return nil, err
 	}
-	return v, v.readForm()
+	err = v.readForm()
+	return v, err
 }
 
 func (v *visit) readForm() error {
