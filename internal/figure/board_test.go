@@ -50,6 +50,7 @@ func TestBoard(t *testing.T) {
 		defer close(done)
 		board.Run(ctx, changed, slog.New(slog.DiscardHandler))
 	}()
+	t.Cleanup(func() { <-done })
 	// agrees pokes the board until it is whole and says what the ledger says.
 	agrees := func(what string, want int64) {
 		t.Helper()
