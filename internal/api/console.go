@@ -13,7 +13,7 @@ type Finding struct {
 	Product, Version, Revision string
 	ServerName, InstallationID string
 	License                    usage.License
-	Fingerprint                string   // SHA-256 of the certificate
+	Fingerprint                string   // SHA-256 of the certificate; also of one that is not trusted, which is why it Failed
 	Failed                     *Failure // why there is nothing of the rest; nil: it was logged in
 	Hints                      []string
 }

@@ -23,7 +23,7 @@ func (a console) Test(ctx context.Context, s fleet.Server) (api.Finding, error) 
 	}
 	f, err := a.App.Test(ctx, s)
 	if failed := (*collect.Failure)(nil); errors.As(err, &failed) {
-		return api.Finding{Failed: &api.Failure{Reason: failed.Reason, Text: failed.Text}}, nil
+		return api.Finding{Failed: &api.Failure{Reason: failed.Reason, Text: failed.Text}, Fingerprint: failed.Fingerprint}, nil
 	}
 	return api.Finding{
 		Product: f.Product, Version: f.Version, Revision: f.Revision, ServerName: f.ServerName, InstallationID: f.InstallationID,

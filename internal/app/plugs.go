@@ -103,10 +103,11 @@ func (s *Server) surfaces() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.readings = api.NewReadings()
 	own, err := v1.New(v1.Options{
 		Companies: a.Store, Servers: a.Store, Directory: a.Fleet, Catalogs: a.Catalogs, Ledger: a.Ledger, History: a.Store, Figures: a.Figures,
 		Months: a.Months, Kept: a.Store, Plans: a.Plans, Alarms: a.Alarms, Events: a.Store, Answers: a.Store,
-		Access: a.Access, Users: a.Store, Tokens: a.Store, Once: a.Store, Mark: a.mark, Feed: a.Store, Trail: a.Store, Roster: a.Roster, Console: console{a}, Now: a.Now,
+		Access: a.Access, Users: a.Store, Tokens: a.Store, Once: a.Store, Mark: a.mark, Feed: a.Store, Trail: a.Store, Roster: a.Roster, Console: console{a}, Readings: s.readings, Now: a.Now,
 	})
 	if err != nil {
 		return nil, err
@@ -118,12 +119,12 @@ func (s *Server) surfaces() (http.Handler, error) {
 	web, err := portal.New(portal.Options{
 		Access: a.Access, Companies: a.Store, Servers: a.Store, Directory: a.Fleet, Ledger: a.Ledger, Figures: a.Figures, Board: a.Board,
 		Months: a.Months, Kept: a.Store, Alarms: a.Alarms, Events: a.Store, Answers: a.Store, Users: a.Store, Tokens: a.Store, Catalogs: a.Catalogs,
-		Trail: a.Store, Feed: a.Store, Console: console{a}, Now: a.Now,
+		Trail: a.Store, Feed: a.Store, History: a.Store, Console: console{a}, Readings: s.readings, Now: a.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.events, s.readings, s.work = []events{own, web}, own, web.Work
+	s.events, s.work = []events{own, web}, web.Work
 	ready := health.New(a.log, health.Check{Name: "store", Ask: func(ctx context.Context) error {
 		_, err := a.Store.Head(ctx)
 		return err

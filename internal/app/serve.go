@@ -50,8 +50,8 @@ type Server struct {
 	schedule *collect.Schedule
 	handler  http.Handler
 	events   []events
-	readings readings
 	work     func(ctx context.Context, log *slog.Logger) // what pages begin and do not wait for
+	readings *api.Readings                               // that somebody asked for
 	hold     store.Hold
 	unlock   func()
 }
@@ -60,11 +60,6 @@ type Server struct {
 type events interface {
 	Wake()       // something may have changed
 	EndStreams() // the console ends
-}
-
-// readings is who reads servers because somebody asked for it.
-type readings interface {
-	EndReadings() // the console ends; it waits for them
 }
 
 // Prepare loads or makes the certificate, records the zone and wires the surfaces.
@@ -189,7 +184,7 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 	for _, e := range s.events {
 		server.RegisterOnShutdown(e.EndStreams) // they would not end by themselves
 	}
-	server.RegisterOnShutdown(s.readings.EndReadings) // nor does who waits for them
+	server.RegisterOnShutdown(s.readings.End) // nor does who waits for them
 	work, stop := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	changed, moved := make(chan struct{}, 1), make(chan struct{}, 1)
@@ -235,7 +230,7 @@ func (s *Server) Run(ctx context.Context, ready func(address string)) error {
 		err = shutdown(server)
 	}
 	stop()
-	s.readings.EndReadings() // also those for which nobody waits any more
+	s.readings.End() // also those for which nobody waits any more
 	wg.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil

@@ -61,6 +61,8 @@ type Failure struct {
 	Reason usage.GapReason
 	Text   string // in words for a person, what to do included; safe to show
 	Cause  error  // for the log
+	// Fingerprint is the SHA-256 of a certificate that was presented and is not trusted; else empty.
+	Fingerprint string
 }
 
 // Failed returns a *Failure with a formatted text.

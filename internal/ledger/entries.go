@@ -139,3 +139,22 @@ type Ownership struct {
 	Company usage.CompanyID
 	Removed bool // the server was not there: nothing of it counts (C1)
 }
+
+// Owned tells whether a server belonged to a company at an instant, as far as is known now.
+func (l *Ledger) Owned(ctx context.Context, server usage.ServerID, company usage.CompanyID) (func(time.Time) bool, error) {
+	head, err := l.Store.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
+	owners, err := l.History.Owners(ctx, server, "", head.Position+1)
+	return func(at time.Time) bool {
+		mine := false
+		for _, o := range owners {
+			if o.From.After(at) {
+				break
+			}
+			mine = o.Company == company
+		}
+		return mine
+	}, err
+}

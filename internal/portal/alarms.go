@@ -20,7 +20,7 @@ type alarmsView struct {
 type alarmRow struct {
 	Name, To string // of its kind
 	Status   alarm.Status
-	Server   string
+	Server   link
 	Company  link
 	Message  string
 	Since    moment
@@ -30,7 +30,7 @@ type alarmRow struct {
 func (p *Portal) alarmRow(v *visit, e *alarm.Event, links *companyLinks) (alarmRow, error) {
 	t, _ := alarm.TemplateByID(e.Template)
 	company, err := links.of(v.ctx(), e.Company)
-	return alarmRow{t.Name, alarmPath(e.ID), e.Status, e.ServerName, company, e.Message, v.moment(e.At), e.RepeatCount}, err
+	return alarmRow{t.Name, alarmPath(e.ID), e.Status, v.serverLink(e.Server, e.ServerName), company, e.Message, v.moment(e.At), e.RepeatCount}, err
 }
 
 func alarmPath(id int64) string { return "/alarms/" + strconv.FormatInt(id, 10) }

@@ -19,6 +19,7 @@ type companiesView struct {
 	Rows      []companyRow
 	First     bool
 	Next      string // where the next rows are
+	New       bool   // the reader may add one
 }
 
 type companyRow struct {
@@ -42,7 +43,7 @@ func (p *Portal) companies(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := companiesView{Search: v.field("search"), Uncertain: v.field("uncertain") != "", Sort: cmp.Or(v.field("sort"), "name")}
+	out := companiesView{Search: v.field("search"), Uncertain: v.field("uncertain") != "", Sort: cmp.Or(v.field("sort"), "name"), New: v.may(access.ManageCompanies, access.Provider)}
 	rows := companyRows(o, &out)
 	sortBy(rows, out.Sort, sorts, func(a, b *companyRow) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Unit, b.Unit)) })
 	list := out.listing()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -29,17 +30,21 @@ type companyView struct {
 type companyHead struct {
 	Name    string
 	Removed bool
+	Edit    string // where it is changed; empty: the reader may not
 	Tabs    []navItem
 }
 
 // headOf gives the head of a page of a company's, by the end of its address.
-func (p *Portal) headOf(c *fleet.Company, here string) companyHead {
+func (p *Portal) headOf(v *visit, c *fleet.Company, here string) companyHead {
 	out := companyHead{Name: c.Name, Removed: c.RemovedAt != nil}
-	for _, tab := range []struct{ key, to string }{{"figure", ""}, {"trend", "/trend"}, {"changes", "/changes"}, {"statements", "/statements"}} {
+	for _, tab := range []struct{ key, to string }{{"figure", ""}, {"trend", "/trend"}, {"changes", "/changes"}, {"servers", "/servers"}, {"statements", "/statements"}} {
 		if out.Removed && tab.to != "/statements" {
 			continue
 		}
 		out.Tabs = append(out.Tabs, navItem{p.texts["company."+tab.key], companyPath(c.ID) + tab.to, tab.to == here})
+	}
+	if !out.Removed && c.ID >= usage.FirstCompany && v.may(access.ManageCompanies, c.ID) {
+		out.Edit = companyPath(c.ID) + "/edit"
 	}
 	return out
 }
@@ -65,7 +70,7 @@ type cell struct {
 }
 
 type sourceView struct {
-	Name           string
+	Server         link
 	Taken          *moment
 	Origin         metering.Origin
 	Unknown, Stale bool
@@ -113,7 +118,7 @@ func (p *Portal) company(v *visit) (any, error) {
 	}
 	now := usage.Truncate(p.Now())
 	out := companyView{
-		Head: p.headOf(&c, ""), Path: companyPath(c.ID), Past: !when.at.IsZero(), At: v.moment(now), Today: v.moment(now).Day(),
+		Head: p.headOf(v, &c, ""), Path: companyPath(c.ID), Past: !when.at.IsZero(), At: v.moment(now), Today: v.moment(now).Day(),
 	}
 	if out.Past {
 		out.At = v.moment(when.at)
@@ -158,7 +163,7 @@ func (p *Portal) figureOf(v *visit, c *fleet.Company, resource figure.Resource, 
 		} else if s.Stale {
 			stale++
 		}
-		f.Sources = append(f.Sources, sourceView{s.Name, v.momentOf(s.TakenAt), s.Origin, s.Unknown, s.Stale})
+		f.Sources = append(f.Sources, sourceView{v.serverLink(s.Server, s.Name), v.momentOf(s.TakenAt), s.Origin, s.Unknown, s.Stale})
 	}
 	for key, n := range map[string]int{"note.unknown": unknown, "note.stale": stale} {
 		if n > 0 {
@@ -215,7 +220,7 @@ type whyView struct {
 }
 
 type whyPart struct {
-	Server   string
+	Server   link
 	Units    usage.Units
 	Taken    *moment
 	Origin   metering.Origin
@@ -285,7 +290,7 @@ func (out *whyView) explain(v *visit, e *metering.Explained) {
 	out.Count, out.Units = int(total.Count), total.Units
 	for i := range e.Parts {
 		part := &e.Parts[i]
-		w := whyPart{Server: part.Source.Name, Units: amountOf(&part.Row, out.State).Units, Taken: v.momentOf(part.Source.TakenAt), Origin: part.Source.Origin}
+		w := whyPart{Server: v.serverLink(part.Source.Server, part.Source.Name), Units: amountOf(&part.Row, out.State).Units, Taken: v.momentOf(part.Source.TakenAt), Origin: part.Source.Origin}
 		for _, c := range part.Counters {
 			row := metering.Row{Used: c.Used, New: c.New, Rental: c.Rental}
 			w.Counters = append(w.Counters, whyCounter{c.Stated, amountOf(&row, out.State).Units, c.Rolled})

@@ -174,7 +174,7 @@ func statedRows(t, before *statement.Statement, month usage.Month) []statedRow {
 func (m *monthly) addSilent(t *statement.Statement, month usage.Month) {
 	for i := range t.Content.Servers {
 		if s := &t.Content.Servers[i]; s.Unknown || s.Stale {
-			m.silent = append(m.silent, silentServer{silentView{Server: s.Name, Company: t.CompanyName, To: statementPath(month, t.Company)}, s.AsOf})
+			m.silent = append(m.silent, silentServer{silentView{Server: link{s.Name, serverPath(s.ID)}, Company: t.CompanyName, To: statementPath(month, t.Company)}, s.AsOf})
 		}
 	}
 }

@@ -89,7 +89,7 @@ func (p *Portal) companyStatements(v *visit) (any, error) {
 		all = slices.DeleteFunc(all, func(t statement.Statement) bool { return t.State != statement.Final })
 	}
 	stands := statement.Finals(all)
-	out := companyStatementsView{Head: p.headOf(&c, "/statements")}
+	out := companyStatementsView{Head: p.headOf(v, &c, "/statements")}
 	for i := range slices.Backward(all) {
 		t := &all[i]
 		month := t.Key().Month

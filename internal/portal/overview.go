@@ -34,8 +34,9 @@ type totalView struct {
 }
 
 type silentView struct {
-	Server, Company, To string
-	Last                *moment
+	Server      link
+	Company, To string
+	Last        *moment
 }
 
 type stateCount struct {
@@ -126,7 +127,7 @@ func (out *overviewed) listSilent(v *visit, o *figure.Overview) {
 			companies[s.Company.ID] = true
 			if !servers[source.Server] {
 				servers[source.Server] = true
-				out.Silent = append(out.Silent, silentView{source.Name, s.Company.Name, companyPath(s.Company.ID), v.momentOf(source.TakenAt)})
+				out.Silent = append(out.Silent, silentView{v.serverLink(source.Server, source.Name), s.Company.Name, companyPath(s.Company.ID), v.momentOf(source.TakenAt)})
 			}
 		}
 	}

@@ -225,7 +225,7 @@ func (p *Portal) navigation(actor access.Actor, here string) []navGroup {
 		used.Here = used.Here && !stated.Here
 		first = []navItem{used, stated}
 	}
-	groups := []navGroup{{Items: append(first, item("alarms", "/alarms"))}, {Name: p.texts["nav.administration"]}}
+	groups := []navGroup{{Items: append(first, item("servers", "/servers"), item("alarms", "/alarms"))}, {Name: p.texts["nav.administration"]}}
 	rest := &groups[1].Items
 	for _, page := range []struct {
 		key    string
@@ -234,6 +234,7 @@ func (p *Portal) navigation(actor access.Actor, here string) []navGroup {
 	}{
 		{"users", access.ManageUsers, access.Provider},
 		{"tokens", access.Read, actor.Company},
+		{"credentials", access.ManageServers, access.Provider},
 		{"settings", access.Read, access.Provider},
 		{"catalogue", access.Read, actor.Company},
 		{"audit", access.ReadAudit, access.Provider},

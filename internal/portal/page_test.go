@@ -13,6 +13,8 @@ import (
 var pagesOf = []string{
 	"/", "/companies", "/companies?search=north&sort=-used", "/companies/2", "/companies/3", "/companies/3?day=2026-10-01",
 	"/companies/3/why?resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used", "/companies/3/trend", "/companies/3/trend?by=month", "/companies/3/changes", "/companies/3/changes?from=2026-10-02&to=2026-10-01", "/account", "/nowhere",
+	"/servers", "/servers?search=north&state=fresh&sort=-last", "/servers/1", "/servers/2?day=2026-10-20", "/servers/new?company=2", "/servers/pushed", "/servers/1/edit", "/companies/3/servers", "/companies/new", "/companies/3/edit",
+	"/credentials", "/credentials/new",
 	"/alarms", "/alarms?status=all&kind=15", "/alarms/1", "/alarms/2", "/users", "/users?search=PORTAL", "/users/new", "/users/1", "/tokens", "/tokens/new",
 	"/settings", "/catalogue", "/catalogue?month=2026-09", "/catalogue?month=soon", "/catalogue/own", "/audit", "/audit?who=admin&action=added&from=2026-10-01&to=2026-10-31&company=3",
 	"/statements", "/statements/2026-09", "/statements/2026-10", "/statements/2026-10/3", "/statements/2026-10/3/workloads", "/companies/3/statements",

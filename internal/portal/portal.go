@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -37,14 +38,19 @@ type Options struct {
 	Catalogs  *fleet.Catalogs
 	Trail     audit.Store
 	Feed      feed.Store
+	History   ledger.History
 	Console   Console
-	Now       func() time.Time
+	// Readings are those that somebody asked for.
+	Readings *api.Readings
+	Now      func() time.Time
 }
 
 // Console is what only the running program can do.
 type Console interface {
 	// Test logs in to a server and says what is there; one that is not kept has a number below 0.
 	Test(ctx context.Context, s fleet.Server) (api.Finding, error)
+	// TestSet logs in to a server with a credential set as it would be after an edit.
+	TestSet(ctx context.Context, s fleet.Server, set fleet.CredentialID, edit fleet.CredentialEdit) error
 	// Collect reads servers now.
 	Collect(ctx context.Context, ids []usage.ServerID, each func(api.Reading)) error
 	// Schedule says of servers (none named: all that are read) when that was and will be, and how it went.
@@ -61,6 +67,8 @@ type Console interface {
 type Portal struct {
 	Options
 
+	ReadWithin time.Duration // how long a reader waits for a reading
+
 	texts  texts
 	assets *assets
 	pages  pages
@@ -71,11 +79,12 @@ type Portal struct {
 
 	works     *workshop
 	monthlies monthlies
+	probes    atomic.Int64 // connections that were tested before they were kept
 }
 
 // New reads texts, templates and files. Internal: they do not fit together.
 func New(o Options) (*Portal, error) {
-	p := &Portal{Options: o, cross: http.NewCrossOriginProtection(), hub: api.NewHub(), works: newWorkshop()}
+	p := &Portal{Options: o, ReadWithin: api.ReadingWithin, cross: http.NewCrossOriginProtection(), hub: api.NewHub(), works: newWorkshop()}
 	var err error
 	if p.texts, err = readTexts(english); err != nil {
 		return nil, err
@@ -104,7 +113,14 @@ func (p *Portal) table() []api.Route {
 
 		p.get("/", p.overview),
 		p.get("/companies", p.companies),
+		p.get("/companies/new", p.newCompany),
+		p.post("/companies/new", p.addCompany),
 		p.get("/companies/{company}", p.company),
+		p.get("/companies/{company}/servers", p.companyServers),
+		p.get("/companies/{company}/edit", p.companyEdit),
+		p.post("/companies/{company}/edit", p.editCompany),
+		p.post("/companies/{company}/remove", p.removeCompany),
+		p.get("/companies/{company}/remove", p.above),
 		p.get("/companies/{company}/why", p.why),
 		p.get("/companies/{company}/trend", p.trend),
 		p.get("/companies/{company}/changes", p.changes),
@@ -136,6 +152,19 @@ func (p *Portal) table() []api.Route {
 		p.get("/statements/{month}/{company}/finalise", p.above),
 		p.get("/statements/{month}/{company}/supersede", p.above),
 
+		p.get("/servers", p.servers),
+		p.get("/servers/new", p.newServer),
+		p.post("/servers/new", p.addServer),
+		p.get("/servers/pushed", p.pushedServer),
+		p.post("/servers/pushed", p.addPushed),
+		p.get("/servers/{server}", p.server),
+		p.post("/servers/{server}/read", p.readServer),
+		p.get("/servers/{server}/read", p.above),
+		p.get("/servers/{server}/edit", p.serverEdit),
+		p.post("/servers/{server}/edit", p.editServer),
+		p.post("/servers/{server}/remove", p.removeServer),
+		p.get("/servers/{server}/remove", p.above),
+
 		p.get("/alarms", p.alarms),
 		p.get("/alarms/{alarm}", p.alarm),
 		p.post("/alarms/{alarm}", p.answerAlarm),
@@ -157,6 +186,13 @@ func (p *Portal) table() []api.Route {
 		p.post("/tokens/{token}/revoke", p.revokeToken),
 		p.post("/account/password", p.changePassword),
 		p.get("/account/password", p.above),
+		p.get("/credentials", p.credentials),
+		p.get("/credentials/new", p.newSet),
+		p.post("/credentials/new", p.addSet),
+		p.get("/credentials/{set}", p.set),
+		p.post("/credentials/{set}", p.editSet),
+		p.post("/credentials/{set}/remove", p.removeSet),
+		p.get("/credentials/{set}/remove", p.above),
 		p.get("/settings", p.settings),
 		p.post("/settings", p.editSettings),
 		p.get("/catalogue", p.catalogue),

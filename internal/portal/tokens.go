@@ -22,7 +22,7 @@ type tokenRow struct {
 	Name, User string
 	Scopes     []access.Action
 	Company    link
-	Server     string
+	Server     link
 	Created    moment
 	By         string
 	Ends       moment
@@ -98,7 +98,7 @@ func (p *Portal) tokenRow(v *visit, t *access.Token, links *companyLinks) (row t
 		return row, err
 	}
 	s, err := p.Servers.Server(v.ctx(), t.Server)
-	row.Server = s.Name
+	row.Server = v.serverLink(s.ID, s.Name)
 	return row, err
 }
 

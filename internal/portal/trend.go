@@ -64,7 +64,7 @@ func (p *Portal) trend(v *visit) (any, error) {
 	}
 	first, last := v.day("from", from), v.day("to", today)
 	out := trendView{
-		Head: p.headOf(&c, "/trend"), Path: companyPath(c.ID) + "/trend", From: first.String(), To: last.String(), Today: today.String(), Zone: v.zone.String(),
+		Head: p.headOf(v, &c, "/trend"), Path: companyPath(c.ID) + "/trend", From: first.String(), To: last.String(), Today: today.String(), Zone: v.zone.String(),
 		Steps: []choice{{"day", p.texts["trend.day-step"], !monthly}, {"month", p.texts["trend.month-step"], monthly}},
 	}
 	if len(v.wrong) == 0 {
@@ -153,8 +153,9 @@ type changedRow struct {
 }
 
 type changeView struct {
-	Server, Name, ID, Words string
-	Used                    usage.Units
+	Server          link
+	Name, ID, Words string
+	Used            usage.Units
 }
 
 // changesMax is how many changes of a resource the page shows.
@@ -168,7 +169,7 @@ func (p *Portal) changes(v *visit) (any, error) {
 	}
 	today := usage.DateOf(p.Now(), v.zone)
 	first, last := v.day("from", usage.Date{Year: today.Year, Month: today.Month, Day: 1}.Add(-1)), v.day("to", today)
-	out := changesView{Head: p.headOf(&c, "/changes"), Path: companyPath(c.ID) + "/changes", From: first.String(), To: last.String(), Today: today.String()}
+	out := changesView{Head: p.headOf(v, &c, "/changes"), Path: companyPath(c.ID) + "/changes", From: first.String(), To: last.String(), Today: today.String()}
 	span := ledger.Span{Company: c.ID, From: endOf(first, v.zone), To: endOf(last, v.zone)}
 	if now := p.Now(); span.To.After(now) {
 		span.To = now
@@ -218,7 +219,7 @@ func (p *Portal) changesOf(v *visit, resource figure.Resource, span ledger.Span)
 		if v.only() != 0 { // which other company it was is none of this one's business
 			change.Company = 0
 		}
-		view := changeView{Server: change.ServerName, Name: change.Name, ID: change.Key.ID, Words: figure.Why(change)}
+		view := changeView{Server: v.serverLink(change.Server, change.ServerName), Name: change.Name, ID: change.Key.ID, Words: figure.Why(change)}
 		for _, total := range change.Delta {
 			view.Used += total.Used.Units
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -39,6 +40,7 @@ type world struct {
 	access  *access.Service
 	portal  *portal.Portal
 	handler http.Handler
+	slow    chan struct{} // where there is one, readings wait for it
 	cookies map[access.Role]string
 	users   map[access.Role]access.UserID
 }
@@ -74,8 +76,9 @@ func newWorld(t testing.TB) *world {
 	var uids atomic.Int64
 	w.fleet = &fleet.Directory{
 		Companies: w.store, Servers: w.store, Policy: w.store, Now: w.clock.Now, Credentials: w.store,
-		NewUID: func() string { return fmt.Sprintf("5b0f0000-0000-4000-8000-%012d", uids.Add(1)) },
-		Seal:   func(_ usage.ServerID, password string) ([]byte, error) { return []byte("sealed:" + password), nil },
+		NewUID:  func() string { return fmt.Sprintf("5b0f0000-0000-4000-8000-%012d", uids.Add(1)) },
+		SealSet: func(_ fleet.CredentialID, password string) ([]byte, error) { return []byte("sealed:" + password), nil },
+		Seal:    func(_ usage.ServerID, password string) ([]byte, error) { return []byte("sealed:" + password), nil },
 	}
 	catalogs := &fleet.Catalogs{Policy: w.store, Now: w.clock.Now}
 	w.ledger = &ledger.Ledger{Store: w.store, History: w.store, Catalogs: catalogs, Now: w.clock.Now}
@@ -86,7 +89,7 @@ func newWorld(t testing.TB) *world {
 		Board:   &figure.Board{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
 		Months:  &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Servers: w.store, Store: w.store, Plans: &plan.Service{Records: w.store, Directory: w.fleet, Now: w.clock.Now}, Now: w.clock.Now},
 		Kept:    w.store, Alarms: &alarm.Service{Store: w.store, Answers: w.store, Ledger: w.ledger, Servers: w.store, Companies: w.store, Now: w.clock.Now},
-		Events: w.store, Answers: w.store, Users: w.store, Tokens: w.store, Catalogs: catalogs, Trail: w.store, Feed: w.store, Console: &running{w}, Now: w.clock.Now,
+		Events: w.store, Answers: w.store, Users: w.store, Tokens: w.store, Catalogs: catalogs, Trail: w.store, Feed: w.store, History: w.store, Console: &running{world: w}, Readings: api.NewReadings(), Now: w.clock.Now,
 	}))
 	if err := catalogs.Update(t.Context()); err != nil {
 		t.Fatal(err)
@@ -229,12 +232,30 @@ func (w *world) has(a answered, texts ...string) {
 type running struct{ *world }
 
 func (r *running) Test(_ context.Context, s fleet.Server) (api.Finding, error) {
-	return api.Finding{Product: "Veeam Backup & Replication", Version: "12.3.1", ServerName: s.Connection.URL, Fingerprint: strings.Repeat("ab", 32)}, nil
+	c, shown := s.Connection, strings.Repeat("ab", 32)
+	switch {
+	case c.TLS.Fingerprint != shown:
+		return api.Finding{Failed: &api.Failure{Reason: usage.GapTLS, Text: "nobody vouches for it"}, Fingerprint: shown}, nil
+	case string(c.Sealed) == "sealed:wrong":
+		return api.Finding{Failed: &api.Failure{Reason: usage.GapRefused, Text: "it refuses the account"}, Fingerprint: shown}, nil
+	}
+	return api.Finding{Product: "Veeam Backup & Replication", Version: "12.3.1", ServerName: "VBR", InstallationID: vbr01, Fingerprint: shown}, nil
 }
 
-func (r *running) Collect(_ context.Context, ids []usage.ServerID, each func(api.Reading)) error {
+func (r *running) TestSet(_ context.Context, s fleet.Server, _ fleet.CredentialID, _ fleet.CredentialEdit) error {
+	return fault.New(fault.Conflict, "%s cannot be logged in to with this account, and nothing is changed", s.Name)
+}
+
+func (r *running) Collect(ctx context.Context, ids []usage.ServerID, each func(api.Reading)) error {
+	if r.slow != nil {
+		<-r.slow
+	}
 	for _, id := range ids {
-		each(api.Reading{Server: id, Name: "VBR01", Text: "unreachable", Gap: &usage.Gap{At: r.clock.Now(), Reason: usage.GapUnreachable, Text: "no route"}})
+		gap := usage.Gap{At: r.clock.Now(), Reason: usage.GapUnreachable, Text: "no route to 192.0.2.7"}
+		if _, err := r.ledger.AppendGap(ctx, id, gap); err != nil {
+			return err
+		}
+		each(api.Reading{Server: id, Name: "VBR01", Text: "unreachable", Gap: &gap})
 	}
 	return nil
 }

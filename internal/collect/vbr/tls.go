@@ -73,7 +73,9 @@ func (c *client) tlsFailure(err error) *collect.Failure {
 		c.fingerprint.Store(&presented)
 	}
 	failed := func(format string, args ...any) *collect.Failure {
-		return collect.Failed(usage.GapTLS, err, format, args...)
+		f := collect.Failed(usage.GapTLS, err, format, args...)
+		f.Fingerprint = c.presented()
+		return f
 	}
 	pin := "If it is the right server (compare the SHA-256 fingerprint " + c.presented() + " on the server itself), pin it with server edit --fingerprint " + c.presented()
 	switch {

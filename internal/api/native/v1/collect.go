@@ -11,14 +11,10 @@ import (
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/api/query"
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/once"
 )
-
-// collectWithin is how long a caller waits for a reading: less than a request may take. What takes longer goes on without it.
-const collectWithin = 20 * time.Second
 
 // reading is what became of one.
 type reading struct {
@@ -38,77 +34,6 @@ func toReading(c *call, r *api.Reading) reading {
 	return out
 }
 
-// readings are those that callers asked for and that have not ended: of each server one, which goes on when its caller has gone, and ends
-// with the program.
-type readings struct {
-	ctx context.Context //nolint:containedctx // it is the program's, which outlives requests
-	end context.CancelFunc
-
-	mu    sync.Mutex
-	wg    sync.WaitGroup
-	ended bool
-	of    map[usage.ServerID]*underway
-}
-
-// underway is a reading; what became of it is there once it is over.
-type underway struct {
-	over   chan struct{}
-	result api.Reading
-	err    error
-}
-
-func newReadings() *readings {
-	ctx, end := context.WithCancel(context.Background())
-	return &readings{ctx: ctx, end: end, of: make(map[usage.ServerID]*underway)}
-}
-
-// begin gives the reading of a server that goes on, or begins one. The values of its context are those of a request, and not its end.
-func (r *readings) begin(values context.Context, id usage.ServerID, read func(context.Context) (api.Reading, error)) *underway {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if u := r.of[id]; u != nil {
-		return u
-	}
-	u := &underway{over: make(chan struct{})}
-	if r.ended {
-		u.err = fault.New(fault.Unavailable, "The console is being stopped.")
-		close(u.over)
-		return u
-	}
-	r.of[id] = u
-	ctx, cancel := context.WithCancel(context.WithoutCancel(values))
-	stop := context.AfterFunc(r.ctx, cancel)
-	r.wg.Go(func() {
-		defer func() {
-			stop()
-			cancel()
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			delete(r.of, id)
-			close(u.over)
-		}()
-		u.result, u.err = read(ctx)
-	})
-	return u
-}
-
-// goOn reports whether a server is being read.
-func (r *readings) goOn(id usage.ServerID) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.of[id] != nil
-}
-
-// EndReadings ends the readings that callers asked for, and waits for that: before the store is closed, and for good.
-func (s *Surface) EndReadings() {
-	r := s.readings
-	r.mu.Lock()
-	r.ended = true
-	r.mu.Unlock()
-	r.end()
-	r.wg.Wait()
-}
-
 // collectServer reads a server now. A caller that has waited for long enough is told where to look (RFC 9110 §15.3.3).
 func (s *Surface) collectServer(c *call) (any, error) {
 	found, err := s.server(c, access.ManageServers)
@@ -119,19 +44,18 @@ func (s *Surface) collectServer(c *call) (any, error) {
 		return nil, nothingToRead(&found)
 	}
 	// The key of the request is for its answer, which may come before anything of the reading is written.
-	u := s.readings.begin(once.Without(c.ctx()), found.ID, func(ctx context.Context) (out api.Reading, err error) {
+	u := s.Readings.Begin(once.Without(c.ctx()), found.ID, func(ctx context.Context) (out api.Reading, err error) {
 		err = s.Console.Collect(ctx, []usage.ServerID{found.ID}, func(r api.Reading) { out = r })
 		return out, err
 	})
-	late := time.NewTimer(s.CollectWithin)
-	defer late.Stop()
-	select {
-	case <-u.over:
-		return object{value: toReading(c, &u.result)}, u.err
-	case <-late.C:
+	result, over, err := u.Wait(c.ctx(), s.CollectWithin)
+	switch {
+	case err != nil:
+		return nil, err
+	case over:
+		return object{value: toReading(c, &result)}, nil
+	default:
 		return s.collecting(c, &found)
-	case <-c.ctx().Done():
-		return nil, c.ctx().Err()
 	}
 }
 
@@ -159,7 +83,7 @@ func (s *Surface) collectAll(c *call) (any, error) {
 	return api.Raw{ContentType: formNDJSON + "; charset=utf-8", Live: true, Stream: func(w *bufio.Writer) error {
 		ctx, cancel := context.WithCancel(c.ctx())
 		defer cancel()
-		defer context.AfterFunc(s.readings.ctx, cancel)()
+		defer context.AfterFunc(s.Readings.Context(), cancel)()
 		var mu sync.Mutex // readings end at the same time
 		var failed error
 		err := s.Console.Collect(ctx, nil, func(r api.Reading) {
@@ -193,7 +117,7 @@ type scheduled struct {
 
 func (s *Surface) toScheduled(c *call, v *api.Scheduled) scheduled {
 	out := scheduled{
-		int64(v.Server), v.Name, int64(v.Interval / time.Second), v.Reading || s.readings.goOn(v.Server), instant(v.Next), at(v.LastAt), v.Failures, v.Last,
+		int64(v.Server), v.Name, int64(v.Interval / time.Second), v.Reading || s.Readings.GoesOn(v.Server), instant(v.Next), at(v.LastAt), v.Failures, v.Last,
 	}
 	if c.only() != 0 {
 		out.Last = "" // it may name the server's address

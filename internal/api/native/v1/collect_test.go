@@ -53,7 +53,7 @@ func TestCollectGoesOn(t *testing.T) {
 	if err := <-written; err != nil {
 		t.Errorf("what was read is lost: %v", err)
 	}
-	w.surface.EndReadings()
+	w.surface.Readings.End()
 	if items := in[page[place]](t, w.get(location)).Items; len(items) != 1 || items[0] != (place{1, false}) {
 		t.Errorf("%+v", items)
 	}
@@ -93,7 +93,7 @@ func TestReadingsEnd(t *testing.T) {
 		w.want(http.StatusServiceUnavailable, request{method: "POST", path: "/servers/1/collect", header: keyed("k")})
 	})
 	<-began
-	w.surface.EndReadings()
+	w.surface.Readings.End()
 	wg.Wait()
 	w.want(http.StatusServiceUnavailable, request{method: "POST", path: "/servers/1/collect"})
 	if _, err := w.store.Recall(t.Context(), 1, "k"); !fault.Is(err, fault.NotFound) {

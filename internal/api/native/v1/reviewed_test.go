@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
-	v1 "github.com/tallystick/tallystick/internal/api/native/v1"
+	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -102,7 +102,7 @@ func TestWordsOfGapsAreTheProviders(t *testing.T) {
 	e := newEstate(t)
 	three := e.caller(t, "company 3").secret
 	two := e.grant(t, "company 2", e.user(t, string(access.PortalAdministrator)), access.NewToken{Scopes: []access.Action{access.Read, access.ManageServers}, Company: 2}).secret
-	e.console.found = v1.Finding{Failed: &v1.Failure{Reason: usage.GapRefused, Text: "their-address refuses the log-in"}}
+	e.console.found = api.Finding{Failed: &api.Failure{Reason: usage.GapRefused, Text: "their-address refuses the log-in"}}
 	for _, q := range []request{
 		{method: "GET", path: "/companies/3/usage/backupServer?at=2026-10-21T00:00:00Z"},
 		{method: "GET", path: "/companies/3/usage/backupServer?explain=true&at=2026-10-21T00:00:00Z"},

@@ -537,21 +537,7 @@ func (s *Surface) whileOwned(c *call, v *fleet.Server) (func(time.Time) bool, er
 	if c.only() == 0 {
 		return func(time.Time) bool { return true }, nil
 	}
-	head, err := s.Ledger.Store.Head(c.ctx())
-	if err != nil {
-		return nil, err
-	}
-	owners, err := s.History.Owners(c.ctx(), v.ID, "", head.Position+1)
-	return func(at time.Time) bool {
-		mine := false
-		for _, o := range owners {
-			if o.From.After(at) {
-				break
-			}
-			mine = o.Company == c.only()
-		}
-		return mine
-	}, err
+	return s.Ledger.Owned(c.ctx(), v.ID, c.only())
 }
 
 // gap is a gap as a caller may see it: where a server is, and with which account it is read, is the provider's business.

@@ -51,7 +51,9 @@ type Options struct {
 	Trail   audit.Store
 	Roster  *roster.Service
 	Console Console
-	Now     func() time.Time
+	// Readings are those that somebody asked for.
+	Readings *api.Readings
+	Now      func() time.Time
 }
 
 // Console is what only the running program can do.
@@ -88,7 +90,6 @@ type Surface struct {
 	bodies   *semaphore.Weighted
 	compares chan struct{} // one at a time: each may hold much
 	probes   atomic.Int64  // connections that were tested before they were kept
-	readings *readings
 	hub      *api.Hub
 	latest   api.Latest[place] // where the two sequences end
 	figures  figures           // what each entry changed
@@ -96,7 +97,7 @@ type Surface struct {
 
 // New returns the surface. Internal: the document and the endpoints do not fit.
 func New(o Options) (*Surface, error) {
-	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, CollectWithin: collectWithin, readings: newReadings(), limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce), bodies: semaphore.NewWeighted(bodiesAtOnce), compares: make(chan struct{}, 1), hub: api.NewHub()}
+	s := &Surface{Options: o, PushLimits: pushLimits, RequestLimits: requestLimits, CollectWithin: api.ReadingWithin, limits: newLimiter(o.Now), pushes: make(chan struct{}, pushesAtOnce), bodies: semaphore.NewWeighted(bodiesAtOnce), compares: make(chan struct{}, 1), hub: api.NewHub()}
 	all, err := operations()
 	if err != nil {
 		return nil, err

@@ -101,7 +101,7 @@ func emptyWorld(t testing.TB) *world {
 		Alarms: w.alarms(), Events: w.store, Answers: w.store,
 		Access: w.access, Users: w.store, Tokens: w.store, Once: w.store, Mark: func(_ context.Context, body []byte) ([]byte, error) { return body, nil }, Feed: w.store, Trail: w.store,
 		Roster:  &roster.Service{Directory: w.fleet, Store: w.store, Plans: plans, Now: w.clock.Now},
-		Console: w.console, Now: w.clock.Now,
+		Console: w.console, Readings: api.NewReadings(), Now: w.clock.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func ccReading(at time.Time) usage.Snapshot {
 type running struct {
 	world   *world
 	err     error
-	found   api.Finding                      // what a test finds; of the zero one, a server of the world
+	found   api.Finding                     // what a test finds; of the zero one, a server of the world
 	collect func(ctx context.Context) error // what a reading waits for; nil: nothing
 }
 

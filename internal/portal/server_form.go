@@ -1,0 +1,530 @@
+package portal
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// newServerView is the value of the page on which a server is added.
+type newServerView struct {
+	Form   form
+	Pushed bool   // it sends its readings itself
+	Other  string // the page for the other kind
+	Tested *testedView
+}
+
+// testedView is what a test of a connection came to.
+type testedView struct {
+	Done        bool         // it was tried
+	Wrong       []wrongInput // what could not be tried, or added
+	Failed      string       // why it could not be logged in, in words; empty: it could
+	Fingerprint string       // of the certificate
+	Untrusted   bool         // nobody vouches for it: the reader is to confirm it
+	Confirmed   bool         // which was done
+	Name        string       // what the server calls itself
+	Product     string
+	Version     string
+	Install     string
+	License     licenseView
+	Hints       []string
+	Twins       []link // with the same installation id
+}
+
+// What a button of the form does.
+const (
+	doTest = "test"
+	doAdd  = "add"
+)
+
+// sharedByAll is what the field of the company says of a server that is shared.
+const sharedByAll = "shared"
+
+func (p *Portal) newServer(v *visit) (any, error) {
+	if err := v.allow(access.ManageServers, access.Provider); err != nil {
+		return nil, err
+	}
+	return p.newServerForm(v, nil)
+}
+
+func (p *Portal) newServerForm(v *visit, tested *testedView) (any, error) {
+	companies, err := p.ownerChoices(v)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := p.setChoices(v)
+	if err != nil {
+		return nil, err
+	}
+	f := p.form(v, "server", "/servers/new",
+		input{Name: "company", Kind: selection, Choices: companies, Value: v.field("company")},
+		input{Name: "url", Required: true, Complete: "off"},
+		input{Name: "credential", Kind: selection, Choices: sets},
+		input{Name: "username", Complete: "off"},
+		input{Name: "password", Kind: passwordField, Complete: "new-password"},
+		input{Name: "name", Complete: "off"},
+		input{Name: "product", Kind: selection, Choices: p.productChoices(), Value: string(usage.ProductVBR)},
+		input{Name: "every", Kind: selection, Choices: p.spanChoices(0, fleet.IntervalRead), Value: seconds(fleet.IntervalRead)})
+	f.Buttons = []choice{{Value: doAdd, Name: p.texts["form.server.button"], Chosen: true}}
+	if tested != nil {
+		tested.Wrong = f.Wrong
+	}
+	out := newServerView{Form: f, Other: "/servers/pushed", Tested: tested}
+	if company := v.field("company"); company != "" {
+		out.Other += "?company=" + company
+	}
+	shown := page{name: "server-new", title: p.texts["servers.add"], data: out, status: statusOf(v.wrong)}
+	if tested != nil && v.fragment() { // what is typed stays in the browser, the password among it
+		shown.data, shown.status, shown.part = tested, 0, "tested"
+	}
+	return shown, nil
+}
+
+// ownerChoices are the companies, and that a server is shared by several.
+func (p *Portal) ownerChoices(v *visit) ([]choice, error) {
+	companies, err := p.companyChoices(v.ctx(), p.texts["servers.choose-company"])
+	return append(companies, choice{Value: sharedByAll, Name: p.texts["servers.shared"]}), err
+}
+
+func (p *Portal) setChoices(v *visit) ([]choice, error) {
+	sets, err := p.Directory.Credentials.Credentials(v.ctx())
+	out := []choice{{Name: p.texts["servers.own-account"]}}
+	for i := range sets {
+		out = append(out, choice{Value: sets[i].ID.String(), Name: sets[i].Name})
+	}
+	sortChoices(out[1:])
+	return out, err
+}
+
+func (p *Portal) productChoices() (out []choice) {
+	for _, product := range []usage.Product{usage.ProductVBR, usage.ProductCloudConnect, usage.ProductConsole} {
+		out = append(out, choice{Value: string(product), Name: p.texts["product-kind."+string(product)]})
+	}
+	return out
+}
+
+// spanChoices are intervals that make sense, with the one that is so and the usual one.
+func (p *Portal) spanChoices(is, usual time.Duration) (out []choice) {
+	all := []time.Duration{15 * time.Minute, time.Hour, 4 * time.Hour, 12 * time.Hour, 24 * time.Hour, 7 * 24 * time.Hour, usual}
+	if is != 0 {
+		all = append(all, is)
+	}
+	slices.Sort(all)
+	for _, d := range slices.Compact(all) {
+		out = append(out, choice{Value: seconds(d), Name: p.span(d)})
+	}
+	return out
+}
+
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
+
+// every reads an interval; 0: none is given.
+func (v *visit) every() time.Duration {
+	n, err := strconv.ParseInt(v.field("every"), 10, 64)
+	if err != nil || n < 0 || n > int64(10*366*24*time.Hour/time.Second) {
+		return 0
+	}
+	return time.Duration(n) * time.Second
+}
+
+// readNewServer reads the form of a new server.
+func (p *Portal) readNewServer(v *visit) (n fleet.NewServer, err error) {
+	n = fleet.NewServer{
+		Name: v.field("name"), Product: usage.Product(v.field("product")), Interval: v.every(), URL: v.field("url"), InstallationID: v.field("installation-id"),
+		Shared: v.field("company") == sharedByAll, ManagesSets: v.may(access.ManageCredentials, access.Provider),
+	}
+	n.TLS.Fingerprint = v.field("fingerprint")
+	if n.Credential = v.set(); n.Credential == 0 {
+		n.Username, n.Password = v.field("username"), v.form.Get("password")
+	}
+	if !n.Shared {
+		n.Company, err = p.given(v)
+	}
+	return n, err
+}
+
+// set reads which credential set is chosen; 0: none.
+func (v *visit) set() fleet.CredentialID {
+	n, _ := strconv.ParseInt(v.field("credential"), 10, 64) // what is no number is none
+	return fleet.CredentialID(n)
+}
+
+// addServer tests the connection of a server that is to be added, or adds it and reads it at once.
+func (p *Portal) addServer(v *visit) (any, error) {
+	if err := v.allow(access.ManageServers, access.Provider); err != nil {
+		return nil, err
+	}
+	n, err := p.readNewServer(v)
+	if err != nil {
+		return nil, err
+	}
+	if v.field("do") == doTest {
+		return p.testServer(v, n)
+	}
+	added, ok, err := p.added(v, n)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return p.newServerForm(v, &testedView{Fingerprint: n.TLS.Fingerprint, Confirmed: n.TLS.Fingerprint != ""})
+	}
+	told, err := p.read(v, added.ID)
+	if err != nil {
+		return nil, err
+	}
+	to := serverPath(added.ID) + "?told=added-" + told
+	if v.fragment() { // a script goes there
+		return stream{Status: http.StatusOK, ContentType: "text/html; charset=utf-8", Fields: []api.Field{field("HX-Redirect", to)}}, nil
+	}
+	return redirect(to, "")
+}
+
+// added adds a server; not ok: something about it is wrong.
+func (p *Portal) added(v *visit, n fleet.NewServer) (s fleet.Server, ok bool, err error) {
+	wrong := n.Check()
+	if len(v.wrong) > 0 || len(wrong) > 0 {
+		p.flagged(v, fault.InvalidFields("", wrong))
+		return s, false, nil
+	}
+	if s, err = p.Directory.AddServer(v.ctx(), n); err != nil {
+		if p.flagged(v, err) {
+			err = nil
+		}
+		return s, false, err
+	}
+	return s, true, nil
+}
+
+// testServer logs in to a server that is not kept.
+func (p *Portal) testServer(v *visit, n fleet.NewServer) (any, error) {
+	v.wrong = nil // whose it is does not matter yet
+	out := &testedView{}
+	probe, err := p.Directory.Probe(v.ctx(), usage.ServerID(-p.probes.Add(1)), n)
+	if err != nil {
+		if !p.flagged(v, err) {
+			return nil, err
+		}
+		return p.newServerForm(v, out)
+	}
+	ctx, cancel := context.WithTimeout(v.ctx(), api.ReadingWithin)
+	defer cancel()
+	found, err := p.Console.Test(ctx, probe)
+	if err != nil {
+		return nil, err
+	}
+	out.Done, out.Fingerprint, out.Confirmed = true, found.Fingerprint, n.TLS.Fingerprint != ""
+	if f := found.Failed; f != nil {
+		out.Failed = f.Text
+		if f.Reason == usage.GapTLS && found.Fingerprint != "" {
+			out.Failed, out.Untrusted, out.Confirmed = p.texts["servers.untrusted"], true, false
+			if n.TLS.Fingerprint != "" {
+				out.Failed = p.texts["servers.another-certificate"]
+			}
+		}
+		return p.newServerForm(v, out)
+	}
+	l := &found.License
+	out.Name, out.Product, out.Version, out.Install, out.Hints = found.ServerName, found.Product, found.Version, found.InstallationID, found.Hints
+	out.License = licenseView{string(l.Type), l.Edition, l.Package, l.Status, l.LicensedTo, v.momentOf(l.ExpiresAt)}
+	installations, err := p.installations(v)
+	if err != nil {
+		return nil, err
+	}
+	for _, twin := range installations.Twins(&fleet.Server{ID: probe.ID, InstallationID: found.InstallationID}) {
+		out.Twins = append(out.Twins, link{twin.Name, serverPath(twin.ID)})
+	}
+	return p.newServerForm(v, out)
+}
+
+// flagged takes the fields out of an error as faults does; the services name them, and in their texts others, as the command line does.
+func (p *Portal) flagged(v *visit, err error) bool {
+	before := len(v.wrong)
+	if err == nil {
+		return false
+	}
+	if fault.Is(err, fault.NotFound) { // what a form names is gone
+		v.fail("", fault.Text(err))
+		return true
+	}
+	if !v.faults(err) {
+		return false
+	}
+	for i := before; i < len(v.wrong); i++ {
+		w := &v.wrong[i]
+		path, flag := strings.CutPrefix(w.Path, "--")
+		if !flag {
+			continue
+		}
+		path, rest, _ := strings.Cut(path, " ")
+		path = strings.TrimSuffix(path, ",")
+		if path == "password-stdin" {
+			path = "password"
+			if strings.Contains(w.Text, "standard input") {
+				w.Text = p.texts["form.no-password"]
+			}
+		}
+		if rest != "" && !strings.HasPrefix(rest, "--") {
+			w.Text = rest + " " + w.Text
+		}
+		w.Path = path
+	}
+	for i := before; i < len(v.wrong); i++ {
+		for _, key := range slices.Sorted(maps.Keys(p.texts)) {
+			if name, flag := strings.CutPrefix(key, "flag."); flag {
+				v.wrong[i].Text = strings.ReplaceAll(v.wrong[i].Text, "--"+name, p.texts[key])
+			}
+		}
+	}
+	return true
+}
+
+// pushedServer is the page on which a server is added that sends its readings itself.
+func (p *Portal) pushedServer(v *visit) (any, error) {
+	if err := v.allow(access.ManageServers, access.Provider); err != nil {
+		return nil, err
+	}
+	return p.pushedServerForm(v)
+}
+
+func (p *Portal) pushedServerForm(v *visit) (any, error) {
+	companies, err := p.ownerChoices(v)
+	if err != nil {
+		return nil, err
+	}
+	f := p.form(v, "pushed", "/servers/pushed",
+		input{Name: "company", Kind: selection, Choices: companies, Value: v.field("company")},
+		input{Name: "name", Required: true, Complete: "off"},
+		input{Name: "installation-id", Required: true, Complete: "off"},
+		input{Name: "product", Kind: selection, Choices: p.productChoices(), Value: string(usage.ProductVBR)},
+		input{Name: "every", Kind: selection, Choices: p.spanChoices(0, fleet.IntervalImported), Value: seconds(fleet.IntervalImported)})
+	return page{name: "server-new", title: p.texts["servers.add"], data: newServerView{Form: f, Pushed: true, Other: "/servers/new"}, status: statusOf(v.wrong)}, nil
+}
+
+func (p *Portal) addPushed(v *visit) (any, error) {
+	if err := v.allow(access.ManageServers, access.Provider); err != nil {
+		return nil, err
+	}
+	n, err := p.readNewServer(v)
+	if err != nil {
+		return nil, err
+	}
+	n.URL, n.Credential, n.Username, n.Password, n.TLS = "", 0, "", "", fleet.TLS{}
+	added, ok, err := p.added(v, n)
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
+		return p.pushedServerForm(v)
+	}
+	return redirect(serverPath(added.ID), "added-pushed")
+}
+
+// editView is the value of a page on which something is changed, or removed.
+type editView struct {
+	Name, Back string
+	Change     form
+	Remove     form
+	RemoveText string
+}
+
+func (p *Portal) serverEdit(v *visit) (any, error) {
+	s, err := p.serverOf(v, access.ManageServers)
+	if err != nil {
+		return nil, err
+	}
+	return p.serverEditPage(v, &s)
+}
+
+func (p *Portal) serverEditPage(v *visit, s *fleet.Server) (any, error) {
+	state := hidden("state", editionOf(s))
+	fields := []input{state, {Name: "name", Value: s.Name, Required: true, Complete: "off"}}
+	if !s.Shared {
+		companies, err := p.companyChoices(v.ctx(), p.texts["servers.choose-company"])
+		if err != nil {
+			return nil, err
+		}
+		fields = append(fields, input{Name: "company", Kind: selection, Choices: companies[1:], Value: s.Company.String()})
+	}
+	if c := s.Connection; c != nil {
+		sets, err := p.setChoices(v)
+		if err != nil {
+			return nil, err
+		}
+		set, username := "", c.Username
+		if c.Credential != 0 {
+			set, username = c.Credential.String(), ""
+		}
+		fields = append(fields,
+			input{Name: "url", Value: plainAddress(c), Required: true, Complete: "off"}, input{Name: "credential", Kind: selection, Choices: sets, Value: set},
+			input{Name: "username", Value: username, Complete: "off"}, input{Name: "password", Kind: passwordField, Complete: "new-password"},
+			input{Name: "fingerprint", Value: c.TLS.Fingerprint, Complete: "off"}, input{Name: "ca", Kind: textArea, Value: c.TLS.CA},
+			input{Name: "insecure", Kind: checkBoxes, Choices: []choice{{Value: "1", Name: p.texts["servers.insecure"], Chosen: c.TLS.Insecure}}})
+	}
+	fields = append(fields,
+		input{Name: "every", Kind: selection, Choices: p.spanChoices(s.Interval, s.Interval), Value: seconds(s.Interval)},
+		input{Name: "authority", Kind: selection, Choices: []choice{
+			{Value: string(metering.Reported), Name: p.texts["origin.reported"]}, {Value: string(metering.Computed), Name: p.texts["origin.computed"]},
+		}, Value: string(s.Authority)},
+		input{Name: "domain", Value: s.Domain, Complete: "off"})
+	fields = append(fields, labelFields(s.Labels)...)
+	to := serverPath(s.ID)
+	out := editView{
+		Name: s.Name, Back: to, Change: p.form(v, "server-edit", to+"/edit", fields...),
+		Remove: p.form(v, "server-remove", to+"/remove", state), RemoveText: p.texts["servers.remove-text"],
+	}
+	return page{name: "change", title: s.Name, data: out, status: statusOf(v.wrong)}, nil
+}
+
+// labelFields are external ids and tags, one a line.
+func labelFields(l fleet.Labels) []input {
+	return []input{
+		{Name: "external-id", Kind: textArea, Value: labelLines(l.ExternalIDs)}, {Name: "tag", Kind: textArea, Value: labelLines(l.Tags)},
+	}
+}
+
+func labelLines(labels map[string]string) string {
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		b.WriteString(key + ": " + labels[key] + "\n")
+	}
+	return b.String()
+}
+
+// labels reads external ids and tags, as they are put into those that are there: what is not named any more is taken away.
+func (p *Portal) labels(v *visit, have fleet.Labels) fleet.Labels {
+	read := func(name string, have map[string]string) map[string]string {
+		given := make(map[string]string)
+		for key := range have {
+			given[key] = ""
+		}
+		for _, line := range linesOf(v.form.Get(name)) {
+			key, value, ok := strings.Cut(line, ":")
+			if !ok || strings.TrimSpace(value) == "" {
+				v.fail(name, p.texts["form.no-label"]+" "+line)
+			}
+			given[strings.ToLower(strings.TrimSpace(key))] = strings.TrimSpace(value)
+		}
+		return given
+	}
+	return fleet.Labels{ExternalIDs: read("external-id", have.ExternalIDs), Tags: read("tag", have.Tags)}
+}
+
+// editionOf tells one state of what is edited of a server from another.
+func editionOf(s *fleet.Server) string {
+	return stateOf([]any{s.Revision, s.Company, s.Domain, s.Authority, s.Interval})
+}
+
+// meanwhile refuses where something is not what the form was opened with any more.
+func (p *Portal) meanwhile(v *visit, state string) error {
+	if v.form.Get("state") == state {
+		return nil
+	}
+	return fault.New(fault.Conflict, "%s", p.texts["form.meanwhile"])
+}
+
+func (p *Portal) editServer(v *visit) (any, error) {
+	s, err := p.serverOf(v, access.ManageServers)
+	if err != nil {
+		return nil, err
+	}
+	e, err := p.readServerEdit(v, &s)
+	if err != nil {
+		return nil, err
+	}
+	if len(v.wrong) == 0 {
+		if _, err = p.Directory.EditServer(v.ctx(), s.ID, e); err == nil {
+			return redirect(serverPath(s.ID), "saved")
+		}
+		if !p.flagged(v, err) {
+			return nil, err
+		}
+	}
+	return p.serverEditPage(v, &s)
+}
+
+// readServerEdit reads what is another than it is.
+func (p *Portal) readServerEdit(v *visit, s *fleet.Server) (e fleet.ServerEdit, err error) {
+	e = fleet.ServerEdit{Labels: p.labels(v, s.Labels), ManagesSets: v.may(access.ManageCredentials, access.Provider)}
+	e.When = func(now *fleet.Server) error { return p.meanwhile(v, editionOf(now)) }
+	e.Name, e.Domain = changed(v.field("name"), s.Name), changed(v.field("domain"), s.Domain)
+	e.Authority, e.Interval = changed(metering.Authority(v.field("authority")), s.Authority), changed(v.every(), s.Interval)
+	if !s.Shared {
+		company, err := p.given(v)
+		if err != nil {
+			return e, err
+		}
+		e.Company = changed(company, s.Company)
+	}
+	if c := s.Connection; c != nil {
+		p.readConnection(v, c, &e)
+	}
+	return e, nil
+}
+
+// changed gives what is another than it was.
+func changed[T comparable](is, was T) *T {
+	if is == was {
+		return nil
+	}
+	return &is
+}
+
+// readConnection reads how a server is reached. A password that is kept is sent nowhere else: it is given again, whoever asks.
+func (p *Portal) readConnection(v *visit, was *fleet.Connection, e *fleet.ServerEdit) {
+	var bad []fault.Field
+	address, _ := fleet.CheckURL(&bad, v.field("url"))
+	if len(bad) > 0 {
+		address = v.field("url") // the service says what is wrong with it
+	}
+	e.URL = changed(address, was.URL)
+	e.TLS = changed(fleet.TLS{
+		Fingerprint: strings.ToLower(strings.ReplaceAll(v.field("fingerprint"), ":", "")), CA: strings.ReplaceAll(v.form.Get("ca"), "\r\n", "\n"), Insecure: v.field("insecure") != "",
+	}, was.TLS)
+	set, password := v.set(), v.form.Get("password")
+	switch {
+	case set != 0:
+		e.Credential = changed(set, was.Credential)
+		return
+	case was.Credential != 0:
+		username := v.field("username")
+		e.Username, e.Password = &username, &password
+	default:
+		e.Username = changed(v.field("username"), was.Username)
+		if password != "" {
+			e.Password = &password
+		}
+	}
+	if e.Password == nil && (e.URL != nil || e.TLS != nil) {
+		v.fail("password", p.texts["form.password-again"])
+	}
+}
+
+func (p *Portal) removeServer(v *visit) (any, error) {
+	s, err := p.serverOf(v, access.ManageServers)
+	if err != nil {
+		return nil, err
+	}
+	from, err := p.Console.RemovalFrom(v.ctx(), s.ID)
+	if err != nil {
+		return nil, err
+	}
+	err = p.Directory.RemoveServer(v.ctx(), s.ID, from, func(now *fleet.Server) error { return p.meanwhile(v, editionOf(now)) })
+	switch {
+	case err != nil && p.flagged(v, err):
+		return p.serverEditPage(v, &s)
+	case err != nil:
+		return nil, err
+	}
+	return redirect("/servers", "server-removed")
+}

@@ -1,0 +1,352 @@
+package portal
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// serversView is the value of the list of servers, of one company's where it has a head.
+type serversView struct {
+	Head    *companyHead
+	Path    string
+	Filter  []input
+	Sort    string
+	Own     bool // the reader's company's: it is not told where they are
+	Columns []column
+	List    listed[serverRow]
+	New     string // where one is added; empty: the reader may not
+}
+
+type serverRow struct {
+	serverState
+
+	Name, To string
+	Company  link
+	Shared   bool
+	Product  usage.Product
+	Address  string // empty: it sends its readings itself, or where it is is not told
+	Alarms   int
+
+	id     usage.ServerID
+	folded string
+}
+
+// serverState says how it goes with reading a server.
+type serverState struct {
+	State    ledger.Freshness
+	Reason   usage.GapReason // why it was not read since; empty: it was
+	Why      string          // in words, with what to do; empty: that is not told
+	Last     *moment
+	Next     *moment
+	Reading  bool // it is being read now
+	Interval string
+}
+
+func serverPath(id usage.ServerID) string { return "/servers/" + id.String() }
+
+// serverLink is the link to a server for who may see it.
+func (v *visit) serverLink(id usage.ServerID, name string) link {
+	if v.only() == 0 && id != 0 {
+		return link{name, serverPath(id)}
+	}
+	return link{Name: name}
+}
+
+func (p *Portal) servers(v *visit) (any, error) {
+	if err := v.allow(access.Read, v.only()); err != nil {
+		return nil, err
+	}
+	out := serversView{Path: "/servers"}
+	return p.serversPage(v, &out, p.texts["servers.title"], func(*fleet.Server) bool { return true })
+}
+
+// companyServers lists the servers of a company.
+func (p *Portal) companyServers(v *visit) (any, error) {
+	c, err := p.companyOf(v)
+	if err != nil {
+		return nil, err
+	}
+	head := p.headOf(v, &c, "/servers")
+	out := serversView{Head: &head, Path: companyPath(c.ID) + "/servers"}
+	if out.New = p.newServerPath(v); out.New != "" && c.ID >= usage.FirstCompany {
+		out.New += "?company=" + c.ID.String()
+	}
+	return p.serversPage(v, &out, c.Name, func(s *fleet.Server) bool { return !s.Shared && s.Company == c.ID })
+}
+
+// newServerPath is where a server is added; empty: the reader may not.
+func (p *Portal) newServerPath(v *visit) string {
+	if v.only() == 0 && v.may(access.ManageServers, access.Provider) {
+		return "/servers/new"
+	}
+	return ""
+}
+
+func (p *Portal) serversPage(v *visit, out *serversView, title string, among func(*fleet.Server) bool) (any, error) {
+	rows, err := p.serverRows(v, among)
+	if err != nil {
+		return nil, err
+	}
+	out.Sort, out.Own, out.New = cmp.Or(v.field("sort"), "name"), v.only() != 0, cmp.Or(out.New, p.newServerPath(v))
+	states := []choice{{Name: p.texts["servers.any-state"]}}
+	for _, s := range []ledger.Freshness{ledger.NeverRead, ledger.TooOld, ledger.Failing, ledger.ReadOften} {
+		states = append(states, choice{Value: string(s), Name: p.texts["freshness."+string(s)]})
+	}
+	out.Filter = p.fields(v, "servers", true, input{Name: "search", Kind: "search", Complete: "off"}, input{Name: "state", Kind: selection, Choices: states})
+	search, state := strings.ToLower(v.field("search")), ledger.Freshness(v.field("state"))
+	rows = slices.DeleteFunc(rows, func(r serverRow) bool {
+		return state != "" && r.State != state || search != "" && !strings.Contains(r.folded, search) &&
+			!strings.Contains(strings.ToLower(r.Company.Name), search) && !strings.Contains(strings.ToLower(r.Address), search)
+	})
+	sortServers(rows, out.Sort)
+	out.List, out.Columns = listedOf(v, rows), p.serverColumns(v, out)
+	return page{name: "servers", title: title, data: *out, part: out.List.partOf()}, nil
+}
+
+// serverRows gives a row for each server that the reader sees.
+func (p *Portal) serverRows(v *visit, among func(*fleet.Server) bool) ([]serverRow, error) {
+	servers, err := p.Servers.Servers(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	readings, err := p.Ledger.Readings(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	plan, err := p.Console.Schedule(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	events, err := p.Events.Events(v.ctx(), 0)
+	if err != nil {
+		return nil, err
+	}
+	of, planned, alarms := make(map[usage.ServerID]*ledger.ServerReadings, len(readings)), make(map[usage.ServerID]*api.Scheduled, len(plan)), map[usage.ServerID]int{}
+	for i := range readings {
+		of[readings[i].Server] = &readings[i]
+	}
+	for i := range plan {
+		planned[plan[i].Server] = &plan[i]
+	}
+	for i := range events {
+		if events[i].Status != alarm.StatusResolved {
+			alarms[events[i].Server]++
+		}
+	}
+	links, rows := p.companyLinks(), make([]serverRow, 0, len(servers))
+	for i := range servers {
+		s := &servers[i]
+		if !v.may(access.Read, scopeOf(s)) || !among(s) {
+			continue
+		}
+		row := serverRow{
+			serverState: p.stateOfServer(v, s, of[s.ID], planned[s.ID]), Name: s.Name, To: serverPath(s.ID), Shared: s.Shared, Product: s.Product,
+			Alarms: alarms[s.ID], id: s.ID, folded: strings.ToLower(s.Name),
+		}
+		if s.Connection != nil && v.only() == 0 {
+			row.Address = plainAddress(s.Connection)
+		}
+		if !s.Shared {
+			if row.Company, err = links.of(v.ctx(), s.Company); err != nil {
+				return nil, err
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// scopeOf is whose a server is: the provider's where it is shared.
+func scopeOf(s *fleet.Server) usage.CompanyID {
+	if s.Shared {
+		return access.Provider
+	}
+	return s.Company
+}
+
+// stateOfServer says how it goes with a server; readings and plan may be nil. Where it is, and with which account it is read, is the
+// provider's business, and stands in the words of a gap.
+func (p *Portal) stateOfServer(v *visit, s *fleet.Server, r *ledger.ServerReadings, plan *api.Scheduled) serverState {
+	if r == nil {
+		r = &ledger.ServerReadings{}
+	}
+	out := serverState{State: r.Freshness(s.Interval, p.Now()), Interval: p.span(s.Interval)}
+	if r.Last != nil {
+		out.Last = v.momentOf(&r.Last.TakenAt)
+	}
+	if r.Gap != nil {
+		out.Reason = r.Gap.Reason
+		if v.only() == 0 {
+			out.Why = r.Gap.Text
+		}
+	}
+	if plan != nil {
+		out.Next, out.Reading = v.momentOf(&plan.Next), plan.Reading
+	}
+	out.Reading = out.Reading || p.Readings.GoesOn(s.ID)
+	return out
+}
+
+// span puts an interval into words.
+func (p *Portal) span(d time.Duration) string {
+	for _, unit := range []struct {
+		key  string
+		long time.Duration
+	}{{"span.days", 24 * time.Hour}, {"span.hours", time.Hour}, {"span.minutes", time.Minute}, {"span.seconds", time.Second}} {
+		if d%unit.long == 0 && d >= unit.long {
+			if text, err := p.texts.count(unit.key, int(d/unit.long)); err == nil {
+				return text
+			}
+		}
+	}
+	return d.String()
+}
+
+// serverSorts compare rows by the words of the option sort.
+var serverSorts = map[string]func(a, b *serverRow) int{
+	"name": func(a, b *serverRow) int { return 0 },
+	"company": func(a, b *serverRow) int {
+		return cmp.Compare(strings.ToLower(a.Company.Name), strings.ToLower(b.Company.Name))
+	},
+	"state": func(a, b *serverRow) int {
+		return cmp.Compare(slices.Index(freshnesses, a.State), slices.Index(freshnesses, b.State))
+	},
+	"last":   func(a, b *serverRow) int { return compareMoments(a.Last, b.Last) },
+	"next":   func(a, b *serverRow) int { return compareMoments(a.Next, b.Next) },
+	"alarms": func(a, b *serverRow) int { return cmp.Compare(b.Alarms, a.Alarms) },
+}
+
+// freshnesses begin with what is to be looked at first.
+var freshnesses = []ledger.Freshness{ledger.NeverRead, ledger.TooOld, ledger.Failing, ledger.ReadOften}
+
+func compareMoments(a, b *moment) int {
+	if a == nil || b == nil {
+		return cmp.Compare(known(a), known(b))
+	}
+	return a.At.Compare(b.At)
+}
+
+// sortServers sorts by a word, with a minus before it the other way round; a word that is not known means the name.
+func sortServers(rows []serverRow, by string) {
+	word, down := strings.CutPrefix(by, "-")
+	compare := serverSorts[word]
+	slices.SortFunc(rows, func(a, b serverRow) int {
+		c := 0
+		if compare != nil {
+			c = cmp.Or(compare(&a, &b), cmp.Compare(a.folded, b.folded))
+		} else {
+			c = cmp.Compare(a.folded, b.folded)
+		}
+		if down {
+			c = -c
+		}
+		return cmp.Or(c, cmp.Compare(a.id, b.id))
+	})
+}
+
+// serverColumns are the heads of the list, each with the address of the list that is sorted by it.
+func (p *Portal) serverColumns(v *visit, out *serversView) []column {
+	head := func(text, word string, number bool) column {
+		c := column{Name: p.texts[text], Number: number}
+		if word == "" {
+			return c
+		}
+		by := word
+		switch out.Sort {
+		case word:
+			c.Order, by = "ascending", "-"+word
+		case "-" + word:
+			c.Order = "descending"
+		}
+		q := url.Values{}
+		for _, name := range []string{"search", "state"} {
+			if text := v.field(name); text != "" {
+				q.Set(name, text)
+			}
+		}
+		if by != "name" {
+			q.Set("sort", by)
+		}
+		c.To = strings.TrimSuffix(out.Path+"?"+q.Encode(), "?")
+		return c
+	}
+	columns := []column{head("server.one", "name", false), head("company.one", "company", false), head("server.product", "", false)}
+	if !out.Own {
+		columns = append(columns, head("server.address", "", false))
+	}
+	return append(columns, head("server.state", "state", false), head("server.last", "last", false), head("server.next", "next", false),
+		head("server.every", "", false), head("alarms.title", "alarms", true))
+}
+
+// serverOf finds the server of the path, for who may do something with it. One that was removed is there to be read, and whoever may not
+// read there is told that there is none.
+func (p *Portal) serverOf(v *visit, action access.Action) (fleet.Server, error) {
+	absent := fault.New(fault.NotFound, "There is no server %q.", v.id("server"))
+	if !isNumber(v.id("server")) { // names and installation ids may be another server's tomorrow
+		return fleet.Server{}, absent
+	}
+	find := p.Directory.FindServer
+	if action == access.Read {
+		find = p.Directory.FindServerEver
+	}
+	s, err := find(v.ctx(), v.id("server"))
+	if fault.Is(err, fault.NotFound) || err == nil && !v.may(access.Read, scopeOf(&s)) {
+		return fleet.Server{}, absent
+	}
+	if err == nil && action != access.Read {
+		err = v.allow(action, scopeOf(&s))
+	}
+	return s, err
+}
+
+func isNumber(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}
+
+// readServer reads a server now. Where that takes long it goes on, and the server's page says so.
+func (p *Portal) readServer(v *visit) (any, error) {
+	s, err := p.serverOf(v, access.ManageServers)
+	if err != nil {
+		return nil, err
+	}
+	if s.Connection == nil {
+		return nil, api.NewStatusError(http.StatusConflict, "%s sends its readings itself: there is nothing to read.", s.Name)
+	}
+	told, err := p.read(v, s.ID)
+	if err != nil {
+		return nil, err
+	}
+	return redirect(serverPath(s.ID), told)
+}
+
+// read reads a server and gives the key of what is told of it.
+func (p *Portal) read(v *visit, id usage.ServerID) (told string, err error) {
+	u := p.Readings.Begin(v.ctx(), id, func(ctx context.Context) (out api.Reading, err error) {
+		err = p.Console.Collect(ctx, []usage.ServerID{id}, func(r api.Reading) { out = r })
+		return out, err
+	})
+	result, over, err := u.Wait(v.ctx(), p.ReadWithin)
+	switch {
+	case err != nil:
+		return "", err
+	case !over:
+		return "being-read", nil
+	case result.OK:
+		return "was-read", nil
+	default:
+		return "not-read", nil
+	}
+}

@@ -1,0 +1,166 @@
+package portal_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+const shown = "abababababababababababababababababababababababababababababababab"
+
+// Servers are listed with how it goes with reading them; a company's people see their own, and not where they are.
+func TestServers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	list := w.get("/servers")
+	w.has(list, "VBR01", "VBR02", "read lately", "Northwind", "31 days", "sends its readings itself", `href="/servers/1"`)
+	w.lacks(w.get("/servers?search=north"), "VBR02")
+	w.has(w.get("/servers?state=old"), "No server fits.")
+	w.send(http.StatusSeeOther, admin, "/servers/pushed", "company", "2", "name", "quiet", "installation-id", "c0de0000-0000-4000-8000-000000000003", "every", "3600")
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 3, false, reading("c0de0000-0000-4000-8000-000000000003", "q", 1, october.Add(-4*time.Hour))))
+	old := w.get("/servers?state=old")
+	w.has(old, "quiet", "too old")
+	w.lacks(old, "VBR01")
+	own := w.want(http.StatusOK, request{path: "/servers", role: theirs})
+	w.has(own, "VBR02")
+	w.lacks(own, "VBR01", "Northwind", ">Address<", "Add a server")
+	foreign, absent := w.want(http.StatusNotFound, request{path: "/servers/1", role: theirs}), w.want(http.StatusNotFound, request{path: "/servers/7", role: theirs})
+	if strings.ReplaceAll(foreign.body, "&#34;1&#34;", "&#34;7&#34;") != absent.body {
+		t.Error("one can tell that there is a server 1")
+	}
+	w.want(http.StatusNotFound, request{path: "/companies/2/servers", role: theirs})
+	w.want(http.StatusNotFound, request{path: "/servers/name:VBR01"})
+}
+
+// A server is tested on the way: nothing is sent before its certificate is confirmed, and what is typed is kept but for the password.
+func TestAddServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	typed := []string{"company", "2", "url", "vbr09.example.com", "username", "svc", "password", "wrong", "every", "3600", "product", "vbr"}
+	test := func(more ...string) answered {
+		return w.send(http.StatusOK, admin, "/servers/new", append(append([]string{"do", "test"}, typed...), more...)...)
+	}
+	first := test()
+	w.has(first, "Compare the fingerprint", `name="fingerprint" value="`+shown+`"`, `value="vbr09.example.com"`, `<option value="2" selected>`, `<option value="3600" selected>`)
+	w.lacks(first, `value="wrong"`, "It works")
+	refused := test("fingerprint", shown)
+	w.has(refused, "it refuses the account", `value="`+shown+`" checked`)
+	w.lacks(refused, `value="wrong"`)
+	typed[7] = "right"
+	works := test("fingerprint", shown)
+	w.has(works, "It works", "12.3.1", "counted twice", `href="/servers/1"`)
+	part := w.want(http.StatusOK, request{method: http.MethodPost, path: "/servers/new", header: http.Header{"Hx-Request": {"true"}}, form: url.Values{"do": {"test"}, "url": {"http://x"}}})
+	w.has(part, "must be https", `href="#server-url"`)
+	w.lacks(part, "<html", "<h1", `name="password"`)
+	wrong := w.send(http.StatusUnprocessableEntity, admin, "/servers/new", "do", "add", "url", "vbr09.example.com", "username", "svc")
+	w.has(wrong, `value="vbr09.example.com"`, `id="server-password-wrong"`, `id="server-company-wrong"`)
+	w.lacks(wrong, "--", "standard input")
+
+	added := w.send(http.StatusSeeOther, access.PortalOperator, "/servers/new", append([]string{"do", "add", "fingerprint", shown}, typed...)...)
+	if to := added.header.Get("Location"); to != "/servers/3?told=added-not-read" {
+		t.Errorf("sent to %q", to)
+	}
+	page := w.get("/servers/3?told=added-not-read")
+	w.has(page, "vbr09.example.com", "no route to 192.0.2.7", "it cannot be reached", shown, "svc", "1 failed", "✕", "Read now")
+	w.lacks(page, "right")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/servers/new", append([]string{"do", "add"}, typed...)...), "is taken by server 3")
+	if to := w.send(http.StatusSeeOther, admin, "/servers/pushed", "company", "shared", "name", "cloud", "installation-id", "c0de0000-0000-4000-8000-000000000009", "product", "cloudConnect", "every", "86400").header.Get("Location"); to != "/servers/4?told=added-pushed" {
+		t.Errorf("sent to %q", to)
+	}
+	w.has(w.get("/servers/4"), "Shared by companies", "never read", "1 day")
+	w.want(http.StatusConflict, request{method: http.MethodPost, path: "/servers/4/read"})
+}
+
+// A reading that takes long goes on, and the page says so until it is over.
+func TestReadLong(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send(http.StatusSeeOther, admin, "/servers/new", "do", "add", "company", "2", "url", "vbr09", "username", "svc", "password", "right", "fingerprint", shown)
+	w.slow, w.portal.ReadWithin = make(chan struct{}), time.Millisecond
+	if to := w.send(http.StatusSeeOther, admin, "/servers/3/read").header.Get("Location"); to != "/servers/3?told=being-read" {
+		t.Errorf("sent to %q", to)
+	}
+	w.has(w.get("/servers/3"), "It is being read now", `data-hx-trigger="every 2s"`)
+	close(w.slow)
+	w.portal.ReadWithin = time.Minute
+	w.send(http.StatusSeeOther, admin, "/servers/3/read")
+	w.lacks(w.get("/servers/3"), "It is being read now")
+}
+
+// A server is changed, but not over what somebody else did meanwhile, and a password that is kept is sent nowhere else.
+func TestEditServer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send(http.StatusSeeOther, admin, "/servers/new", "do", "add", "company", "2", "url", "vbr09", "username", "svc", "password", "right", "fingerprint", shown)
+	path := "/servers/3/edit"
+	page := w.get(path)
+	state := w.hiddenOf(page, path, "state")
+	edit := func(status int, more ...string) answered {
+		return w.send(status, admin, path, append([]string{"company", "2", "username", "svc", "every", "14400", "authority", "computed"}, more...)...)
+	}
+	w.has(edit(http.StatusUnprocessableEntity, "state", state, "name", "new", "url", "elsewhere", "fingerprint", shown), `id="server-edit-password-wrong"`, `value="elsewhere"`)
+	w.has(edit(http.StatusUnprocessableEntity, "state", state, "name", "new", "url", "vbr09", "fingerprint", shown, "tag", "gold"), "takes lines as key: value")
+	edit(http.StatusSeeOther, "state", state, "name", "new", "url", "vbr09", "fingerprint", shown, "tag", "segment: gold")
+	w.has(w.get("/servers/3"), "<h1>new</h1>", "its list of workloads", "segment", "gold")
+	w.has(edit(http.StatusUnprocessableEntity, "state", state, "name", "newer", "url", "vbr09", "fingerprint", shown), "Somebody else changed this", `value="newer"`)
+	state = w.hiddenOf(w.get(path), path, "state")
+	edit(http.StatusSeeOther, "state", state, "name", "new", "url", "elsewhere", "fingerprint", shown, "password", "known")
+	w.lacks(w.get("/servers/3"), "gold") // a line that is gone is taken away
+	w.send(http.StatusUnprocessableEntity, admin, "/servers/3/remove", "state", state)
+	w.send(http.StatusSeeOther, admin, "/servers/3/remove", "state", w.hiddenOf(w.get(path), "/servers/3/remove", "state"))
+	w.has(w.get("/servers/3"), "removed")
+	w.want(http.StatusNotFound, request{path: path})
+}
+
+// A company is added, its servers are what comes next, and it is removed once it has none.
+func TestEditCompany(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/companies/new", "name", "Northwind", "cloud-tenant", "nw\nnwd @1"), "Northwind", "nwd @1")
+	if to := w.send(http.StatusSeeOther, admin, "/companies/new", "name", "Contoso", "cloud-tenant", "contoso\nct @1", "external-id", "psa: 4711").header.Get("Location"); to != "/companies/4/servers?told=company-added" {
+		t.Errorf("sent to %q", to)
+	}
+	w.has(w.get("/companies/4/servers?told=company-added"), "Now add its backup servers", `href="/servers/new?company=4"`)
+	page := w.get("/companies/4/edit")
+	w.has(page, "contoso\nct @1\n", "psa: 4711", `value="1" checked`)
+	state := w.hiddenOf(page, "/companies/4/edit", "state")
+	w.send(http.StatusSeeOther, admin, "/companies/4/edit", "state", state, "name", "Contoso Ltd", "cloud-tenant", "contoso")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/companies/4/edit", "state", state, "name", "Late"), "Somebody else changed this", `value="Late"`)
+	page = w.get("/companies/4/edit")
+	w.has(page, "Contoso Ltd", "contoso\n")
+	w.lacks(page, "ct @1", ">\npsa", `value="1" checked`)
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/companies/2/remove", "state", w.hiddenOf(w.get("/companies/2/edit"), "/companies/2/remove", "state")), "still has servers", "<details open>")
+	w.send(http.StatusSeeOther, admin, "/companies/4/remove", "state", w.hiddenOf(page, "/companies/4/remove", "state"))
+	w.want(http.StatusNotFound, request{path: "/companies/4"})
+	w.want(http.StatusNotFound, request{path: "/companies/1/edit"})
+}
+
+// A credential set is changed for all its servers, after it was tried where that is wanted; its password is never shown.
+func TestCredentialSets(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/credentials/new", "name", "domain", "username", "svc", "password", "hush", "host", "*.example.com\nhttps://x"), `id="credential-host-wrong"`, "*.example.com")
+	w.send(http.StatusSeeOther, admin, "/credentials/new", "name", "domain", "username", "svc", "password", "hush", "host", "*.example.com")
+	w.has(w.get("/credentials"), "domain", "svc", "*.example.com", `href="/credentials/1"`)
+	w.lacks(w.want(http.StatusOK, request{path: "/credentials", role: access.PortalOperator}), `href="/credentials/1"`)
+	elsewhere := w.send(http.StatusUnprocessableEntity, admin, "/servers/new", "do", "add", "company", "2", "url", "vbr09.other.example", "credential", "1", "fingerprint", shown)
+	w.has(elsewhere, "is not for the host", `id="server-url-wrong"`)
+	w.send(http.StatusSeeOther, access.PortalOperator, "/servers/new", "do", "add", "company", "2", "url", "vbr09.example.com", "credential", "1", "fingerprint", shown)
+	w.has(w.get("/servers/3"), `href="/credentials/1"`)
+	state := w.hiddenOf(w.get("/credentials/1"), "/credentials/1", "state")
+	refused := w.send(http.StatusUnprocessableEntity, admin, "/credentials/1", "state", state, "name", "domain", "username", "svc2", "password", "hush2", "host", "*.example.com", "test-at", "3")
+	w.has(refused, "cannot be logged in to", `value="svc2"`)
+	w.lacks(refused, "hush")
+	w.send(http.StatusSeeOther, admin, "/credentials/1", "state", state, "name", "domain", "username", "svc2", "password", "hush2", "host", "*.example.com", "test-at", "")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/credentials/1", "state", state, "name", "late", "username", "svc", "host", ""), "Somebody else changed this")
+	state = w.hiddenOf(w.get("/credentials/1"), "/credentials/1/remove", "state")
+	w.send(http.StatusUnprocessableEntity, admin, "/credentials/1/remove", "state", state)
+	w.send(http.StatusSeeOther, admin, "/servers/3/remove", "state", w.hiddenOf(w.get("/servers/3/edit"), "/servers/3/remove", "state"))
+	w.send(http.StatusSeeOther, admin, "/credentials/1/remove", "state", state)
+	w.want(http.StatusNotFound, request{path: "/credentials/1"})
+}
