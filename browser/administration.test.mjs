@@ -62,13 +62,15 @@ test("a user of a company sees that company, and no other in any way", async () 
   await signIn(anna, { user: "anna", password: "a sentence of a few words" });
   assert.equal(new URL(anna.url()).pathname, "/companies/2");
   assert.equal(await anna.textContent("h1"), own);
-  assert.deepEqual(await anna.locator("nav[aria-label=Pages] a").allTextContents(), ["Usage", "Alarms", "API tokens", "Catalogue"]);
+  assert.deepEqual(await anna.locator("nav[aria-label=Pages] a").allTextContents(), ["Usage", "Servers", "Alarms", "API tokens", "Catalogue"]);
   const get = { method: "GET", maxRedirects: 0 }, part = { ...get, headers: { "HX-Request": "true" } };
   const post = (form) => ({ method: "POST", maxRedirects: 0, form, headers: { Origin: console_.base, Accept: "text/html" } });
   const why = "resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used";
   const ways = [
     [404, `/companies/${other.id}`, get], [404, `/companies/${other.uid}`, get], [404, `/companies/name:${encodeURIComponent(other.name)}`, get],
     [404, `/companies/${other.id}/why?${why}`, part], [404, `/companies/${other.id}/trend`, get], [404, `/companies/${other.id}/changes`, part],
+    [404, `/companies/${other.id}/servers`, get], [404, `/servers/${theirs.server}`, get], [404, `/servers/${theirs.server}/edit`, get], [404, `/servers/${theirs.server}/read`, post({})],
+    [403, "/servers/new", get], [403, "/credentials", get], [403, "/companies/new", get], [404, `/companies/${other.id}/edit`, get], [200, `/servers?search=${other.id}`, part],
     [303, "/companies?search=", part], [303, "/", get], [404, `/alarms/${theirs.id}`, get], [404, `/alarms/${theirs.id}`, part],
     [404, `/alarms/${theirs.id}`, post({ do: "resolve", reason: "mine now" })], [200, `/alarms?company=${other.id}&status=all`, get], [403, "/users", get],
     [403, `/audit?company=${other.id}`, part], [403, "/settings", get], [403, "/catalogue/own", get], [403, "/users", post({ name: "eve", role: "portal-administrator" })],

@@ -49,6 +49,25 @@ export async function signIn(page, who) {
   await page.waitForURL((u) => u.pathname !== "/sign-in");
 }
 
+// server starts one more simulated backup server, and gives how it is reached.
+export async function server(name) {
+  const dir = await mkdtemp(join(tmpdir(), "tallystick-browser-"));
+  const scenario = join(dir, "one.toml");
+  await writeFile(scenario, `seed = 11\n\n[[server]]\nname = "${name}"\nwire = "13.0"\npassword = "secret"\n\n[server.license]\ntype = "Rental"\nedition = "EnterprisePlus"\nlicensed = 100\n\n[[server.workload]]\nname = "web%02d"\ncount = 34\nkind = "vsphere-vm"\nfirst = "-90d"\n`);
+  const child = spawn(binary, ["sim", "--listen", "127.0.0.1:0", "--scenario", scenario], { stdio: ["ignore", "pipe", "pipe"] });
+  let out = "", errors = "";
+  child.stdout.on("data", (d) => { out += d; });
+  await new Promise((ready, failed) => {
+    child.stderr.on("data", (d) => { errors += d; if (errors.includes("Ctrl-C")) ready(); });
+    child.on("exit", (code) => failed(new Error(`sim ended with ${code}: ${out}${errors}`)));
+  });
+  child.removeAllListeners("exit");
+  return {
+    address: /https:\/\/([0-9.:]+)/.exec(out)[1], username: "Administrator", password: "secret", fingerprint: /[0-9a-f]{64}/.exec(out)[0],
+    async stop() { const ended = once(child, "exit"); child.kill("SIGINT"); await ended; await rm(dir, { recursive: true }); },
+  };
+}
+
 const run = async (args, input = "") => {
   const child = spawn(binary, args, { stdio: ["pipe", "pipe", "inherit"] });
   child.stdout.resume();

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"net/http"
@@ -223,7 +224,7 @@ func (p *Portal) testServer(v *visit, n fleet.NewServer) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out.Done, out.Fingerprint, out.Confirmed = true, found.Fingerprint, n.TLS.Fingerprint != ""
+	out.Done, out.Fingerprint, out.Confirmed = true, cmp.Or(found.Fingerprint, n.TLS.Fingerprint), n.TLS.Fingerprint != ""
 	if f := found.Failed; f != nil {
 		out.Failed = f.Text
 		if f.Reason == usage.GapTLS && found.Fingerprint != "" {

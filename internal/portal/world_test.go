@@ -237,7 +237,7 @@ func (r *running) Test(_ context.Context, s fleet.Server) (api.Finding, error) {
 	case c.TLS.Fingerprint != shown:
 		return api.Finding{Failed: &api.Failure{Reason: usage.GapTLS, Text: "nobody vouches for it"}, Fingerprint: shown}, nil
 	case string(c.Sealed) == "sealed:wrong":
-		return api.Finding{Failed: &api.Failure{Reason: usage.GapRefused, Text: "it refuses the account"}, Fingerprint: shown}, nil
+		return api.Finding{Failed: &api.Failure{Reason: usage.GapRefused, Text: "it refuses the account"}}, nil
 	}
 	return api.Finding{Product: "Veeam Backup & Replication", Version: "12.3.1", ServerName: "VBR", InstallationID: vbr01, Fingerprint: shown}, nil
 }
