@@ -283,12 +283,12 @@ func (p *Portal) serverColumns(v *visit, out *serversView) []column {
 		c.To = strings.TrimSuffix(out.Path+"?"+q.Encode(), "?")
 		return c
 	}
-	columns := []column{head("server.one", "name", false), head("company.one", "company", false), head("server.product", "", false)}
+	columns := []column{head("server.one", "name", false), head("company.one", "company", false)}
 	if !out.Own {
 		columns = append(columns, head("server.address", "", false))
 	}
 	return append(columns, head("server.state", "state", false), head("server.last", "last", false), head("server.next", "next", false),
-		head("server.every", "", false), head("alarms.title", "alarms", true))
+		head("alarms.title", "alarms", true))
 }
 
 // serverOf finds the server of the path, for who may do something with it. One that was removed is there to be read, and whoever may not

@@ -76,7 +76,7 @@ var inCode = map[string]bool{
 	"catalogue.title": true, "catalogue.no-month": true, "catalogue.own": true, "catalogue.check": true, "catalogue.set": true, "audit.title": true, "audit.any-action": true,
 	"company.servers": true, "companies.add": true, "companies.enabled": true, "companies.remove-text": true, "servers.any-state": true,
 	"servers.untrusted": true, "servers.another-certificate": true, "servers.choose-company": true, "servers.own-account": true, "servers.insecure": true,
-	"servers.remove-text": true, "server.product": true, "server.address": true, "server.state": true, "server.last": true, "server.next": true, "server.every": true,
+	"servers.remove-text": true, "server.address": true, "server.state": true, "server.last": true, "server.next": true,
 	"server.readings-count": true, "server.gaps-count": true, "credentials.no-test": true, "credentials.remove-text": true,
 	"unit": true, "change": true, "state.used": true, "state.new": true, "state.rental": true,
 }
