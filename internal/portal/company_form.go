@@ -97,7 +97,9 @@ func (p *Portal) companyEdit(v *visit) (any, error) {
 func (p *Portal) companyEditPage(v *visit, c *fleet.Company) (any, error) {
 	state, to := hidden("state", editionOfCompany(c)), companyPath(c.ID)
 	fields := append([]input{
-		state, {Name: "name", Value: c.Name, Required: true, Complete: "off"}, {Name: "cloud-tenant", Kind: textArea, Value: tenantLines(c.Tenants)},
+		state,
+		{Name: "name", Value: c.Name, Required: true, Complete: "off"},
+		{Name: "cloud-tenant", Kind: textArea, Value: tenantLines(c.Tenants)},
 		{Name: "enabled", Kind: checkBoxes, Choices: []choice{{Value: "1", Name: p.texts["companies.enabled"], Chosen: c.Enabled}}},
 	}, labelFields(c.Labels)...)
 	out := editView{

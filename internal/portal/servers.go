@@ -242,14 +242,12 @@ func compareMoments(a, b *moment) int {
 // sortServers sorts by a word, with a minus before it the other way round; a word that is not known means the name.
 func sortServers(rows []serverRow, by string) {
 	word, down := strings.CutPrefix(by, "-")
-	compare := serverSorts[word]
+	compare, is := serverSorts[word]
+	if !is {
+		compare, down = serverSorts["name"], false
+	}
 	slices.SortFunc(rows, func(a, b serverRow) int {
-		c := 0
-		if compare != nil {
-			c = cmp.Or(compare(&a, &b), cmp.Compare(a.folded, b.folded))
-		} else {
-			c = cmp.Compare(a.folded, b.folded)
-		}
+		c := cmp.Or(compare(&a, &b), cmp.Compare(a.folded, b.folded))
 		if down {
 			c = -c
 		}
