@@ -217,7 +217,7 @@ func (p *Portal) span(d time.Duration) string {
 
 // serverSorts compare rows by the words of the option sort.
 var serverSorts = map[string]func(a, b *serverRow) int{
-	"name": func(a, b *serverRow) int { return 0 },
+	"name": func(_, _ *serverRow) int { return 0 },
 	"company": func(a, b *serverRow) int {
 		return cmp.Compare(strings.ToLower(a.Company.Name), strings.ToLower(b.Company.Name))
 	},

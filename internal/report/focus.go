@@ -170,11 +170,10 @@ func (f *focusing) addUsage(b *billed, inv *invoice) {
 			c := charge{
 				of: b, invoice: inv, category: isUsage, frequency: usageBased, product: v.Product, server: v, resource: r.Type, kind: r.Unit, peakAt: r.PeakAt,
 				consumed: OfWhole(r.Used.Count), figures: statement.Billing{Used: r.Used, New: r.New, Rental: r.Rental, Billed: r.Used},
-				description: "Protected workloads, " + typeName(r.Type) + ", on " + v.Name, completeness: serverCompleteness(inv.t, v, r.Type), class: statement.Provider,
+				description: "Protected workloads, " + typeName(r.Type) + ", on " + v.Name, completeness: serverCompleteness(inv.t, v, r.Type),
 			}
-			edition := ""
-			edition, c.class = licenseOf(v, r)
-			c.sku = skuID(edition, r.Type)
+			edition, class := licenseOf(v, r)
+			c.sku, c.class = skuID(edition, r.Type), class
 			c.ask(r.Type, r.Used)
 			f.charges = append(f.charges, c)
 		}
@@ -213,9 +212,11 @@ func (b *billed) skuOf(product usage.Product, typ string) (sku string, class sta
 
 // only gives the one that there is; else nothing.
 func only[T ~string](all map[T]bool) (one T) {
-	if len(all) == 1 {
-		for one = range all {
-		}
+	if len(all) != 1 {
+		return ""
+	}
+	for one = range all {
+		break
 	}
 	return one
 }

@@ -21,7 +21,10 @@ func TestMonthStepThatFails(t *testing.T) {
 		t.Helper()
 		r := must[*http.Request](t)(http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/api/v1"+path, http.NoBody))
 		r.Header.Set("Authorization", "Bearer "+token)
-		answer := must[*http.Response](t)(server.Client().Do(r))
+		answer, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
 		defer answer.Body.Close()
 		body = string(must[[]byte](t)(io.ReadAll(answer.Body)))
 		return answer.StatusCode, body, answer.Trailer.Get("Month-Outcomes")
