@@ -267,7 +267,7 @@ var effects = []effect{
 	{"compareMonth", "POST", "/statements/2026-10/compare", `{"file":"x"}`, 200, "", `"month":"2026-10"`, ""},
 	{"testConnection", "POST", "/servers/test", `{"connection":{"url":"https://vbr05:9419","username":"u","password":"p"}}`, 200, "", `"https://vbr05:9419"`, ""},
 	{"testServer", "POST", "/servers/1/test", "", 200, "", `"https://vbr01:9419"`, ""},
-	{"collectServer", "POST", "/servers/1/collect", "", 200, "", `"no route"`, ""},
+	{"collectServer", "POST", "/servers/1/collect", "", 200, "", `"no route to their-address"`, ""},
 	{"pushSnapshots", "POST", "/snapshots", pushText, 200, "/servers/2/readings?from=2026-11-01T00:00:00Z", `"takenAt":"2026-11-02T00:00:00Z"`, ""},
 	{"correctEntry", "POST", "/entries/{entry}/revoke", `{"reason":"of a test"}`, 200, "/servers/2/readings?from=2026-10-01T00:00:00Z", `"reason":"of a test"`, ""},
 	{"acknowledgeAlarm", "POST", "/alarms/1/acknowledge", `{"reason":"known"}`, 200, "/alarms/1", `"remark":"known"`, ""},
