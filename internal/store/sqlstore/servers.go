@@ -23,7 +23,7 @@ const (
 	serverSQL     = serverColumns + ` WHERE v.id = $1`
 	serversSQL    = serverColumns + ` WHERE v.removed_at IS NULL ORDER BY v.id`
 	// installedAsSQL asks for what known gives.
-	installedAsSQL = serverColumns + ` WHERE v.removed_at IS NULL AND (v.installation_id = $1 OR v.installation_id = '' AND t.installation_id = $1) ORDER BY v.id`
+	installedAsSQL = serverColumns + ` WHERE v.removed_at IS NULL AND $1 <> '' AND (v.installation_id = $1 OR v.installation_id = '' AND t.installation_id = $1) ORDER BY v.id`
 	sumServerSQL   = `UPDATE servers SET checksum = $2 WHERE id = $1`
 	nextServerSQL  = `SELECT COALESCE(MAX(id), 0) + 1 FROM servers` // rows are never deleted, so a number never returns
 	// changed: as bumpFleet counts.
@@ -295,9 +295,6 @@ func (s *Store) Servers(ctx context.Context) ([]fleet.Server, error) {
 
 // InstalledAs lists those not removed that have an installation id, by ID.
 func (s *Store) InstalledAs(ctx context.Context, installation string) ([]fleet.Server, error) {
-	if installation == "" {
-		return nil, nil
-	}
 	return s.servers(ctx, installedAsSQL, installation)
 }
 
