@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/audit"
@@ -24,6 +25,8 @@ type Directory struct {
 	SealSet func(set CredentialID, password string) ([]byte, error)
 	NewUID  func() string
 	Now     func() time.Time
+
+	probes atomic.Int64
 }
 
 const nameLengthMax = 200

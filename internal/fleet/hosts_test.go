@@ -8,6 +8,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
 
@@ -134,7 +135,7 @@ func waysIn(t *testing.T, was, is fleet.Connection, manages bool) map[string]fun
 	if was.URL == "" {
 		return map[string]func() error{
 			"added":  func() error { b, _ := open(); _, err := b.AddServer(t.Context(), n); return err },
-			"tested": func() error { b, _ := open(); _, err := b.Probe(t.Context(), -1, n); return err },
+			"tested": func() error { b, _ := open(); _, err := b.Probe(t.Context(), n); return err },
 			"by file": func() error {
 				b, _ := open()
 				_, err := b.PutServers(t.Context(), []fleet.ServerDraft{{New: n}})
@@ -179,7 +180,7 @@ func TestTestsOfASetAreNoted(t *testing.T) {
 	}
 	probe := func(n fleet.NewServer) (fleet.Server, error) {
 		n.ManagesSets = true
-		return b.Probe(audit.By(t.Context(), audit.Actor{Name: "clerk", Via: "v1"}), -1, n)
+		return b.Probe(audit.By(t.Context(), audit.Actor{Name: "clerk", Via: "v1"}), n)
 	}
 	for _, n := range []fleet.NewServer{{URL: "https://old:443", Credential: 1}, {URL: "https://new", Username: "u", Password: "p"}} {
 		if _, err := probe(n); err != nil || len(tests()) != 0 {
@@ -201,9 +202,12 @@ func TestTestsOfASetAreNoted(t *testing.T) {
 	if got := strings.Join(tests(), "\n"); got != "credential set 1 at https://own\ncredential set 1 at https://new, whose certificate is not verified" {
 		t.Errorf("%s", got)
 	}
-	broken := *b.Directory
-	broken.Credentials = noTrail{b.Credentials}
-	if _, err := broken.Probe(t.Context(), -1, fleet.NewServer{URL: "https://third", Credential: 1, ManagesSets: true}); !fault.Is(err, fault.Unavailable) {
+	whole := b.Directory
+	broken := &fleet.Directory{
+		Companies: whole.Companies, Servers: whole.Servers, Credentials: noTrail{whole.Credentials}, Policy: whole.Policy,
+		Seal: whole.Seal, SealSet: whole.SealSet, NewUID: whole.NewUID, Now: whole.Now,
+	}
+	if _, err := broken.Probe(t.Context(), fleet.NewServer{URL: "https://third", Credential: 1, ManagesSets: true}); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("without a trail: %v", err)
 	}
 }
@@ -212,4 +216,22 @@ type noTrail struct{ fleet.CredentialStore }
 
 func (noTrail) NoteCredential(context.Context, fleet.CredentialID, time.Time) error {
 	return fault.New(fault.Unavailable, "the store does not answer")
+}
+
+// Servers that are tried at the same time, from wherever, are told apart, and from all that are there.
+func TestProbesAreToldApart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	seen := make(map[usage.ServerID]bool)
+	for range 3 {
+		v, err := b.Probe(t.Context(), fleet.NewServer{URL: "https://vbr", Username: "tally", Password: "secret"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := b.ProbeID()
+		if v.ID >= 0 || id >= 0 || id == v.ID || seen[v.ID] || seen[id] {
+			t.Errorf("%d and %d, after %v", v.ID, id, seen)
+		}
+		seen[v.ID], seen[id] = true, true
+	}
 }

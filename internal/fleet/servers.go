@@ -518,13 +518,16 @@ func (d *Directory) presentServer(ctx context.Context, id usage.ServerID) (Serve
 
 func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
 
-// Probe gives a server that is kept nowhere, to be tested before it is added; the id, which no server has, tells it from other
-// probes. Invalid names what is wrong with the connection. The trail tells where a credential set is tried.
-func (d *Directory) Probe(ctx context.Context, id usage.ServerID, n NewServer) (Server, error) {
+// ProbeID gives a number below 0 for a server that is tried and has none: it tells it from all others that are, whoever tries them.
+func (d *Directory) ProbeID() usage.ServerID { return usage.ServerID(-d.probes.Add(1)) }
+
+// Probe gives a server that is kept nowhere, with a ProbeID, to be tested before it is added. Invalid names what is wrong with the
+// connection. The trail tells where a credential set is tried.
+func (d *Directory) Probe(ctx context.Context, n NewServer) (Server, error) {
 	n.Shared, n.Company = true, 0 // whose it is does not matter yet
 	var fields []fault.Field
 	s := n.server(&fields)
-	s.ID = id
+	s.ID = d.ProbeID()
 	if n.URL == "" {
 		fields = []fault.Field{{Path: "--url", Text: "is required: there is nothing to log in to"}}
 	} else if err := d.admit(ctx, nil, &s, n.ManagesSets, &fields); err != nil {
@@ -542,6 +545,6 @@ func (d *Directory) Probe(ctx context.Context, id usage.ServerID, n NewServer) (
 		return s, err
 	}
 	var err error
-	s.Connection.Sealed, err = d.Seal(id, n.Password)
+	s.Connection.Sealed, err = d.Seal(s.ID, n.Password)
 	return s, err
 }

@@ -3,7 +3,6 @@ package portal
 import (
 	"context"
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -79,7 +78,6 @@ type Portal struct {
 
 	works     *workshop
 	monthlies monthlies
-	probes    atomic.Int64 // connections that were tested before they were kept
 }
 
 // New reads texts, templates and files. Internal: they do not fit together.

@@ -211,7 +211,7 @@ func (p *Portal) added(v *visit, n fleet.NewServer) (s fleet.Server, ok bool, er
 func (p *Portal) testServer(v *visit, n fleet.NewServer) (any, error) {
 	v.wrong = nil // whose it is does not matter yet
 	out := &testedView{}
-	probe, err := p.Directory.Probe(v.ctx(), usage.ServerID(-p.probes.Add(1)), n)
+	probe, err := p.Directory.Probe(v.ctx(), n)
 	if err != nil {
 		if !p.flagged(v, err) {
 			return nil, err

@@ -389,7 +389,7 @@ func (s *Service) try(ctx context.Context, l *serverList) error {
 			continue
 		}
 		if v.ID == 0 {
-			v.ID = usage.ServerID(-1 - i) // until it is given one: all are tried at the same time
+			v.ID = s.Directory.ProbeID() // until it is given one: all are tried at the same time
 		}
 		wg.Go(func() {
 			lanes <- struct{}{}

@@ -15,6 +15,7 @@ type Directory interface {
 	PutCompanies(ctx context.Context, drafts []fleet.CompanyDraft) ([]usage.CompanyID, error)
 	PutServers(ctx context.Context, drafts []fleet.ServerDraft) ([]usage.ServerID, error)
 	NoteTest(ctx context.Context, s *fleet.Server) error
+	ProbeID() usage.ServerID
 }
 
 // Store is where files are held against what is there.

@@ -431,7 +431,7 @@ func (s *Surface) testConnection(c *call) (any, error) {
 	if err := c.read(&in); err != nil {
 		return nil, err
 	}
-	probe, err := s.Directory.Probe(c.ctx(), usage.ServerID(-s.probes.Add(1)), in.asNew(c))
+	probe, err := s.Directory.Probe(c.ctx(), in.asNew(c))
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -89,7 +88,6 @@ type Surface struct {
 	pushes   chan struct{} // those whose readings are not small
 	bodies   *semaphore.Weighted
 	compares chan struct{} // one at a time: each may hold much
-	probes   atomic.Int64  // connections that were tested before they were kept
 	hub      *api.Hub
 	latest   api.Latest[place] // where the two sequences end
 	figures  figures           // what each entry changed
