@@ -144,6 +144,15 @@ func (s *Service) Check(ctx context.Context, token string) (Actor, error) {
 	return k.actor, nil
 }
 
+// Still reports whether a token is that of an actor as before: false where it ended, or where what its user may do became other.
+func (s *Service) Still(ctx context.Context, token string, was Actor) (bool, error) {
+	is, err := s.Check(ctx, token)
+	if fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Denied) {
+		return false, nil
+	}
+	return is == was, err
+}
+
 func errNoSession() error {
 	return fault.New(fault.Unauthenticated, "the access token is unknown or has ended")
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/statement"
 )
@@ -103,16 +102,12 @@ func (l *listening) step(do func(ctx context.Context) error) error {
 }
 
 // allowed reports whether the reader still is who it was.
-func (l *listening) allowed() (bool, error) {
-	var actor access.Actor
-	err := l.step(func(ctx context.Context) (err error) {
-		actor, err = l.Access.Check(ctx, l.token)
+func (l *listening) allowed() (is bool, err error) {
+	err = l.step(func(ctx context.Context) (err error) {
+		is, err = l.Access.Still(ctx, l.token, l.visit.actor)
 		return err
 	})
-	if fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Denied) {
-		return false, nil
-	}
-	return actor == l.visit.actor, err
+	return is, err
 }
 
 // ends gives where what is written ends, read once for all pages.

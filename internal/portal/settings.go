@@ -23,19 +23,19 @@ type settingRow struct {
 	Since       *moment // nil: the beginning
 }
 
+func (p *Portal) settingsNow(v *visit) (settingsView, error) {
+	licensees, err := p.Directory.Licensees(v.ctx())
+	return settingsView{Zone: v.zone.String(), Licensees: licensees}, err
+}
+
 func (p *Portal) settings(v *visit) (any, error) {
 	if err := v.allow(access.Read, access.Provider); err != nil {
 		return nil, err
 	}
-	zone, err := p.Directory.Zone(v.ctx())
+	out, err := p.settingsNow(v)
 	if err != nil {
 		return nil, err
 	}
-	licensees, err := p.Directory.Licensees(v.ctx())
-	if err != nil {
-		return nil, err
-	}
-	out := settingsView{Zone: zone.String(), Licensees: licensees}
 	for _, setting := range []struct {
 		key       string
 		attribute usage.Attribute
@@ -54,7 +54,7 @@ func (p *Portal) settings(v *visit) (any, error) {
 	}
 	if v.may(access.ManageUsers, access.Provider) {
 		f := p.form(v, "settings", "/settings", hidden("state", out.state()), input{Name: "zone", Value: out.Zone, Required: true, Complete: "off"},
-			input{Name: "licensees", Kind: textArea, Value: strings.Join(licensees, "\n")})
+			input{Name: "licensees", Kind: textArea, Value: strings.Join(out.Licensees, "\n")})
 		out.Change = &f
 	}
 	return page{name: "settings", title: p.texts["settings.title"], data: out, status: statusOf(v.wrong)}, nil
@@ -68,15 +68,10 @@ func (p *Portal) editSettings(v *visit) (any, error) {
 	if err := v.allow(access.ManageUsers, access.Provider); err != nil {
 		return nil, err
 	}
-	zone, err := p.Directory.Zone(v.ctx())
+	is, err := p.settingsNow(v)
 	if err != nil {
 		return nil, err
 	}
-	licensees, err := p.Directory.Licensees(v.ctx())
-	if err != nil {
-		return nil, err
-	}
-	is := settingsView{Zone: zone.String(), Licensees: licensees}
 	if !p.same(v, is.state()) {
 		return p.settings(v)
 	}
@@ -84,7 +79,7 @@ func (p *Portal) editSettings(v *visit) (any, error) {
 	if name := v.field("zone"); name != is.Zone {
 		e.Zone = &name
 	}
-	if names := linesOf(v.field("licensees")); !slices.Equal(names, licensees) {
+	if names := linesOf(v.field("licensees")); !slices.Equal(names, is.Licensees) {
 		e.Licensees = &names
 	}
 	if err := p.Directory.EditPolicy(v.ctx(), e); err != nil {

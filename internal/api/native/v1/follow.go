@@ -180,16 +180,12 @@ func (f *following) ping() (on bool, err error) {
 }
 
 // allowed reports whether the caller still is who it was when the stream began.
-func (f *following) allowed() (bool, error) {
-	var actor access.Actor
-	err := f.step(func(ctx context.Context) (err error) {
-		actor, err = f.Access.Check(ctx, f.token)
+func (f *following) allowed() (is bool, err error) {
+	err = f.step(func(ctx context.Context) (err error) {
+		is, err = f.Access.Still(ctx, f.token, f.call.actor)
 		return err
 	})
-	if fault.Is(err, fault.Unauthenticated) || fault.Is(err, fault.Denied) {
-		return false, nil
-	}
-	return actor == f.call.actor, err
+	return is, err
 }
 
 // catchUp writes all that there is, part by part, as fast as the client reads it. on: the stream goes on.
