@@ -16,7 +16,7 @@ type Credentials struct{ Name, Password string }
 const readingsMax = 4
 
 // Login checks a password and gives a new pair. address is the client's, without
-// a port. Unauthenticated, without saying what was wrong; or Limited, with RetryAfter.
+// a port. Unauthenticated, without saying what was wrong; Limited, with RetryAfter; Denied: a password is not enough for this user.
 func (s *Service) Login(ctx context.Context, name, password, address string) (Pair, error) {
 	return s.LoginAny(ctx, Client{Address: address}, Credentials{name, password})
 }
@@ -24,22 +24,38 @@ func (s *Service) Login(ctx context.Context, name, password, address string) (Pa
 // LoginAny is Login for a request that can be read in several ways: the first
 // reading that is right counts, and all together are one attempt. No more than four are tried.
 func (s *Service) LoginAny(ctx context.Context, from Client, readings ...Credentials) (Pair, error) {
-	return s.login(ctx, from, programLives, readings)
-}
-
-// SignIn is Login for a person in a browser, whose token lasts a working day and is not renewed.
-func (s *Service) SignIn(ctx context.Context, from Client, c Credentials) (Pair, error) {
-	pair, err := s.login(ctx, from, browserLives, []Credentials{c})
-	pair.Refresh = "" // nobody is to have it
-	return pair, err
-}
-
-func (s *Service) login(ctx context.Context, from Client, life lives, readings []Credentials) (Pair, error) {
 	u, err := s.verified(ctx, from, readings)
 	if err != nil {
 		return Pair{}, err
 	}
-	return s.open(ctx, &u, from, life, s.Now())
+	f, err := s.factorOf(ctx, u.ID)
+	if err == nil && f != nil {
+		err = fault.New(fault.Denied, "the user has a second factor, which programs cannot give: use an API token")
+	}
+	if err != nil {
+		return Pair{}, err
+	}
+	return s.open(ctx, &u, from, programLives, s.Now())
+}
+
+// SignIn is Login for a person in a browser, whose token lasts a working day and is not renewed. Who has turned a second factor
+// on gets half an entry: SignInSecond goes on.
+func (s *Service) SignIn(ctx context.Context, from Client, c Credentials) (Entry, error) {
+	u, err := s.verified(ctx, from, []Credentials{c})
+	if err != nil {
+		return Entry{}, err
+	}
+	f, err := s.factorOf(ctx, u.ID)
+	if err != nil {
+		return Entry{}, err
+	}
+	if f != nil {
+		half, err := s.halfway(&u, f)
+		return Entry{Half: half}, err
+	}
+	pair, err := s.open(ctx, &u, from, browserLives, s.Now())
+	pair.Refresh = "" // nobody is to have it
+	return Entry{Pair: pair}, err
 }
 
 // verified gives the user of the first reading that is right. Unauthenticated; Limited, with RetryAfter.

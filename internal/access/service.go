@@ -19,11 +19,14 @@ type Service struct {
 	Users     UserStore
 	Sessions  SessionStore
 	APITokens TokenStore
+	Factors   FactorStore
+	Sealer    Sealer // of second factors; nil where nobody signs in in a browser
 	Now       func() time.Time
 
 	hasher    hasher
 	accounts  limiter
 	addresses limiter
+	codes     limiter // wrong codes of second factors, by user
 	actors    actorCache
 	uses      uses
 }

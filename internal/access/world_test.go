@@ -51,7 +51,7 @@ func (w *world) another() *access.Service {
 			w.t.Error(err)
 		}
 	})
-	return &access.Service{Users: s, Sessions: s, APITokens: s, Now: w.now}
+	return &access.Service{Users: s, Sessions: s, APITokens: s, Factors: s, Sealer: plain{}, Now: w.now}
 }
 
 func (w *world) now() time.Time {

@@ -159,7 +159,7 @@ func wire(ctx context.Context, o Options, where database, opened engine) (*App, 
 	a.Figures = &figure.Service{Ledger: a.Ledger, Companies: s, Zone: a.Fleet.Zone, Now: o.Now}
 	a.Roster = &roster.Service{Directory: a.Fleet, Store: s, Plans: a.Plans, Try: a.try, Now: o.Now}
 	a.Alarms = &alarm.Service{Store: s, Answers: s, Ledger: a.Ledger, Servers: s, Companies: s, FindFinals: lateFor(a.Months), FindMonths: monthsFor(a.Months, a.Fleet.Zone), Now: o.Now}
-	a.Access = newAccess(s, o.Now)
+	a.Access = newAccess(s, o.Now, factorSeal{a})
 	a.Reports = sync.OnceValues(func() (*report.Service, error) { return a.newReports(o.Look) })
 	types, err := typeRules(o.TypesFile)
 	if err != nil {
@@ -207,13 +207,13 @@ func (a *App) secrets(ctx context.Context) (*secret.Box, error) {
 	return a.box, err
 }
 
-// sealed is a sealed password, and what it is for.
+// sealed is a sealed password or second factor, and what it is for.
 type sealed struct {
 	of   secret.Owner
 	text []byte
 }
 
-// sealed gives the passwords of servers with an account of their own, and of credential sets.
+// sealed gives the passwords of servers with an account of their own and of credential sets, and the second factors of users.
 func (a *App) sealed(ctx context.Context) (all []sealed, err error) {
 	servers, err := a.Store.Servers(ctx)
 	if err != nil {
@@ -227,6 +227,13 @@ func (a *App) sealed(ctx context.Context) (all []sealed, err error) {
 	sets, err := a.Store.Credentials(ctx)
 	for i := range sets {
 		all = append(all, sealed{secret.OfCredential(int64(sets[i].ID)), sets[i].Sealed})
+	}
+	if err != nil {
+		return nil, err
+	}
+	factors, err := a.Store.Factors(ctx)
+	for i := range factors {
+		all = append(all, sealed{secret.OfFactor(int64(factors[i].User)), factors[i].Sealed})
 	}
 	return all, err
 }
@@ -265,6 +272,37 @@ func (a *App) sealFor(of secret.Owner, password string) ([]byte, error) {
 		return nil, err
 	}
 	return box.Seal(of, password)
+}
+
+// factorSeal seals second factors with the key file, which is made with the first of them.
+type factorSeal struct{ *App }
+
+// SealFactor seals the secret of a user's second factor.
+func (a factorSeal) SealFactor(user access.UserID, text string) ([]byte, error) {
+	return a.sealFor(secret.OfFactor(int64(user)), text)
+}
+
+// UnsealFactor opens it.
+func (a factorSeal) UnsealFactor(user access.UserID, sealed []byte) (string, error) {
+	return a.unseal(secret.OfFactor(int64(user)), sealed)
+}
+
+// SealHalf seals what a browser holds between a password and a code.
+func (a factorSeal) SealHalf(text string) ([]byte, error) {
+	return a.sealFor(secret.OfSignIn(), text)
+}
+
+// UnsealHalf opens it.
+func (a factorSeal) UnsealHalf(sealed []byte) (string, error) {
+	return a.unseal(secret.OfSignIn(), sealed)
+}
+
+func (a *App) unseal(of secret.Owner, sealed []byte) (string, error) {
+	box, err := a.secrets(context.Background())
+	if err != nil {
+		return "", err
+	}
+	return box.Unseal(of, sealed)
 }
 
 // Version names this build: the module's version, or the commit that it was built from.

@@ -254,10 +254,10 @@ func (d *doctor) unseal(box *secret.Box, path string, passwords []sealed) {
 		}
 	}
 	if first != nil {
-		d.bad("key", "%s opens %d of %d sealed passwords; the first that it does not: %s", path, opened, len(passwords), words(first))
+		d.bad("key", "%s opens %d of %d sealed secrets; the first that it does not: %s", path, opened, len(passwords), words(first))
 		return
 	}
-	d.good("key", "%s opens %d sealed passwords", path, opened)
+	d.good("key", "%s opens %d sealed secrets", path, opened)
 }
 
 // certificateWarning is how long before its end a certificate is told.

@@ -88,8 +88,8 @@ func (a *App) newReports(look report.Settings) (*report.Service, error) {
 	}, nil
 }
 
-func newAccess(s store.Store, now func() time.Time) *access.Service {
-	return &access.Service{Users: s, Sessions: s, APITokens: s, Now: now}
+func newAccess(s store.Store, now func() time.Time, sealer access.Sealer) *access.Service {
+	return &access.Service{Users: s, Sessions: s, APITokens: s, Factors: s, Sealer: sealer, Now: now}
 }
 
 // surfaces wires everything that answers over HTTPS.

@@ -34,7 +34,7 @@ func TestSessions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = store.Close() }()
-	console := &access.Service{Users: store, Sessions: store, APITokens: store, Now: time.Now}
+	console := &access.Service{Users: store, Sessions: store, APITokens: store, Factors: store, Now: time.Now}
 	var pairs []access.Pair
 	for range 3 {
 		p, err := console.LoginAny(t.Context(), access.Client{Address: "192.0.2.7", Agent: "curl/8.5"}, access.Credentials{Name: `contoso\jsmith`, Password: "correct horse battery"})
@@ -103,7 +103,7 @@ func TestTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = store.Close() }()
-	console := &access.Service{Users: store, Sessions: store, APITokens: store, Now: time.Now}
+	console := &access.Service{Users: store, Sessions: store, APITokens: store, Factors: store, Now: time.Now}
 	check := func(token string) access.Actor {
 		t.Helper()
 		console.Forget() // as when it hears that something changed

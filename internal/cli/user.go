@@ -12,13 +12,14 @@ import (
 )
 
 type userCmd struct {
-	Add      userAdd      `cmd:"" help:"Add a user. Example: echo \"$PASSWORD\" | tallystick user add --name 'contoso\\jsmith' --role portal-administrator --password-stdin"`
-	List     userList     `cmd:"" help:"List users. Example: tallystick user list"`
-	Passwd   userPasswd   `cmd:"" help:"Set a new password; ends all sessions of the user. Example: echo \"$PASSWORD\" | tallystick user passwd admin --password-stdin"`
-	Disable  userDisable  `cmd:"" help:"Disable a user; ends all its sessions. Example: tallystick user disable nw"`
-	Enable   userEnable   `cmd:"" help:"Enable a user. Example: tallystick user enable nw"`
-	Token    userToken    `cmd:"" help:"Long-lived API tokens, for programs. Example: tallystick user token list"`
-	Sessions userSessions `cmd:"" help:"Where a user is logged in, and how to end that. Example: tallystick user sessions admin"`
+	Add          userAdd      `cmd:"" help:"Add a user. Example: echo \"$PASSWORD\" | tallystick user add --name 'contoso\\jsmith' --role portal-administrator --password-stdin"`
+	List         userList     `cmd:"" help:"List users. Example: tallystick user list"`
+	Passwd       userPasswd   `cmd:"" help:"Set a new password; ends all sessions of the user. Example: echo \"$PASSWORD\" | tallystick user passwd admin --password-stdin"`
+	Disable      userDisable  `cmd:"" help:"Disable a user; ends all its sessions. Example: tallystick user disable nw"`
+	Enable       userEnable   `cmd:"" help:"Enable a user. Example: tallystick user enable nw"`
+	Token        userToken    `cmd:"" help:"Long-lived API tokens, for programs. Example: tallystick user token list"`
+	SecondFactor userFactor   `cmd:"" help:"Whether a user has a second factor, and how to take it off. Example: tallystick user second-factor jane --remove"`
+	Sessions     userSessions `cmd:"" help:"Where a user is logged in, and how to end that. Example: tallystick user sessions admin"`
 }
 
 type userJSON struct {

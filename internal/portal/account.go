@@ -1,8 +1,6 @@
 package portal
 
 import (
-	"net/http"
-
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -16,6 +14,7 @@ type accountView struct {
 	Name     string
 	Role     access.Role
 	Password form
+	Factor   *moment // since when a second factor is on
 	Sessions []sessionView
 }
 
@@ -35,7 +34,14 @@ func (p *Portal) account(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	factor, err := p.Access.HasFactor(v.ctx(), v.actor.User)
+	if err != nil {
+		return nil, err
+	}
 	out := accountView{Name: v.actor.Name, Role: v.actor.Role}
+	if factor != nil {
+		out.Factor = v.momentOf(&factor.AddedAt)
+	}
 	out.Password = p.form(v, "own-password", "/account/password",
 		input{Name: "old", Kind: passwordField, Required: true, Complete: "current-password"},
 		input{Name: "password", Kind: passwordField, Required: true, Complete: "new-password"}, input{Name: "again", Kind: passwordField, Required: true, Complete: "new-password"})
@@ -63,7 +69,7 @@ func (p *Portal) changePassword(v *visit) (any, error) {
 	if len(v.wrong) > 0 {
 		return p.account(v)
 	}
-	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", "/account?told=password-changed"), cookie(pair.Access, pair.AccessEnd)}}, nil
+	return signedIn("/account?told=password-changed", pair), nil
 }
 
 // signOutElsewhere ends all sessions of the reader, this one among them.

@@ -37,7 +37,7 @@ func (p *Portal) asked(s signingIn, status int) page {
 
 func (p *Portal) signIn(v *visit) (any, error) {
 	asked := signingIn{Name: v.field("name"), To: clean(v.field("to"))}
-	pair, err := p.Access.SignIn(v.ctx(), api.ClientOf(v.Request), access.Credentials{Name: asked.Name, Password: v.form.Get("password")})
+	entry, err := p.Access.SignIn(v.ctx(), api.ClientOf(v.Request), access.Credentials{Name: asked.Name, Password: v.form.Get("password")})
 	switch {
 	case fault.Is(err, fault.Unauthenticated):
 		asked.Wrong = p.texts["sign-in.wrong"]
@@ -47,8 +47,15 @@ func (p *Portal) signIn(v *visit) (any, error) {
 		return p.asked(asked, http.StatusTooManyRequests), nil
 	case err != nil:
 		return nil, err
+	case entry.Half != "":
+		return p.askedCode(secondStep{Half: entry.Half, To: asked.To}, 0), nil
 	}
-	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", asked.To), cookie(pair.Access, pair.AccessEnd)}}, nil
+	return signedIn(asked.To, entry.Pair), nil
+}
+
+// signedIn gives the browser its cookie, and sends it where it wanted to go.
+func signedIn(to string, pair access.Pair) any {
+	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", to), cookie(pair.Access, pair.AccessEnd)}}
 }
 
 func (p *Portal) signOut(v *visit) (any, error) {

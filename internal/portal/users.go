@@ -178,6 +178,7 @@ type userView struct {
 	Role     form
 	Password form
 	Enable   form
+	Factor   *moment // since when a second factor is on
 	Sessions []sessionView
 	To       string
 }
@@ -220,6 +221,10 @@ func (p *Portal) userPage(v *visit, u *access.User) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	factor, err := p.Access.HasFactor(v.ctx(), u.ID)
+	if err != nil {
+		return nil, err
+	}
 	last, err := p.lastAdministrator(v, u)
 	if err != nil {
 		return nil, err
@@ -241,6 +246,9 @@ func (p *Portal) userPage(v *visit, u *access.User) (any, error) {
 		out.Enable = p.form(v, "disable", to+"/enabled", append([]input{state, hidden("enabled", "")}, sure...)...)
 	} else {
 		out.Enable = p.form(v, "enable", to+"/enabled", state, hidden("enabled", "1"))
+	}
+	if factor != nil {
+		out.Factor = v.momentOf(&factor.AddedAt)
 	}
 	for i := range open {
 		out.Sessions = append(out.Sessions, v.session(&open[i]))

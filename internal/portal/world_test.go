@@ -82,7 +82,7 @@ func newWorld(t testing.TB) *world {
 	}
 	catalogs := &fleet.Catalogs{Policy: w.store, Now: w.clock.Now}
 	w.ledger = &ledger.Ledger{Store: w.store, History: w.store, Catalogs: catalogs, Now: w.clock.Now}
-	w.access = &access.Service{Users: w.store, Sessions: w.store, APITokens: w.store, Now: w.clock.Now}
+	w.access = &access.Service{Users: w.store, Sessions: w.store, APITokens: w.store, Factors: w.store, Sealer: w, Now: w.clock.Now}
 	w.portal = must[*portal.Portal](t)(portal.New(portal.Options{
 		Access: w.access, Companies: w.store, Servers: w.store, Directory: w.fleet, Ledger: w.ledger,
 		Figures: &figure.Service{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
@@ -98,6 +98,27 @@ func newWorld(t testing.TB) *world {
 	w.handler = must[http.Handler](t)(frame.Handler())
 	w.populate()
 	return w
+}
+
+// What a world seals is to be read, but says what for.
+func (w *world) SealFactor(user access.UserID, text string) ([]byte, error) {
+	return fmt.Appendf(nil, "factor %d: %s", user, text), nil
+}
+
+func (w *world) UnsealFactor(user access.UserID, sealed []byte) (string, error) {
+	return unsealed(sealed, fmt.Sprintf("factor %d: ", user))
+}
+
+func (w *world) SealHalf(text string) ([]byte, error) { return []byte("half: " + text), nil }
+
+func (w *world) UnsealHalf(sealed []byte) (string, error) { return unsealed(sealed, "half: ") }
+
+func unsealed(sealed []byte, with string) (string, error) {
+	text, is := strings.CutPrefix(string(sealed), with)
+	if !is {
+		return "", fault.New(fault.Invalid, "it is sealed for something else")
+	}
+	return text, nil
 }
 
 // work has done what takes longer than a browser waits, until the test ends.
@@ -140,9 +161,9 @@ func (w *world) cookie(role access.Role) string {
 		n.Company = 3
 	}
 	w.users[role] = must[access.User](w.t)(w.access.AddUser(w.t.Context(), n)).ID
-	pair := must[access.Pair](w.t)(w.access.SignIn(w.t.Context(), access.Client{Address: "127.0.0.1"}, access.Credentials{Name: n.Name, Password: password}))
-	w.cookies[role] = pair.Access
-	return pair.Access
+	entry := must[access.Entry](w.t)(w.access.SignIn(w.t.Context(), access.Client{Address: "127.0.0.1"}, access.Credentials{Name: n.Name, Password: password}))
+	w.cookies[role] = entry.Pair.Access
+	return entry.Pair.Access
 }
 
 func reading(installation, prefix string, count int, at time.Time) usage.Snapshot {

@@ -54,34 +54,59 @@ func (b *Box) Mark(text []byte) []byte {
 	return h.Sum(nil)
 }
 
-// Owner is what a password is for: it opens for nothing else.
+// Owner is what a secret is for: it opens for nothing else.
 type Owner struct {
-	id  int64
-	set bool
+	id   int64
+	kind kind
 }
+
+// kind is empty for servers, which came first.
+type kind string
+
+const (
+	credentialSet kind = "credential"
+	secondFactor  kind = "second factor"
+	halfSignIn    kind = "half a sign-in"
+)
 
 // OfServer is a server with an account of its own.
 func OfServer(id usage.ServerID) Owner { return Owner{id: int64(id)} }
 
 // OfCredential is a credential set.
-func OfCredential(id int64) Owner { return Owner{id: id, set: true} }
+func OfCredential(id int64) Owner { return Owner{id, credentialSet} }
+
+// OfFactor is the second factor of a user.
+func OfFactor(user int64) Owner { return Owner{user, secondFactor} }
+
+// OfSignIn is what a browser holds between the steps of signing in.
+func OfSignIn() Owner { return Owner{kind: halfSignIn} }
 
 func (o Owner) String() string {
-	if o.set {
-		return fmt.Sprintf("credential set %d", o.id)
+	switch o.kind {
+	case credentialSet:
+		return fmt.Sprintf("the password of credential set %d", o.id)
+	case secondFactor:
+		return fmt.Sprintf("the second factor of user %d", o.id)
+	case halfSignIn:
+		return "what a browser holds while somebody signs in"
 	}
-	return fmt.Sprintf("server %d", o.id)
+	return fmt.Sprintf("the password of server %d", o.id)
 }
 
-// again is the command that gives the password again.
-func (o Owner) again() string {
-	if o.set {
-		return fmt.Sprintf("tallystick credential edit %d --password-stdin", o.id)
+// remedy is what to do when it cannot be opened any more.
+func (o Owner) remedy() string {
+	switch o.kind {
+	case credentialSet:
+		return fmt.Sprintf("give it again with: tallystick credential edit %d --password-stdin", o.id)
+	case secondFactor:
+		return "take it off with: tallystick user second-factor NAME --remove"
+	case halfSignIn:
+		return "sign in again"
 	}
-	return fmt.Sprintf("tallystick server edit %d --password-stdin", o.id)
+	return fmt.Sprintf("give it again with: tallystick server edit %d --password-stdin", o.id)
 }
 
-// Seal encrypts a password for one server or credential set, in the layout of the package comment; two seals of one text differ.
+// Seal encrypts a text for one owner, in the layout of the package comment; two seals of one text differ.
 func (b *Box) Seal(of Owner, password string) ([]byte, error) {
 	sealed := make([]byte, headSize, headSize+overheadGCM+len(password))
 	copy(sealed, b.head[:])
@@ -95,7 +120,7 @@ func (b *Box) Unseal(of Owner, sealed []byte) (string, error) {
 	case len(sealed) < headSize+overheadGCM, sealed[0] != version:
 		return "", damaged(of, nil)
 	case !bytes.Equal(sealed[:headSize], b.head[:]):
-		return "", fault.New(fault.Conflict, "the key file %s is not the one that sealed the password of %s: put the right key file back, or give the password again with: %s", b.path, of, of.again())
+		return "", fault.New(fault.Conflict, "the key file %s is not the one that sealed %s: put the right key file back, or %s", b.path, of, of.remedy())
 	}
 	password, err := b.aead.Open(nil, nil, sealed[headSize:], b.bound(of))
 	if err != nil {
@@ -104,18 +129,14 @@ func (b *Box) Unseal(of Owner, sealed []byte) (string, error) {
 	return string(password), nil
 }
 
-// bound is what a sealed text is authenticated with: its head and the number of what it is for, behind that of a
-// credential set a mark.
+// bound is what a sealed text is authenticated with: its head, the number of what it is for, and of what kind that is.
 func (b *Box) bound(of Owner) []byte {
 	with := binary.BigEndian.AppendUint64(b.head[:], uint64(of.id)) //nolint:gosec // the same bits, not a quantity
-	if of.set {
-		with = append(with, "credential"...)
-	}
-	return with
+	return append(with, of.kind...)
 }
 
 func damaged(of Owner, cause error) error {
-	return fault.Wrap(cause, fault.Invalid, "the sealed password of %s is damaged, or was copied from elsewhere: give it again with: %s", of, of.again())
+	return fault.Wrap(cause, fault.Invalid, "%s is damaged, or was copied from elsewhere: %s", of, of.remedy())
 }
 
 func newKey() []byte {

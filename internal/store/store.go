@@ -30,6 +30,7 @@ type Store interface {
 	record.Store
 	access.SessionStore
 	access.TokenStore
+	access.FactorStore
 	once.Store
 	feed.Store
 

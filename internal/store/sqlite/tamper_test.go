@@ -48,6 +48,8 @@ func TestTamperingIsTold(t *testing.T) {
 		`UPDATE sessions SET access_end = access_end + 1`:          "session of user 1",
 		`UPDATE sessions SET address = 'elsewhere'`:                "session of user 1",
 		`UPDATE api_tokens SET scopes = 'use-v2'`:                  "token 1",
+		`UPDATE user_factors SET step = 0`:                         "second factor of user 1 has a wrong checksum",
+		`UPDATE user_factors SET recovery = X''`:                   "second factor of user 1 has a wrong checksum",
 		`UPDATE once SET status = 200`:                             `key "later" of user 1`,
 		`UPDATE feed SET status = 'Resolved' WHERE seq = 1`:        "change 1",
 		`UPDATE feed SET month = '2026-09' WHERE number = 1`:       "change",

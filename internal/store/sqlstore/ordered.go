@@ -27,6 +27,8 @@ func Ordered() []Statement {
 		{"registry after", registryAfterSQL, 1, false},
 		{"users", usersSQL, 0, true},
 		{"user by name", userByNameSQL, 1, false},
+		{"second factor", factorSQL, 1, false},
+		{"second factors", factorsSQL, 0, true},
 		{"session by access", sessionByAccess, 1, false},
 		{"session by refresh", sessionByRefresh, 1, false},
 		{"sessions that ended", forgetSessionsSQL, 1, false},

@@ -18,7 +18,7 @@ const catalogName = "2026-11+own"
 const SeedCatalogName = catalogName
 
 // SeedLater adds what no program before schema 0008 could, a catalogue with own rows, and before 0014, a profile, a
-// note of it and a record, and before 0017 a token and a key: it is no part of Seed.
+// note of it and a record, and before 0017 a token and a key, and before 0021 a second factor: it is no part of Seed.
 func SeedLater(t testing.TB, s store.Store) {
 	t.Helper()
 	must(t, s.RecordCatalog(t.Context(), catalogName, "rows", everything, Now()))
@@ -28,6 +28,7 @@ func SeedLater(t testing.TB, s store.Store) {
 	newRecord(t, s, "quota", c.ID, 0)
 	must1(s.AddToken(keyed(t, 1, "later"), tokenOf(1, "later", 1)))(t)
 	must(t, s.Remember(t.Context(), 1, "later", answerOf()))
+	must(t, s.AddFactor(t.Context(), factorOf(1)))
 	set := newCredential(t, s, "set")
 	newServerWith(t, s, "with", set.ID)
 	set.Hosts = []string{"with"}

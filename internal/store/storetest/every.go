@@ -54,6 +54,9 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 		must(t, s.RecordExport(t.Context(), exportOf(c.ID, october, 1)))
 		newRecord(t, s, "quota", c.ID, 0)
 		must1(s.AddToken(keyed(t, u.ID, ourKey), tokenOf(u.ID, name, byte(i)+ourSession)))(t)
+		if u.ID == theirUser { // ours is added by the method
+			must(t, s.AddFactor(t.Context(), factorOf(u.ID)))
+		}
 		newCredential(t, s, name)
 		must(t, s.ReplaceInventory(t.Context(), fullInventory(v.ID, day(4, 0))))
 		if v.ID == ourServer {
@@ -119,6 +122,7 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		factsOf(fleet.Server{Company: ours}, day(9, 0)),
 		[]usage.Fact{serverFact(ourServer, usage.AttrDomain, method, day(9, 0))},
 		access.TokenID(1), tokenOf(ourUser, method, 100),
+		factorOf(ourUser), func(f access.Factor) (access.Factor, error) { return f, nil },
 		map[access.TokenID]time.Time{1: Now()},
 		answerOf(),
 		audit.Query{Company: ours},
@@ -154,9 +158,10 @@ func (n neighbours) of(t *testing.T, s store.Store, c usage.CompanyID, v usage.S
 	for i := range changes {
 		changes[i].Seq = 0 // its place among those of others
 	}
+	factors := slices.DeleteFunc(must1(s.Factors(t.Context()))(t), func(f access.Factor) bool { return f.User != u })
 	state := must1(s.Inventories(t.Context(), v))(t)
 	return []any{
-		changes, state, must1(s.Repository(t.Context(), state[0].Repositories[0]))(t), must1(s.Job(t.Context(), state[0].Jobs[0]))(t),
+		factors, changes, state, must1(s.Repository(t.Context(), state[0].Repositories[0]))(t), must1(s.Job(t.Context(), state[0].Jobs[0]))(t),
 		must1(s.Company(t.Context(), c))(t), must1(s.Server(t.Context(), v))(t), user, must1(s.UserByName(t.Context(), user.Name))(t),
 		must1(s.SessionByAccess(t.Context(), pairOf("", 0, session).Access))(t), must1(s.Readings(t.Context(), v))(t), events,
 		must1(s.Event(t.Context(), events[0].ID))(t), must1(s.SubjectFacts(t.Context(), usage.ServerSubject(v), usage.AttrDomain))(t),

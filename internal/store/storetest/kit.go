@@ -58,6 +58,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"users", userTests},
 		{"sessions", sessionTests},
 		{"tokens", tokenTests},
+		{"second factors", factorTests},
 		{"once", onceTests},
 		{"feed", feedTests},
 		{"every method", everyTests},

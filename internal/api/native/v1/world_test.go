@@ -91,7 +91,7 @@ func emptyWorld(t testing.TB) *world {
 	w.months = &statement.Service{
 		Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Servers: w.store, Store: w.store, Plans: plans, Now: w.clock.Now,
 	}
-	w.access = &access.Service{Users: w.store, Sessions: w.store, APITokens: w.store, Now: w.clock.Now}
+	w.access = &access.Service{Users: w.store, Sessions: w.store, APITokens: w.store, Factors: w.store, Now: w.clock.Now}
 	w.console = &running{world: w}
 	var err error
 	w.surface, err = v1.New(v1.Options{

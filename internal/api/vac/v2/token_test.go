@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,4 +156,23 @@ func FuzzToken(f *testing.F) {
 	f.Add(`grant_type=password&username=contoso\jsmith&password=a+b%zz&c`)
 	f.Add(`{"grant_type":"password","username":"x"}`)
 	f.Fuzz(func(_ *testing.T, body string) { v2.ParseGrant(body) })
+}
+
+// A password is not enough for a user with a second factor, and what is told of it is told to who knows the password.
+func TestSecondFactorOfAUser(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, v2.Profile30)
+	u, err := w.store.UserByName(t.Context(), `contoso\jsmith`)
+	if err == nil {
+		err = w.store.AddFactor(t.Context(), access.Factor{User: u.ID, Sealed: []byte{1}, AddedAt: w.clock.Now()})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for secret, want := range map[string]string{password: "API token", "wrong": "the user name or the password is wrong"} {
+		status, _, fields := w.tokenCall(`grant_type=password&username=contoso\jsmith&password=` + secret)
+		if text, _ := fields["error_description"].(string); status != 400 || fields["error"] != "invalid_grant" || !strings.Contains(text, want) {
+			t.Errorf("%d %v, want %s", status, fields, want)
+		}
+	}
 }

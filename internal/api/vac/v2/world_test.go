@@ -71,7 +71,7 @@ func newWorld(t testing.TB, profile v2.Profile) *world {
 	w.ledger = &ledger.Ledger{Store: w.store, History: w.store, Now: w.clock.Now}
 	w.plans = &plan.Service{Records: w.store, Directory: w.fleet, Now: w.clock.Now}
 	w.months = &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Servers: w.store, Store: w.store, Plans: w.plans, Now: w.clock.Now}
-	w.access = &access.Service{Users: w.store, Sessions: w.store, APITokens: w.store, Now: w.clock.Now}
+	w.access = &access.Service{Users: w.store, Sessions: w.store, APITokens: w.store, Factors: w.store, Now: w.clock.Now}
 	w.surface, err = v2.New(v2.Options{
 		Companies: w.store, Directory: w.fleet, Statements: w.store, Months: w.months, Plans: w.plans, Servers: w.store, Ledger: w.ledger,
 		Alarms: w.store, Inventory: w.store, Access: w.access, Users: w.store, Records: w.store, Profile: profile,
