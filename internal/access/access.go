@@ -48,7 +48,11 @@ type UserChange struct {
 	Company      *usage.CompanyID
 	PasswordHash *string
 	Enabled      *bool
+	KeepOne      bool // a Conflict where nobody would be left who manages users
 }
+
+// Administers reports whether the user manages users.
+func (u *User) Administers() bool { return u.Enabled && u.Role == PortalAdministrator }
 
 // Apply gives the user as it becomes.
 func (c UserChange) Apply(u User) User {

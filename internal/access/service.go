@@ -112,12 +112,35 @@ type UserEdit struct {
 	When     func(*User) error // see UserChange
 	Password *string           // see SetPassword
 	Enabled  *bool             // see SetEnabled
+	Role     *Role             // see SetRole
+	Company  usage.CompanyID   // with a role, and its company
+	KeepOne  bool              // see UserChange
 }
 
-// EditUser changes all that is given, or nothing. NotFound, or Invalid with the field.
+// EditUser changes all that is given, or nothing. NotFound, Conflict where KeepOne refuses it, or Invalid with the field.
 func (s *Service) EditUser(ctx context.Context, id UserID, e UserEdit) error {
-	c, revoke := UserChange{When: e.When, Enabled: e.Enabled}, e.Password != nil
+	c, revoke := UserChange{When: e.When, Enabled: e.Enabled, KeepOne: e.KeepOne}, e.Password != nil
 	var detail audit.Detail
+	if e.Role != nil {
+		var fields []fault.Field
+		checkRole(&fields, *e.Role, e.Company)
+		if err := fault.InvalidFields("the role is not changed", fields); err != nil {
+			return err
+		}
+		u, err := s.Users.User(ctx, id)
+		if err != nil {
+			return err
+		}
+		if u.Role == *e.Role && u.Company == e.Company && e.Password == nil && e.Enabled == nil { // it is so already
+			if e.When != nil {
+				err = e.When(&u)
+			}
+			return err
+		}
+		c.Role, c.Company = e.Role, &e.Company
+		detail.Change("role", string(u.Role), string(*e.Role))
+		detail.Change("company", companyText(u.Company), companyText(e.Company))
+	}
 	if e.Password != nil {
 		var fields []fault.Field
 		checkPassword(&fields, *e.Password)
@@ -141,19 +164,7 @@ func (s *Service) EditUser(ctx context.Context, id UserID, e UserEdit) error {
 // SetRole gives a user another role, and with a company role its company; its sessions and tokens go on with it. Invalid names the
 // fields; NotFound.
 func (s *Service) SetRole(ctx context.Context, id UserID, role Role, company usage.CompanyID) error {
-	var fields []fault.Field
-	checkRole(&fields, role, company)
-	if err := fault.InvalidFields("the role is not changed", fields); err != nil {
-		return err
-	}
-	u, err := s.Users.User(ctx, id)
-	if err != nil || u.Role == role && u.Company == company {
-		return err
-	}
-	var detail audit.Detail
-	detail.Change("role", string(u.Role), string(role))
-	detail.Change("company", companyText(u.Company), companyText(company))
-	return s.change(audit.Note(ctx, audit.Changed, detail.String()), id, UserChange{Role: &role, Company: &company}, false)
+	return s.EditUser(ctx, id, UserEdit{Role: &role, Company: company})
 }
 
 func companyText(id usage.CompanyID) string {

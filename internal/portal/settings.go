@@ -72,10 +72,9 @@ func (p *Portal) editSettings(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.same(v, is.state()) {
-		return p.settings(v)
-	}
-	var e fleet.PolicyEdit
+	e := fleet.PolicyEdit{When: func(now *fleet.Policy) error {
+		return p.meanwhile(v, (&settingsView{Zone: now.Zone, Licensees: now.Licensees}).state())
+	}}
 	if name := v.field("zone"); name != is.Zone {
 		e.Zone = &name
 	}

@@ -263,12 +263,11 @@ func stateOfUser(u *access.User) string {
 
 // lastAdministrator reports whether nobody else could manage users.
 func (p *Portal) lastAdministrator(v *visit, u *access.User) (bool, error) {
-	administers := func(u *access.User) bool { return u.Enabled && u.Role == access.PortalAdministrator }
-	if !administers(u) {
+	if !u.Administers() {
 		return false, nil
 	}
 	users, err := p.Users.Users(v.ctx())
-	return !slices.ContainsFunc(users, func(o access.User) bool { return o.ID != u.ID && administers(&o) }), err
+	return !slices.ContainsFunc(users, func(o access.User) bool { return o.ID != u.ID && o.Administers() }), err
 }
 
 // safe notes where a change would leave nobody who manages users, and the reader did not say that this is meant.
@@ -293,16 +292,27 @@ func (p *Portal) setRole(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.same(v, stateOfUser(&u)) || len(v.wrong) > 0 {
-		return p.userPage(v, &u)
+	return p.changeUser(v, &u, access.UserEdit{Role: &role, Company: company}, "saved")
+}
+
+// changeUser changes a user who is as the form was opened with, unless that would leave nobody who manages users without its being meant.
+func (p *Portal) changeUser(v *visit, u *access.User, e access.UserEdit, told string) (any, error) {
+	if len(v.wrong) > 0 {
+		return p.userPage(v, u)
 	}
-	if err := p.Access.SetRole(v.ctx(), u.ID, role, company); err != nil {
+	e.KeepOne = v.field("sure") == ""
+	e.When = func(now *access.User) error { return p.meanwhile(v, stateOfUser(now)) }
+	if err := p.Access.EditUser(v.ctx(), u.ID, e); err != nil {
 		if !v.faults(err) {
 			return nil, err
 		}
-		return p.userPage(v, &u)
+		now, err := p.Users.User(v.ctx(), u.ID)
+		if err != nil {
+			return nil, err
+		}
+		return p.userPage(v, &now)
 	}
-	return redirect(userPath(u.ID), "saved")
+	return redirect(userPath(u.ID), told)
 }
 
 func (p *Portal) setPassword(v *visit) (any, error) {
@@ -337,16 +347,11 @@ func (p *Portal) setEnabled(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.same(v, stateOfUser(&u)) || len(v.wrong) > 0 {
-		return p.userPage(v, &u)
-	}
-	if err := p.Access.SetEnabled(v.ctx(), u.ID, on); err != nil {
-		return nil, err
-	}
+	told := "disabled"
 	if on {
-		return redirect(userPath(u.ID), "enabled")
+		told = "enabled"
 	}
-	return redirect(userPath(u.ID), "disabled")
+	return p.changeUser(v, &u, access.UserEdit{Enabled: &on}, told)
 }
 
 // endSessions ends one session of a user, or without its name all.

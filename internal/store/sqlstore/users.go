@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
@@ -18,6 +19,7 @@ const (
 	nextUserSQL   = `SELECT COALESCE(MAX(id), 0) + 1 FROM users` // rows are never deleted, so a number never returns
 	insertUserSQL = `INSERT INTO users (id, name, name_key, role, company, password_hash, enabled, created_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 	updateUserSQL = `UPDATE users SET role = $2, company = $3, password_hash = $4, enabled = $5, checksum = $6 WHERE id = $1`
+	otherAdminSQL = `SELECT 1 FROM users WHERE id <> $1 AND role = $2 AND enabled = 1`
 	endUserSQL    = `DELETE FROM sessions WHERE user_id = $1`
 )
 
@@ -69,6 +71,11 @@ func (s *Store) UpdateUser(ctx context.Context, id access.UserID, c access.UserC
 			return err
 		}
 		u := c.Apply(stored)
+		if c.KeepOne && stored.Administers() && !u.Administers() {
+			if other, err := exists(ctx, tx, otherAdminSQL, int64(id), string(access.PortalAdministrator)); err != nil || !other {
+				return cmp.Or(err, error(fault.New(fault.Conflict, "user %d is the last who manages users", id)))
+			}
+		}
 		if _, err := tx.ExecContext(ctx, updateUserSQL, int64(u.ID), string(u.Role), companyOrNull(u.Company), u.PasswordHash, fromBool(u.Enabled), userSum(&u)); err != nil {
 			return err
 		}

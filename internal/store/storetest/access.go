@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,6 +53,30 @@ var userTests = map[string]func(*testing.T, store.Store){
 		c.When = func(*access.User) error { return nil }
 		must(t, s.UpdateUser(t.Context(), u.ID, c, true))
 		wantEqual(t, false, must1(s.User(t.Context(), u.ID))(t).Enabled)
+	},
+	"one who manages users is kept where that is asked, of two changes at the same time, too": func(t *testing.T, s store.Store) {
+		admin := func(name string) access.UserID {
+			return must1(s.AddUser(t.Context(), access.User{Name: name, Role: access.PortalAdministrator, PasswordHash: "h", Enabled: true, CreatedAt: kept}))(t).ID
+		}
+		a, b := admin("a"), admin("b")
+		newUser(t, s, "c")
+		down := access.UserChange{Role: ref(access.PortalReadonly), KeepOne: true}
+		errs := make([]error, 2)
+		var all sync.WaitGroup
+		for i, c := range []access.UserChange{down, {Enabled: ref(false), KeepOne: true}} {
+			all.Go(func() { errs[i] = s.UpdateUser(t.Context(), []access.UserID{a, b}[i], c, true) })
+		}
+		all.Wait()
+		last := a
+		if errs[0] == nil {
+			last = b
+		}
+		wantEqual(t, true, (errs[0] == nil) != (errs[1] == nil))
+		wantCode(t, errors.Join(errs...), fault.Conflict, "last")
+		must(t, s.UpdateUser(t.Context(), last, access.UserChange{PasswordHash: ref("other"), KeepOne: true}, true))
+		wantCode(t, s.UpdateUser(t.Context(), last, down, true), fault.Conflict, "last")
+		down.KeepOne = false
+		must(t, s.UpdateUser(t.Context(), last, down, true))
 	},
 	"names are unique without regard to case, numbers in order": func(t *testing.T, s store.Store) {
 		newUser(t, s, "b")
