@@ -292,10 +292,32 @@ func (im *importer) owner(ctx context.Context, s *usage.Snapshot) (fleet.Server,
 		return server, nil
 	}
 	server, err := im.app.Fleet.ByInstallation(ctx, id)
-	if err == nil {
-		im.servers[id] = server
+	if err != nil {
+		return server, err
+	}
+	im.servers[id] = server
+	if len(im.servers) == manyServers {
+		err = im.learn(ctx)
 	}
 	return server, err
+}
+
+// manyServers is from how many servers on an import asks for all at once: each question looks through all of them.
+const manyServers = 16
+
+// learn notes all servers whose installation id no other one has. Who is not among them is asked for.
+func (im *importer) learn(ctx context.Context) error {
+	servers, err := im.app.Fleet.Servers.Servers(ctx)
+	have := make(map[string]int, len(servers))
+	for i := range servers {
+		have[servers[i].InstallationID]++
+	}
+	for i := range servers {
+		if id := servers[i].InstallationID; id != "" && have[id] == 1 {
+			im.servers[id] = servers[i]
+		}
+	}
+	return err
 }
 
 type countingReader struct {
