@@ -405,13 +405,13 @@ func TestAudit(t *testing.T) {
 	if rows := strings.Count(newest.body, `<tr><td><time`); rows != 100 {
 		t.Errorf("%d rows at a time", rows)
 	}
-	next := regexp.MustCompile(`data-hx-get="([^"]*)"`).FindStringSubmatch(newest.body)
+	next := regexp.MustCompile(`<a href="([^"]*)" rel="next"`).FindStringSubmatch(newest.body)
 	if next == nil {
 		t.Fatal("no more")
 	}
 	more := w.want(http.StatusOK, request{path: strings.ReplaceAll(next[1], "&amp;", "&"), header: http.Header{"Hx-Request": {"true"}}})
 	w.has(more, "Northwind")
-	w.lacks(more, "<html", "Customer 119", "data-hx-get")
+	w.lacks(more, "<html", "Customer 119", `rel="next"`)
 	for query, want := range map[string]int{
 		"who=PORTAL-ADMIN": 1, "who=nobody": 0, "company=2&action=added": 3, "action=removed": 0, "from=2026-10-21": 0, "to=2026-10-19": 0, "from=2026-10-20&to=2026-10-20&company=2": 3,
 	} {

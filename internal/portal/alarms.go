@@ -68,7 +68,12 @@ func (p *Portal) alarms(v *visit) (any, error) {
 		rows = append(rows, row)
 	}
 	out.List = listedOf(v, rows)
-	return page{name: "alarms", title: p.texts["alarms.title"], data: out}, nil
+	out.List.Live = true
+	shown := page{name: "alarms", title: p.texts["alarms.title"], data: out}
+	if v.Header.Get("HX-Target") == "rows" { // else it is the number of them that is asked for again
+		shown.part = "rows"
+	}
+	return shown, nil
 }
 
 // fits reports whether an alarm is among those that are asked for.

@@ -15,8 +15,7 @@ import (
 type auditView struct {
 	Filter []input
 	Rows   []auditRow
-	First  bool
-	Next   string
+	Part   part
 }
 
 type auditRow struct {
@@ -60,7 +59,7 @@ func (p *Portal) audit(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := auditView{First: want.Before == 0}
+	out := auditView{Part: part{Of: -1, Step: rowsAtOnce, List: v.here("before", "")}}
 	out.Filter = p.fields(v, "audit", true, input{Name: "company", Kind: selection, Choices: companies}, input{Name: "who", Complete: "off"},
 		input{Name: "action", Kind: selection, Choices: []choice{
 			{Name: p.texts["audit.any-action"]},
@@ -78,11 +77,7 @@ func (p *Portal) audit(v *visit) (any, error) {
 	if len(v.wrong) == 0 {
 		err = p.lookThrough(v, &want, &out)
 	}
-	part := "rows"
-	if !out.First {
-		part = "more"
-	}
-	return page{name: "audit", title: p.texts["audit.title"], data: out, part: part, status: statusOf(v.wrong)}, err
+	return page{name: "audit", title: p.texts["audit.title"], data: out, part: "rows", status: statusOf(v.wrong)}, err
 }
 
 // lookThrough goes back through the trail until there is a part of the list.
@@ -101,7 +96,7 @@ func (p *Portal) lookThrough(v *visit, want *auditWant, out *auditView) error {
 			case !want.fits(e):
 				continue
 			case len(out.Rows) == rowsAtOnce:
-				out.Next = v.here("before", strconv.FormatInt(last, 10))
+				out.Part.Next = v.here("before", strconv.FormatInt(last, 10))
 				return nil
 			}
 			company, err := links.of(v.ctx(), e.Company)

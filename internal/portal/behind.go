@@ -22,8 +22,7 @@ type behindView struct {
 	Choices            []choice    // its rows
 	Ticked             []behindRow // what is ticked of what is not shown
 	Rows               []behindRow
-	First              bool
-	Next               string
+	Part               part
 	MayTake            bool // some can be taken out
 	Named              bool // of a row: it is counted from its list, so that workloads can be named
 	Reason             *input
@@ -73,22 +72,17 @@ func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
 		return !in || !out.fits(&w)
 	})
 	list := &listing{path: out.Path, narrow: out.narrow()}
-	from, to, next := list.window(v, len(all))
-	out.First, out.Next = from == 0, next
+	out.Part = list.part(v, len(all))
 	names := serverNames(&s.Content)
 	for i := range all {
 		switch r := out.row(v, s, &all[i], names); {
-		case i >= from && i < to:
+		case i >= out.Part.From && i < out.Part.To:
 			out.Rows = append(out.Rows, r)
 		case r.Taken:
 			out.Ticked = append(out.Ticked, r)
 		}
 	}
-	part := "rows"
-	if from > 0 {
-		part = "more"
-	}
-	return page{name: "behind", title: out.Company + ", " + out.Month, data: out, part: part, status: statusOf(v.wrong)}, nil
+	return page{name: "behind", title: out.Company + ", " + out.Month, data: out, part: "rows", status: statusOf(v.wrong)}, nil
 }
 
 func serverNames(c *statement.Content) map[usage.ServerID]string {

@@ -17,9 +17,8 @@ type companiesView struct {
 	Sort      string
 	Columns   []column
 	Rows      []companyRow
-	First     bool
-	Next      string // where the next rows are
-	New       bool   // the reader may add one
+	Part      part
+	New       bool // the reader may add one
 }
 
 type companyRow struct {
@@ -47,13 +46,9 @@ func (p *Portal) companies(v *visit) (any, error) {
 	rows := companyRows(o, &out)
 	sortBy(rows, out.Sort, sorts, func(a, b *companyRow) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Unit, b.Unit)) })
 	list := out.listing()
-	from, to, next := list.window(v, len(rows))
-	out.First, out.Rows, out.Next, out.Columns = from == 0, rows[from:to], next, p.companyColumns(list)
-	part := "rows"
-	if from > 0 {
-		part = "more"
-	}
-	return page{name: "companies", title: p.texts["companies.title"], data: out, part: part}, nil
+	out.Part, out.Columns = list.part(v, len(rows)), p.companyColumns(list)
+	out.Rows, out.Part.Live = rows[out.Part.From:out.Part.To], true
+	return page{name: "companies", title: p.texts["companies.title"], data: out, part: "rows"}, nil
 }
 
 // companyRows gives a row for each company and unit kind that fits; one without anything has a row, too.

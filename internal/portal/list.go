@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -12,40 +13,34 @@ import (
 // link is something that has a page, or with an empty To, none.
 type link struct{ Name, To string }
 
-// listed is a part of a list: rowsAtOnce of it, and where the next ones are.
+// listed is a part of a list.
 type listed[T any] struct {
+	part
+
 	Rows  []T
-	First bool
-	Next  string
 	Count int // of all
 }
 
 // listedOf gives the part of a list that the address asks for.
 func listedOf[T any](v *visit, rows []T) listed[T] {
-	from, _ := strconv.Atoi(v.field("from")) // what is no number is the beginning
-	from = min(max(from, 0), len(rows))
-	to := min(from+rowsAtOnce, len(rows))
-	out := listed[T]{Rows: rows[from:to], First: from == 0, Count: len(rows)}
-	if to < len(rows) {
-		out.Next = v.here("from", strconv.Itoa(to))
-	}
-	return out
+	p := v.part(len(rows), func(from int) string {
+		if from == 0 {
+			return v.here("from", "")
+		}
+		return v.here("from", strconv.Itoa(from))
+	})
+	return listed[T]{part: p, Rows: rows[p.From:p.To], Count: len(rows)}
 }
 
-// partOf names the template of a list that a script asks for: the rows, or more of them.
-func (l *listed[T]) partOf() string {
-	if l.First {
-		return "rows"
-	}
-	return "more"
-}
-
-// here is the address of this page with an option of it another one.
+// here is the address of this page with an option of it another one; an empty one is none.
 func (v *visit) here(name, value string) string {
 	q := v.URL.Query()
 	q.Del("told")
 	q.Set(name, value)
-	return v.URL.Path + "?" + q.Encode()
+	if value == "" {
+		q.Del(name)
+	}
+	return strings.TrimSuffix(v.URL.Path+"?"+q.Encode(), "?")
 }
 
 // companyLinks finds names of companies, each once.

@@ -12,6 +12,31 @@ import (
 // rowsAtOnce is how many rows come with the page, and with each part that a reader scrolls to.
 const rowsAtOnce = 100
 
+// part says which rows of a long list are shown, and where the others are; static/list.js asks for them.
+type part struct {
+	From, To     int // rows from the first one of 0 up to, and without, the other
+	Of           int // how many there are; -1: nobody counted them
+	Step         int // how many come at once: From is a multiple of it
+	List         string
+	Before, Next string // where the rows before are, and the next ones
+	Live         bool   // what changes at the console changes here
+}
+
+// part gives the part of a list of so many rows that the address asks for; address gives the list from a row on.
+func (v *visit) part(rows int, address func(from int) string) part {
+	from, _ := strconv.Atoi(v.field("from")) // what is no number is the beginning
+	from = min(max(from, 0), max(rows-1, 0))
+	p := part{From: from - from%rowsAtOnce, Of: rows, Step: rowsAtOnce, List: address(0)}
+	p.To = min(p.From+rowsAtOnce, rows)
+	if p.From > 0 {
+		p.Before = address(p.From - rowsAtOnce)
+	}
+	if p.To < rows {
+		p.Next = address(p.To)
+	}
+	return p
+}
+
 // listing is how a reader looks at a long list.
 type listing struct {
 	path   string
@@ -82,13 +107,7 @@ func sortBy[T any](rows []T, by string, columns map[string]func(a, b *T) int, th
 	})
 }
 
-// window gives the rows from which on are shown and up to which, and where the next ones are.
-func (l *listing) window(v *visit, rows int) (from, to int, next string) {
-	from, _ = strconv.Atoi(v.field("from")) // what is no number is the beginning
-	from = min(max(from, 0), rows)
-	to = min(from+rowsAtOnce, rows)
-	if to < rows {
-		next = l.address(l.sort, to)
-	}
-	return from, to, next
+// part gives the part of the list that the address asks for.
+func (l *listing) part(v *visit, rows int) part {
+	return v.part(rows, func(from int) string { return l.address(l.sort, from) })
 }

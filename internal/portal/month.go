@@ -30,8 +30,7 @@ type monthView struct {
 	Sort       string
 	Columns    []column
 	Rows       []statedRow
-	First      bool
-	Next       string
+	Part       part
 	Totals     []statement.TotalRow
 	Silent     []silentView
 	SilentLeft int
@@ -70,8 +69,6 @@ func (p *Portal) monthPage(v *visit) (any, error) {
 		if n, err := strconv.Atoi(number[0]); w == nil && err == nil {
 			w = p.works.of(month, n)
 		}
-	} else if v.field("from") != "" {
-		shown.part = "more"
 	} else {
 		shown.part = "rows"
 	}
@@ -128,8 +125,8 @@ func (p *Portal) fill(v *visit, month usage.Month, out *monthView) error {
 		return cmp.Or(cmp.Compare(a.company, b.company), cmp.Compare(a.Unit, b.Unit))
 	})
 	list := &listing{path: out.Path, narrow: out.narrow(out.State), sort: out.Sort, usual: "name"}
-	from, to, next := list.window(v, len(rows))
-	out.First, out.Rows, out.Next, out.Columns = from == 0, rows[from:to], next, p.statedColumns(list)
+	out.Part, out.Columns = list.part(v, len(rows)), p.statedColumns(list)
+	out.Rows = rows[out.Part.From:out.Part.To]
 	return nil
 }
 

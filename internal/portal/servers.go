@@ -113,7 +113,8 @@ func (p *Portal) serversPage(v *visit, out *serversView, title string, among fun
 	})
 	sortServers(rows, out.Sort)
 	out.List, out.Columns = listedOf(v, rows), p.serverColumns(v, out)
-	return page{name: "servers", title: title, data: *out, part: out.List.partOf()}, nil
+	out.List.Live = true
+	return page{name: "servers", title: title, data: *out, part: "rows"}, nil
 }
 
 // serverRows gives a row for each server that the reader sees.

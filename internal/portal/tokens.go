@@ -61,7 +61,7 @@ func (p *Portal) tokens(v *visit) (any, error) {
 		rows = append(rows, row)
 	}
 	out := tokensView{v.everybodys(), listedOf(v, rows)}
-	return page{name: "tokens", title: p.texts["tokens.title"], data: out, part: out.List.partOf()}, nil
+	return page{name: "tokens", title: p.texts["tokens.title"], data: out, part: "rows"}, nil
 }
 
 func truth(b bool) int {

@@ -58,7 +58,7 @@ func (p *Portal) users(v *visit) (any, error) {
 		}
 		row.Sessions = len(open)
 	}
-	return page{name: "users", title: p.texts["users.title"], data: out, part: out.List.partOf()}, nil
+	return page{name: "users", title: p.texts["users.title"], data: out, part: "rows"}, nil
 }
 
 // formView is the value of a page that is a form and no more.
