@@ -58,6 +58,14 @@ func (l *companyLinks) of(ctx context.Context, id usage.CompanyID) (link, error)
 	if found, is := l.known[id]; is || id == 0 {
 		return found, nil
 	}
+	if len(l.known) == manyCompanies {
+		if err := l.learn(ctx); err != nil {
+			return link{}, err
+		}
+		if found, is := l.known[id]; is {
+			return found, nil
+		}
+	}
 	c, err := l.store.Company(ctx, id)
 	if fault.Is(err, fault.NotFound) {
 		c, err = fleet.Company{Name: id.String()}, nil
@@ -68,6 +76,18 @@ func (l *companyLinks) of(ctx context.Context, id usage.CompanyID) (link, error)
 	}
 	l.known[id] = out
 	return out, err
+}
+
+// manyCompanies is from how many on all are asked for at once.
+const manyCompanies = 16
+
+// learn notes all companies that are there.
+func (l *companyLinks) learn(ctx context.Context) error {
+	companies, err := l.store.Companies(ctx)
+	for i := range companies {
+		l.known[companies[i].ID] = link{companies[i].Name, companyPath(companies[i].ID)}
+	}
+	return err
 }
 
 // companyChoices are what a form offers where a company is chosen; the first one is none.

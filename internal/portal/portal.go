@@ -78,6 +78,7 @@ type Portal struct {
 
 	works     *workshop
 	monthlies monthlies
+	estates   estates
 }
 
 // New reads texts, templates and files. Internal: they do not fit together.

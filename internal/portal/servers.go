@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
-	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -40,8 +39,8 @@ type serverRow struct {
 	Address  string // empty: it sends its readings itself, or where it is is not told
 	Alarms   int
 
-	id     usage.ServerID
-	folded string
+	id                    usage.ServerID
+	folded, companyFolded string // names without regard to case
 }
 
 // serverState says how it goes with reading a server.
@@ -109,7 +108,7 @@ func (p *Portal) serversPage(v *visit, out *serversView, title string, among fun
 	search, state := strings.ToLower(v.field("search")), ledger.Freshness(v.field("state"))
 	rows = slices.DeleteFunc(rows, func(r serverRow) bool {
 		return state != "" && r.State != state || search != "" && !strings.Contains(r.folded, search) &&
-			!strings.Contains(strings.ToLower(r.Company.Name), search) && !strings.Contains(strings.ToLower(r.Address), search)
+			!strings.Contains(r.companyFolded, search) && !strings.Contains(strings.ToLower(r.Address), search)
 	})
 	sortServers(rows, out.Sort)
 	out.List, out.Columns = listedOf(v, rows), p.serverColumns(v, out)
@@ -119,51 +118,26 @@ func (p *Portal) serversPage(v *visit, out *serversView, title string, among fun
 
 // serverRows gives a row for each server that the reader sees.
 func (p *Portal) serverRows(v *visit, among func(*fleet.Server) bool) ([]serverRow, error) {
-	servers, err := p.Servers.Servers(v.ctx())
+	known, err := p.estates.now(v.ctx(), p)
 	if err != nil {
 		return nil, err
 	}
-	readings, err := p.Ledger.Readings(v.ctx())
-	if err != nil {
-		return nil, err
-	}
-	plan, err := p.Console.Schedule(v.ctx())
-	if err != nil {
-		return nil, err
-	}
-	events, err := p.Events.Events(v.ctx(), 0)
-	if err != nil {
-		return nil, err
-	}
-	of, planned, alarms := make(map[usage.ServerID]*ledger.ServerReadings, len(readings)), make(map[usage.ServerID]*api.Scheduled, len(plan)), map[usage.ServerID]int{}
-	for i := range readings {
-		of[readings[i].Server] = &readings[i]
-	}
-	for i := range plan {
-		planned[plan[i].Server] = &plan[i]
-	}
-	for i := range events {
-		if events[i].Status != alarm.StatusResolved {
-			alarms[events[i].Server]++
-		}
-	}
-	links, rows := p.companyLinks(), make([]serverRow, 0, len(servers))
-	for i := range servers {
-		s := &servers[i]
+	rows := make([]serverRow, 0, len(known.servers))
+	for i := range known.servers {
+		s := &known.servers[i]
 		if !v.may(access.Read, scopeOf(s)) || !among(s) {
 			continue
 		}
 		row := serverRow{
-			serverState: p.stateOfServer(v, s, of[s.ID], planned[s.ID]), Name: s.Name, To: serverPath(s.ID), Shared: s.Shared, Product: s.Product,
-			Alarms: alarms[s.ID], id: s.ID, folded: strings.ToLower(s.Name),
+			serverState: p.stateOfServer(v, s, known.readings[s.ID], known.planned[s.ID]), Name: s.Name, To: serverPath(s.ID), Shared: s.Shared, Product: s.Product,
+			Alarms: known.alarms[s.ID], id: s.ID, folded: strings.ToLower(s.Name),
 		}
 		if s.Connection != nil && v.only() == 0 {
 			row.Address = plainAddress(s.Connection)
 		}
 		if !s.Shared {
-			if row.Company, err = links.of(v.ctx(), s.Company); err != nil {
-				return nil, err
-			}
+			row.Company = known.companies[s.Company]
+			row.companyFolded = strings.ToLower(row.Company.Name)
 		}
 		rows = append(rows, row)
 	}
@@ -220,7 +194,7 @@ func (p *Portal) span(d time.Duration) string {
 var serverSorts = map[string]func(a, b *serverRow) int{
 	"name": func(_, _ *serverRow) int { return 0 },
 	"company": func(a, b *serverRow) int {
-		return cmp.Compare(strings.ToLower(a.Company.Name), strings.ToLower(b.Company.Name))
+		return cmp.Compare(a.companyFolded, b.companyFolded)
 	},
 	"state": func(a, b *serverRow) int {
 		return cmp.Compare(slices.Index(freshnesses, a.State), slices.Index(freshnesses, b.State))

@@ -299,6 +299,7 @@
         if (other) this.count(rows);
         if (this.sheets[sheet.k] === sheet) this.adopt(sheet, body);
         if (other) this.refresh(sheet);
+        for (const lost of this.sheets) if (lost.failed && !lost.request) this.fetch(lost); // the console answers again
       }
       this.render(place);
       this.refocus?.();
@@ -307,17 +308,21 @@
 
     // fail puts a row where the reader looks that says so, with a button. What is there stays.
     fail(sheet) {
-      const missing = this.of(sheet).filter((p) => !p.body || p.failed).sort((a, b) => a.distance - b.distance), p = missing.find((q) => q.failed) ?? missing[0];
+      const eye = innerHeight / 3;
+      let y = this.top(), p = null, least = Infinity, at = 0;
+      for (const q of this.parts) {
+        const h = this.heightOf(q), off = q.failed ? -1 : Math.max(y - eye, eye - y - h, 0);
+        if (q.sheet === sheet && (!q.body || q.failed) && off < least) [p, least, at] = [q, off, y];
+        y += h;
+      }
       if (!p) return;
       sheet.failed = true;
       if (p.failed) { // it is said again
         p.body.querySelector("[role=alert]").replaceWith(words.content.querySelector("[role=alert]").cloneNode(true));
         return;
       }
-      let y = this.top();
-      for (const q of this.parts) { if (q === p) break; y += this.heightOf(q); }
       const body = document.createElement("tbody"), room = Math.max(0, this.heightOf(p) - 3 * this.rowHeight);
-      const before = Math.min(Math.max(0, innerHeight / 3 - y), room);
+      const before = Math.min(Math.max(0, eye - at), room);
       const blank = (h) => { const row = this.space(0, 0, h).rows[0]; row.ariaHidden = "true"; return row; };
       body.append(blank(before), failedRow(this.columns, () => { if (!sheet.request) this.fetch(sheet); }), blank(room - before));
       body.className = "space";
