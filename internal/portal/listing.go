@@ -98,13 +98,26 @@ func sortBy[T any](rows []T, by string, columns map[string]func(a, b *T) int, th
 	if !known {
 		compare, down = columns["name"], false
 	}
-	slices.SortFunc(rows, func(a, b T) int {
-		c := compare(&a, &b)
+	inOrder(rows, func(a, b *T) int {
+		c := compare(a, b)
 		if down {
 			c = -c
 		}
-		return cmp.Or(c, then(&a, &b))
+		return cmp.Or(c, then(a, b))
 	})
+}
+
+// inOrder sorts rows where they lie. They are large: what is compared and moved many times is where they are.
+func inOrder[T any](rows []T, compare func(a, b *T) int) {
+	lie, sorted := make([]*T, len(rows)), make([]T, len(rows))
+	for i := range rows {
+		lie[i] = &rows[i]
+	}
+	slices.SortFunc(lie, compare)
+	for i := range lie {
+		sorted[i] = *lie[i]
+	}
+	copy(rows, sorted)
 }
 
 // part gives the part of the list that the address asks for.

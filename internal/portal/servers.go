@@ -221,8 +221,8 @@ func sortServers(rows []serverRow, by string) {
 	if !is {
 		compare, down = serverSorts["name"], false
 	}
-	slices.SortFunc(rows, func(a, b serverRow) int {
-		c := cmp.Or(compare(&a, &b), cmp.Compare(a.folded, b.folded))
+	inOrder(rows, func(a, b *serverRow) int {
+		c := cmp.Or(compare(a, b), cmp.Compare(a.folded, b.folded))
 		if down {
 			c = -c
 		}
