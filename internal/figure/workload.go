@@ -1,7 +1,6 @@
 package figure
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -30,27 +29,18 @@ func (s *Service) FindWorkloads(ctx context.Context, text string) ([]FoundWorklo
 	if text == "" {
 		return nil, fault.New(fault.Invalid, "what to look for is empty: give a part of a name, an id or a tenant")
 	}
-	companies, err := s.Companies.Companies(ctx)
+	ids, err := s.searched(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ids := []usage.CompanyID{usage.Unassigned}
-	for i := range companies {
-		ids = append(ids, companies[i].ID)
-	}
 	var found []FoundWorkload
 	for _, id := range ids {
-		for _, product := range usage.Products() {
-			tally, err := s.Ledger.Usage(ctx, ledger.Query{Company: id, Product: product, Members: true})
-			if err != nil {
-				return nil, err
-			}
-			found = appendFound(found, id, tally, text)
+		of, err := s.foundOf(ctx, id, text)
+		if err != nil {
+			return nil, err
 		}
+		found = append(found, of...)
 	}
-	slices.SortStableFunc(found, func(a, b FoundWorkload) int {
-		return cmp.Or(cmp.Compare(a.Company, b.Company), cmp.Compare(a.Server, b.Server), strings.Compare(a.Key.ID, b.Key.ID))
-	})
 	return found, nil
 }
 

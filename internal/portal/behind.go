@@ -19,6 +19,8 @@ type behindView struct {
 	Path, Number       string
 	Revision           string
 	Search, Row        string
+	State              metering.State // empty: all
+	States             []choice
 	Choices            []choice    // its rows
 	Ticked             []behindRow // what is ticked of what is not shown
 	Rows               []behindRow
@@ -33,7 +35,8 @@ type behindRow struct {
 	Ref               string // names it in a form; empty: it is not billed
 	Taken             bool   // it is ticked
 	Name, Tenant, ID  string
-	Server            string
+	Server            link
+	To                string // its life
 	Type              string
 	State             metering.State
 	Unit              usage.UnitKind
@@ -59,12 +62,15 @@ func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
 	}
 	out := behindView{
 		Company: s.company.Name, Month: p.month(s.month), To: s.path() + "?" + s.query().Encode(), Path: s.path() + "/workloads", Number: s.query().Get("number"),
-		Revision: s.revision(), Search: v.field("search"), Row: v.field("row"), Reason: p.reason(v, "workloads"), Wrong: v.wrong,
+		Revision: s.revision(), Search: v.field("search"), Row: v.field("row"), State: metering.State(v.field("state")), Reason: p.reason(v, "workloads"), Wrong: v.wrong,
 		MayTake: v.may(access.WorkOnStatements, s.company.ID) && v.only() == 0 && s.latest() && s.State == statement.Draft,
 	}
 	for i := range s.Content.Rows {
 		key := s.Content.Rows[i].RowKey
 		out.Choices = append(out.Choices, choice{rowText(key), key.Type + ", " + string(key.Unit), rowText(key) == out.Row})
+	}
+	for _, state := range []metering.State{metering.Used, metering.New, metering.Rental, metering.Covered, metering.Lapsed, metering.Revoked} {
+		out.States = append(out.States, choice{string(state), p.texts["workload-state."+string(state)], state == out.State})
 	}
 	all = slices.DeleteFunc(all, func(w statement.Workload) bool {
 		in := out.in(&w)
@@ -82,7 +88,7 @@ func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
 			out.Ticked = append(out.Ticked, r)
 		}
 	}
-	return page{name: "behind", title: out.Company + ", " + out.Month, data: out, part: "rows", status: statusOf(v.wrong)}, nil
+	return page{name: "behind", title: out.Company + " – " + p.texts["behind.head"] + " – " + out.Month, data: out, part: "rows", status: statusOf(v.wrong)}, nil
 }
 
 func serverNames(c *statement.Content) map[usage.ServerID]string {
@@ -95,7 +101,7 @@ func serverNames(c *statement.Content) map[usage.ServerID]string {
 
 func (out *behindView) narrow() url.Values {
 	q := url.Values{}
-	for name, value := range map[string]string{"number": out.Number, "search": out.Search, "row": out.Row} {
+	for name, value := range map[string]string{"number": out.Number, "search": out.Search, "row": out.Row, "state": string(out.State)} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -110,13 +116,16 @@ func (out *behindView) in(w *statement.Workload) bool {
 
 // fits reports whether a workload is one of those that the reader looks for.
 func (out *behindView) fits(w *statement.Workload) bool {
+	if out.State != "" && w.State != out.State {
+		return false
+	}
 	text := strings.ToLower(out.Search)
 	return text == "" || slices.ContainsFunc([]string{w.Name, w.ID, w.Tenant}, func(s string) bool { return strings.Contains(strings.ToLower(s), text) })
 }
 
 func (out *behindView) row(v *visit, s *stated, w *statement.Workload, names map[usage.ServerID]string) behindRow {
 	r := behindRow{
-		Name: w.Name, Tenant: w.Tenant, ID: w.ID, Server: names[w.Server], Type: w.Type, State: w.State, Unit: w.Unit, Units: w.Units, Age: w.Age,
+		Name: w.Name, Tenant: w.Tenant, ID: w.ID, Server: v.serverLink(w.Server, names[w.Server]), To: lifePath(w.Server, usage.WorkloadKey{Tenant: w.Tenant, ID: w.ID}), Type: w.Type, State: w.State, Unit: w.Unit, Units: w.Units, Age: w.Age,
 		First: v.momentOf(w.First), Last: v.momentOf(w.Last), Peak: v.momentOf(w.PeakAt),
 	}
 	for i := range s.Adjustments {

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/figure"
 )
@@ -25,7 +27,9 @@ type companyRow struct {
 	Name, To          string
 	Unit              usage.UnitKind
 	Used, New, Rental usage.Units
-	Before, Change    *usage.Units // nil: not known yet
+	Why               string       // where the numbers of now are explained, but for the state
+	Then, Since       string       // where those of the month's end are, and what changed since
+	Before, Change    *usage.Units // nil: not known, or not yet
 	Complete          bool
 	order             usage.CompanyID
 	folded            string // the name without regard to case
@@ -55,6 +59,8 @@ func (p *Portal) companies(v *visit) (any, error) {
 func companyRows(o *figure.Overview, want *companiesView) []companyRow {
 	var rows []companyRow
 	text := strings.ToLower(want.Search)
+	begin := o.Month.Start(o.Zone).Add(-time.Microsecond)
+	then := "day=" + usage.DateOf(begin, o.Zone).String()
 	for i := 0; i < len(o.Standings); {
 		first := &o.Standings[i]
 		var now, before []figure.Total
@@ -62,7 +68,7 @@ func companyRows(o *figure.Overview, want *companiesView) []companyRow {
 		for ; i < len(o.Standings) && o.Standings[i].Company == first.Company; i++ {
 			s := &o.Standings[i]
 			now, complete = figure.Add(now, s.Now.Rows), complete && s.Now.Complete
-			if s.Before == nil {
+			if s.Before == nil || s.Before.AsOf == nil && len(s.Now.Rows) > 0 { // nothing was known then, which is not zero
 				counted = false
 			} else {
 				before = figure.Add(before, s.Before.Rows)
@@ -80,10 +86,12 @@ func companyRows(o *figure.Overview, want *companiesView) []companyRow {
 		for _, pair := range pairs {
 			r := row
 			r.Unit, r.Used, r.New, r.Rental = pair.Unit, pair.Now.Used.Units, pair.Now.New.Units, pair.Now.Rental.Units
+			r.Why = r.To + "/why?unit=" + string(r.Unit) + "&state="
 			if counted {
-				then := pair.Before.Used.Units
-				change := r.Used - then
-				r.Before, r.Change = &then, &change
+				before := pair.Before.Used.Units
+				change := r.Used - before
+				r.Before, r.Change = &before, &change
+				r.Then, r.Since = r.Why+string(metering.Used)+"&"+then, r.To+"/changes"
 			}
 			rows = append(rows, r)
 		}

@@ -63,7 +63,11 @@ func (p *Portal) monthPage(v *visit) (any, error) {
 		return nil, err
 	}
 	out := monthView{Name: p.month(month), Path: monthPath(month), Search: v.field("search"), State: v.field("state"), Sort: cmp.Or(v.field("sort"), "name")}
-	shown := page{name: "month", title: out.Name}
+	title, err := p.texts.say("statements.of", out.Name)
+	if err != nil {
+		return nil, err
+	}
+	shown := page{name: "month", title: title}
 	w := p.works.running(month)
 	if number, given := v.form["work"]; given {
 		if n, err := strconv.Atoi(number[0]); w == nil && err == nil {
@@ -219,7 +223,7 @@ func (p *Portal) showSilentNow(v *visit, out *monthView) error {
 	}
 	var now overviewed
 	now.listSilent(v, o)
-	out.Silent, out.SilentLeft = now.Silent, now.SilentCount-len(now.Silent)
+	out.Silent, out.SilentLeft = now.Silent, now.SilentLeft
 	return nil
 }
 

@@ -19,6 +19,9 @@ type monthly struct {
 	states  map[statement.State]int
 	needing int                   // drafts that need a reason
 	have    []statement.Statement // whose they are, and nothing else
+
+	waiting   int       // companies without one, as of waitingAt
+	waitingAt time.Time // zero: they were not counted
 }
 
 // statedRow is a company's statement in one unit kind.
@@ -174,16 +177,23 @@ func statedRows(t, before *statement.Statement, month usage.Month) []statedRow {
 func (m *monthly) addSilent(t *statement.Statement, month usage.Month) {
 	for i := range t.Content.Servers {
 		if s := &t.Content.Servers[i]; s.Unknown || s.Stale {
-			m.silent = append(m.silent, silentServer{silentView{Server: link{s.Name, serverPath(s.ID)}, Company: t.CompanyName, To: statementPath(month, t.Company)}, s.AsOf})
+			m.silent = append(m.silent, silentServer{silentView{Server: link{s.Name, serverPath(s.ID)}, Company: t.CompanyName, To: statementPath(month, t.Company), Unknown: s.Unknown}, s.AsOf})
 		}
 	}
 }
 
+// stateCount is how many statements are in a state.
+type stateCount struct {
+	State statement.State
+	Count int
+	To    string // where they are listed
+}
+
 // counts says how many statements are in which state.
-func (m *monthly) counts() (counts []stateCount) {
+func (m *monthly) counts(month usage.Month) (counts []stateCount) {
 	for _, state := range []statement.State{statement.Draft, statement.Approved, statement.Final} {
 		if n := m.states[state]; n > 0 {
-			counts = append(counts, stateCount{state, n})
+			counts = append(counts, stateCount{state, n, monthPath(month) + "?state=" + string(state)})
 		}
 	}
 	return counts

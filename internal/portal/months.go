@@ -48,7 +48,7 @@ func (p *Portal) months(v *visit) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			item.Counted, item.Counts = true, m.counts()
+			item.Counted, item.Counts = true, m.counts(month)
 		}
 		out.Months = append(out.Months, item)
 	}
@@ -108,5 +108,5 @@ func (p *Portal) companyStatements(v *visit) (any, error) {
 		slices.SortFunc(row.Billed, func(a, b unitAmount) int { return cmp.Compare(a.Unit, b.Unit) })
 		out.Rows = append(out.Rows, row)
 	}
-	return page{name: "company-statements", title: c.Name, data: out}, nil
+	return page{name: "company-statements", title: p.titleOf(&c, "statements"), data: out}, nil
 }

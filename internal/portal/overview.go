@@ -4,50 +4,63 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/figure"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
 // overviewed is the value of the first page.
 type overviewed struct {
-	Month, Before string
-	At            moment
-	Whole         bool // of all companies it is known where they stood
-	Totals        []totalView
-	Silent        []silentView
-	SilentCount   int
-	Uncertain     int // companies
-	AlarmCount    int
-	Errors        int
-	Statements    []stateCount
-	StatementsTo  string
-	Moved         []movedView
+	Month, Before  string
+	At             moment
+	Whole          bool // of all companies it is known where they stood
+	Totals         []totalView
+	Silent         []silentView
+	SilentCount    int // servers
+	SilentLeft     int // that are not listed
+	Uncertain      int // companies
+	AlarmCount     int
+	Alarms         []countView // by severity
+	Statements     []countView // by how far they are
+	StatementsTo   string
+	Moved, Arrived []movedView
 }
 
 type totalView struct {
 	Unit                      usage.UnitKind
 	Used, New, Rental, Change usage.Units
+	Later                     int // companies of which nothing was known then: they are not in the change
 }
 
 type silentView struct {
 	Server      link
 	Company, To string
+	Unknown     bool // it was never read
 	Last        *moment
 }
 
-type stateCount struct {
-	State statement.State
-	Count int
+// countView is how many there are of something, and where they are listed.
+type countView struct {
+	Name, To string
+	Count    int
 }
 
+// movedView is a company whose figure moved; each number leads to what is behind it.
 type movedView struct {
 	Name, To            string
 	Unit                usage.UnitKind
-	Before, Now, Change usage.Units
+	Before, Now, Change numberView
+}
+
+type numberView struct {
+	Units usage.Units
+	To    string
 }
 
 // How many rows the tables of the first page have.
@@ -74,47 +87,88 @@ func (p *Portal) overview(v *visit) (any, error) {
 	if err := p.countAlarms(v.ctx(), &out); err != nil {
 		return nil, err
 	}
-	if err := p.countStatements(v.ctx(), o.Month.Previous(), &out); err != nil {
+	if err := p.countStatements(v, o.Month.Previous(), &out); err != nil {
 		return nil, err
 	}
-	return page{name: "overview", title: p.texts["overview.title"], data: out}, nil
+	return page{name: "overview", title: p.texts["overview.title"], data: &out}, nil
 }
 
-// sum adds all companies up.
+// sum adds all companies up. What is not known of the month's beginning is not taken for zero: such companies are not in the change.
 func (out *overviewed) sum(o *figure.Overview) {
-	var now, before []figure.Total
+	var now, since, before []figure.Total
+	later := make(map[usage.UnitKind]int)
 	for i := range o.Standings {
 		s := &o.Standings[i]
 		now = figure.Add(now, s.Now.Rows)
-		if s.Before != nil {
-			before = figure.Add(before, s.Before.Rows)
+		switch {
+		case s.Before == nil:
+		case s.Before.AsOf == nil:
+			for _, t := range figure.Add(nil, s.Now.Rows) {
+				later[t.Unit]++
+			}
+		default:
+			since, before = figure.Add(since, s.Now.Rows), figure.Add(before, s.Before.Rows)
 		}
 	}
+	changes := make(map[usage.UnitKind]usage.Units)
+	for _, pair := range figure.Pair(since, before) {
+		changes[pair.Unit] = pair.Now.Used.Units - pair.Before.Used.Units
+	}
 	for _, pair := range figure.Pair(now, before) {
-		out.Totals = append(out.Totals, totalView{pair.Unit, pair.Now.Used.Units, pair.Now.New.Units, pair.Now.Rental.Units, pair.Now.Used.Units - pair.Before.Used.Units})
+		out.Totals = append(out.Totals, totalView{pair.Unit, pair.Now.Used.Units, pair.Now.New.Units, pair.Now.Rental.Units, changes[pair.Unit], later[pair.Unit]})
 	}
 }
 
-// compare lists the companies whose used units moved most.
+// compare lists the companies whose used units moved most, and those with the most new ones.
 func (out *overviewed) compare(o *figure.Overview) {
+	type moved struct {
+		company *fleet.Company
+		unit    usage.UnitKind
+		before  usage.Units
+		now     figure.Total
+	}
+	var most, fresh []moved
 	for i := range o.Standings {
 		s := &o.Standings[i]
-		if s.Before == nil {
+		now := figure.Add(nil, s.Now.Rows)
+		for _, t := range now {
+			if t.New.Count > 0 {
+				fresh = append(fresh, moved{s.Company, t.Unit, 0, t})
+			}
+		}
+		if s.Before == nil || s.Before.AsOf == nil {
 			continue
 		}
-		for _, pair := range figure.Pair(figure.Add(nil, s.Now.Rows), figure.Add(nil, s.Before.Rows)) {
-			if change := pair.Now.Used.Units - pair.Before.Used.Units; change != 0 {
-				out.Moved = append(out.Moved, movedView{s.Company.Name, companyPath(s.Company.ID), pair.Unit, pair.Before.Used.Units, pair.Now.Used.Units, change})
+		for _, pair := range figure.Pair(now, figure.Add(nil, s.Before.Rows)) {
+			if pair.Now.Used.Units != pair.Before.Used.Units {
+				pair.Now.Unit = pair.Unit
+				most = append(most, moved{s.Company, pair.Unit, pair.Before.Used.Units, pair.Now})
 			}
 		}
 	}
-	slices.SortStableFunc(out.Moved, func(a, b movedView) int { return cmp.Compare(abs(b.Change), abs(a.Change)) })
-	out.Moved = out.Moved[:min(len(out.Moved), movedMax)]
+	slices.SortStableFunc(most, func(a, b moved) int {
+		return cmp.Compare(abs(b.now.Used.Units-b.before), abs(a.now.Used.Units-a.before))
+	})
+	slices.SortStableFunc(fresh, func(a, b moved) int { return cmp.Compare(b.now.New.Units, a.now.New.Units) })
+	begin := o.Month.Start(o.Zone).Add(-time.Microsecond)
+	known := asOf{before: o.At}
+	then, now := known.query(begin, o.At), known.query(o.At, o.At)
+	for _, m := range most[:min(len(most), movedMax)] {
+		id, a := m.company.ID, asked{Unit: m.unit, State: metering.Used}
+		out.Moved = append(out.Moved, movedView{
+			m.company.Name, companyPath(id), m.unit, numberView{m.before, whyPath(id, a, then)}, numberView{m.now.Used.Units, whyPath(id, a, now)},
+			numberView{m.now.Used.Units - m.before, changesPath(id, begin, o.At, o.At)},
+		})
+	}
+	for _, m := range fresh[:min(len(fresh), movedMax)] {
+		to := whyPath(m.company.ID, asked{Unit: m.unit, State: metering.New}, now)
+		out.Arrived = append(out.Arrived, movedView{Name: m.company.Name, To: companyPath(m.company.ID), Unit: m.unit, Now: numberView{m.now.New.Units, to}})
+	}
 }
 
 func abs(u usage.Units) usage.Units { return max(u, -u) }
 
-// listSilent lists the servers that make figures uncertain, those that were read longest ago first.
+// listSilent lists the companies whose figures are uncertain with the servers that make them so, those that were read longest ago first.
 func (out *overviewed) listSilent(v *visit, o *figure.Overview) {
 	servers, companies := make(map[usage.ServerID]bool), make(map[usage.CompanyID]bool)
 	for i := range o.Standings {
@@ -124,11 +178,10 @@ func (out *overviewed) listSilent(v *visit, o *figure.Overview) {
 			if !source.Unknown && !source.Stale {
 				continue
 			}
-			companies[s.Company.ID] = true
-			if !servers[source.Server] {
-				servers[source.Server] = true
-				out.Silent = append(out.Silent, silentView{v.serverLink(source.Server, source.Name), s.Company.Name, companyPath(s.Company.ID), v.momentOf(source.TakenAt)})
-			}
+			companies[s.Company.ID], servers[source.Server] = true, true
+			out.Silent = append(out.Silent, silentView{
+				v.serverLink(source.Server, source.Name), s.Company.Name, companyPath(s.Company.ID), source.Unknown, v.momentOf(source.TakenAt),
+			})
 		}
 	}
 	slices.SortStableFunc(out.Silent, func(a, b silentView) int {
@@ -139,7 +192,8 @@ func (out *overviewed) listSilent(v *visit, o *figure.Overview) {
 			return a.Last.At.Compare(b.Last.At)
 		}
 	})
-	out.SilentCount, out.Uncertain = len(out.Silent), len(companies)
+	out.SilentCount, out.Uncertain = len(servers), len(companies)
+	out.SilentLeft = max(0, len(out.Silent)-silentMax)
 	out.Silent = out.Silent[:min(len(out.Silent), silentMax)]
 }
 
@@ -152,22 +206,67 @@ func known(m *moment) int {
 
 func (p *Portal) countAlarms(ctx context.Context, out *overviewed) error {
 	events, err := p.Events.Events(ctx, 0)
+	counts := make(map[alarm.Status]int)
 	for i := range events {
 		if e := &events[i]; e.Status != alarm.StatusResolved {
 			out.AlarmCount++
-			if e.Status == alarm.StatusError {
-				out.Errors++
-			}
+			counts[e.Status]++
+		}
+	}
+	for _, s := range []alarm.Status{alarm.StatusError, alarm.StatusWarning, alarm.StatusInformation, alarm.StatusAcknowledged} {
+		if counts[s] > 0 || s == alarm.StatusError {
+			out.Alarms = append(out.Alarms, countView{p.texts["alarm-status."+string(s)], "/alarms?status=" + string(s), counts[s]})
 		}
 	}
 	return err
 }
 
+// Bad reports whether there are errors among the alarms.
+func (out *overviewed) Bad() bool { return len(out.Alarms) > 0 && out.Alarms[0].Count > 0 }
+
 // countStatements says how far the statements of a month are.
-func (p *Portal) countStatements(ctx context.Context, month usage.Month, out *overviewed) error {
-	m, err := p.monthly(ctx, month)
-	if err == nil {
-		out.Statements = m.counts()
+func (p *Portal) countStatements(v *visit, month usage.Month, out *overviewed) error {
+	m, err := p.monthly(v.ctx(), month)
+	if err != nil || len(m.have) == 0 {
+		return err
 	}
-	return err
+	waiting, err := p.waiting(v, month, m)
+	if err != nil {
+		return err
+	}
+	add := func(state string, n int) {
+		if n > 0 {
+			out.Statements = append(out.Statements, countView{p.texts["month-filter."+state], monthPath(month) + "?state=" + state, n})
+		}
+	}
+	add(string(statement.Open), waiting)
+	for _, state := range []statement.State{statement.Draft, statement.Approved, statement.Final} {
+		add(string(state), m.states[state])
+		if state == statement.Draft {
+			add(needsReason, m.needing)
+		}
+	}
+	return nil
+}
+
+// waitingFor is how long it stays said how many companies have no statement of a month: that takes longer than all else of the page.
+const waitingFor = time.Minute
+
+// waiting counts the companies that are to have a statement of a month and have none.
+func (p *Portal) waiting(v *visit, month usage.Month, m *monthly) (int, error) {
+	now := p.Now()
+	p.monthlies.mu.Lock()
+	n, at := m.waiting, m.waitingAt
+	p.monthlies.mu.Unlock()
+	if !at.IsZero() && !now.Before(at) && now.Before(at.Add(waitingFor)) {
+		return n, nil
+	}
+	all, err := p.Months.WithoutStatement(v.ctx(), month, v.zone, m.have)
+	if err != nil {
+		return 0, err
+	}
+	p.monthlies.mu.Lock()
+	defer p.monthlies.mu.Unlock()
+	m.waiting, m.waitingAt = len(all), now
+	return len(all), nil
 }

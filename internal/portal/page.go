@@ -33,6 +33,7 @@ type page struct {
 	data   any
 	status int    // 0: 200
 	chart  bool   // it draws one
+	days   bool   // its reader moves it through the days
 	part   string // the template to write alone, where a script asks for a part; empty: "main"
 
 	visit *visit
@@ -47,6 +48,7 @@ type shell struct {
 	Role  access.Role
 	Told  string // what was just done
 	Chart bool   // it draws one
+	Days  bool   // its reader moves it through the days
 	Main  any
 }
 
@@ -201,7 +203,7 @@ const packedMin = 1400
 
 func (p *Portal) shellOf(r *http.Request, v *page) shell {
 	actor := api.Actor(r.Context())
-	s := shell{Title: v.title, Here: r.URL.Path, User: actor.Name, Role: actor.Role, Chart: v.chart, Main: v.data}
+	s := shell{Title: v.title, Here: r.URL.Path, User: actor.Name, Role: actor.Role, Chart: v.chart, Days: v.days, Main: v.data}
 	if actor.User != 0 {
 		s.Nav = p.navigation(actor, r.URL.Path)
 	}
@@ -216,14 +218,14 @@ func (p *Portal) navigation(actor access.Actor, here string) []navGroup {
 	item := func(key, to string) navItem {
 		return navItem{p.texts["nav."+key], to, to == here || to != "/" && strings.HasPrefix(here, to+"/")}
 	}
-	first := []navItem{item("overview", "/"), item("companies", "/companies"), item("statements", "/statements")}
+	first := []navItem{item("overview", "/"), item("companies", "/companies"), item("workloads", "/workloads"), item("statements", "/statements")}
 	if actor.Company != 0 {
 		own := companyPath(actor.Company)
 		stated := item("statements", own+"/statements")
 		stated.Here = stated.Here || strings.HasPrefix(here, "/statements/")
 		used := item("usage", own)
 		used.Here = used.Here && !stated.Here
-		first = []navItem{used, stated}
+		first = []navItem{used, item("workloads", "/workloads"), stated}
 	}
 	groups := []navGroup{{Items: append(first, item("servers", "/servers"), item("alarms", "/alarms"))}, {Name: p.texts["nav.administration"]}}
 	rest := &groups[1].Items

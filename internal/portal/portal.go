@@ -126,6 +126,8 @@ func (p *Portal) table() []api.Route {
 		p.get("/companies/{company}/trend", p.trend),
 		p.get("/companies/{company}/changes", p.changes),
 		p.get("/companies/{company}/statements", p.companyStatements),
+		p.get("/workloads", p.workloads),
+		p.get("/workloads/life", p.life),
 
 		p.get("/statements", p.months),
 		p.get("/statements/{month}", p.monthPage),

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"maps"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,11 +68,15 @@ type partedView struct {
 	Type               string
 	Unit               usage.UnitKind
 	Reported, Computed usage.Units
+	To                 string // where the figure is explained that they are about; empty: it is no one company's
 	Since              moment
 	Closed             *moment
-	Why                []string
+	Why                []candidate
 	Left               int
 }
+
+// candidate is a workload that may be why.
+type candidate struct{ Name, To, Words string }
 
 // calendarMonth is a row of the calendar.
 type calendarMonth struct {
@@ -255,13 +260,16 @@ func (p *Portal) addParted(v *visit, s *fleet.Server, out *serverView) error {
 			continue
 		}
 		row := partedView{Type: d.Type, Unit: d.Unit, Reported: d.Reported.Used.Units, Computed: d.Computed.Used.Units, Since: v.moment(d.Since), Closed: v.momentOf(&d.Closed)}
+		if d.Company >= usage.Unassigned {
+			row.To = whyPath(d.Company, asked{out.Resource, d.Type, d.Unit, metering.Used}, url.Values{"at": {timeField(d.Updated)}})
+		}
 		for j := range d.Candidates {
 			if j == partedMax {
 				row.Left = len(d.Candidates) - j
 				break
 			}
 			c := &d.Candidates[j]
-			row.Why = append(row.Why, c.Name+": "+c.Words())
+			row.Why = append(row.Why, candidate{c.Name, lifePath(d.Server, c.Member.Key), c.Words()})
 		}
 		out.Parted = append(out.Parted, row)
 	}

@@ -61,7 +61,8 @@ type billedRow struct {
 	Billed, Used, New, Rental statement.Amount
 	Before, Change            usage.Units
 	Peak                      *moment
-	To                        string // its workloads
+	To                        string // its workloads, but for their state; empty: there are none
+	Then                      string // those behind what was billed the month before; empty: nothing was
 }
 
 type issueView struct {
@@ -84,6 +85,7 @@ type differenceView struct {
 	Type          string
 	Unit          usage.UnitKind
 	Before, After statement.Billing
+	Was, Is       string // the workloads behind the one and the other, but for their state
 }
 
 type licenseRow struct {
@@ -209,7 +211,7 @@ func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 	p.issues(v, s, &out)
 	p.adjustments(v, s, &out)
 	out.rest(v, s)
-	return page{name: "statement", title: out.Company + ", " + out.Month, data: out, status: statusOf(v.wrong)}, nil
+	return page{name: "statement", title: out.Company + " – " + p.texts["statements.one"] + " – " + out.Month, data: out, status: statusOf(v.wrong)}, nil
 }
 
 // query names the number of a statement; of one that is not kept, there is none.
@@ -261,6 +263,7 @@ func (p *Portal) billed(v *visit, s *stated, out *statementView) error {
 		if before != nil {
 			r.Before = before.Billed(key).Units
 			r.Change = r.Billed.Units - r.Before
+			r.Then = statementPath(s.month.Previous(), s.company.ID) + "?number=" + strconv.Itoa(before.Number)
 		}
 		return r
 	}
@@ -328,7 +331,10 @@ func (p *Portal) adjustments(v *visit, s *stated, out *statementView) {
 func (out *statementView) rest(v *visit, s *stated) {
 	for i := range s.Differences {
 		d := &s.Differences[i]
-		out.Differences = append(out.Differences, differenceView{d.Type, d.Unit, d.Before, d.After})
+		workloads := func(number int) string {
+			return s.path() + "/workloads?" + url.Values{"number": {strconv.Itoa(number)}, "row": {rowText(d.RowKey)}}.Encode()
+		}
+		out.Differences = append(out.Differences, differenceView{d.Type, d.Unit, d.Before, d.After, workloads(s.Supersedes), workloads(s.Number)})
 	}
 	if c := s.Content.Classes; len(c) > 1 || len(c) == 1 && c[0].Class != statement.Provider {
 		for i := range c {

@@ -146,7 +146,7 @@ func TestMonthToFinal(t *testing.T) {
 	same := w.take(http.StatusUnprocessableEntity, northwind+"/supersede", url.Values{"reason": {"a gift"}}, "")
 	w.has(same, "there is nothing to supersede", `value="a gift"`)
 	w.has(w.did(northwind+"/supersede", url.Values{"reason": {"a gift"}, "to-adjust": {"1"}}), "This new draft supersedes the final statement.", "supersedes number 1", "a gift")
-	w.has(w.did(northwind+"/adjust", url.Values{"row": {row}, "count": {"1"}, "reason": {"a gift"}}), "What differs from number 1", "1\u202f234 → 1\u202f233")
+	w.has(w.did(northwind+"/adjust", url.Values{"row": {row}, "count": {"1"}, "reason": {"a gift"}}), "What differs from number 1", "1\u202f234</a> → <a", ">1\u202f233</a>")
 	w.offered(w.proper(northwind+"?number=1", http.StatusOK), "")
 	w.has(w.get("/companies/2/statements"), "?number=1", "?number=2", "October 2026")
 	for _, path := range []string{northwind + "?number=3", northwind + "?number=x", northwind + "?number=-1", "/statements/2026-13", "/statements/october/2", "/statements/2026-10/99", "/statements/2026-10/name:Northwind"} {
@@ -353,7 +353,7 @@ func TestLateFacts(t *testing.T) {
 	}
 	w.has(w.get(northwind), "What is known by now makes another statement: supersede it.")
 	w.has(w.get(octoberPath), `<span class="tag bad">outdated</span>`)
-	w.has(w.did(northwind+"/supersede", url.Values{"reason": {"a late reading"}}), "What differs from number 1", "1\u202f234 → 1\u202f300")
+	w.has(w.did(northwind+"/supersede", url.Values{"reason": {"a late reading"}}), "What differs from number 1", "1\u202f234</a> → <a", ">1\u202f300</a>")
 	if err := w.fleet.RemoveCompany(t.Context(), 4); err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,16 @@
 package portal
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -17,9 +22,13 @@ type trendView struct {
 	Head            companyHead
 	Path            string
 	From, To, Today string
+	Before          string // what was known; empty: all
+	Link            string // shows the same for ever
 	Zone            string
+	Monthly         bool
 	Steps           []choice
 	Series          []seriesView
+	Late            bool // it was given up: it takes too long for the first page
 	Wrong           []fault.Field
 }
 
@@ -36,20 +45,38 @@ type seriesView struct {
 	Unit     usage.UnitKind
 	Days     []dayView
 	Partly   bool // some of them are incomplete
+	Missing  bool // of some nothing is known
 }
 
 type dayView struct {
-	Day, To           string
-	Instant           int64 // Unix seconds
-	Used, New, Rental usage.Units
-	Complete          bool
+	Day, Name, To string
+	Instant       int64  // Unix seconds
+	Cells         []cell // used, new, rental
+	Known         bool   // something had been read by then
+	Complete      bool
 }
 
-// How far a trend goes back where nothing is said.
+// Values are the numbers for a chart; empty: they are not known.
+func (d *dayView) Values() string {
+	if !d.Known {
+		return ""
+	}
+	texts := make([]string, len(d.Cells))
+	for i := range d.Cells {
+		texts[i] = d.Cells[i].Units.String()
+	}
+	return strings.Join(texts, " ")
+}
+
+// How far a trend goes back where nothing is said, and on a company's first page.
 const (
 	trendDays   = 92
 	trendMonths = 13
+	recentDays  = 90
 )
+
+// recentWithin bounds how long the first page waits for its chart.
+const recentWithin = 5 * time.Second
 
 func (p *Portal) trend(v *visit) (any, error) {
 	c, err := p.companyOf(v)
@@ -57,46 +84,76 @@ func (p *Portal) trend(v *visit) (any, error) {
 		return nil, err
 	}
 	today := usage.DateOf(p.Now(), v.zone)
-	monthly := v.field("by") == "month"
+	monthly, recent := v.field("by") == "month", v.field("recent") != "" && v.fragment()
 	from := today.Add(1 - trendDays)
-	if monthly {
-		from = usage.DateOf(time.Date(today.Year, today.Month-trendMonths, 1, 0, 0, 0, 0, time.UTC), time.UTC)
+	switch {
+	case recent:
+		from = today.Add(1 - recentDays)
+	case monthly:
+		from = usage.DateOf(time.Date(today.Year, today.Month-trendMonths+1, 1, 0, 0, 0, 0, time.UTC), time.UTC)
 	}
-	first, last := v.day("from", from), v.day("to", today)
+	first, last, before := v.day("from", from), v.day("to", today), v.instant("before")
 	out := trendView{
-		Head: p.headOf(v, &c, "/trend"), Path: companyPath(c.ID) + "/trend", From: first.String(), To: last.String(), Today: today.String(), Zone: v.zone.String(),
-		Steps: []choice{{"day", p.texts["trend.day-step"], !monthly}, {"month", p.texts["trend.month-step"], monthly}},
+		Head: p.headOf(v, &c, "/trend"), Path: companyPath(c.ID) + "/trend", From: first.String(), To: last.String(), Today: today.String(), Before: v.field("before"),
+		Zone: v.zone.String(), Monthly: monthly, Steps: []choice{{"day", p.texts["trend.day-step"], !monthly}, {"month", p.texts["trend.month-step"], monthly}},
 	}
-	if len(v.wrong) == 0 {
-		for _, resource := range figure.Resources() {
-			if err := p.seriesOf(v, &c, resource, first, last, monthly, &out); err != nil {
-				if !v.faults(err) {
-					return nil, err
-				}
-				break
-			}
+	out.Link = out.link(usage.Truncate(p.Now()))
+	ctx := v.ctx()
+	if recent {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, recentWithin)
+		defer cancel()
+	}
+	for _, resource := range figure.Resources() {
+		if len(v.wrong) > 0 {
+			break
+		}
+		err := p.seriesOf(ctx, &c, resource, ledger.Days{First: first, Last: last, RecordedBefore: before}, &out)
+		switch {
+		case err == nil:
+		case recent && ctx.Err() != nil && v.ctx().Err() == nil:
+			out.Late, out.Series = true, nil
+		case !v.faults(err):
+			return nil, err
+		}
+		if out.Late {
+			break
 		}
 	}
 	out.Wrong = v.wrong
-	return page{name: "trend", title: c.Name, data: out, chart: true, status: statusOf(v.wrong)}, nil
+	shown := page{name: "trend", title: p.titleOf(&c, "trend"), data: &out, chart: true, status: statusOf(v.wrong)}
+	if recent {
+		shown.part = "recent"
+	}
+	return shown, nil
+}
+
+// link shows the same for ever.
+func (out *trendView) link(now time.Time) string {
+	q := url.Values{"from": {out.From}, "to": {out.To}, "before": {cmp.Or(out.Before, timeField(now))}}
+	if out.Monthly {
+		q.Set("by", "month")
+	}
+	return out.Path + "?" + q.Encode()
 }
 
 // seriesOf adds what there is of a resource, apart by unit kind.
-func (p *Portal) seriesOf(v *visit, c *fleet.Company, resource figure.Resource, first, last usage.Date, monthly bool, out *trendView) error {
+func (p *Portal) seriesOf(ctx context.Context, c *fleet.Company, resource figure.Resource, q ledger.Days, out *trendView) error {
 	product, err := resource.Product()
 	if err != nil {
 		return err
 	}
-	days, err := p.Ledger.Series(v.ctx(), ledger.Days{Company: c.ID, Product: product, First: first, Last: last})
+	q.Company, q.Product = c.ID, product
+	days, err := p.Ledger.Series(ctx, q)
 	if err != nil {
 		return err
 	}
-	if monthly {
+	if out.Monthly {
 		days = monthEnds(days)
 	}
 	byUnit := map[usage.UnitKind]int{}
-	for _, d := range days {
-		for _, total := range figure.Add(nil, d.Tally.Rows) {
+	for i := range days {
+		for _, total := range figure.Add(nil, days[i].Tally.Rows) {
 			if _, known := byUnit[total.Unit]; !known {
 				byUnit[total.Unit] = len(out.Series)
 				out.Series = append(out.Series, seriesView{ID: fmt.Sprintf("s%d", len(out.Series)), Resource: resource, Unit: total.Unit})
@@ -104,18 +161,46 @@ func (p *Portal) seriesOf(v *visit, c *fleet.Company, resource figure.Resource, 
 		}
 	}
 	for unit, at := range byUnit {
-		for _, d := range days {
-			day := dayView{Day: d.Date.String(), To: companyPath(c.ID) + "?day=" + d.Date.String(), Instant: d.At.Unix(), Complete: d.Tally.Complete}
-			for _, total := range figure.Add(nil, d.Tally.Rows) {
-				if total.Unit == unit {
-					day.Used, day.New, day.Rental = total.Used.Units, total.New.Units, total.Rental.Units
-				}
-			}
-			out.Series[at].Days = append(out.Series[at].Days, day)
-			out.Series[at].Partly = out.Series[at].Partly || !day.Complete
+		for i := range days {
+			day := p.dayOf(c.ID, resource, unit, &days[i], out)
+			s := &out.Series[at]
+			s.Days = append(s.Days, day)
+			s.Partly = s.Partly || day.Known && !day.Complete
+			s.Missing = s.Missing || !day.Known
 		}
 	}
 	return nil
+}
+
+// dayOf gives a day of a series, each number with where it is explained.
+func (p *Portal) dayOf(company usage.CompanyID, resource figure.Resource, unit usage.UnitKind, d *ledger.Day, out *trendView) dayView {
+	date := d.Date.String()
+	when := url.Values{dayField: {date}}
+	if out.Before != "" {
+		when = url.Values{"at": {timeField(d.At)}, "before": {out.Before}}
+	}
+	day := dayView{
+		Day: date, Name: date, To: companyPath(company) + "?" + when.Encode(), Instant: d.At.Unix(), Known: readAny(d.Tally), Complete: d.Tally.Complete,
+	}
+	if out.Monthly {
+		day.Name = p.month(usage.Month{Year: d.Date.Year, Month: d.Date.Month})
+	}
+	row := metering.Row{Unit: unit}
+	for _, total := range figure.Add(nil, d.Tally.Rows) {
+		if total.Unit == unit {
+			row.Used, row.New, row.Rental = total.Used, total.New, total.Rental
+		}
+	}
+	for _, state := range whyStates {
+		amount := amountOf(&row, state)
+		day.Cells = append(day.Cells, cell{int(amount.Count), amount.Units, whyPath(company, asked{Resource: resource, Unit: unit, State: state}, when)})
+	}
+	return day
+}
+
+// readAny reports whether any server of a figure had been read: else nothing is known, which is not zero.
+func readAny(t *metering.Tally) bool {
+	return slices.ContainsFunc(t.Servers, func(s metering.Source) bool { return !s.Unknown })
 }
 
 // monthEnds keeps the last day of each month.
@@ -134,6 +219,7 @@ type changesView struct {
 	Head            companyHead
 	Path            string
 	From, To, Today string
+	Link            string // shows the same for ever
 	Parts           []changesPart
 	Wrong           []fault.Field
 }
@@ -143,53 +229,81 @@ type changesPart struct {
 	Begin, End moment
 	Rows       []changedRow
 	Changes    []changeView
-	Left       int // that are not shown
+	Left       int                          // that are not shown
+	Known      struct{ Before, After bool } // something had been read by then
 }
 
 type changedRow struct {
-	Type                  string
-	Unit                  usage.UnitKind
-	Before, After, Change usage.Units
+	Type          string
+	Unit          usage.UnitKind
+	Before, After cell
+	Change        usage.Units
 }
 
 type changeView struct {
-	Server          link
-	Name, ID, Words string
-	Used            usage.Units
+	Server              link
+	Name, ID, Words, To string // to: the workload's life, or the number that counters moved
+	Used                usage.Units
 }
 
 // changesMax is how many changes of a resource the page shows.
 const changesMax = 500
 
-// changes says what changed between two days' ends; where nothing is said, since the last month's.
+// changes says what changed between two instants, or two days' ends; where nothing is said, since the last month's.
 func (p *Portal) changes(v *visit) (any, error) {
 	c, err := p.companyOf(v)
 	if err != nil {
 		return nil, err
 	}
-	today := usage.DateOf(p.Now(), v.zone)
-	first, last := v.day("from", usage.Date{Year: today.Year, Month: today.Month, Day: 1}.Add(-1)), v.day("to", today)
-	out := changesView{Head: p.headOf(v, &c, "/changes"), Path: companyPath(c.ID) + "/changes", From: first.String(), To: last.String(), Today: today.String()}
-	span := ledger.Span{Company: c.ID, From: endOf(first, v.zone), To: endOf(last, v.zone)}
-	if now := p.Now(); span.To.After(now) {
-		span.To = now
+	now := usage.Truncate(p.Now())
+	span, out := p.spanOf(v, now), changesView{Head: p.headOf(v, &c, "/changes"), Path: companyPath(c.ID) + "/changes", Today: v.moment(now).Day()}
+	span.Company = c.ID
+	out.From, out.To = v.moment(span.From).Day(), v.moment(span.To).Day()
+	known := span.RecordedBefore
+	if known.IsZero() {
+		known = now
 	}
-	if len(v.wrong) == 0 {
-		for _, resource := range figure.Resources() {
-			part, there, err := p.changesOf(v, resource, span)
-			if err != nil {
-				if !v.faults(err) {
-					return nil, err
-				}
-				break
-			}
-			if there {
-				out.Parts = append(out.Parts, part)
-			}
+	out.Link = changesPath(c.ID, span.From, span.To, known)
+	for _, resource := range figure.Resources() {
+		if len(v.wrong) > 0 {
+			break
+		}
+		part, there, err := p.changesOf(v, resource, span)
+		if err != nil && !v.faults(err) {
+			return nil, err
+		}
+		if there {
+			out.Parts = append(out.Parts, part)
 		}
 	}
 	out.Wrong = v.wrong
-	return page{name: "changes", title: c.Name, data: out, status: statusOf(v.wrong)}, nil
+	return page{name: "changes", title: p.titleOf(&c, "changes"), data: out, status: statusOf(v.wrong)}, nil
+}
+
+// changesPath is where it is said what changed between two instants, by what was known then.
+func changesPath(company usage.CompanyID, begin, end, before time.Time) string {
+	q := url.Values{"begin": {timeField(begin)}, "end": {timeField(end)}}
+	if !before.IsZero() {
+		q.Set("before", timeField(before))
+	}
+	return companyPath(company) + "/changes?" + q.Encode()
+}
+
+// spanOf reads begin and end, or the days from and to, whose ends are meant.
+func (p *Portal) spanOf(v *visit, now time.Time) ledger.Span {
+	today := usage.DateOf(now, v.zone)
+	first, last := v.day("from", usage.Date{Year: today.Year, Month: today.Month, Day: 1}.Add(-1)), v.day("to", today)
+	span := ledger.Span{From: v.instant("begin"), To: v.instant("end"), RecordedBefore: v.instant("before")}
+	if span.From.IsZero() {
+		span.From = endOf(first, v.zone)
+	}
+	if span.To.IsZero() {
+		span.To = endOf(last, v.zone)
+	}
+	if span.To.After(now) {
+		span.To = now
+	}
+	return span
 }
 
 func endOf(d usage.Date, zone *time.Location) time.Time {
@@ -205,10 +319,18 @@ func (p *Portal) changesOf(v *visit, resource figure.Resource, span ledger.Span)
 	if err != nil || len(d.From.Servers)+len(d.To.Servers) == 0 {
 		return part, false, err
 	}
+	known := asOf{before: span.RecordedBefore}
+	then, now := known.query(span.From, p.Now()), known.query(span.To, p.Now())
 	part = changesPart{Resource: resource, Begin: v.moment(d.From.At), End: v.moment(d.To.At)}
+	part.Known.Before, part.Known.After = readAny(d.From), readAny(d.To)
 	for i := range d.Rows {
 		r := &d.Rows[i]
-		part.Rows = append(part.Rows, changedRow{r.To.Type, r.To.Unit, r.From.Used.Units, r.To.Used.Units, r.Delta.Used.Units})
+		a := asked{resource, r.To.Type, r.To.Unit, metering.Used}
+		part.Rows = append(part.Rows, changedRow{
+			Type: r.To.Type, Unit: r.To.Unit, Change: r.Delta.Used.Units,
+			Before: cell{int(r.From.Used.Count), r.From.Used.Units, whyPath(span.Company, a, then)},
+			After:  cell{int(r.To.Used.Count), r.To.Used.Units, whyPath(span.Company, a, now)},
+		})
 	}
 	for i := range d.Changes {
 		change := &d.Changes[i]
@@ -220,11 +342,17 @@ func (p *Portal) changesOf(v *visit, resource figure.Resource, span ledger.Span)
 			change.Company = 0
 		}
 		view := changeView{Server: v.serverLink(change.Server, change.ServerName), Name: change.Name, ID: change.Key.ID, Words: figure.Why(change)}
+		switch {
+		case change.Key.ID != "":
+			view.To = lifePath(change.Server, change.Key)
+		case len(change.Delta) > 0:
+			view.To = whyPath(span.Company, asked{resource, change.Delta[0].Type, change.Delta[0].Unit, metering.Used}, now)
+		}
 		for _, total := range change.Delta {
 			view.Used += total.Used.Units
 		}
 		part.Changes = append(part.Changes, view)
 	}
-	slices.SortStableFunc(part.Changes, func(a, b changeView) int { return int(min(max(abs(b.Used)-abs(a.Used), -1), 1)) })
+	slices.SortStableFunc(part.Changes, func(a, b changeView) int { return cmp.Compare(abs(b.Used), abs(a.Used)) })
 	return part, true, nil
 }

@@ -1,0 +1,220 @@
+package portal
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/metering"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// asked names a number of a company's: its units of one kind in a state, of one resource and type, or of all.
+type asked struct {
+	Resource figure.Resource // empty: all
+	Type     string          // empty: all
+	Unit     usage.UnitKind
+	State    metering.State
+}
+
+// whyPath is where a number is explained, as of when.
+func whyPath(company usage.CompanyID, a asked, when url.Values) string {
+	q := url.Values{"unit": {string(a.Unit)}, "state": {string(a.State)}}
+	if a.Resource != "" {
+		q.Set("resource", string(a.Resource))
+	}
+	if a.Type != "" {
+		q.Set("type", a.Type)
+	}
+	for name, values := range when {
+		q[name] = values
+	}
+	return companyPath(company) + "/why?" + q.Encode()
+}
+
+// whyFields are those of the address by which a number is named.
+var whyFields = []string{"resource", "type", "unit", "state"}
+
+// whyView is the value of the page that says why a number is what it is.
+type whyView struct {
+	asked
+
+	Company  link
+	When     *whenView // nil: it is shown beside another page
+	Past     bool      // it is about an instant that was named
+	At       moment
+	Known    bool // something had been read by then
+	Complete bool
+	Notes    []string
+	Count    int
+	Units    usage.Units
+	Link     string // shows the same for ever
+	Parts    []whyPart
+	shown    int // workloads
+}
+
+type whyPart struct {
+	Server   link
+	Type     string
+	Units    usage.Units
+	Taken    *moment
+	Readings string // the readings of that day; empty: the reader does not see them
+	Origin   metering.Origin
+	Counters []whyCounter
+	Members  []whyMember
+	Left     int // members that are not shown
+}
+
+type whyCounter struct {
+	Stated string
+	Units  usage.Units
+	Rolled bool
+}
+
+type whyMember struct {
+	Name, Tenant, ID, Words, Age string
+	To                           string // its life
+	Units                        usage.Units
+	First                        *moment
+}
+
+// How many workloads the page shows: of a server's type, and in all.
+const (
+	membersMax   = 500
+	membersInAll = 2000
+)
+
+func (p *Portal) why(v *visit) (any, error) {
+	c, err := p.companyOf(v)
+	if err != nil {
+		return nil, err
+	}
+	when, err := p.readWhy(v)
+	if err != nil {
+		return nil, err
+	}
+	if v.form.Has(slideField) {
+		return redirect(v.dayPath(&when), "")
+	}
+	now := usage.Truncate(p.Now())
+	out := whyView{asked: v.asked(), Company: link{c.Name, companyPath(c.ID)}, Past: !when.at.IsZero(), At: v.moment(now)}
+	if out.Past {
+		out.At = v.moment(when.at)
+	}
+	if err := p.countWhy(v, &c, &when, &out); err != nil {
+		return nil, err
+	}
+	q := when.query(out.At.At, now)
+	for _, name := range whyFields {
+		if text := v.field(name); text != "" {
+			q.Set(name, text)
+		}
+	}
+	path := companyPath(c.ID) + "/why"
+	out.Link = path + "?" + q.Encode()
+	if !v.fragment() {
+		w, err := p.whenOf(v, &c, path, out.At.At, whyFields...)
+		if err != nil {
+			return nil, err
+		}
+		out.When = &w
+	}
+	head := p.texts["why.every-type"]
+	if out.Type != "" {
+		head = out.Type
+	}
+	return page{name: "why", title: head + ", " + strings.ToLower(p.texts["state."+string(out.State)]) + " – " + c.Name, data: &out, days: true}, nil
+}
+
+// asked reads the number that is to be explained.
+func (v *visit) asked() asked {
+	return asked{figure.Resource(v.field("resource")), v.field("type"), usage.UnitKind(v.field("unit")), metering.State(v.field("state"))}
+}
+
+// readWhy reads as of when, and notes what is wrong with the number that is named.
+func (p *Portal) readWhy(v *visit) (asOf, error) {
+	a := v.asked()
+	if !slices.Contains(whyStates, a.State) {
+		v.fail("state", "is none of used, new, rental")
+	}
+	if a.Resource != "" {
+		if _, err := a.Resource.Product(); err != nil {
+			v.fail("resource", strings.TrimPrefix(fault.Text(err), "the resource "))
+		}
+	}
+	return p.readAsOf(v)
+}
+
+// countWhy counts what the number is made of. What is counted at an instant is counted once: At is that of the first figure.
+func (p *Portal) countWhy(v *visit, c *fleet.Company, when *asOf, out *whyView) error {
+	unknown, stale, servers := 0, 0, 0
+	for _, resource := range figure.Resources() {
+		product, err := resource.Product()
+		if err != nil {
+			return err
+		}
+		if out.Resource != "" && out.Resource != resource {
+			continue
+		}
+		t, err := p.Ledger.Usage(v.ctx(), ledger.Query{Company: c.ID, Product: product, At: out.At.At, RecordedBefore: when.before, Members: true})
+		if err != nil {
+			return err
+		}
+		for i := range t.Servers {
+			servers++
+			if t.Servers[i].Unknown {
+				unknown++
+			} else if t.Servers[i].Stale {
+				stale++
+			}
+		}
+		for _, e := range t.Explain() {
+			if (out.Type == "" || e.Row.Type == out.Type) && e.Row.Unit == out.Unit {
+				out.explain(v, &e)
+			}
+		}
+	}
+	out.Known, out.Complete = servers > unknown, unknown+stale == 0
+	var err error
+	out.Notes, err = p.uncertainty(unknown, stale)
+	return err
+}
+
+// explain takes in what a row is made of, as far as the state goes.
+func (out *whyView) explain(v *visit, e *metering.Explained) {
+	total := amountOf(&e.Row, out.State)
+	out.Count, out.Units = out.Count+int(total.Count), out.Units+total.Units
+	for i := range e.Parts {
+		part := &e.Parts[i]
+		s := part.Source
+		w := whyPart{
+			Server: v.serverLink(s.Server, s.Name), Type: e.Row.Type, Units: amountOf(&part.Row, out.State).Units, Taken: v.momentOf(s.TakenAt), Origin: s.Origin,
+		}
+		if w.Server.To != "" && w.Taken != nil {
+			w.Readings = w.Server.To + "?day=" + w.Taken.Day() + "#readings"
+		}
+		for _, c := range part.Counters {
+			row := metering.Row{Used: c.Used, New: c.New, Rental: c.Rental}
+			w.Counters = append(w.Counters, whyCounter{c.Stated, amountOf(&row, out.State).Units, c.Rolled})
+		}
+		for _, m := range part.Members {
+			switch {
+			case m.State != out.State:
+			case len(w.Members) == membersMax || out.shown == membersInAll:
+				w.Left++
+			default:
+				out.shown++
+				w.Members = append(w.Members, whyMember{
+					m.Name, m.Key.Tenant, m.Key.ID, m.Words(), m.AgeWords(), lifePath(m.Server, m.Key), m.Units, v.momentOf(m.First),
+				})
+			}
+		}
+		if len(w.Members) > 0 || len(w.Counters) > 0 || w.Units != 0 || w.Left > 0 {
+			out.Parts = append(out.Parts, w)
+		}
+	}
+}
