@@ -97,7 +97,7 @@ type licenseRow struct {
 
 // readView says how a server was read in the month.
 type readView struct {
-	Name           string
+	Server         link
 	Origin         metering.Origin
 	Readings       int
 	First, Last    *moment
@@ -347,7 +347,7 @@ func (out *statementView) rest(v *visit, s *stated) {
 	for i := range s.Content.Servers {
 		is := &s.Content.Servers[i]
 		r := readView{
-			Name: is.Name, Origin: is.Origin, Readings: is.Reading.Count, First: v.momentOf(is.Reading.First), Last: v.momentOf(is.AsOf), Covered: is.Reading.Coverage,
+			Server: v.serverLink(is.ID, is.Name), Origin: is.Origin, Readings: is.Reading.Count, First: v.momentOf(is.Reading.First), Last: v.momentOf(is.AsOf), Covered: is.Reading.Coverage,
 			Without: is.Reading.HoursWithout, Unknown: is.Unknown, Stale: is.Stale,
 		}
 		for _, g := range is.Gaps {

@@ -145,6 +145,9 @@ func (p *Portal) seriesOf(ctx context.Context, c *fleet.Company, resource figure
 	}
 	q.Company, q.Product = c.ID, product
 	days, err := p.Ledger.Series(ctx, q)
+	if err == nil && !q.RecordedBefore.IsZero() {
+		days, err = p.endingAt(ctx, days, &q)
+	}
 	if err != nil {
 		return err
 	}
@@ -170,6 +173,21 @@ func (p *Portal) seriesOf(ctx context.Context, c *fleet.Company, resource figure
 		}
 	}
 	return nil
+}
+
+// endingAt ends days where what was known ends: the day that was not over then is of that instant for ever.
+func (p *Portal) endingAt(ctx context.Context, days []ledger.Day, q *ledger.Days) ([]ledger.Day, error) {
+	for i := range days {
+		d := &days[i]
+		if !d.At.After(q.RecordedBefore) {
+			continue
+		}
+		d.At = q.RecordedBefore
+		t, err := p.Ledger.Usage(ctx, ledger.Query{Company: q.Company, Product: q.Product, At: d.At, RecordedBefore: d.At})
+		d.Tally = t
+		return days[:i+1], err
+	}
+	return days, nil
 }
 
 // dayOf gives a day of a series, each number with where it is explained.

@@ -1,0 +1,256 @@
+package portal_test
+
+import (
+	"html"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+)
+
+// figurePages are addresses of all pages that show figures, as of a day in November with October's statements drafted.
+var figurePages = []string{
+	"/", "/companies", "/companies?sort=-change", "/companies/2", "/companies/2?day=2026-10-31", "/companies/2/trend", "/companies/2/trend?by=month", "/companies/2/changes",
+	"/companies/2/why?unit=Instances&state=used", "/companies/2/why?resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used&day=2026-10-31",
+	"/workloads?search=web000", "/workloads/life?server=1&id=web0000", "/companies/2/statements", "/statements", "/statements/2026-10", "/statements/2026-10/2",
+	"/statements/2026-10/2/workloads?search=web000", "/servers/1",
+}
+
+var (
+	cellWhole  = regexp.MustCompile(`(?s)<(?:td|dd|p)(?: colspan="\d+")? class="(?:big )?n(?: note)?"[^>]*>(.*?)</(?:td|dd|p)>`)
+	plainTag   = regexp.MustCompile(`(?s)<[^>]*>`)
+	hrefs      = regexp.MustCompile(`href="([^"]+)"`)
+	digit      = regexp.MustCompile(`[0-9]`)
+	mainPart   = regexp.MustCompile(`(?s)<main.*</main>`)
+	titleOf    = regexp.MustCompile(`<title>([^<]*)</title>`)
+	exactly    = regexp.MustCompile(`<a href="([^"]+)">Link to exactly this</a>`)
+)
+
+// explained is a world in November: October's statements are drafted, more machines came since, and it is known where all stood.
+func explained(t *testing.T) *world {
+	t.Helper()
+	w := inNovember(t)
+	w.all("draft")
+	w.clock.Add(time.Minute)
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, reading(vbr01, "web", 1240, w.clock.Now().Add(-time.Hour))))
+	w.clock.Add(time.Minute)
+	over := make(chan struct{})
+	t.Cleanup(func() { <-over })
+	go func() {
+		defer close(over)
+		w.board.Run(t.Context(), make(chan struct{}), slog.New(slog.DiscardHandler))
+	}()
+	for {
+		o, err := w.board.Overview(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Whole {
+			return w
+		}
+		runtime.Gosched()
+	}
+}
+
+// Every number of a figure leads to what is behind it, and what it leads to is there.
+func TestEveryNumberLeads(t *testing.T) {
+	t.Parallel()
+	w := explained(t)
+	led := map[string]bool{}
+	for _, path := range figurePages {
+		a := w.get(path)
+		numbers := 0
+		for _, cell := range cellWhole.FindAllStringSubmatch(mainPart.FindString(a.body), -1) {
+			if !digit.MatchString(plainTag.ReplaceAllString(cell[1], "")) {
+				continue
+			}
+			numbers++
+			to := hrefs.FindStringSubmatch(cell[1])
+			if to == nil {
+				t.Errorf("%s: the number %q leads nowhere", path, cell[1])
+				continue
+			}
+			led[html.UnescapeString(to[1])] = true
+		}
+		if numbers == 0 && path != "/servers/1" && path != "/companies/2/statements" && path != "/statements" && !strings.Contains(path, "/why?") {
+			t.Errorf("%s shows no number: %s", path, a.body)
+		}
+	}
+	for to := range led {
+		if path, _, _ := strings.Cut(to, "#"); path != "" {
+			w.get(path)
+		}
+	}
+	if len(led) < 50 {
+		t.Errorf("only %d addresses: the numbers are not found", len(led))
+	}
+}
+
+// A link to exactly this shows a colleague the same, whatever is read afterwards, also of the past.
+func TestLinksShowTheSame(t *testing.T) {
+	t.Parallel()
+	w := explained(t)
+	first := map[string]string{}
+	for _, path := range []string{
+		"/companies/2", "/companies/2?day=2026-10-31", "/companies/2/trend", "/companies/2/trend?by=month", "/companies/2/changes", "/companies/2/why?unit=Instances&state=used",
+	} {
+		to := exactly.FindStringSubmatch(w.get(path).body)
+		if to == nil {
+			t.Fatalf("%s has no link to exactly this", path)
+		}
+		link := html.UnescapeString(to[1])
+		shown := mainPart.FindString(w.get(link).body)
+		if !strings.Contains(shown, "1\u202f2") {
+			t.Errorf("%s shows no figure: %s", link, shown)
+		}
+		first[link] = shown
+	}
+	before := w.get("/companies/2?day=2026-10-31").body
+	w.clock.Add(time.Minute)
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, reading(vbr01, "web", 1777, time.Date(2026, 10, 25, 2, 0, 0, 0, time.UTC))))
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, reading(vbr01, "web", 1888, w.clock.Now())))
+	w.clock.Add(time.Minute)
+	if w.get("/companies/2?day=2026-10-31").body == before {
+		t.Error("the late reading moves nothing, and this test shows nothing")
+	}
+	w.has(w.get("/companies/2"), "1\u202f888")
+	for link, shown := range first {
+		if again := mainPart.FindString(w.get(link).body); again != shown {
+			t.Errorf("%s shows another page afterwards:\n%s\n%s", link, shown, again)
+		}
+	}
+}
+
+// The slider of a form that is sent without a script leads to the day it was moved to, the field to the day that was typed.
+func TestSlideToADay(t *testing.T) {
+	t.Parallel()
+	w := explained(t)
+	w.has(w.get("/companies/2?day=2026-10-31"), `aria-valuetext="Saturday 31 October 2026"`, `name="shown" value="2026-10-31"`)
+	for _, c := range []struct{ query, want string }{
+		{"day=2026-10-31&shown=2026-10-31&slide=20740", "/companies/2?day=2026-10-14"},
+		{"day=2026-10-15&shown=2026-10-31&slide=20757", "/companies/2?day=2026-10-15"},
+		{"day=2026-10-31&shown=2026-10-31&slide=30000", "/companies/2"}, // what is to come is now
+	} {
+		a := w.want(http.StatusSeeOther, request{path: "/companies/2?" + c.query})
+		if to := a.header.Get("Location"); to != c.want {
+			t.Errorf("%s leads to %s, want %s", c.query, to, c.want)
+		}
+	}
+	why := "/companies/2/why?state=used&unit=Instances"
+	if to := w.want(http.StatusSeeOther, request{path: why + "&day=2026-10-31&shown=2026-10-31&slide=20740"}).header.Get("Location"); to != "/companies/2/why?day=2026-10-14&state=used&unit=Instances" {
+		t.Errorf("the number is forgotten: %s", to)
+	}
+	for _, bad := range []string{"x", "-1", "99999999999"} {
+		w.want(http.StatusBadRequest, request{path: "/companies/2?slide=" + bad})
+	}
+}
+
+// What was not read is not known, and no zero: on the day, in the trend, in what changed since, and in the total of all.
+func TestMissingIsNotZero(t *testing.T) {
+	t.Parallel()
+	w := explained(t)
+	trend := w.get("/companies/2/trend?by=month")
+	w.has(trend, "not known", `data-v=""`, "nothing had been read, and nothing is known", "October 2026")
+	if n := strings.Count(trend.body, `data-v="0 0 0"`); n > 0 {
+		t.Errorf("%d months without a reading are zero", n)
+	}
+	w.has(w.get("/companies/2/why?unit=Instances&state=used&day=2026-01-01"), `<p class="big">unknown</p>`, "never read")
+	changes := w.get("/companies/2/changes?from=2026-01-01")
+	if strings.Contains(changes.body, ">&#43;1\u202f2") || !strings.Contains(changes.body, `<td class="n">unknown</td>`) {
+		t.Errorf("what was not known is taken for zero: %s", changes.body)
+	}
+}
+
+// A workload is found by a part of its name, in whose figure it is, with its life; a company's people find their own alone.
+func TestFindWorkloads(t *testing.T) {
+	t.Parallel()
+	w := explained(t)
+	w.has(w.get("/workloads"), "Where is it counted?")
+	found := w.get("/workloads?search=WEB0007")
+	w.has(found, "web0007", "Northwind", "C7: protected", `href="/workloads/life?id=web0007&amp;server=1"`)
+	w.has(w.get("/workloads?search=nowhere"), "No workload that is listed now")
+	life := w.get("/workloads/life?server=1&id=web0007")
+	w.has(life, "web0007 over time", "C7: protected", "the server states the date", "not known", `href="/servers/1`, "/companies/2/why?")
+	w.has(w.get("/workloads/life?server=1&id=web1239"), "gone", "C1: the latest reading does not list it")
+	for _, to := range []string{"server=1&id=none", "server=99&id=web0007", "server=x&id=web0007", "server=1"} {
+		w.want(http.StatusNotFound, request{path: "/workloads/life?" + to})
+	}
+	w.want(http.StatusBadRequest, request{path: "/workloads/life?server=1&id=web0007&until=soon"})
+
+	page := w.get("/workloads?search=web")
+	if n := strings.Count(page.body, "/workloads/life?"); n != 2*100 {
+		t.Errorf("%d links of 100 rows", n)
+	}
+	next := regexp.MustCompile(`href="(/workloads\?behind=[^"]+)"`).FindStringSubmatch(page.body)
+	if next == nil {
+		t.Fatalf("more are found, and nothing leads there: %s", page.body)
+	}
+	second := w.get(html.UnescapeString(next[1]))
+	w.has(second, "web0100")
+	w.lacks(second, ">web0099<")
+
+	for _, role := range []access.Role{access.CompanyAdministrator, access.CompanyReadonly} {
+		w.has(w.want(http.StatusOK, request{path: "/workloads?search=web", role: role}), "No workload that is listed now")
+		w.has(w.want(http.StatusOK, request{path: "/workloads?search=db0001", role: role}), "db0001")
+		w.want(http.StatusOK, request{path: "/workloads/life?server=2&id=" + url.QueryEscape("<i>db0001"), role: role})
+		w.want(http.StatusNotFound, request{path: "/workloads/life?server=1&id=web0007", role: role})
+		w.want(http.StatusNotFound, request{path: "/workloads/life?server=1&id=web0007&until=2026-11-01T00:00:00Z", role: role})
+	}
+}
+
+// A workload that went to another company shows each the times in which it was theirs.
+func TestLifeOfAMovedWorkload(t *testing.T) {
+	t.Parallel()
+	w := explained(t)
+	to := usage.CompanyID(3)
+	must[fleet.Server](t)(w.fleet.EditServer(t.Context(), 1, fleet.ServerEdit{Company: &to, From: w.clock.Now()}))
+	w.clock.Add(time.Hour)
+	w.has(w.get("/workloads/life?server=1&id=web0007"), "Northwind", "Evil &amp; ")
+	own := w.want(http.StatusOK, request{path: "/workloads/life?server=1&id=web0007", role: access.CompanyReadonly})
+	w.has(own, "C7: protected", "Evil &amp; ")
+	w.lacks(own, "Northwind")
+}
+
+// Every page says in its title what it is, and no two of a company's say the same.
+func TestTitles(t *testing.T) {
+	t.Parallel()
+	w := explained(t)
+	seen := map[string]string{}
+	for _, path := range figurePages {
+		path, query, _ := strings.Cut(path, "?")
+		if slices.ContainsFunc([]string{"/companies/2/why", "/workloads", "/workloads/life", "/statements/2026-10/2/workloads"}, func(p string) bool { return p == path }) {
+			path += "?" + query
+		}
+		title := titleOf.FindStringSubmatch(w.get(path).body)[1]
+		if other, is := seen[title]; is && other != path && !strings.Contains(path, "/why?") {
+			t.Errorf("%s and %s are both called %q", other, path, title)
+		}
+		if strings.HasPrefix(path, "/companies/2") && !strings.Contains(title, "Northwind – ") && !strings.Contains(title, " – Northwind") {
+			t.Errorf("%s is called %q", path, title)
+		}
+		seen[title] = path
+	}
+}
+
+// Who cannot be relied on is named beside whose figure that makes uncertain, and what moved leads to exactly the two instants.
+func TestOverviewNamesCauses(t *testing.T) {
+	t.Parallel()
+	w := explained(t)
+	a := w.get("/")
+	w.has(a, "Whose figures are uncertain", `href="/servers/3"`, "never read", `href="/companies?uncertain=1"`, "/alarms?status=Error", "/statements/2026-10?state=draft", "New this month")
+	moved := regexp.MustCompile(`href="(/companies/2/changes\?[^"]+)">&#43;6<`).FindStringSubmatch(a.body)
+	if moved == nil {
+		t.Fatalf("what changed most leads to no changes: %s", a.body)
+	}
+	w.has(w.get(html.UnescapeString(moved[1])), "1\u202f234", "1\u202f240", ">&#43;6<", "2026-10-31 23:59")
+}
