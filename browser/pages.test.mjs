@@ -7,7 +7,8 @@ import { demo, lastMonth, launch, open, signIn } from "./world.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const why = "/companies/2/why?resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used";
-const pages = ["/", "/companies", "/companies/2", "/companies/2?day=2026-01-01", why, "/companies/2/trend", "/companies/2/trend?by=month", "/companies/2/changes", "/account", "/nowhere",
+const pages = ["/", "/companies", "/companies/2", "/companies/2?day=2026-01-01", why, "/companies/2/why?unit=Instances&state=used&day=2026-01-01", "/companies/2/trend", "/companies/2/trend?by=month", "/companies/2/changes",
+  "/companies/2/changes?from=2026-01-01", "/companies/3", "/workloads", "/workloads?search=web", "/workloads?search=nowhere", "/workloads/life?server=1&id=none", "/account", "/nowhere",
   "/servers", "/servers?state=never", "/servers/1", "/servers/new", "/servers/pushed", "/servers/1/edit", "/companies/2/servers", "/companies/new", "/companies/2/edit", "/credentials", "/credentials/new",
   "/alarms?status=all", "/alarms/1", "/users", "/users/new", "/users/1", "/tokens", "/tokens/new", "/settings", "/catalogue", "/catalogue/own", "/audit", "/audit?who=nobody",
   "/statements", `/statements/${lastMonth}`, `/statements/${lastMonth}/2`, `/statements/${lastMonth}/2/workloads`, "/companies/2/statements"];

@@ -30,6 +30,7 @@ var (
 	cellWhole  = regexp.MustCompile(`(?s)<(?:td|dd|p)(?: colspan="\d+")? class="(?:big )?n(?: note)?"[^>]*>(.*?)</(?:td|dd|p)>`)
 	plainTag   = regexp.MustCompile(`(?s)<[^>]*>`)
 	hrefs      = regexp.MustCompile(`href="([^"]+)"`)
+	digits     = regexp.MustCompile(`[0-9]+`)
 	digit      = regexp.MustCompile(`[0-9]`)
 	mainPart   = regexp.MustCompile(`(?s)<main.*</main>`)
 	titleOf    = regexp.MustCompile(`<title>([^<]*)</title>`)
@@ -86,8 +87,12 @@ func TestEveryNumberLeads(t *testing.T) {
 			t.Errorf("%s shows no number: %s", path, a.body)
 		}
 	}
+	followed := map[string]bool{}
 	for to := range led {
-		if path, _, _ := strings.Cut(to, "#"); path != "" {
+		path, _, _ := strings.Cut(to, "#")
+		shape := digits.ReplaceAllString(path, "0") // days and ids of one kind are alike
+		if path != "" && !followed[shape] {
+			followed[shape] = true
 			w.get(path)
 		}
 	}
