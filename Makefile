@@ -15,7 +15,7 @@ RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false -gcflags=modernc.org/l
 TIMEOUT := 20m
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check check-long check-browser lint bench microbench fuzz generate need-go
+.PHONY: help demo build test check check-long check-browser screenshots lint bench microbench fuzz generate need-go
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ check-long: need-go ## a million random ledgers against the naive second impleme
 
 check-browser: bin/tallystick ## the portal in Debian's Chromium (installed when missing): every page, and journeys of people
 	@scripts/browser
+
+screenshots: bin/tallystick ## pictures of every page, light, dark, on a phone and on paper, into bin/screenshots; those of the documents into docs/screenshots
+	@scripts/browser screenshots.mjs
 
 lint: need-go ## golangci-lint (installed into .bin/ when missing), redocly, and promtool where it is installed
 	@scripts/promtool
