@@ -3,21 +3,12 @@
 import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
 import { request } from "playwright-core";
+import { journey } from "./journey.mjs";
 import { demo, launch, open, signIn } from "./world.mjs";
 
 let console_, browser;
 before(async () => { console_ = await demo(); browser = await launch(); });
 after(async () => { await browser?.close(); await console_?.stop(); });
-
-// journey counts what a person does.
-function journey(page) {
-  const began = Date.now();
-  const steps = { clicks: 0 };
-  return {
-    async click(target) { steps.clicks++; await (typeof target === "string" ? page.click(target) : target.click()); },
-    end(name) { console.log(`  ${name}: ${steps.clicks} clicks, ${((Date.now() - began) / 1000).toFixed(1)} s`); },
-  };
-}
 
 const send = "main form.form button.main";
 const bearer = (token) => request.newContext({ baseURL: console_.base, ignoreHTTPSErrors: true, extraHTTPHeaders: { Authorization: `Bearer ${token}` } });
@@ -26,7 +17,7 @@ const bearer = (token) => request.newContext({ baseURL: console_.base, ignoreHTT
 async function newToken(page, go, name, scopes) {
   await go.click("nav >> text=API tokens");
   await go.click("text=Make a token");
-  await page.fill("#token-name", name);
+  await go.fill("#token-name", name);
   for (const scope of scopes) await go.click(`input[name=scopes][value=${scope}]`);
   await go.click(send);
   return page.inputValue("#secret");
@@ -34,22 +25,22 @@ async function newToken(page, go, name, scopes) {
 
 test("a user of a company sees that company, and no other in any way", async () => {
   const page = await open(browser, console_);
-  await signIn(page, console_);
-  const go = journey(page);
+  const go = journey(page, "administrator", "adds a user of a company");
+  await go.signIn(console_);
   await go.click("nav >> text=Users");
   await go.click("text=Add a user");
-  await page.fill("#user-name", "anna");
-  await page.selectOption("#user-role", "company-administrator");
-  await page.selectOption("#user-company", "2");
+  await go.fill("#user-name", "anna");
+  await go.choose("#user-role", "company-administrator");
+  await go.choose("#user-company", "2");
   const own = await page.textContent("#user-company option:checked");
-  await page.fill("#user-password", "a sentence of a few words");
-  await page.fill("#user-again", "a sentence of a few words");
+  await go.fill("#user-password", "a sentence of a few words");
+  await go.fill("#user-again", "a sentence of a few words");
   await go.click(send);
   await page.waitForURL(/\/users\/\d+\?told=user-added/);
-  go.end("a user of a company is added");
+  go.end();
 
   const admin = page.context().request;
-  const secret = await newToken(page, journey(page), "names", ["read"]);
+  const secret = await newToken(page, journey(page, "administrator", ""), "names", ["read"]);
   const api = await bearer(secret);
   const others = (await (await api.get("/api/v1/companies")).json()).items.filter((c) => c.id !== 2 && c.name !== "Unassigned");
   const events = (await (await api.get("/api/v1/alarms")).json()).items;
@@ -93,37 +84,37 @@ test("a user of a company sees that company, and no other in any way", async () 
 
 test("a token works until it is revoked, and an alarm is acknowledged", async () => {
   const page = await open(browser, console_);
-  await signIn(page, console_);
-  let go = journey(page);
+  let go = journey(page, "administrator", "makes a token");
+  await go.signIn(console_);
   const secret = await newToken(page, go, "monitoring", ["read", "manage-servers"]);
   assert.match(secret, /^tally_/);
   assert.ok(!page.url().includes(secret));
-  go.end("a token is made");
+  go.end();
   const api = await bearer(secret);
 
-  go = journey(page);
+  go = journey(page, "administrator", "acknowledges an alarm that came while the page was open, after a mistake");
   await go.click("nav >> text=Alarms");
   const server = await (await api.post("/api/v1/servers", { data: { name: "gone", company: 2, connection: { url: "https://127.0.0.1:1", username: "u", password: "p", insecure: true } } })).json();
   const reading = await api.post(`/api/v1/servers/${server.id}/collect`, { data: {} });
   assert.equal(reading.status(), 200, await reading.text());
   await page.waitForSelector("text=gone cannot be read"); // by itself
   await go.click("tr:has-text('gone cannot be read') a >> nth=0");
-  await page.fill("#alarm-reason", "  ");
+  await go.fill("#alarm-reason", "  ");
   await go.click("text=I know of it");
   assert.equal(await page.textContent("#alarm-reason-wrong"), "is required");
-  await page.fill("#alarm-reason", "It is being moved");
+  await go.fill("#alarm-reason", "It is being moved");
   await go.click("text=I know of it");
   await page.waitForSelector(".tag.Acknowledged");
   assert.match(await page.textContent("main"), /It is being moved/);
-  go.end("an alarm is acknowledged, after a mistake");
+  go.end();
 
-  go = journey(page);
+  go = journey(page, "administrator", "revokes the token");
   await go.click("nav >> text=API tokens");
   const row = page.locator("tr", { hasText: "monitoring" });
   await go.click(row.locator("summary"));
   await go.click(row.locator("button"));
   await page.waitForSelector("tr:has-text('monitoring') .tag.revoked");
-  go.end("a token is revoked");
+  go.end();
   assert.equal((await api.get("/api/v1/companies")).status(), 401);
   await api.dispose();
   assert.deepEqual(page.errors.filter((e) => !e.includes("422")), []);
@@ -159,8 +150,8 @@ test("what is typed wrong is kept, and what is wrong stands at its field", async
 
 test("own weights are looked at, then count; a file fills the field", async () => {
   const page = await open(browser, console_);
-  await signIn(page, console_);
-  const go = journey(page);
+  const go = journey(page, "administrator", "lets a weight of the provider's own count, from a file");
+  await go.signIn(console_);
   await go.click("nav >> text=Catalogue");
   await go.click("main >> text=Your own weights");
   const month = (await (await page.context().request.get("/catalogue")).text()).match(/name="month"[^>]* value="(\d{4}-\d\d)"/)[1];
@@ -171,6 +162,6 @@ test("own weights are looked at, then count; a file fills the field", async () =
   await go.click("text=Let this count");
   await page.waitForURL(/\/catalogue\?told=catalogue-set/);
   assert.match(await page.textContent("tr:has-text('your own')"), /instead of 1/);
-  go.end("an own weight counts");
+  go.end();
   await page.context().close();
 });

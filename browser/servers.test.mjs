@@ -1,6 +1,7 @@
 // The backup engineer's first five minutes: a company, its server, a wrong password, the figure, and why it is that.
 import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
+import { journey } from "./journey.mjs";
 import { demo, launch, open, server, signIn } from "./world.mjs";
 
 let console_, browser, vbr;
@@ -9,21 +10,20 @@ after(async () => { await browser?.close(); await vbr?.stop(); await console_?.s
 
 test("a company and its server are added, and the figure says why", async () => {
   const page = await open(browser, console_);
-  await signIn(page, console_);
-  const began = Date.now();
-  let clicks = 0;
-  const click = async (target) => { clicks++; await page.click(target); };
+  const go = journey(page, "backup engineer", "adds a company and a server, mistypes the password once, and sees why the figure is so");
+  const { click, fill } = go;
+  await go.signIn(console_);
 
   await click("nav >> text=Companies");
   await click("text=Add a company");
-  await page.fill("#company-name", "Contoso");
+  await fill("#company-name", "Contoso");
   await click("main form button.main");
   await page.waitForURL(/\/companies\/\d+\/servers\?told=company-added/);
   await click("main a.main >> text=Add a server");
   assert.equal(await page.textContent("#server-company option:checked"), "Contoso");
-  await page.fill("#server-url", vbr.address);
-  await page.fill("#server-username", vbr.username);
-  await page.fill("#server-password", "not this one");
+  await fill("#server-url", vbr.address);
+  await fill("#server-username", vbr.username);
+  await fill("#server-password", "not this one");
   await click("text=Test the connection");
   await page.waitForSelector("#tested [name=fingerprint]");
   assert.equal(await page.getAttribute("#tested [name=fingerprint]", "value"), vbr.fingerprint);
@@ -35,21 +35,20 @@ test("a company and its server are added, and the figure says why", async () => 
   console.log(`  a wrong password: ${refused.trim()}`);
   for (const [field, value] of [["#server-url", vbr.address], ["#server-username", vbr.username], ["#server-password", "not this one"]]) assert.equal(await page.inputValue(field), value);
 
-  await page.fill("#server-password", vbr.password);
+  await fill("#server-password", vbr.password);
   await click("text=Test the connection");
   await page.waitForSelector("#tested .told");
   assert.match(await page.textContent("#tested"), /13\.0.*Rental|It works/s);
-  await page.fill("#server-name", "vbr-new");
+  await fill("#server-name", "vbr-new");
   await click("text=Add the server and read it");
   await page.waitForURL(/\/servers\/\d+\?told=added-was-read/);
   assert.match(await page.textContent("main"), /read lately/);
   await click("text=The company's figure, and why");
   const used = page.locator("tr:has-text('VBR_vSphere_VM') a[data-why]").first();
   assert.equal(await used.textContent(), "34");
-  clicks++;
-  await used.click();
+  await click(used);
   await page.waitForSelector("dialog[open] >> text=web01");
-  console.log(`  company, server, figure and why, with a wrong password on the way: ${clicks} clicks, ${((Date.now() - began) / 1000).toFixed(1)} s`);
+  go.end();
   assert.deepEqual(page.errors, []);
   assert.deepEqual(page.elsewhere, []);
   await page.context().close();

@@ -2,36 +2,31 @@
 import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { demo, lastMonth, launch, open, signIn } from "./world.mjs";
+import { journey } from "./journey.mjs";
+import { demo, lastMonth, launch, open } from "./world.mjs";
 
 let console_, browser;
 before(async () => { console_ = await demo(); browser = await launch(); });
 after(async () => { await browser?.close(); await console_?.stop(); });
 
-// clerk is a page whose clicks are counted, with what a clerk does on it.
-async function clerk() {
+// clerk is a page with what a clerk does on it.
+async function clerk(what) {
   const page = await open(browser, console_);
-  const begin = Date.now();
-  let clicks = 0;
-  const click = async (what) => { clicks++; await page.click(what); };
+  const go = journey(page, "billing clerk", what);
+  await go.signIn(console_);
   return {
-    page, click,
-    button: (name) => click(`button:text-is("${name}")`),
+    ...go,
     said: async (text) => assert.ok((await page.textContent("#main")).includes(text), `${text} is not in ${await page.textContent("#main")}`),
-    // download saves what a link leads to, and gives its first bytes.
-    async download(name) {
-      const coming = page.waitForEvent("download");
-      await click(`.files a:text-is("${name}")`);
-      const file = await coming;
+    // file is what a link leads to: its name, and its first bytes.
+    async file(name) {
+      const file = await go.download(`.files a:text-is("${name}")`);
       return { name: file.suggestedFilename(), begin: (await readFile(await file.path())).subarray(0, 4).toString("latin1") };
     },
-    told(what) { console.log(`  ${what}: ${clicks} clicks, ${((Date.now() - begin) / 1000).toFixed(1)} s`); },
   };
 }
 
 test("last month is billed in a few clicks", async () => {
-  const c = await clerk();
-  await signIn(c.page, console_);
+  const c = await clerk("drafts, approves and finalises last month, and downloads an invoice's PDF, XLSX and bundle");
   await c.click('h2 a:has-text("Statements of")');
   await c.button("Draft all");
   await c.said("6 statements were drafted.");
@@ -41,33 +36,32 @@ test("last month is billed in a few clicks", async () => {
   await c.said("6 statements were made final.");
   await c.click('tbody a:text-is("Northwind")');
   await c.said("Final");
-  const pdf = await c.download("PDF");
+  const pdf = await c.file("PDF");
   assert.equal(pdf.begin, "%PDF");
   assert.match(pdf.name, /^tallystick-.*\.pdf$/);
-  assert.equal((await c.download("XLSX")).begin.slice(0, 2), "PK");
-  assert.match((await c.download("Signed bundle")).name, new RegExp(`-${lastMonth}-1\\.zip$`));
-  c.told("a month from nothing to an invoice");
+  assert.equal((await c.file("XLSX")).begin.slice(0, 2), "PK");
+  assert.match((await c.file("Signed bundle")).name, new RegExp(`-${lastMonth}-1\\.zip$`));
+  c.end();
   assert.deepEqual(c.page.errors, []);
   await c.page.context().close();
 });
 
 test("a final statement is superseded and billed otherwise, and what was typed wrongly stays", async () => {
-  const c = await clerk();
-  await signIn(c.page, console_);
+  const c = await clerk("supersedes a final statement, bills one machine less, mistypes twice on the way");
   await c.page.goto(`/statements/${lastMonth}/2`);
-  await c.page.fill("#supersede-reason", "one machine was a test");
+  await c.fill("#supersede-reason", "one machine was a test");
   await c.button("Supersede");
   await c.said("there is nothing to supersede");
   assert.equal(await c.page.inputValue("#supersede-reason"), "one machine was a test");
   await c.click("text=also where nothing else is known");
   await c.button("Supersede");
   await c.said("This new draft supersedes the final statement.");
-  await c.page.fill("#adjust-count", "4000");
-  await c.page.fill("#adjust-reason", "a test machine");
+  await c.fill("#adjust-count", "4000");
+  await c.fill("#adjust-reason", "a test machine");
   await c.button("Take it off");
   await c.said("4000 cannot be taken");
   assert.equal(await c.page.inputValue("#adjust-reason"), "a test machine");
-  await c.page.fill("#adjust-count", "1");
+  await c.fill("#adjust-count", "1");
   await c.button("Take it off");
   await c.said("Less is billed now.");
   await c.said("What differs from number 1");
@@ -75,19 +69,18 @@ test("a final statement is superseded and billed otherwise, and what was typed w
   await c.said("The statement is approved.");
   await c.button("Make final");
   await c.said("The statement is final.");
-  assert.match((await c.download("PDF")).name, /-2\.pdf$/);
-  c.told("one statement superseded");
+  assert.match((await c.file("PDF")).name, /-2\.pdf$/);
+  c.end();
   await c.page.context().close();
 });
 
 test("two clerks do not overwrite each other", async () => {
   const [first, second] = [await clerk(), await clerk()];
   for (const c of [first, second]) {
-    await signIn(c.page, console_);
     await c.page.goto(`/statements/${lastMonth}/3`);
   }
   for (const c of [first, second]) {
-    await c.page.fill("#supersede-reason", "seen twice");
+    await c.fill("#supersede-reason", "seen twice");
     await c.page.check("[name=to-adjust]");
     await c.button("Supersede");
   }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const binary = new URL("../bin/tallystick", import.meta.url).pathname;
+export const binary = new URL("../bin/tallystick", import.meta.url).pathname;
 const executablePath = process.env.CHROMIUM || "/usr/bin/chromium";
 
 // demo starts `tallystick demo` and waits until it answers.
@@ -113,3 +113,6 @@ export const lastMonth = (() => {
   day.setUTCDate(0);
   return day.toISOString().slice(0, 7);
 })();
+
+// monthBefore gives the one before a month.
+export const monthBefore = (month) => new Date(Date.parse(`${month}-01`) - 86400e3).toISOString().slice(0, 7);
