@@ -306,6 +306,12 @@ func (d *Directory) editServer(ctx context.Context, id usage.ServerID, e ServerE
 	return d.Servers.Server(ctx, id)
 }
 
+// Check says what is wrong with the edit of a server, as far as that follows from the two alone.
+func (e ServerEdit) Check(s Server, now time.Time) (fields []fault.Field) {
+	e.apply(&s, now, &fields)
+	return fields
+}
+
 // apply changes all but the password, and gives the dated facts.
 func (e ServerEdit) apply(s *Server, now time.Time, fields *[]fault.Field) []usage.Fact {
 	facts := e.dated(s, fromOr(e.From, now), fields)

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/access"
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/statement"
@@ -28,7 +27,7 @@ type behindView struct {
 	MayTake            bool // some can be taken out
 	Named              bool // of a row: it is counted from its list, so that workloads can be named
 	Reason             *input
-	Wrong              []fault.Field
+	Wrong              []wrongInput
 }
 
 type behindRow struct {
@@ -62,9 +61,10 @@ func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
 	}
 	out := behindView{
 		Company: s.company.Name, Month: p.month(s.month), To: s.path() + "?" + s.query().Encode(), Path: s.path() + "/workloads", Number: s.query().Get("number"),
-		Revision: s.revision(), Search: v.field("search"), Row: v.field("row"), State: metering.State(v.field("state")), Reason: p.reason(v, "workloads"), Wrong: v.wrong,
+		Revision: s.revision(), Search: v.field("search"), Row: v.field("row"), State: metering.State(v.field("state")), Reason: p.reason(v, "workloads"),
 		MayTake: v.may(access.WorkOnStatements, s.company.ID) && v.only() == 0 && s.latest() && s.State == statement.Draft,
 	}
+	out.Wrong = summary(v.wrong, out.Reason)
 	for i := range s.Content.Rows {
 		key := s.Content.Rows[i].RowKey
 		out.Choices = append(out.Choices, choice{rowText(key), key.Type + ", " + string(key.Unit), rowText(key) == out.Row})

@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
 // form is a form as a page shows it: its fields with what is so or was typed, and what is wrong with that. Its texts are
@@ -64,19 +66,44 @@ func (p *Portal) form(v *visit, name, to string, fields ...input) form {
 	if !sent {
 		return f
 	}
-	focus := true
-	for _, w := range v.wrong {
-		i := slices.IndexFunc(f.Fields, func(in input) bool { return in.Name == w.Path && in.Kind != hiddenField })
-		if i < 0 {
-			f.Wrong = append(f.Wrong, wrongInput{Text: strings.TrimSpace(w.Path + " " + w.Text)})
+	var shown []*input
+	for i := range f.Fields {
+		in := &f.Fields[i]
+		if in.Kind == hiddenField {
 			continue
 		}
-		in := &f.Fields[i]
-		in.Wrong = append(in.Wrong, w.Text)
-		in.Focus, focus = in.Focus || focus, false
-		f.Wrong = append(f.Wrong, wrongInput{in.ID, in.Label, w.Text})
+		in.Wrong = textsOf(v.wrong, in.Name)
+		shown = append(shown, in)
 	}
+	f.Wrong = summary(v.wrong, shown...)
 	return f
+}
+
+// textsOf gives what is wrong with a field.
+func textsOf(wrong []fault.Field, name string) (texts []string) {
+	for _, w := range wrong {
+		if w.Path == name {
+			texts = append(texts, w.Text)
+		}
+	}
+	return texts
+}
+
+// summary lists all that is wrong: first what is about no field, then field by field as they stand; the first of these is where a keyboard begins.
+func summary(wrong []fault.Field, fields ...*input) (list []wrongInput) {
+	for _, w := range wrong {
+		if !slices.ContainsFunc(fields, func(in *input) bool { return in.Name == w.Path && len(in.Wrong) > 0 }) {
+			list = append(list, wrongInput{Text: strings.TrimSpace(w.Path + " " + w.Text)})
+		}
+	}
+	focus := true
+	for _, in := range fields {
+		for _, text := range in.Wrong {
+			in.Focus, focus = in.Focus || focus, false
+			list = append(list, wrongInput{in.ID, in.Label, text})
+		}
+	}
+	return list
 }
 
 // fields gives fields with their texts, and with what was typed where that is wanted: but for passwords.

@@ -203,6 +203,9 @@ const packedMin = 1400
 
 func (p *Portal) shellOf(r *http.Request, v *page) shell {
 	actor := api.Actor(r.Context())
+	if v.status >= http.StatusBadRequest && v.name != "problem" {
+		v.title = p.texts["form.wrong-title"] + " – " + v.title
+	}
 	s := shell{Title: v.title, Here: r.URL.Path, User: actor.Name, Role: actor.Role, Chart: v.chart, Days: v.days, Main: v.data}
 	if actor.User != 0 {
 		s.Nav = p.navigation(actor, r.URL.Path)

@@ -443,7 +443,10 @@ func (p *Portal) editServer(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(v.wrong) == 0 {
+	if len(v.wrong) > 0 {
+		e.ManagesSets = true // what else is asked of who does not is said already
+		p.flagged(v, fault.InvalidFields("", e.Check(s, p.Now())))
+	} else {
 		if _, err = p.Directory.EditServer(v.ctx(), s.ID, e); err == nil {
 			return redirect(serverPath(s.ID), "saved")
 		}

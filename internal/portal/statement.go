@@ -52,7 +52,7 @@ type statementView struct {
 	}
 	Reopen, Supersede *input
 	ToAdjust          bool
-	Wrong             []fault.Field
+	Wrong             []wrongInput
 }
 
 type billedRow struct {
@@ -187,7 +187,7 @@ func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 	out := statementView{
 		Company: s.company.Name, Month: p.month(s.month), Path: s.path(), Number: s.Number, Revision: s.revision(), State: s.State, Unreviewed: s.Unreviewed,
 		Supersedes: s.Supersedes, Cutoff: v.momentOf(s.CutoffAt), At: v.moment(s.Content.At), Catalog: s.Content.Catalog, Before: p.month(s.month.Previous()),
-		Workloads: s.Content.Workloads, WorkloadsTo: s.path() + "/workloads?" + s.query().Encode(), Wrong: v.wrong,
+		Workloads: s.Content.Workloads, WorkloadsTo: s.path() + "/workloads?" + s.query().Encode(),
 	}
 	if s.company.RemovedAt == nil {
 		out.CompanyTo = companyPath(s.company.ID)
@@ -211,7 +211,21 @@ func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 	p.issues(v, s, &out)
 	p.adjustments(v, s, &out)
 	out.rest(v, s)
+	out.Wrong = summary(v.wrong, out.inputs()...)
 	return page{name: "statement", title: out.Company + " – " + p.texts["statements.one"] + " – " + out.Month, data: out, status: statusOf(v.wrong)}, nil
+}
+
+// inputs are all fields, as they stand on the page.
+func (out *statementView) inputs() (all []*input) {
+	for _, is := range out.Issues {
+		all = append(all, is.In)
+	}
+	all = append(all, out.Reason)
+	for _, a := range out.Adjustments {
+		all = append(all, a.WithdrawReason)
+	}
+	all = append(all, out.Adjust.Count, out.Adjust.Reason, out.Reopen, out.Supersede)
+	return slices.DeleteFunc(all, func(in *input) bool { return in == nil })
 }
 
 // query names the number of a statement; of one that is not kept, there is none.
@@ -295,6 +309,11 @@ func (p *Portal) issues(v *visit, s *stated, out *statementView) {
 		reasons[r.Issue] = r.Text
 	}
 	for i, is := range s.Content.Issues {
+		for j := range v.wrong {
+			if w := &v.wrong[j]; w.Path == is.Key {
+				w.Text = p.texts["statement.needs-reason"] // its field is named by the issue
+			}
+		}
 		in := p.input(v, "approve", is.Key, is.Text)
 		in.ID = "approve-" + strconv.Itoa(i)
 		out.Issues = append(out.Issues, issueView{is.Key, is.Text, reasons[is.Key], in})

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"errors"
 	"net/http"
 	"path"
 	"strconv"
@@ -20,11 +21,7 @@ func (p *Portal) input(v *visit, form, name, label string) *input {
 		return in
 	}
 	in.Value = v.form.Get(name)
-	for _, f := range v.wrong {
-		if f.Path == name {
-			in.Wrong = append(in.Wrong, f.Text)
-		}
-	}
+	in.Wrong = textsOf(v.wrong, name)
 	return in
 }
 
@@ -138,6 +135,11 @@ func (p *Portal) adjustOne(v *visit, s *stated) error {
 		return nil
 	}
 	_, err = p.Months.Adjust(v.ctx(), s.company.ID, s.month, statement.Less{Row: row, Count: count, Reason: v.field("reason"), Actor: v.actor.Name})
+	var f *fault.Error
+	if errors.As(err, &f) && f.Code == fault.Invalid && len(f.Fields) == 0 { // so many cannot be taken from it
+		v.fail("count", f.Message)
+		return nil
+	}
 	return err
 }
 

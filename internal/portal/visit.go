@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -76,6 +77,9 @@ func (v *visit) fail(path, text string) {
 	v.wrong = append(v.wrong, fault.Field{Path: path, Text: text})
 }
 
+// taken is said of a name that another one has: what is kept says so, and knows no fields.
+var taken = regexp.MustCompile(`^the name "|^there is already a user named "|^user \d+ has a token named "`)
+
 // faults takes the fields out of an error that they are the reason of; false: it is of another kind, and is to be returned.
 func (v *visit) faults(err error) bool {
 	var f *fault.Error
@@ -83,7 +87,11 @@ func (v *visit) faults(err error) bool {
 		return false
 	}
 	if len(f.Fields) == 0 {
-		v.fail("", f.Message)
+		path := ""
+		if taken.MatchString(f.Message) {
+			path = "name"
+		}
+		v.fail(path, f.Message)
 	}
 	v.wrong = append(v.wrong, f.Fields...)
 	return true

@@ -25,6 +25,26 @@
     });
   }
 
+  // Where a script sent a form, what is wrong comes alone, with links to its fields: they are marked as on a page, and a keyboard goes to the first.
+  let told = null;
+  document.addEventListener("htmx:after:swap", () => {
+    const tested = document.getElementById("tested");
+    if (!tested || tested.firstElementChild === told) return;
+    told = tested.firstElementChild;
+    const described = (field) => (field.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && !id.endsWith("-wrong"));
+    for (const field of tested.closest("form").querySelectorAll("[aria-invalid]")) {
+      field.removeAttribute("aria-invalid");
+      field.setAttribute("aria-describedby", described(field).join(" "));
+    }
+    tested.querySelectorAll("[role=alert] a[href^='#']").forEach((link, i) => {
+      const field = document.getElementById(link.hash.slice(1));
+      link.parentElement.id = field.id + "-wrong";
+      field.setAttribute("aria-invalid", "true");
+      field.setAttribute("aria-describedby", [...described(field), field.id + "-wrong"].join(" "));
+      if (i === 0) field.focus();
+    });
+  });
+
   // What changes at the console changes here. A page listens while somebody sees it: a browser has few connections to one host,
   // and hidden pages would keep the others waiting.
   const lost = document.getElementById("lost");
