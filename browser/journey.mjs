@@ -28,8 +28,8 @@ export function journey(page, who, what) {
       await this.click(target);
       return coming;
     },
-    end() {
-      const row = { who, what, clicks, fields, seconds: (performance.now() - began) / 1000 };
+    end(more = "") {
+      const row = { who, what: what + more, clicks, fields, seconds: (performance.now() - began) / 1000 };
       if (process.env.JOURNEYS) appendFileSync(process.env.JOURNEYS, JSON.stringify(row) + "\n");
       else console.log(line(row));
       return row;

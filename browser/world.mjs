@@ -76,6 +76,39 @@ const run = async (args, input = "") => {
   if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}`);
 };
 
+// serve starts a console on data that is there, and waits until it says where it is.
+async function serve(data, listen = "127.0.0.1:0") {
+  const child = spawn(binary, ["serve", ...data, "--listen", listen], { stdio: ["ignore", "pipe", "pipe"] });
+  const base = await new Promise((ready, failed) => {
+    const hear = (d) => { const at = /https:\/\/[0-9.:]+/.exec(String(d)); if (at) ready(at[0]); };
+    child.stdout.on("data", hear);
+    child.stderr.on("data", hear);
+    child.on("exit", (code) => failed(new Error(`serve ended with ${code}`)));
+  });
+  child.removeAllListeners("exit");
+  return { base, async stop() { const ended = once(child, "exit"); child.kill("SIGINT"); await ended; } };
+}
+
+const administrator = { user: "admin", password: "correct horse battery" };
+const addAdministrator = (data) => run(["user", "add", ...data, "--name", administrator.user, "--role", "portal-administrator", "--password-stdin"], administrator.password + "\n");
+
+// restartable serves one company; down stops it, up starts it again on the same port and data, and command runs a command beside it.
+export async function restartable() {
+  const dir = await mkdtemp(join(tmpdir(), "tallystick-browser-"));
+  const data = ["--data", join(dir, "data")];
+  await run(["company", "add", ...data, "--name", "Northwind"]);
+  await addAdministrator(data);
+  let now = await serve(data);
+  const { base } = now;
+  return {
+    base, ...administrator,
+    command: (...args) => run([...args, ...data], "secret\n"),
+    down: () => now.stop(),
+    async up() { now = await serve(data, base.replace("https://", "")); },
+    async stop() { await now.stop(); await rm(dir, { recursive: true }); },
+  };
+}
+
 // fleet serves as many companies as are asked for, with a server each that was read an hour ago.
 export async function fleet(companies) {
   const dir = await mkdtemp(join(tmpdir(), "tallystick-browser-"));
@@ -91,20 +124,9 @@ export async function fleet(companies) {
     schema: "tallystick.snapshot/v1", takenAt, product: "vbr", server: { installationId: uid(i), name: `server${i}` }, license: { type: "Rental" },
     workloads: [0, 1, 2].map((n) => ({ id: `w${i}-${n}`, name: `web${n}`, type: "VBR_vSphere_VM", firstProtectedAt: "2026-01-01T00:00:00Z" })),
   })))]);
-  const who = { user: "admin", password: "correct horse battery" };
-  await run(["user", "add", ...data, "--name", who.user, "--role", "portal-administrator", "--password-stdin"], who.password + "\n");
-  const child = spawn(binary, ["serve", ...data, "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "pipe"] });
-  const base = await new Promise((ready, failed) => {
-    const hear = (d) => { const at = /https:\/\/[0-9.:]+/.exec(String(d)); if (at) ready(at[0]); };
-    child.stdout.on("data", hear);
-    child.stderr.on("data", hear);
-    child.on("exit", (code) => failed(new Error(`serve ended with ${code}`)));
-  });
-  child.removeAllListeners("exit");
-  return {
-    base, ...who,
-    async stop() { const ended = once(child, "exit"); child.kill("SIGINT"); await ended; await rm(dir, { recursive: true }); },
-  };
+  await addAdministrator(data);
+  const served = await serve(data);
+  return { base: served.base, ...administrator, async stop() { await served.stop(); await rm(dir, { recursive: true }); } };
 }
 
 // lastMonth is the one before the demo's present, as 2026-10.
