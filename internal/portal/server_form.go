@@ -109,7 +109,7 @@ func (p *Portal) setChoices(v *visit) ([]choice, error) {
 }
 
 func (p *Portal) productChoices() (out []choice) {
-	for _, product := range []usage.Product{usage.ProductVBR, usage.ProductCloudConnect, usage.ProductConsole} {
+	for _, product := range usage.Products() {
 		out = append(out, choice{Value: string(product), Name: p.texts["product-kind."+string(product)]})
 	}
 	return out
