@@ -7,7 +7,7 @@ const why = "/companies/2/why?resource=backupServer&type=VBR_vSphere_VM&unit=Ins
 const list = [
   { name: "sign-in", at: "/sign-in", out: true, phone: true },
   { name: "overview", at: "/", phone: true, docs: ["light", "dark"] },
-  { name: "companies", at: "/companies", phone: true, docs: ["light"] },
+  { name: "companies", at: "/companies", phone: true },
   { name: "company-new", at: "/companies/new" },
   { name: "company", at: "/companies/2", phone: true, print: true, docs: ["phone"] },
   { name: "company-past", at: "/companies/2?day=2026-01-01" },
@@ -51,6 +51,7 @@ const list = [
   { name: "workloads-none", at: "/workloads?search=nowhere" },
   { name: "workload-life-none", at: "/workloads/life?server=1&id=none" },
   { name: "account", at: "/account" },
+  { name: "second-factor", at: "/account/second-factor" },
   { name: "nowhere", at: "/nowhere" },
 ];
 

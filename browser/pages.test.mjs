@@ -3,7 +3,7 @@ import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { fill, paths } from "./every.mjs";
+import { every, fill, paths } from "./every.mjs";
 import { demo, lastMonth, launch, open, signIn } from "./world.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -61,6 +61,26 @@ test("nothing shifts, overflows, fails or is loaded from elsewhere", async () =>
     assert.deepEqual(page.errors.filter((e) => !e.includes("404")), []);
     await page.context().close();
   }
+});
+
+test("on paper stand the figures, whole, dark on white, and nothing to press", async () => {
+  const page = await open(browser, console_, { colorScheme: "dark", viewport: { width: 688, height: 972 } }); // A4 within its margins
+  await signIn(page, console_);
+  for (const { at } of every(lastMonth).filter((p) => p.print)) {
+    await page.goto(at);
+    await page.emulateMedia({ media: "print", colorScheme: "dark" });
+    const seen = await page.evaluate(() => {
+      const right = (x) => x.getBoundingClientRect().right;
+      return {
+        pressed: [...document.querySelectorAll("nav, button, input, select, .button, .files")].filter((x) => x.checkVisibility()).map((x) => x.outerHTML),
+        cut: [...document.querySelectorAll("main table, main canvas")].filter((x) => x.checkVisibility() && right(x) > innerWidth + 1).map((x) => `${x.className} ends at ${right(x)}`),
+        ground: getComputedStyle(document.body).backgroundColor, text: getComputedStyle(document.body).color, tables: [...document.querySelectorAll("main table")].filter((x) => x.checkVisibility()).length,
+      };
+    });
+    assert.deepEqual({ ...seen, tables: seen.tables > 0 }, { pressed: [], cut: [], ground: "rgb(255, 255, 255)", text: "rgb(28, 29, 32)", tables: true }, at);
+    await page.emulateMedia({ media: null, colorScheme: "dark" });
+  }
+  await page.context().close();
 });
 
 test("the first page weighs less than 150 kB", async () => {
