@@ -27,14 +27,14 @@ var figurePages = []string{
 }
 
 var (
-	cellWhole  = regexp.MustCompile(`(?s)<(?:td|dd|p)(?: colspan="\d+")? class="(?:big )?n(?: note)?"[^>]*>(.*?)</(?:td|dd|p)>`)
-	plainTag   = regexp.MustCompile(`(?s)<[^>]*>`)
-	hrefs      = regexp.MustCompile(`href="([^"]+)"`)
-	digits     = regexp.MustCompile(`[0-9]+`)
-	digit      = regexp.MustCompile(`[0-9]`)
-	mainPart   = regexp.MustCompile(`(?s)<main.*</main>`)
-	titleOf    = regexp.MustCompile(`<title>([^<]*)</title>`)
-	exactly    = regexp.MustCompile(`<a href="([^"]+)">Link to exactly this</a>`)
+	cellWhole = regexp.MustCompile(`(?s)<(?:td|dd|p)(?: colspan="\d+")? class="(?:big )?n(?: note)?"[^>]*>(.*?)</(?:td|dd|p)>`)
+	plainTag  = regexp.MustCompile(`(?s)<[^>]*>`)
+	hrefs     = regexp.MustCompile(`href="([^"]+)"`)
+	digits    = regexp.MustCompile(`[0-9]+`)
+	digit     = regexp.MustCompile(`[0-9]`)
+	mainPart  = regexp.MustCompile(`(?s)<main.*</main>`)
+	titleOf   = regexp.MustCompile(`<title>([^<]*)</title>`)
+	exactly   = regexp.MustCompile(`<a href="([^"]+)">Link to exactly this</a>`)
 )
 
 // explained is a world in November: October's statements are drafted, more machines came since, and it is known where all stood.

@@ -247,7 +247,9 @@ type changesPart struct {
 	Begin, End moment
 	Rows       []changedRow
 	Changes    []changeView
-	Left       int                          // that are not shown
+	Left       int          // that are not shown
+	Beside     []changeView // workloads of servers whose counters answer: their part is in what these say
+	BesideLeft int
 	Known      struct{ Before, After bool } // something had been read by then
 }
 
@@ -350,12 +352,15 @@ func (p *Portal) changesOf(v *visit, resource figure.Resource, span ledger.Span)
 			After:  cell{int(r.To.Used.Count), r.To.Used.Units, whyPath(span.Company, a, now)},
 		})
 	}
-	for i := range d.Changes {
-		change := &d.Changes[i]
-		if len(part.Changes) == changesMax {
-			part.Left++
-			continue
-		}
+	part.Changes, part.Left = p.changeViews(v, resource, span, d.Changes, now)
+	part.Beside, part.BesideLeft = p.changeViews(v, resource, span, d.Beside, now)
+	return part, true, nil
+}
+
+// changeViews lists changes, those that move most first, and says how many more there are. now is as of when the later figure is.
+func (p *Portal) changeViews(v *visit, resource figure.Resource, span ledger.Span, changes []metering.Change, now url.Values) (views []changeView, left int) {
+	for i := range changes {
+		change := &changes[i]
 		if v.only() != 0 { // which other company it was is none of this one's business
 			change.Company = 0
 		}
@@ -369,8 +374,9 @@ func (p *Portal) changesOf(v *visit, resource figure.Resource, span ledger.Span)
 		for _, total := range change.Delta {
 			view.Used += total.Used.Units
 		}
-		part.Changes = append(part.Changes, view)
+		views = append(views, view)
 	}
-	slices.SortStableFunc(part.Changes, func(a, b changeView) int { return cmp.Compare(abs(b.Used), abs(a.Used)) })
-	return part, true, nil
+	slices.SortStableFunc(views, func(a, b changeView) int { return cmp.Compare(abs(b.Used), abs(a.Used)) })
+	shown := min(len(views), changesMax)
+	return views[:shown], len(views) - shown
 }

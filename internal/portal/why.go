@@ -149,7 +149,7 @@ func (p *Portal) readWhy(v *visit) (asOf, error) {
 	return p.readAsOf(v)
 }
 
-// countWhy counts what the number is made of. What is counted at an instant is counted once: At is that of the first figure.
+// countWhy counts what the number is made of.
 func (p *Portal) countWhy(v *visit, c *fleet.Company, when *asOf, out *whyView) error {
 	unknown, stale, servers := 0, 0, 0
 	for _, resource := range figure.Resources() {
@@ -160,7 +160,7 @@ func (p *Portal) countWhy(v *visit, c *fleet.Company, when *asOf, out *whyView) 
 		if out.Resource != "" && out.Resource != resource {
 			continue
 		}
-		t, err := p.Ledger.Usage(v.ctx(), ledger.Query{Company: c.ID, Product: product, At: out.At.At, RecordedBefore: when.before, Members: true})
+		t, err := p.Ledger.Paged(v.ctx(), ledger.Query{Company: c.ID, Product: product, At: when.at, RecordedBefore: when.before})
 		if err != nil {
 			return err
 		}

@@ -128,9 +128,9 @@ type lifeRow struct {
 	Readings  string // those of the day from which on it was so; empty: the reader does not see them
 }
 
-// How much of a life the page shows: so many months, and as many of them as can be counted in that time.
+// How much of a life the page shows: so many days, and as many of them as can be counted in that time.
 const (
-	lifeMonths = 13
+	lifeDays   = 400
 	lifeWithin = 2 * time.Second
 )
 
@@ -182,8 +182,8 @@ type stretch struct {
 	until time.Time
 }
 
-// lifeOf gives the states until an instant (zero: now), the latest month first and as many months as time allows, and from when on they
-// are: each takes as long as the company's figure takes to count as often as it changed.
+// lifeOf gives the states until an instant (zero: now), the latest first, and from when on they are. Each instant at which the company's
+// figure can change takes as long as counting it: so the last day comes first, and then always twice as long, as long as there is time.
 func (p *Portal) lifeOf(v *visit, s *fleet.Server, key usage.WorkloadKey, until time.Time) (life []stretch, begin time.Time, err error) {
 	now := usage.Truncate(p.Now())
 	if until.IsZero() || until.After(now) {
@@ -191,12 +191,13 @@ func (p *Portal) lifeOf(v *visit, s *fleet.Server, key usage.WorkloadKey, until 
 	}
 	started := p.Now()
 	begin = until
-	for n := range lifeMonths {
-		if n > 0 && p.Now().Sub(started) > lifeWithin {
+	for days, all := 1, 0; all < lifeDays; days *= 2 {
+		if all > 0 && p.Now().Sub(started) > lifeWithin {
 			break
 		}
+		all = min(all+days, lifeDays)
 		end := begin
-		begin = until.AddDate(0, -n-1, 0)
+		begin = until.AddDate(0, 0, -all)
 		part, err := p.Ledger.Life(v.ctx(), s.ID, s.Product, key, begin, end)
 		if err != nil {
 			return nil, begin, err

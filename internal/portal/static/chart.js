@@ -44,7 +44,7 @@
       : { ...axis, space: 64, values: (u, at) => at.map((t) => day.format(new Date(t * 1000))) };
     const colours = kinds.map(([name]) => colour(name)), uncertain = colour("--bad-ground");
     const plot = new uPlot({
-      width: (paper ? Math.min(paperWidth, box.clientWidth) : box.clientWidth) - 16, height: box.clientHeight - (small ? 10 : 44),
+      width: (paper ? Math.min(paperWidth, box.clientWidth) : box.clientWidth) - 16, height: box.clientHeight - (small ? 22 : 44),
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), box.dataset.zone),
       legend: { show: !small },
       cursor: { drag: { x: false, y: false } },
