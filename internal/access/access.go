@@ -37,6 +37,7 @@ type User struct {
 	Role         Role
 	Company      usage.CompanyID // with a company role; else 0
 	PasswordHash string          // argon2id in PHC form
+	Single       Single          // how it signs in elsewhere
 	Enabled      bool
 	CreatedAt    time.Time
 }
@@ -47,6 +48,7 @@ type UserChange struct {
 	Role         *Role
 	Company      *usage.CompanyID
 	PasswordHash *string
+	Single       *Single
 	Enabled      *bool
 	KeepOne      bool // a Conflict where nobody would be left who manages users
 }
@@ -64,6 +66,9 @@ func (c UserChange) Apply(u User) User {
 	}
 	if c.PasswordHash != nil {
 		u.PasswordHash = *c.PasswordHash
+	}
+	if c.Single != nil {
+		u.Single = *c.Single
 	}
 	if c.Enabled != nil {
 		u.Enabled = *c.Enabled
@@ -105,12 +110,16 @@ type Session struct {
 
 // UserStore keeps users.
 type UserStore interface {
-	// AddUser gives the user its ID; a taken name is a Conflict.
+	// AddUser gives the user its ID; a taken name, also of single sign-on, is a Conflict.
 	AddUser(ctx context.Context, u User) (User, error)
-	// UpdateUser changes what is given, and revokes all sessions of the user in the same transaction when revoke is set.
+	// UpdateUser changes what is given, and revokes all sessions of the user in the same transaction when revoke is set. Conflict: another
+	// user has the name, or the identity, of single sign-on.
 	UpdateUser(ctx context.Context, id UserID, c UserChange, revoke bool) error
 	// UserByName finds a user without regard to case; NotFound otherwise.
 	UserByName(ctx context.Context, name string) (User, error)
+	// UserBySingle finds the user that an identity is, and only where there is none the one with a name of single sign-on, without regard to
+	// case, whoever that is; NotFound otherwise.
+	UserBySingle(ctx context.Context, is Identity, name string) (User, error)
 	// User gives one; NotFound otherwise.
 	User(ctx context.Context, id UserID) (User, error)
 	// Users lists all by ID.

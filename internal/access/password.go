@@ -86,9 +86,11 @@ func (p *phc) matches(password string) bool {
 }
 
 func (p *phc) String() string {
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, p.memoryKiB, p.passes, p.lanes,
-		base64.RawStdEncoding.EncodeToString(p.salt), base64.RawStdEncoding.EncodeToString(p.hash))
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s%s", argon2.Version, p.memoryKiB, p.passes, p.lanes,
+		base64.RawStdEncoding.EncodeToString(p.salt), hashEnd(p.hash))
 }
+
+func hashEnd(hash []byte) string { return "$" + base64.RawStdEncoding.EncodeToString(hash) }
 
 // newPHC has a new salt and an empty hash.
 func newPHC() *phc {

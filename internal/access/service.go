@@ -39,31 +39,53 @@ type NewUser struct {
 	Role     Role
 	Company  usage.CompanyID // with a company role, and only there
 	Password string
+	Single   string // its name at the provider of single sign-on; without a password, only that signs the user in
 }
 
-// AddUser adds an enabled user. Invalid names every field; Conflict: the name is taken.
+// AddUser adds an enabled user. Invalid names every field; Conflict: the name is taken, or that of single sign-on.
 func (s *Service) AddUser(ctx context.Context, n NewUser) (User, error) {
 	var fields []fault.Field
 	name := checkUserName(&fields, n.Name)
 	checkRole(&fields, n.Role, n.Company)
-	checkPassword(&fields, n.Password)
+	single := checkSingle(&fields, n.Single)
+	hash := newPHC().String() // matches nothing
+	if single == "" || n.Password != "" {
+		checkPassword(&fields, n.Password)
+	}
 	if err := fault.InvalidFields("the user is not added", fields); err != nil {
 		return User{}, err
 	}
-	hash, err := s.hash(ctx, n.Password)
-	if err != nil {
-		return User{}, err
+	if n.Password != "" {
+		var err error
+		if hash, err = s.hash(ctx, n.Password); err != nil {
+			return User{}, err
+		}
 	}
 	var detail audit.Detail
 	detail.Change("name", "", name)
 	detail.Change("role", "", string(n.Role))
+	if single != "" {
+		detail.Change("single sign-on", "", single)
+	}
 	return s.Users.AddUser(audit.Note(ctx, audit.Added, detail.String()), User{
-		Name: name, Role: n.Role, Company: n.Company, PasswordHash: hash, Enabled: true, CreatedAt: usage.Truncate(s.Now()),
+		Name: name, Role: n.Role, Company: n.Company, PasswordHash: hash, Single: Single{Name: single}, Enabled: true, CreatedAt: usage.Truncate(s.Now()),
 	})
 }
 
 // checkUserName refuses what cannot be typed or told apart on a screen.
 func checkUserName(fields *[]fault.Field, name string) string {
+	return checkNameAt(fields, "name", name)
+}
+
+// checkSingle is checkUserName for a name of single sign-on, which may be empty.
+func checkSingle(fields *[]fault.Field, name string) string {
+	if name == "" {
+		return ""
+	}
+	return checkNameAt(fields, "singleSignOn", name)
+}
+
+func checkNameAt(fields *[]fault.Field, path, name string) string {
 	name = strings.TrimSpace(name)
 	text := ""
 	switch {
@@ -77,7 +99,7 @@ func checkUserName(fields *[]fault.Field, name string) string {
 		text = "holds a character that cannot be seen"
 	}
 	if text != "" {
-		*fields = append(*fields, fault.Field{Path: "name", Text: text})
+		*fields = append(*fields, fault.Field{Path: path, Text: text})
 	}
 	return name
 }
@@ -109,56 +131,98 @@ func (s *Service) SetEnabled(ctx context.Context, id UserID, on bool) error {
 
 // UserEdit says what of a user becomes other; nil stays as it is.
 type UserEdit struct {
-	When     func(*User) error // see UserChange
-	Password *string           // see SetPassword
-	Enabled  *bool             // see SetEnabled
-	Role     *Role             // see SetRole
-	Company  usage.CompanyID   // with a role, and its company
-	KeepOne  bool              // see UserChange
+	When       func(*User) error // see UserChange
+	Password   *string           // see SetPassword
+	NoPassword bool              // only single sign-on signs the user in from now on
+	Single     *string           // its name at the provider of single sign-on, empty for none; who signed in there is forgotten
+	Enabled    *bool             // see SetEnabled
+	Role       *Role             // see SetRole
+	Company    usage.CompanyID   // with a role, and its company
+	KeepOne    bool              // see UserChange
 }
 
-// EditUser changes all that is given, or nothing. NotFound, Conflict where KeepOne refuses it, or Invalid with the field.
+// EditUser changes all that is given, or nothing. A password that is set or taken away, disabling, and what becomes other of single sign-on that
+// there was end all sessions. NotFound; Conflict where KeepOne refuses it, or another user has the name of single sign-on; Invalid with the fields.
 func (s *Service) EditUser(ctx context.Context, id UserID, e UserEdit) error {
-	c, revoke := UserChange{When: e.When, Enabled: e.Enabled, KeepOne: e.KeepOne}, e.Password != nil
+	u, err := s.Users.User(ctx, id)
+	if err != nil {
+		return err
+	}
 	var detail audit.Detail
+	c, err := s.userChange(ctx, &u, &e, &detail)
+	if err != nil {
+		return err
+	}
+	if e.Role != nil && c.Apply(u) == u && e.Password == nil && e.Enabled == nil { // it is so already
+		return c.When(&u)
+	}
+	revoke := c.PasswordHash != nil || e.Single != nil && u.Single.Name != "" || e.Enabled != nil && !*e.Enabled
+	return s.change(audit.Note(ctx, audit.Changed, detail.String()), id, c, revoke)
+}
+
+// userChange gives what an edit of a user comes to, and what is said of it.
+func (s *Service) userChange(ctx context.Context, u *User, e *UserEdit, detail *audit.Detail) (UserChange, error) {
+	if err := e.check(); err != nil {
+		return UserChange{}, err
+	}
+	c := UserChange{Enabled: e.Enabled, KeepOne: e.KeepOne}
 	if e.Role != nil {
-		var fields []fault.Field
-		checkRole(&fields, *e.Role, e.Company)
-		if err := fault.InvalidFields("the role is not changed", fields); err != nil {
-			return err
-		}
-		u, err := s.Users.User(ctx, id)
-		if err != nil {
-			return err
-		}
-		if u.Role == *e.Role && u.Company == e.Company && e.Password == nil && e.Enabled == nil { // it is so already
-			if e.When != nil {
-				err = e.When(&u)
-			}
-			return err
-		}
 		c.Role, c.Company = e.Role, &e.Company
 		detail.Change("role", string(u.Role), string(*e.Role))
 		detail.Change("company", companyText(u.Company), companyText(e.Company))
 	}
-	if e.Password != nil {
-		var fields []fault.Field
-		checkPassword(&fields, *e.Password)
-		if err := fault.InvalidFields("the password is not changed", fields); err != nil {
-			return err
-		}
+	switch {
+	case e.Password != nil:
 		hash, err := s.hash(ctx, *e.Password)
 		if err != nil {
-			return err
+			return UserChange{}, err
 		}
 		c.PasswordHash = &hash
 		detail.Say("password")
+	case e.NoPassword:
+		hash := newPHC().String() // matches nothing
+		c.PasswordHash = &hash
+		detail.Say("no password")
 	}
+	c.Single = e.singleChange(u, detail)
 	if e.Enabled != nil {
 		detail.Change("enabled", fmt.Sprint(!*e.Enabled), fmt.Sprint(*e.Enabled))
-		revoke = revoke || !*e.Enabled
 	}
-	return s.change(audit.Note(ctx, audit.Changed, detail.String()), id, c, revoke)
+	when := e.When
+	c.When = func(now *User) error {
+		if when != nil {
+			if err := when(now); err != nil {
+				return err
+			}
+		}
+		if next := c.Apply(*now); e.NoPassword || e.Single != nil {
+			return next.hasWay()
+		}
+		return nil
+	}
+	return c, nil
+}
+
+// check says all that is wrong with an edit.
+func (e *UserEdit) check() error {
+	var fields []fault.Field
+	what := "the user is not changed"
+	if e.Role != nil {
+		checkRole(&fields, *e.Role, e.Company)
+		what = "the role is not changed"
+	}
+	if e.Password != nil {
+		checkPassword(&fields, *e.Password)
+		what = "the password is not changed"
+	}
+	if e.Password != nil && e.NoPassword {
+		fields = append(fields, fault.Field{Path: "password", Text: "is given, and is to be taken away: only one of both can be"})
+	}
+	if e.Single != nil {
+		name := checkSingle(&fields, *e.Single)
+		e.Single = &name
+	}
+	return fault.InvalidFields(what, fields)
 }
 
 // SetRole gives a user another role, and with a company role its company; its sessions and tokens go on with it. Invalid names the

@@ -45,6 +45,8 @@ func TestTamperingIsTold(t *testing.T) {
 		`UPDATE servers SET product = 'console' WHERE id = 1`:      "server 1",
 		`UPDATE servers SET tls_insecure = 0 WHERE id = 1`:         "server 1",
 		`UPDATE users SET role = 'portal-administrator'`:           "user 1",
+		`UPDATE singles SET subject = 'another'`:                   "single sign-on of user 1",
+		`UPDATE singles SET issuer = NULL, subject = NULL`:         "single sign-on of user 1",
 		`UPDATE sessions SET access_end = access_end + 1`:          "session of user 1",
 		`UPDATE sessions SET address = 'elsewhere'`:                "session of user 1",
 		`UPDATE api_tokens SET scopes = 'use-v2'`:                  "token 1",

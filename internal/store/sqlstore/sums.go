@@ -87,7 +87,7 @@ func byNumber[T any](scan func(scanner) (T, proof, error)) func(scanner) (keyed,
 // summedTables lists them all; dated facts and corrections have had theirs since they are streams.
 func summedTables() []summed {
 	return slices.Concat(summedLater(), summedInventories(), []summed{
-		summedStatements(), summedCatalogs(), summedBundles(), summedMark(), summedAudit(), summedRecords(), summedSteps(), summedTokens(), summedFactors(), summedOnce(), summedCredentials(), summedFeed(),
+		summedStatements(), summedCatalogs(), summedBundles(), summedMark(), summedAudit(), summedRecords(), summedSteps(), summedTokens(), summedFactors(), summedOnce(), summedCredentials(), summedFeed(), summedSingles(),
 	})
 }
 

@@ -43,6 +43,9 @@ func (s *Store) AddUser(ctx context.Context, u access.User) (access.User, error)
 			u.PasswordHash, fromBool(u.Enabled), micros(u.CreatedAt), userSum(&u)); err != nil {
 			return err
 		}
+		if err := putSingle(ctx, tx, &u); err != nil {
+			return err
+		}
 		if err := noted(ctx, tx, ofUser(&u), u.CreatedAt); err != nil {
 			return err
 		}
@@ -79,6 +82,11 @@ func (s *Store) UpdateUser(ctx context.Context, id access.UserID, c access.UserC
 		if _, err := tx.ExecContext(ctx, updateUserSQL, int64(u.ID), string(u.Role), companyOrNull(u.Company), u.PasswordHash, fromBool(u.Enabled), userSum(&u)); err != nil {
 			return err
 		}
+		if c.Single != nil {
+			if err := putSingle(ctx, tx, &u); err != nil {
+				return err
+			}
+		}
 		if err := noted(ctx, tx, ofUser(&u), s.now()); err != nil {
 			return err
 		}
@@ -96,6 +104,9 @@ func userNow(ctx context.Context, tx *sql.Tx, id access.UserID) (access.User, er
 	u, found, err := first(ctx, tx, proven(scanUser), userSQL, int64(id))
 	if err == nil && !found {
 		err = fault.New(fault.NotFound, "there is no user %d", id)
+	}
+	if err == nil {
+		err = withSingle(ctx, tx, &u)
 	}
 	return u, err
 }
@@ -117,6 +128,9 @@ func (s *Store) user(ctx context.Context, missing error, query string, arg any) 
 		if err == nil && !found {
 			return missing
 		}
+		if err == nil {
+			err = withSingle(ctx, tx, &u)
+		}
 		return err
 	})
 	return u, err
@@ -125,8 +139,10 @@ func (s *Store) user(ctx context.Context, missing error, query string, arg any) 
 // Users lists all by ID.
 func (s *Store) Users(ctx context.Context) (users []access.User, err error) {
 	err = s.read(ctx, func(tx *sql.Tx) error {
-		users, err = collect(ctx, tx, proven(scanUser), usersSQL)
-		return err
+		if users, err = collect(ctx, tx, proven(scanUser), usersSQL); err != nil {
+			return err
+		}
+		return withSingles(ctx, tx, users)
 	})
 	return users, err
 }

@@ -17,8 +17,14 @@ func newUser(t testing.TB, s store.Store, name string) access.User {
 	t.Helper()
 	return must1(s.AddUser(t.Context(), access.User{
 		Name: name, Role: access.CompanyReadonly, Company: newCompany(t, s, "of "+name).ID, PasswordHash: "$argon2id$", Enabled: true,
+		Single:    singleOf(name),
 		CreatedAt: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC),
 	}))(t)
+}
+
+// singleOf gives how a user signs in elsewhere, by its name.
+func singleOf(name string) access.Single {
+	return access.Single{Name: name + "@Ö.example", Identity: access.Identity{Issuer: "https://id.example", Subject: "s " + name}, BoundAt: kept}
 }
 
 var userTests = map[string]func(*testing.T, store.Store){
@@ -33,6 +39,7 @@ var userTests = map[string]func(*testing.T, store.Store){
 		u := newUser(t, s, "a")
 		for _, c := range []access.UserChange{
 			{}, {PasswordHash: ref("h2")}, {Enabled: ref(false)}, {Role: ref(access.PortalAdministrator), Company: ref(usage.CompanyID(0))},
+			{Single: ref(singleOf("b"))}, {Single: &access.Single{Name: "c"}}, {}, {Single: &access.Single{}},
 		} {
 			must(t, s.UpdateUser(t.Context(), u.ID, c, false))
 			u = c.Apply(u)
@@ -92,6 +99,53 @@ var userTests = map[string]func(*testing.T, store.Store){
 		wantCode(t, err, fault.NotFound, "c")
 		_, err = s.User(t.Context(), 99)
 		wantCode(t, err, fault.NotFound, "99")
+	},
+}
+
+// singleTests are about users that sign in elsewhere.
+var singleTests = map[string]func(*testing.T, store.Store){
+	"the identity finds a user, and only then the name": func(t *testing.T, s store.Store) {
+		a, b := newUser(t, s, "a"), newUser(t, s, "b")
+		for name, want := range map[string]access.User{"b@ö.example": a, "": a, "nobody": a} {
+			wantEqual(t, want, must1(s.UserBySingle(t.Context(), a.Single.Identity, name))(t))
+		}
+		stranger := access.Identity{Issuer: a.Single.Identity.Issuer, Subject: "S A"} // subjects differ by case
+		wantEqual(t, b, must1(s.UserBySingle(t.Context(), stranger, "B@Ö.EXAMPLE"))(t))
+		for _, is := range []access.Identity{stranger, {}, {Issuer: "https://other.example", Subject: a.Single.Identity.Subject}, {Issuer: "\x00", Subject: "\xff"}} {
+			_, err := s.UserBySingle(t.Context(), is, "b") // its name here, and not there
+			wantCode(t, err, fault.NotFound, `"b"`)
+			_, err = s.UserBySingle(t.Context(), is, "")
+			wantCode(t, err, fault.NotFound)
+		}
+		closed := must1(s.AddUser(t.Context(), access.User{Name: "closed", Role: access.PortalReadonly, CreatedAt: kept}))(t)
+		wantEqual(t, access.Single{}, must1(s.User(t.Context(), closed.ID))(t).Single)
+		wantEqual(t, []access.User{a, b, closed}, must1(s.Users(t.Context()))(t))
+	},
+	"names and identities are one user's": func(t *testing.T, s store.Store) {
+		a, b := newUser(t, s, "a"), newUser(t, s, "b")
+		_, err := s.AddUser(t.Context(), access.User{Name: "c", Single: access.Single{Name: "A@ö.EXAMPLE"}})
+		wantCode(t, err, fault.Conflict, "user 1", "a@Ö.example")
+		mine := singleOf("b")
+		mine.Identity = a.Single.Identity
+		wantCode(t, s.UpdateUser(t.Context(), b.ID, access.UserChange{Single: &mine, Enabled: ref(false)}, true), fault.Conflict, "user 1")
+		wantEqual(t, []access.User{a, b}, must1(s.Users(t.Context()))(t))
+		must(t, s.UpdateUser(t.Context(), a.ID, access.UserChange{Single: &access.Single{}}, false)) // which frees both
+		must(t, s.UpdateUser(t.Context(), b.ID, access.UserChange{Single: ref(singleOf("a"))}, false))
+		b.Single = singleOf("a")
+		wantEqual(t, b, must1(s.UserBySingle(t.Context(), b.Single.Identity, ""))(t))
+	},
+	"who it was is forgotten, in times that engines keep": func(t *testing.T, s store.Store) {
+		a := newUser(t, s, "a")
+		fine := singleOf("a")
+		fine.BoundAt = finer
+		must(t, s.UpdateUser(t.Context(), a.ID, access.UserChange{Single: &fine}, false))
+		wantEqual(t, a, must1(s.User(t.Context(), a.ID))(t))
+		must(t, s.UpdateUser(t.Context(), a.ID, access.UserChange{Single: &access.Single{Name: "x"}}, false))
+		a.Single = access.Single{Name: "x"}
+		wantEqual(t, a, must1(s.UserBySingle(t.Context(), singleOf("a").Identity, "X"))(t))
+		if got := must1(s.User(t.Context(), a.ID))(t).Single; got != a.Single {
+			t.Errorf("%+v is not what was put", got)
+		}
 	},
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -18,7 +19,8 @@ const catalogName = "2026-11+own"
 const SeedCatalogName = catalogName
 
 // SeedLater adds what no program before schema 0008 could, a catalogue with own rows, and before 0014, a profile, a
-// note of it and a record, and before 0017 a token and a key, and before 0021 a second factor: it is no part of Seed.
+// note of it and a record, before 0017 a token and a key, before 0021 a second factor, and before 0022 a user that signs in elsewhere: it is no
+// part of Seed.
 func SeedLater(t testing.TB, s store.Store) {
 	t.Helper()
 	must(t, s.RecordCatalog(t.Context(), catalogName, "rows", everything, Now()))
@@ -33,6 +35,7 @@ func SeedLater(t testing.TB, s store.Store) {
 	newServerWith(t, s, "with", set.ID)
 	set.Hosts = []string{"with"}
 	must(t, s.UpdateCredential(t.Context(), set, Now()))
+	must(t, s.UpdateUser(t.Context(), 1, access.UserChange{Single: ref(singleOf("later"))}, false))
 }
 
 // inForce gives the values of the catalogue's facts, and the position of the last.

@@ -45,7 +45,7 @@ func newNeighbours(t *testing.T, s store.Store) (n neighbours) {
 		v := fullServer(c.ID)
 		v.Name, v.InstallationID, v.Product, v.RemovedAt = name, name, usage.ProductVBR, nil
 		v = must1(s.AddServer(t.Context(), v, factsOf(v, day(1, 0)), nil, day(1, 0)))(t)
-		u := must1(s.AddUser(t.Context(), access.User{Name: name, Role: access.CompanyReadonly, Company: c.ID, PasswordHash: "h", Enabled: true, CreatedAt: day(1, 0)}))(t)
+		u := must1(s.AddUser(t.Context(), access.User{Name: name, Role: access.CompanyReadonly, Company: c.ID, PasswordHash: "h", Single: singleOf(name), Enabled: true, CreatedAt: day(1, 0)}))(t)
 		must(t, s.AddSession(t.Context(), pairOf(name, u.ID, byte(i)+ourSession), Now()))
 		at := appendAll(t, s, v.ID, snapshotOf(day(2, 0), name, "w"), snapshotOf(day(3, 0), name, "w", "x"))
 		must1(s.AppendGap(t.Context(), v.ID, usage.Gap{At: day(4, 0), Reason: usage.GapTLS}, Now()))(t)
@@ -107,7 +107,7 @@ func (n neighbours) argument(method string, t reflect.Type) reflect.Value {
 		"Recall": ourKey, "Remember": ourKey, "CatalogRows": catalogName, "RecordCatalog": catalogName,
 	}[method]
 	for _, value := range []any{
-		ours, ourServer, ourUser, usage.ProductVBR, everything, usage.PolicySubject, usage.AttrZone, Now(), text, token, int64(1),
+		ours, ourServer, ourUser, singleOf("ours").Identity, usage.ProductVBR, everything, usage.PolicySubject, usage.AttrZone, Now(), text, token, int64(1),
 		alarm.ServerConnection, connection, unreachable("other"), snapshotOf(day(9, 0), "ours", "w"),
 		usage.Gap{At: day(9, 1), Reason: usage.GapTLS},
 		ledger.Correction{Entry: n.reading, Reason: "r", Actor: "a"},

@@ -56,6 +56,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 		{"audit", auditTests},
 		{"records", recordTests},
 		{"users", userTests},
+		{"single sign-on", singleTests},
 		{"sessions", sessionTests},
 		{"tokens", tokenTests},
 		{"second factors", factorTests},
