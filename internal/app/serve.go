@@ -17,6 +17,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/feed"
 	"github.com/tallystick/tallystick/internal/once"
+	"github.com/tallystick/tallystick/internal/portal"
 	"github.com/tallystick/tallystick/internal/store"
 )
 
@@ -29,6 +30,7 @@ type ServeOptions struct {
 	Licensees         []string // the provider's names on licenses (C41); none: as they are in the ledger
 	ApproveDay        int      // of each month, when the month before is approved by the clock (C40); 0: never
 	PublicURL         string
+	SignOn            SignOn        // where people may sign in besides
 	Profile           string        // "3.0" (default) or "6.0"
 	Passive           bool          // no collection in the background
 	Within            time.Duration // bounds an answer; 0: 30 s
@@ -49,6 +51,7 @@ type Server struct {
 	certs    tls.Certificate
 	schedule *collect.Schedule
 	handler  http.Handler
+	single   portal.Single // nil: there is none
 	events   []events
 	work     func(ctx context.Context, log *slog.Logger) // what pages begin and do not wait for
 	readings *api.Readings                               // that somebody asked for
@@ -119,6 +122,9 @@ func (a *App) keep(ctx context.Context, hold store.Hold) error {
 }
 
 func (s *Server) prepare(ctx context.Context) (err error) {
+	if s.single, err = s.app.provider(s.options.SignOn, s.options.PublicURL); err != nil {
+		return err
+	}
 	if s.certs, s.Fingerprint, s.Made, err = s.certificate(); err != nil {
 		return err
 	}

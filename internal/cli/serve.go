@@ -16,18 +16,29 @@ import (
 )
 
 type serveCmd struct {
-	Listen    string   `help:"Address to listen on." default:":1281" placeholder:"ADDR"`
-	TLSCert   string   `name:"tls-cert" help:"Certificate chain in PEM; default: a self-signed one, made once." placeholder:"FILE"`
-	TLSKey    string   `name:"tls-key" help:"Its key in PEM." placeholder:"FILE"`
-	Zone      string   `help:"Time zone of the months of computed figures; first given it holds for all time, later ones from then on. Default UTC." placeholder:"UTC"`
-	Licensee  []string `help:"The provider's name as licenses say it: what is licensed to others is told apart in statements. Repeatable; once given it holds until others are." placeholder:"NAME" sep:"none"`
-	Approve   int      `name:"auto-approve-day" help:"Day of each month, 1 to 28, on which drafts of the month before are approved unreviewed, if nothing needs a reason. Default: never." placeholder:"DAY"`
-	PublicURL string   `name:"public-url" help:"Address that clients see, for links; default: the request's host." placeholder:"URL"`
-	Profile   string   `help:"Version of API v2 that answers: 3.0 or 6.0." default:"3.0" enum:"3.0,6.0"`
-	Host      []string `help:"More host names for the self-signed certificate." placeholder:"NAME"`
-	Metrics   string   `help:"To whom /metrics answers: to users of the provider's with a token, openly to everybody, or off. auto: openly on a loopback address without --public-url, else with a token." default:"auto" enum:"auto,token,open,off"`
-	Companies int      `name:"metrics-companies" help:"Of how many companies /metrics tells the usage, the first by their numbers. Default: none." placeholder:"N"`
-	Quiet     bool     `help:"Log warnings only."`
+	Listen    string    `help:"Address to listen on." default:":1281" placeholder:"ADDR"`
+	TLSCert   string    `name:"tls-cert" help:"Certificate chain in PEM; default: a self-signed one, made once." placeholder:"FILE"`
+	TLSKey    string    `name:"tls-key" help:"Its key in PEM." placeholder:"FILE"`
+	Zone      string    `help:"Time zone of the months of computed figures; first given it holds for all time, later ones from then on. Default UTC." placeholder:"UTC"`
+	Licensee  []string  `help:"The provider's name as licenses say it: what is licensed to others is told apart in statements. Repeatable; once given it holds until others are." placeholder:"NAME" sep:"none"`
+	Approve   int       `name:"auto-approve-day" help:"Day of each month, 1 to 28, on which drafts of the month before are approved unreviewed, if nothing needs a reason. Default: never." placeholder:"DAY"`
+	PublicURL string    `name:"public-url" help:"Address that clients see, for links; default: the request's host." placeholder:"URL"`
+	Profile   string    `help:"Version of API v2 that answers: 3.0 or 6.0." default:"3.0" enum:"3.0,6.0"`
+	Host      []string  `help:"More host names for the self-signed certificate." placeholder:"NAME"`
+	Metrics   string    `help:"To whom /metrics answers: to users of the provider's with a token, openly to everybody, or off. auto: openly on a loopback address without --public-url, else with a token." default:"auto" enum:"auto,token,open,off"`
+	Companies int       `name:"metrics-companies" help:"Of how many companies /metrics tells the usage, the first by their numbers. Default: none." placeholder:"N"`
+	OIDC      oidcFlags `embed:"" prefix:"oidc-"`
+	Quiet     bool      `help:"Log warnings only."`
+}
+
+// oidcFlags say where people may sign in by single sign-on.
+type oidcFlags struct {
+	Issuer     string `help:"Provider of identities at which people may sign in by OpenID Connect: its address, exactly as it says it itself. Needs --public-url. Default: none." placeholder:"URL"`
+	ClientID   string `name:"client-id" help:"What the provider registered the console as." placeholder:"ID"`
+	SecretFile string `name:"client-secret-file" help:"File whose first line is the secret that the provider gave out." placeholder:"FILE"`
+	Name       string `help:"What the sign-in page calls the provider." default:"single sign-on" placeholder:"NAME"`
+	Claim      string `help:"What the provider says of people that finds them here the first time: email (only a verified one), preferred_username or upn." default:"email" enum:"email,preferred_username,upn"`
+	CA         string `name:"ca" help:"Authorities in PEM that vouch for the provider; default: those of the system." placeholder:"FILE"`
 }
 
 func (c *serveCmd) Run(e *env) error {
@@ -47,6 +58,7 @@ func (c *serveCmd) Run(e *env) error {
 	e.opened = a
 	options := app.ServeOptions{
 		Listen: c.Listen, CertFile: c.TLSCert, KeyFile: c.TLSKey, Hosts: c.Host, Zone: c.Zone, PublicURL: c.PublicURL, Profile: c.Profile,
+		SignOn:    app.SignOn{Issuer: c.OIDC.Issuer, ClientID: c.OIDC.ClientID, SecretFile: c.OIDC.SecretFile, Name: c.OIDC.Name, Claim: c.OIDC.Claim, CAFile: c.OIDC.CA},
 		Licensees: c.Licensee, ApproveDay: c.Approve, Metrics: c.Metrics, MetricsCompanies: c.Companies,
 	}
 	server, err := a.Prepare(e.ctx, options)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/app"
@@ -15,6 +16,7 @@ type userCmd struct {
 	Add          userAdd      `cmd:"" help:"Add a user. Example: echo \"$PASSWORD\" | tallystick user add --name 'contoso\\jsmith' --role portal-administrator --password-stdin"`
 	List         userList     `cmd:"" help:"List users. Example: tallystick user list"`
 	Passwd       userPasswd   `cmd:"" help:"Set a new password; ends all sessions of the user. Example: echo \"$PASSWORD\" | tallystick user passwd admin --password-stdin"`
+	Edit         userEdit     `cmd:"" help:"Open single sign-on to a user, close it, or forget who it was. Example: tallystick user edit jsmith --single-sign-on-as jsmith@example.com"`
 	Disable      userDisable  `cmd:"" help:"Disable a user; ends all its sessions. Example: tallystick user disable nw"`
 	Enable       userEnable   `cmd:"" help:"Enable a user. Example: tallystick user enable nw"`
 	Token        userToken    `cmd:"" help:"Long-lived API tokens, for programs. Example: tallystick user token list"`
@@ -28,10 +30,26 @@ type userJSON struct {
 	Role    access.Role      `json:"role"`
 	Company *usage.CompanyID `json:"company"`
 	Enabled bool             `json:"enabled"`
+
+	HasPassword  bool        `json:"hasPassword"`
+	SingleSignOn *singleJSON `json:"singleSignOn"`
+}
+
+type singleJSON struct {
+	Name    string     `json:"name"`
+	Issuer  *string    `json:"issuer"`
+	Subject *string    `json:"subject"`
+	BoundAt *time.Time `json:"boundAt"`
 }
 
 func toUserJSON(u *access.User) userJSON {
-	j := userJSON{ID: u.ID, Name: u.Name, Role: u.Role, Enabled: u.Enabled}
+	j := userJSON{ID: u.ID, Name: u.Name, Role: u.Role, Enabled: u.Enabled, HasPassword: u.HasPassword()}
+	if single := u.Single; single.Name != "" {
+		j.SingleSignOn = &singleJSON{Name: single.Name}
+		if single.Identity != (access.Identity{}) {
+			j.SingleSignOn = &singleJSON{single.Name, &single.Identity.Issuer, &single.Identity.Subject, &single.BoundAt}
+		}
+	}
 	if u.Company != 0 {
 		j.Company = &u.Company
 	}
@@ -49,16 +67,25 @@ func (e *env) printUser(u *access.User, done string) error {
 type userAdd struct {
 	Name          string `help:"Log-in name; DOMAIN\\name is usual." required:""`
 	Role          string `help:"${enum}" required:"" enum:"portal-administrator,portal-operator,portal-readonly,company-administrator,company-readonly" placeholder:"ROLE"`
-	PasswordStdin bool   `help:"Read the password from standard input, up to the first line break." required:""`
+	PasswordStdin bool   `help:"Read the password from standard input, up to the first line break. Required without single sign-on."`
+	SingleSignOn  bool   `help:"The user signs in by single sign-on, and is called there what it is here." xor:"single"`
+	SingleAs      string `name:"single-sign-on-as" help:"The user signs in by single sign-on, and is called so there: usually an e-mail address." placeholder:"NAME" xor:"single"`
 	Company       string `help:"With a company role: which one." placeholder:"COMPANY"`
 }
 
 func (c *userAdd) Run(e *env) error {
+	single := c.SingleAs
+	if c.SingleSignOn {
+		single = c.Name
+	}
+	if !c.PasswordStdin && single == "" {
+		return mistake("--password-stdin", "is required, or --single-sign-on: something must sign the user in")
+	}
 	a, err := e.app(true)
 	if err != nil {
 		return err
 	}
-	n := access.NewUser{Name: c.Name, Role: access.Role(c.Role)}
+	n := access.NewUser{Name: c.Name, Role: access.Role(c.Role), Single: single}
 	if c.Company != "" {
 		company, err := a.Fleet.FindCompany(e.ctx, c.Company)
 		if err != nil {
@@ -66,12 +93,14 @@ func (c *userAdd) Run(e *env) error {
 		}
 		n.Company = company.ID
 	}
-	if n.Password, err = e.password("Password of " + c.Name); err != nil {
-		return err
+	if c.PasswordStdin {
+		if n.Password, err = e.password("Password of " + c.Name); err != nil {
+			return err
+		}
 	}
 	user, err := a.Access.AddUser(e.ctx, n)
 	if err != nil {
-		return asFlags(err)
+		return asFlags(err, "singleSignOn", "single-sign-on-as")
 	}
 	return e.printUser(&user, "added")
 }
@@ -107,12 +136,28 @@ func (*userList) Run(e *env) error {
 		if u.Company != 0 {
 			company = u.Company.String()
 		}
-		rows = append(rows, []string{strconv.FormatInt(int64(u.ID), 10), u.Name, string(u.Role), company, yes(u.Enabled)})
+		rows = append(rows, []string{strconv.FormatInt(int64(u.ID), 10), u.Name, string(u.Role), company, yes(u.Enabled), signsIn(u)})
 	}
 	if e.json {
 		return e.printJSON(list)
 	}
-	return e.table("ID|NAME|ROLE|COMPANY|ENABLED", rows)
+	return e.table("ID|NAME|ROLE|COMPANY|ENABLED|SIGNS IN", rows)
+}
+
+// signsIn says what signs a user in.
+func signsIn(u *access.User) string {
+	var ways []string
+	if u.HasPassword() {
+		ways = append(ways, "password")
+	}
+	if u.Single.Name != "" {
+		way := "as " + u.Single.Name
+		if u.Single.Identity == (access.Identity{}) {
+			way += " (nobody yet)"
+		}
+		ways = append(ways, way)
+	}
+	return strings.Join(ways, ", ")
 }
 
 type userRef struct {
@@ -147,6 +192,50 @@ func (c *userPasswd) Run(e *env) error {
 		return err
 	}
 	return e.printUser(&user, "changed; its sessions are ended")
+}
+
+type userEdit struct {
+	userRef
+	SingleSignOn bool   `help:"Open single sign-on to the user, under the name that it has here." xor:"single"`
+	SingleAs     string `name:"single-sign-on-as" help:"Open it under this name: what the provider says of the person, usually an e-mail address. Another one forgets who it was." placeholder:"NAME" xor:"single"`
+	Unbind       bool   `help:"Forget who it was, and end the user's sessions: the next one of that name is it." xor:"single"`
+	Close        bool   `name:"no-single-sign-on" help:"Close it, and end the user's sessions." xor:"single"`
+	NoPassword   bool   `help:"Take the password away: the user signs in by single sign-on alone."`
+}
+
+func (c *userEdit) Run(e *env) error {
+	if !c.SingleSignOn && c.SingleAs == "" && !c.Unbind && !c.Close && !c.NoPassword {
+		return mistake("--single-sign-on, --single-sign-on-as, --unbind, --no-single-sign-on, --no-password", "one of them is required")
+	}
+	a, user, err := c.user(e)
+	if err != nil {
+		return err
+	}
+	edit := access.UserEdit{NoPassword: c.NoPassword}
+	switch name := strings.TrimSpace(c.SingleAs); {
+	case c.SingleSignOn:
+		edit.Single = &user.Name
+	case c.SingleAs != "":
+		edit.Single = &name
+	case c.Unbind && user.Single.Name == "":
+		return fault.New(fault.Conflict, "user %d (%s) does not sign in by single sign-on: nobody is bound to it", user.ID, user.Name)
+	case c.Unbind:
+		edit.Single = &user.Single.Name
+	case c.Close:
+		edit.Single = new(string)
+	}
+	if edit.Single != nil && *edit.Single == user.Single.Name && !c.Unbind {
+		edit.Single = nil // it is so already, and who it was is not forgotten by the way
+	}
+	if edit.Single != nil || edit.NoPassword && user.HasPassword() {
+		if err := a.Access.EditUser(e.ctx, user.ID, edit); err != nil {
+			return asFlags(err, "singleSignOn", "single-sign-on-as")
+		}
+		if user, err = a.Store.User(e.ctx, user.ID); err != nil {
+			return err
+		}
+	}
+	return e.printUser(&user, "changed; it signs in: "+signsIn(&user))
 }
 
 type userDisable struct{ userRef }

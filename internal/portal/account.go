@@ -13,6 +13,7 @@ const sessionsMax = 100
 type accountView struct {
 	Name     string
 	Role     access.Role
+	Single   singleView
 	Password form
 	Factor   *moment // since when a second factor is on
 	Sessions []sessionView
@@ -38,7 +39,11 @@ func (p *Portal) account(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := accountView{Name: v.actor.Name, Role: v.actor.Role}
+	u, err := p.Users.User(v.ctx(), v.actor.User)
+	if err != nil {
+		return nil, err
+	}
+	out := accountView{Name: v.actor.Name, Role: v.actor.Role, Single: p.singleOf(v, &u)}
 	if factor != nil {
 		out.Factor = v.momentOf(&factor.AddedAt)
 	}

@@ -31,10 +31,11 @@ type page struct {
 	name   string // of the file in template/, without .html
 	title  string // what the window is called
 	data   any
-	status int    // 0: 200
-	chart  bool   // it draws one
-	days   bool   // its reader moves it through the days
-	part   string // the template to write alone, where a script asks for a part; empty: "main"
+	status int         // 0: 200
+	chart  bool        // it draws one
+	days   bool        // its reader moves it through the days
+	part   string      // the template to write alone, where a script asks for a part; empty: "main"
+	fields []api.Field // more headers
 
 	visit *visit
 }
@@ -191,6 +192,7 @@ func (p *Portal) render(r *http.Request, v *page) (api.Raw, error) {
 	answer := api.Raw{Status: v.status, ContentType: "text/html; charset=utf-8", Body: out.Bytes(), Fields: []api.Field{
 		field("Content-Security-Policy", policy), field("Referrer-Policy", "same-origin"),
 	}}
+	answer.Fields = append(answer.Fields, v.fields...)
 	if out.Len() < packedMin {
 		return answer, nil
 	}

@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -41,7 +42,20 @@ type Options struct {
 	Console   Console
 	// Readings are those that somebody asked for.
 	Readings *api.Readings
-	Now      func() time.Time
+	// Single signs people in elsewhere; nil: nothing does.
+	Single Single
+	Now    func() time.Time
+}
+
+// Single is a provider of identities at which people sign in.
+type Single interface {
+	// Name is what people call it.
+	Name() string
+	// Begin gives the address there that a browser is sent to, and what it must keep until it is back. Unavailable, in words.
+	Begin(ctx context.Context, to string) (address, keep string, err error)
+	// Finish says whom the provider vouches for, and where they wanted to go. Denied or Unavailable, in words; where they wanted to go is
+	// told then, too, if it is known.
+	Finish(ctx context.Context, keep string, answer url.Values) (v access.Vouched, to string, err error)
 }
 
 // Console is what only the running program can do.
@@ -107,6 +121,8 @@ func (p *Portal) table() []api.Route {
 		p.open(http.MethodPost, "/sign-in", p.signIn),
 		p.open(http.MethodPost, "/sign-in/second", p.signInSecond),
 		p.open(http.MethodGet, "/sign-in/second", p.above),
+		p.open(http.MethodGet, "/sign-in/single", p.beginSingle),
+		p.open(http.MethodGet, "/sign-in/return", p.finishSingle),
 		p.post("/sign-out", p.signOut),
 		p.get("/live", p.live),
 		p.get("/account", p.account),
@@ -182,9 +198,11 @@ func (p *Portal) table() []api.Route {
 		p.post("/users/{user}/sessions", p.endSessions),
 		p.post("/users/{user}/second-factor", p.removeSecond),
 		p.get("/users/{user}/second-factor", p.above),
+		p.post("/users/{user}/single", p.setSingle),
 		p.get("/users/{user}/role", p.above),
 		p.get("/users/{user}/password", p.above),
 		p.get("/users/{user}/enabled", p.above),
+		p.get("/users/{user}/single", p.above),
 		p.get("/tokens", p.tokens),
 		p.post("/tokens", p.addToken),
 		p.get("/tokens/new", p.newToken),

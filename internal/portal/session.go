@@ -20,8 +20,11 @@ func cookie(token string, ends time.Time) api.Field {
 
 // signingIn is the value of the sign-in page.
 type signingIn struct {
-	Name, To string
-	Wrong    string
+	Name, To    string
+	Wrong       string
+	WrongSingle bool   // it is about single sign-on
+	Single      string // what people call where they sign in elsewhere; empty: nowhere
+	SingleTo    string // where that begins
 }
 
 func (p *Portal) signInPage(v *visit) (any, error) {
@@ -32,6 +35,9 @@ func (p *Portal) signInPage(v *visit) (any, error) {
 }
 
 func (p *Portal) asked(s signingIn, status int) page {
+	if p.Single != nil {
+		s.Single, s.SingleTo = p.Single.Name(), singlePath(s.To)
+	}
 	return page{name: "sign-in", title: p.texts["sign-in.title"], data: s, status: status}
 }
 

@@ -82,8 +82,8 @@ func (p *Portal) newUserPage(v *visit) (any, error) {
 	}
 	f := p.form(v, "user", "/users",
 		input{Name: "name", Required: true, Complete: "off"}, input{Name: "role", Kind: selection, Choices: p.roleChoices(), Value: string(access.PortalReadonly)},
-		input{Name: "company", Kind: selection, Choices: companies}, input{Name: "password", Kind: passwordField, Complete: "new-password"},
-		input{Name: "again", Kind: passwordField, Complete: "new-password"})
+		input{Name: "company", Kind: selection, Choices: companies}, input{Name: "singleSignOn", Complete: "off"},
+		input{Name: "password", Kind: passwordField, Complete: "new-password"}, input{Name: "again", Kind: passwordField, Complete: "new-password"})
 	out := formView{Head: p.texts["users.add"], Back: link{p.texts["users.title"], "/users"}, Form: f}
 	return page{name: "form", title: p.texts["users.add"], data: out, status: statusOf(v.wrong)}, nil
 }
@@ -138,10 +138,15 @@ func (p *Portal) addUser(v *visit) (any, error) {
 		return nil, err
 	}
 	password, made := p.newPassword(v)
+	if single := v.field("singleSignOn"); made && single != "" { // that signs the user in, and nothing else
+		password, made = "", false
+	}
 	if len(v.wrong) > 0 {
 		return p.newUserPage(v)
 	}
-	u, err := p.Access.AddUser(v.ctx(), access.NewUser{Name: v.field("name"), Role: access.Role(v.field("role")), Company: company, Password: password})
+	u, err := p.Access.AddUser(v.ctx(), access.NewUser{
+		Name: v.field("name"), Role: access.Role(v.field("role")), Company: company, Password: password, Single: v.field("singleSignOn"),
+	})
 	switch {
 	case err != nil && v.faults(err):
 		return p.newUserPage(v)
@@ -175,6 +180,8 @@ type userView struct {
 	Enabled  bool
 	Created  moment
 	Own      bool // the reader's
+	Single   singleView
+	SingleOn form
 	Role     form
 	Password form
 	Enable   form
@@ -237,7 +244,7 @@ func (p *Portal) userPage(v *visit, u *access.User) (any, error) {
 	if u.Company != 0 {
 		value = u.Company.String()
 	}
-	out := userView{Name: u.Name, RoleNow: u.Role, Company: company, Enabled: u.Enabled, Created: v.moment(u.CreatedAt), Own: u.ID == v.actor.User, To: to}
+	out := userView{Name: u.Name, RoleNow: u.Role, Company: company, Enabled: u.Enabled, Created: v.moment(u.CreatedAt), Own: u.ID == v.actor.User, To: to, Single: p.singleOf(v, u), SingleOn: p.singleForm(v, u)}
 	out.Role = p.form(v, "role", to+"/role", append([]input{
 		state, {Name: "role", Kind: selection, Choices: p.roleChoices(), Value: string(u.Role)}, {Name: "company", Kind: selection, Choices: companies, Value: value},
 	}, sure...)...)
@@ -258,7 +265,7 @@ func (p *Portal) userPage(v *visit, u *access.User) (any, error) {
 
 // stateOfUser is what a form about a user is opened with.
 func stateOfUser(u *access.User) string {
-	return stateOf([]any{u.Role, u.Company, u.Enabled})
+	return stateOf([]any{u.Role, u.Company, u.Enabled, u.Single, u.HasPassword()})
 }
 
 // lastAdministrator reports whether nobody else could manage users.

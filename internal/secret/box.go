@@ -67,6 +67,7 @@ const (
 	credentialSet kind = "credential"
 	secondFactor  kind = "second factor"
 	halfSignIn    kind = "half a sign-in"
+	signInThere   kind = "a sign-in elsewhere"
 )
 
 // OfServer is a server with an account of its own.
@@ -81,13 +82,16 @@ func OfFactor(user int64) Owner { return Owner{user, secondFactor} }
 // OfSignIn is what a browser holds between the steps of signing in.
 func OfSignIn() Owner { return Owner{kind: halfSignIn} }
 
+// OfSingle is what a browser holds while somebody signs in elsewhere.
+func OfSingle() Owner { return Owner{kind: signInThere} }
+
 func (o Owner) String() string {
 	switch o.kind {
 	case credentialSet:
 		return fmt.Sprintf("the password of credential set %d", o.id)
 	case secondFactor:
 		return fmt.Sprintf("the second factor of user %d", o.id)
-	case halfSignIn:
+	case halfSignIn, signInThere:
 		return "what a browser holds while somebody signs in"
 	}
 	return fmt.Sprintf("the password of server %d", o.id)
@@ -100,7 +104,7 @@ func (o Owner) remedy() string {
 		return fmt.Sprintf("give it again with: tallystick credential edit %d --password-stdin", o.id)
 	case secondFactor:
 		return "take it off with: tallystick user second-factor NAME --remove"
-	case halfSignIn:
+	case halfSignIn, signInThere:
 		return "sign in again"
 	}
 	return fmt.Sprintf("give it again with: tallystick server edit %d --password-stdin", o.id)

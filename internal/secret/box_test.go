@@ -157,3 +157,21 @@ func TestMark(t *testing.T) {
 		t.Error("the mark is a hash without a key")
 	}
 }
+
+// What a browser holds while somebody signs in opens for the way that it was sealed for, and for nothing else.
+func TestSignInsAreApart(t *testing.T) {
+	t.Parallel()
+	box := testBox(t)
+	owners := []Owner{OfSingle(), OfSignIn(), OfFactor(0), OfCredential(0), OfServer(0)}
+	for i, of := range owners {
+		sealed, err := box.Seal(of, "text")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for j, other := range owners {
+			if got, err := box.Unseal(other, sealed); (err == nil) != (i == j) || i == j && got != "text" {
+				t.Errorf("sealed for %s, opened for %s: %q, %v", of, other, got, err)
+			}
+		}
+	}
+}

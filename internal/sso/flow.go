@@ -45,7 +45,7 @@ func (p *Provider) Begin(ctx context.Context, to string) (address, keep string, 
 	if err != nil {
 		return "", "", fault.Wrap(err, fault.Internal, "what a browser is to keep cannot be written")
 	}
-	sealed, err := p.options.Seal(text)
+	sealed, err := p.options.Seal(string(text))
 	if err != nil {
 		return "", "", err
 	}
@@ -59,12 +59,12 @@ func (p *Provider) open(keep string) (k kept, err error) {
 	if err == nil && keep == "" {
 		err = errors.New("nothing was kept")
 	}
-	var text []byte
+	var text string
 	if err == nil {
 		text, err = p.options.Open(sealed)
 	}
 	if err == nil {
-		err = json.Unmarshal(text, &k)
+		err = json.Unmarshal([]byte(text), &k)
 	}
 	switch {
 	case err != nil:

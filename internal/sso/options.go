@@ -23,8 +23,8 @@ type Options struct {
 	Public   string // the console's own address, as browsers know it (--public-url)
 
 	// Seal and Open keep a text outside, where nobody can read or change it.
-	Seal func(text []byte) ([]byte, error)
-	Open func(sealed []byte) ([]byte, error)
+	Seal func(text string) ([]byte, error)
+	Open func(sealed []byte) (string, error)
 	Now  func() time.Time
 	// Log is told what only an administrator is to know of why somebody is not signed in.
 	Log *slog.Logger

@@ -221,13 +221,13 @@ func (i *idp) options() sso.Options {
 	return sso.Options{
 		Issuer: i.server.URL, ClientID: clientID, Secret: secret, Name: "Example", Claim: sso.Email, Public: public, Now: i.clock.Now, Log: slog.New(slog.DiscardHandler),
 		CA:   pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.server.Certificate().Raw}),
-		Seal: func(text []byte) ([]byte, error) { return append([]byte("sealed:"), text...), nil },
-		Open: func(sealed []byte) ([]byte, error) {
+		Seal: func(text string) ([]byte, error) { return []byte("sealed:" + text), nil },
+		Open: func(sealed []byte) (string, error) {
 			text, is := strings.CutPrefix(string(sealed), "sealed:")
 			if !is {
-				return nil, fault.New(fault.Invalid, "it is not ours")
+				return "", fault.New(fault.Invalid, "it is not ours")
 			}
-			return []byte(text), nil
+			return text, nil
 		},
 	}
 }

@@ -1,0 +1,146 @@
+package portal
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
+)
+
+// singleCookie holds what a browser keeps while somebody signs in elsewhere, sealed.
+const singleCookie = "__Host-tallystick-single"
+
+// singleWithin is how long a browser keeps it; what it keeps says itself when it is over.
+const singleWithin = 10 * time.Minute
+
+// keepSingle has a browser keep it: the way back comes from another site, and carries it because it is a link that is followed.
+func keepSingle(keep string) api.Field {
+	c := http.Cookie{Name: singleCookie, Value: keep, Path: "/", MaxAge: int(singleWithin / time.Second), Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	if keep == "" {
+		c.MaxAge = -1
+	}
+	return field("Set-Cookie", c.String())
+}
+
+var errNoSingle = fault.New(fault.NotFound, "Nobody signs in elsewhere here: the console was not told where (--oidc-issuer).")
+
+// beginSingle sends a browser to where its reader signs in.
+func (p *Portal) beginSingle(v *visit) (any, error) {
+	if p.Single == nil {
+		return nil, errNoSingle
+	}
+	to := clean(v.field("to"))
+	if _, err := p.Access.Check(v.ctx(), p.Token(v.Request)); err == nil {
+		return redirect(to, "")
+	}
+	address, keep, err := p.Single.Begin(v.ctx(), to)
+	if err != nil {
+		return p.notSingle(to, err)
+	}
+	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", address), keepSingle(keep)}}, nil
+}
+
+// finishSingle signs in whom the provider vouches for. What the browser kept is over then, whatever comes of it.
+func (p *Portal) finishSingle(v *visit) (any, error) {
+	if p.Single == nil {
+		return nil, errNoSingle
+	}
+	keep := ""
+	if c, err := v.Cookie(singleCookie); err == nil {
+		keep = c.Value
+	}
+	vouched, to, err := p.Single.Finish(v.ctx(), keep, v.form)
+	to = clean(to)
+	var pair access.Pair
+	if err == nil {
+		pair, err = p.Access.SignInAs(v.ctx(), api.ClientOf(v.Request), vouched)
+		if fault.Is(err, fault.Unavailable) { // it is our trouble, and no provider's
+			return nil, err
+		}
+	}
+	if err != nil {
+		return p.notSingle(to, err)
+	}
+	set := cookie(pair.Access, pair.AccessEnd)
+	set.Values = append(set.Values, keepSingle("").Values...) // a header has one field, of all its values
+	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", to), set}}, nil
+}
+
+// notSingle asks to sign in again, and says why nobody is.
+func (p *Portal) notSingle(to string, err error) (any, error) {
+	switch {
+	case fault.Is(err, fault.Denied), fault.Is(err, fault.Unavailable), fault.Is(err, fault.Unauthenticated), fault.Is(err, fault.Conflict):
+		shown := p.asked(signingIn{To: to, Wrong: p.texts["sign-in.not-single"] + " " + fault.Text(err) + ".", WrongSingle: true}, api.StatusOf(err))
+		shown.fields = []api.Field{keepSingle("")}
+		return shown, nil
+	}
+	return nil, err
+}
+
+// singleView is what is said of how a user signs in elsewhere.
+type singleView struct {
+	At              string // what people call the provider; empty: there is none
+	Name            string // empty: the user does not
+	Bound           *moment
+	Issuer, Subject string
+	Password        bool // a password signs the user in, too
+}
+
+func (p *Portal) singleOf(v *visit, u *access.User) singleView {
+	s := singleView{Name: u.Single.Name, Issuer: u.Single.Identity.Issuer, Subject: u.Single.Identity.Subject, Bound: v.momentOf(&u.Single.BoundAt), Password: u.HasPassword()}
+	if p.Single != nil {
+		s.At = p.Single.Name()
+	}
+	return s
+}
+
+// singleForm opens single sign-on to a user, or closes it.
+func (p *Portal) singleForm(v *visit, u *access.User) form {
+	fields := []input{hidden("state", stateOfUser(u)), {Name: "singleSignOn", Value: u.Single.Name, Complete: "off"}}
+	box := func(name, text string) {
+		fields = append(fields, input{Name: name, Kind: checkBoxes, Choices: []choice{{Value: "1", Name: p.texts[text]}}})
+	}
+	if u.Single.Identity != (access.Identity{}) {
+		box("forget", "users.forget")
+	}
+	if u.HasPassword() {
+		box("no-password", "users.no-password")
+	}
+	return p.form(v, "single", userPath(u.ID)+"/single", fields...)
+}
+
+func (p *Portal) setSingle(v *visit) (any, error) {
+	u, err := p.userOf(v)
+	if err != nil {
+		return nil, err
+	}
+	if !p.same(v, stateOfUser(&u)) {
+		return p.userPage(v, &u)
+	}
+	state := stateOfUser(&u)
+	edit := access.UserEdit{NoPassword: v.field("no-password") != "", When: func(now *access.User) error {
+		if stateOfUser(now) != state {
+			return fault.New(fault.Conflict, "%s", p.texts["form.meanwhile"])
+		}
+		return nil
+	}}
+	if name := v.field("singleSignOn"); name != u.Single.Name || v.field("forget") != "" {
+		edit.Single = &name
+	}
+	if edit.Single == nil && !edit.NoPassword {
+		return redirect(userPath(u.ID), "")
+	}
+	if err := p.Access.EditUser(v.ctx(), u.ID, edit); err != nil {
+		if !v.faults(err) {
+			return nil, err
+		}
+		return p.userPage(v, &u)
+	}
+	return redirect(userPath(u.ID), "saved")
+}
+
+// singlePath is where a browser begins to sign in elsewhere.
+func singlePath(to string) string { return "/sign-in/single?" + url.Values{"to": {to}}.Encode() }
