@@ -68,7 +68,7 @@ export async function server(name) {
   };
 }
 
-const run = async (args, input = "") => {
+export const run = async (args, input = "") => {
   const child = spawn(binary, args, { stdio: ["pipe", "pipe", "inherit"] });
   child.stdout.resume();
   child.stdin.end(input);

@@ -10,6 +10,9 @@
 // (rest-v2.md §8). Log-in attempts are limited per account and address. Check
 // answers from memory; Forget drops that when another process changed a user.
 //
+// A user may also sign in at a provider of identities, where an administrator has opened that: the name that the
+// provider gives finds the user the first time, its subject from then on (docs/decisions/0045).
+//
 // API tokens are for programs: long-lived, with an end, shown once, kept as
 // SHA-256. A program acts with one as its user, within the token's scopes, and
 // what the user may not do the token may not, at each use.
