@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,14 +13,35 @@ import (
 
 // user is a user as answers have it.
 type user struct {
-	ID        int64   `json:"id"`
-	Name      string  `json:"name"`
-	Role      string  `json:"role"`
-	Company   *int64  `json:"company"`
-	Enabled   bool    `json:"enabled"`
-	CreatedAt instant `json:"createdAt"`
+	ID           int64         `json:"id"`
+	Name         string        `json:"name"`
+	Role         string        `json:"role"`
+	Company      *int64        `json:"company"`
+	Enabled      bool          `json:"enabled"`
+	CreatedAt    instant       `json:"createdAt"`
+	HasPassword  bool          `json:"hasPassword"`
+	SingleSignOn *singleSignOn `json:"singleSignOn"`
 
 	secret string `json:"-"` // the password, as it is hashed: it is edited, too
+}
+
+// singleSignOn is how a user signs in at a provider of identities.
+type singleSignOn struct {
+	Name    string   `json:"name"` // what the provider calls them
+	Issuer  *string  `json:"issuer"`
+	Subject *string  `json:"subject"`
+	BoundAt *instant `json:"boundAt"` // when they signed in first; null: nobody has
+}
+
+func toSingleSignOn(s *access.Single) *singleSignOn {
+	if s.Name == "" {
+		return nil
+	}
+	out := &singleSignOn{Name: s.Name}
+	if is := s.Identity; is != (access.Identity{}) {
+		out.Issuer, out.Subject, out.BoundAt = &is.Issuer, &is.Subject, at(&s.BoundAt)
+	}
+	return out
 }
 
 // userEdition is what is edited of a user.
@@ -31,7 +53,7 @@ type userEdition struct {
 func (u user) edition() any { return userEdition{u, u.secret} }
 
 func toUser(u *access.User) user {
-	return user{int64(u.ID), u.Name, string(u.Role), numberOrNull(u.Company), u.Enabled, instant(u.CreatedAt), u.PasswordHash}
+	return user{int64(u.ID), u.Name, string(u.Role), numberOrNull(u.Company), u.Enabled, instant(u.CreatedAt), u.HasPassword(), toSingleSignOn(&u.Single), u.PasswordHash}
 }
 
 func (s *Surface) listUsers(c *call) (any, error) {
@@ -75,10 +97,11 @@ func (s *Surface) getUser(c *call) (any, error) {
 
 // newUser is a request for a user.
 type newUser struct {
-	Name     string `json:"name"`
-	Role     string `json:"role"`
-	Company  int64  `json:"company"`
-	Password string `json:"password"`
+	Name         string `json:"name"`
+	Role         string `json:"role"`
+	Company      int64  `json:"company"`
+	Password     string `json:"password"`
+	SingleSignOn string `json:"singleSignOn"`
 }
 
 func (s *Surface) addUser(c *call) (any, error) {
@@ -94,7 +117,9 @@ func (s *Surface) addUser(c *call) (any, error) {
 			return nil, err
 		}
 	}
-	u, err := s.Access.AddUser(c.ctx(), access.NewUser{Name: in.Name, Role: access.Role(in.Role), Company: usage.CompanyID(in.Company), Password: in.Password})
+	u, err := s.Access.AddUser(c.ctx(), access.NewUser{
+		Name: in.Name, Role: access.Role(in.Role), Company: usage.CompanyID(in.Company), Password: in.Password, Single: in.SingleSignOn,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +127,10 @@ func (s *Surface) addUser(c *call) (any, error) {
 }
 
 type userChange struct {
-	Enabled  *bool   `json:"enabled"`
-	Password *string `json:"password"`
+	Enabled      *bool   `json:"enabled"`
+	Password     *string `json:"password"`
+	HasPassword  *bool   `json:"hasPassword"`
+	SingleSignOn *string `json:"singleSignOn"`
 }
 
 func (s *Surface) editUser(c *call) (any, error) {
@@ -112,13 +139,18 @@ func (s *Surface) editUser(c *call) (any, error) {
 	if err == nil {
 		err = c.read(&in)
 	}
-	e := access.UserEdit{When: func(now *access.User) error { return c.match(toUser(now)) }, Password: in.Password}
+	e := access.UserEdit{When: func(now *access.User) error { return c.match(toUser(now)) }, Password: in.Password, Single: in.SingleSignOn}
+	e.NoPassword = in.HasPassword != nil && !*in.HasPassword && (u.HasPassword() || in.Password != nil)
+	if in.HasPassword != nil && *in.HasPassword && in.Password == nil && !u.HasPassword() {
+		c.fail("hasPassword", "becomes true with a password")
+		err = cmp.Or(err, c.err())
+	}
 	if in.Enabled != nil && *in.Enabled != u.Enabled {
 		e.Enabled = in.Enabled
 	}
 	switch {
 	case err != nil:
-	case e.Password == nil && e.Enabled == nil: // it is so already
+	case e.Password == nil && e.Enabled == nil && e.Single == nil && !e.NoPassword: // it is so already
 		err = e.When(&u)
 	default:
 		err = s.Access.EditUser(c.ctx(), u.ID, e)
