@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// elsewhere are addresses that answer with no page: files, a stream, and those from which a browser is led back to the page of a form.
-var elsewhere = regexp.MustCompile(`^/(assets/.*|favicon\.ico|live|sign-in/second|users/[^/]*/second-factor)$|/(codes|off|report|bundle|read|remove|role|password|enabled|draft|adjust|withdraw|approve|reopen|finalise|supersede)$`)
+// pageless are addresses that answer with no page: files, a stream, and those from which a browser is led back to the page of a form.
+var pageless = regexp.MustCompile(`^/(assets/.*|favicon\.ico|live|sign-in/(second|single|return)|users/[^/]*/(second-factor|single))$|/(codes|off|report|bundle|read|remove|role|password|enabled|draft|adjust|withdraw|approve|reopen|finalise|supersede)$`)
 
 // Every page is among those that are looked at in a browser: by axe, at all widths, and in pictures.
 func TestEveryPageIsLookedAt(t *testing.T) {
@@ -22,7 +22,7 @@ func TestEveryPageIsLookedAt(t *testing.T) {
 	served := http.NewServeMux()
 	var missing []string
 	for _, r := range newWorld(t).portal.Routes() {
-		if r.Method == http.MethodGet && !elsewhere.MatchString(r.Pattern) {
+		if r.Method == http.MethodGet && !pageless.MatchString(r.Pattern) {
 			pattern := r.Pattern
 			if pattern == "/" {
 				pattern = "/{$}"
