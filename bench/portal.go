@@ -6,7 +6,10 @@ import (
 	"time"
 )
 
-const overviewMax = 20 * time.Millisecond
+const (
+	overviewMax = 20 * time.Millisecond
+	serversMax  = 50 * time.Millisecond
+)
 
 // portal asks for pages as a browser does, on one connection, each many times.
 func (b *bench) portal(ctx context.Context) ([]row, error) {
@@ -26,6 +29,10 @@ func (b *bench) portal(ctx context.Context) ([]row, error) {
 		{"the portal's companies, by units", "/companies?sort=-used", 0},
 		{"the portal's companies, the last rows", "/companies?from=9900", 0},
 		{"the portal's page of one company", "/companies/77", 0},
+		{"the portal's servers", "/servers", serversMax},
+		{"the portal's servers, by their last reading", "/servers?sort=-last", serversMax},
+		{"the portal's servers, searched", "/servers?search=77", serversMax},
+		{"the portal's servers, of one state", "/servers?state=old", serversMax},
 	} {
 		if _, _, err := c.get(ctx, page.path); err != nil {
 			return nil, err

@@ -129,6 +129,29 @@ test("any place is reached at once, and found again", async () => {
   await page.context().close();
 });
 
+test("what changes shows where the reader is", async () => {
+  const page = await list();
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight / 2));
+  await page.evaluate(() => window.come());
+  const there = await page.evaluate(() => window.seen());
+  const link = page.locator(`main tbody a:text-is("${there[5][1]}")`), to = await link.getAttribute("href");
+  await link.focus();
+  const other = await page.context().newPage();
+  await other.goto(`${to}/edit`);
+  await other.fill("main form [name=name]", `${there[5][1]} renamed`);
+  await other.click("main form button.main");
+  await other.waitForURL((u) => u.pathname === to);
+  await other.close();
+  await page.waitForFunction((name) => document.querySelector("main table").innerText.includes(name), `${there[5][1]} renamed`);
+  await page.evaluate(() => window.come());
+  there[5][1] += " renamed";
+  assert.deepEqual(await page.evaluate(() => window.seen()), there);
+  assert.equal(await page.evaluate(() => document.activeElement.innerText), there[5][1]);
+  assert.ok(await page.evaluate(() => document.querySelectorAll("main tr").length) <= rowsMax);
+  assert.deepEqual(page.errors, []);
+  await page.context().close();
+});
+
 test("rows that do not come can be asked for again", async () => {
   const page = await list();
   await page.context().setOffline(true);

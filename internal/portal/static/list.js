@@ -9,7 +9,7 @@
   const few = 25; // rows are laid out and painted at once
   const pumpEvery = 80; // milliseconds between requests while a list runs past
   const kept = 400; // parts that were seen are kept so many
-  const words = document.getElementById("list-failed");
+  const words = () => document.getElementById("list-failed");
   let list = null;
 
   const parse = (text) => {
@@ -22,7 +22,7 @@
     return answer?.ok && !answer.redirected ? parse(await answer.text().catch(() => "")) : null;
   };
   const failedRow = (columns, again) => {
-    const row = words.content.cloneNode(true).firstElementChild;
+    const row = words().content.cloneNode(true).firstElementChild;
     row.cells[0].colSpan = columns;
     row.querySelector("button").addEventListener("click", again);
     return row;
@@ -177,7 +177,7 @@
       const cell = body.insertRow().insertCell();
       cell.colSpan = this.columns;
       cell.style.height = `${height}px`;
-      cell.append(Object.assign(document.createElement("span"), { textContent: words.dataset.left.replace("{from}", from + 1).replace("{to}", to) }));
+      cell.append(Object.assign(document.createElement("span"), { textContent: words().dataset.left.replace("{from}", from + 1).replace("{to}", to) }));
       body.ariaHidden = "true";
       return body;
     }
@@ -318,7 +318,7 @@
       if (!p) return;
       sheet.failed = true;
       if (p.failed) { // it is said again
-        p.body.querySelector("[role=alert]").replaceWith(words.content.querySelector("[role=alert]").cloneNode(true));
+        p.body.querySelector("[role=alert]").replaceWith(words().content.querySelector("[role=alert]").cloneNode(true));
         return;
       }
       const body = document.createElement("tbody"), room = Math.max(0, this.heightOf(p) - 3 * this.rowHeight);
@@ -359,7 +359,7 @@
 
   const begin = (place) => {
     const body = document.querySelector("main tbody[data-list]");
-    if (!body || !words || list?.parts.some((p) => p.body === body)) return;
+    if (!body || list?.parts.some((p) => p.body === body)) return;
     list?.stop();
     list = null;
     list = new List(body, place);
