@@ -39,6 +39,7 @@
       this.step = Number(body.dataset.step);
       this.size = body.rows.length > few && body.querySelector("tr.next") ? few : this.step;
       this.parts = [];
+      this.end = 0; // how many rows the parts have
       this.sheets = [];
       this.seen = [];
       this.ready = []; // sheets that came, one a frame

@@ -57,7 +57,7 @@
     due = setTimeout(async () => {
       last = Date.now();
       document.dispatchEvent(new Event("refresh"));
-      if (!document.querySelector("[data-live]") || document.querySelector("dialog[open]")) return;
+      if (!document.querySelector("#live[data-live]") || document.querySelector("dialog[open]")) return;
       await htmx.ajax("GET", location.href, { target: "#live", select: "#live", swap: "outerMorph" });
     }, Math.max(100, last + refreshEvery - Date.now()));
   };
