@@ -59,7 +59,7 @@ func (s *Service) Search(ctx context.Context, q Search) (out Searched, err error
 			out.Next = &Place{Company: id}
 			return out, nil
 		}
-		found, err := s.foundOf(ctx, id, text)
+		found, err := s.foundOf(ctx, id, text, true)
 		if err != nil {
 			return out, err
 		}
@@ -86,10 +86,19 @@ func (s *Service) searched(ctx context.Context) ([]usage.CompanyID, error) {
 	return ids, err
 }
 
-// foundOf gives what a company's figures have, by server and id.
-func (s *Service) foundOf(ctx context.Context, id usage.CompanyID, text string) (found []FoundWorkload, err error) {
+// foundOf gives what a company's figures have, by server and id. kept: the figures of now are at hand, so that those without a server cost
+// next to nothing.
+func (s *Service) foundOf(ctx context.Context, id usage.CompanyID, text string, kept bool) (found []FoundWorkload, err error) {
 	for _, product := range usage.Products() {
-		tally, err := s.Ledger.Paged(ctx, ledger.Query{Company: id, Product: product})
+		q := ledger.Query{Company: id, Product: product}
+		if kept {
+			if slim, err := s.Ledger.Usage(ctx, q); err != nil {
+				return nil, err
+			} else if len(slim.Servers) == 0 {
+				continue
+			}
+		}
+		tally, err := s.Ledger.Paged(ctx, q)
 		if err != nil {
 			return nil, err
 		}

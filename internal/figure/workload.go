@@ -35,7 +35,7 @@ func (s *Service) FindWorkloads(ctx context.Context, text string) ([]FoundWorklo
 	}
 	var found []FoundWorkload
 	for _, id := range ids {
-		of, err := s.foundOf(ctx, id, text)
+		of, err := s.foundOf(ctx, id, text, false)
 		if err != nil {
 			return nil, err
 		}
