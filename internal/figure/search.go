@@ -31,7 +31,7 @@ type Place struct {
 type Searched struct {
 	Found []FoundWorkload // by company, server and id
 	Next  *Place          // where it goes on; nil: everything was looked through
-	// Looked is how many companies were looked through so far, with those before From, of all.
+	// Looked is how many companies were looked through so far, with those before From, of all in which it may be found.
 	Looked, Of int
 }
 
@@ -43,7 +43,7 @@ func (s *Service) Search(ctx context.Context, q Search) (out Searched, err error
 	}
 	ids := []usage.CompanyID{q.Only}
 	if q.Only == 0 {
-		if ids, err = s.searched(ctx); err != nil {
+		if ids, err = s.candidates(ctx, text); err != nil {
 			return out, err
 		}
 	}

@@ -14,4 +14,6 @@ type Service struct {
 	Companies fleet.CompanyStore
 	Zone      func(ctx context.Context) (*time.Location, error)
 	Now       func() time.Time
+
+	finder finder
 }
