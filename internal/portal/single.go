@@ -117,29 +117,14 @@ func (p *Portal) setSingle(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.same(v, stateOfUser(&u)) {
-		return p.userPage(v, &u)
-	}
-	state := stateOfUser(&u)
-	edit := access.UserEdit{NoPassword: v.field("no-password") != "", When: func(now *access.User) error {
-		if stateOfUser(now) != state {
-			return fault.New(fault.Conflict, "%s", p.texts["form.meanwhile"])
-		}
-		return nil
-	}}
+	edit := access.UserEdit{NoPassword: v.field("no-password") != ""}
 	if name := v.field("singleSignOn"); name != u.Single.Name || v.field("forget") != "" {
 		edit.Single = &name
 	}
-	if edit.Single == nil && !edit.NoPassword {
+	if edit.Single == nil && !edit.NoPassword { // it is so already
 		return redirect(userPath(u.ID), "")
 	}
-	if err := p.Access.EditUser(v.ctx(), u.ID, edit); err != nil {
-		if !v.faults(err) {
-			return nil, err
-		}
-		return p.userPage(v, &u)
-	}
-	return redirect(userPath(u.ID), "saved")
+	return p.changeUser(v, &u, edit, "saved")
 }
 
 // singlePath is where a browser begins to sign in elsewhere.

@@ -13,14 +13,13 @@ import (
 )
 
 const (
-	singleColumns  = `SELECT user_id, name, issuer, subject, bound_at, checksum FROM singles`
-	singleSQL      = singleColumns + ` WHERE user_id = $1`
-	singleByName   = singleColumns + ` WHERE name_key = $1`
-	singleByIsSQL  = singleColumns + ` WHERE issuer = $1 AND subject = $2`
-	singlesSQL     = singleColumns + ` ORDER BY user_id`
-	insertSingle   = `INSERT INTO singles (user_id, name, name_key, issuer, subject, bound_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7)`
-	deleteSingle   = `DELETE FROM singles WHERE user_id = $1`
-	textOfIdentity = "\uFFFD" // stands for what no engine can compare, as in names
+	singleColumns = `SELECT user_id, name, issuer, subject, bound_at, checksum FROM singles`
+	singleSQL     = singleColumns + ` WHERE user_id = $1`
+	singleByName  = singleColumns + ` WHERE name_key = $1`
+	singleByIsSQL = singleColumns + ` WHERE issuer = $1 AND subject = $2`
+	singlesSQL    = singleColumns + ` ORDER BY user_id`
+	insertSingle  = `INSERT INTO singles (user_id, name, name_key, issuer, subject, bound_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+	deleteSingle  = `DELETE FROM singles WHERE user_id = $1`
 )
 
 // single is how a user signs in elsewhere, as it is kept.
@@ -48,10 +47,10 @@ func (s *Store) UserBySingle(ctx context.Context, is access.Identity, name strin
 	return u, err
 }
 
-// sayable gives an identity without what engines refuse: nobody is kept with such a one.
+// sayable gives an identity without what engines refuse, as nameKey does for names: whoever is kept so is not who was meant, and is refused.
 func sayable(is access.Identity) access.Identity {
 	clean := func(text string) string {
-		return strings.ReplaceAll(strings.ToValidUTF8(text, textOfIdentity), "\x00", textOfIdentity)
+		return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 	}
 	return access.Identity{Issuer: clean(is.Issuer), Subject: clean(is.Subject)}
 }
