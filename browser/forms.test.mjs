@@ -53,6 +53,7 @@ const forms = {
   "/users (taken)": { at: "/users/new", typed: { "user-name": "demo", "user-password": password, "user-again": password }, wrong: ["user-name"] },
   "/users/N/role": { at: "/users/1", typed: { "role-role": "company-readonly" }, wrong: ["role-sure"] },
   "/users/N/password": { at: "/users/2", typed: { "password-password": "short", "password-again": "short" }, wrong: ["password-password"] },
+  "/users/N/single": { at: "/users/2", typed: { "single-singleSignOn": "x".repeat(201) }, wrong: ["single-singleSignOn"] },
   "/users/N/enabled": { at: "/users/1", typed: {}, wrong: ["disable-sure"] },
   "/tokens": { at: "/tokens/new", typed: { "token-name": "no scopes", "token-expiresAt": "2020-01-01" }, wrong: ["token-scopes", "token-expiresAt"] },
   "/settings": { at: "/settings", typed: { "settings-zone": "Mars", "settings-licensees": "Contoso\nFabrikam" }, wrong: ["settings-zone"] },

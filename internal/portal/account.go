@@ -74,7 +74,7 @@ func (p *Portal) changePassword(v *visit) (any, error) {
 	if len(v.wrong) > 0 {
 		return p.account(v)
 	}
-	return signedIn("/account?told=password-changed", pair), nil
+	return p.signedIn("/account?told=password-changed", pair), nil
 }
 
 // signOutElsewhere ends all sessions of the reader, this one among them.

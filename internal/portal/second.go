@@ -38,7 +38,7 @@ func (p *Portal) signInSecond(v *visit) (any, error) {
 	case err != nil:
 		return nil, err
 	}
-	return signedIn(asked.To, pair), nil
+	return p.signedIn(asked.To, pair), nil
 }
 
 // secondView is the value of the page on which people turn their second factor on and off.

@@ -13,8 +13,13 @@ import (
 const cookieName = "__Host-tallystick"
 
 // cookie keeps a token in a browser. Links from elsewhere carry it, forms do not; no script sees it.
-func cookie(token string, ends time.Time) api.Field {
-	c := http.Cookie{Name: cookieName, Value: token, Path: "/", Expires: ends, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+// How long it is kept is said in seconds, too: a browser's clock may be wrong by more than that.
+func (p *Portal) cookie(token string, ends time.Time) api.Field {
+	left := int(ends.Sub(p.Now()) / time.Second) // 0 or less ends it
+	if left <= 0 {
+		left = -1
+	}
+	c := http.Cookie{Name: cookieName, Value: token, Path: "/", Expires: ends, MaxAge: left, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 	return field("Set-Cookie", c.String())
 }
 
@@ -56,12 +61,12 @@ func (p *Portal) signIn(v *visit) (any, error) {
 	case entry.Half != "":
 		return p.askedCode(secondStep{Half: entry.Half, To: asked.To}, 0), nil
 	}
-	return signedIn(asked.To, entry.Pair), nil
+	return p.signedIn(asked.To, entry.Pair), nil
 }
 
 // signedIn gives the browser its cookie, and sends it where it wanted to go.
-func signedIn(to string, pair access.Pair) any {
-	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", to), cookie(pair.Access, pair.AccessEnd)}}
+func (p *Portal) signedIn(to string, pair access.Pair) any {
+	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", to), p.cookie(pair.Access, pair.AccessEnd)}}
 }
 
 func (p *Portal) signOut(v *visit) (any, error) {
@@ -72,7 +77,7 @@ func (p *Portal) signOut(v *visit) (any, error) {
 }
 
 func (p *Portal) signedOut() any {
-	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", "/sign-in"), cookie("", time.Unix(1, 0))}}
+	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", "/sign-in"), p.cookie("", time.Unix(1, 0))}}
 }
 
 // favicon is asked for by browsers that show something which is not a page.

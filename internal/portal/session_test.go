@@ -29,7 +29,7 @@ func TestSignIn(t *testing.T) {
 		t.Errorf("sent to %q", to)
 	}
 	set := right.header.Get("Set-Cookie")
-	for _, part := range []string{"__Host-tallystick=", "Path=/", "HttpOnly", "Secure", "SameSite=Lax", "Expires="} {
+	for _, part := range []string{"__Host-tallystick=", "Path=/", "HttpOnly", "Secure", "SameSite=Lax", "Expires=", "Max-Age=43200"} {
 		if !strings.Contains(set, part) {
 			t.Errorf("%q is not in the cookie %q", part, set)
 		}
@@ -39,7 +39,9 @@ func TestSignIn(t *testing.T) {
 	if to := w.want(http.StatusSeeOther, request{path: "/sign-in?to=/companies", cookie: cookie}).header.Get("Location"); to != "/companies" {
 		t.Errorf("who is signed in is sent to %q", to)
 	}
-	w.want(http.StatusSeeOther, request{method: http.MethodPost, path: "/sign-out", cookie: cookie})
+	if set := w.want(http.StatusSeeOther, request{method: http.MethodPost, path: "/sign-out", cookie: cookie}).header.Get("Set-Cookie"); !strings.Contains(set, "Max-Age=0") {
+		t.Errorf("a cookie stays: %q", set)
+	}
 	w.want(http.StatusSeeOther, request{path: "/account", cookie: cookie})
 	w.want(http.StatusSeeOther, request{method: http.MethodPost, path: "/account/sign-out"})
 	w.want(http.StatusSeeOther, request{path: "/account"})

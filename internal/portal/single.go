@@ -64,7 +64,7 @@ func (p *Portal) finishSingle(v *visit) (any, error) {
 	if err != nil {
 		return p.notSingle(to, err)
 	}
-	set := cookie(pair.Access, pair.AccessEnd)
+	set := p.cookie(pair.Access, pair.AccessEnd)
 	set.Values = append(set.Values, keepSingle("").Values...) // a header has one field, of all its values
 	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", to), set}}, nil
 }
