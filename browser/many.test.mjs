@@ -205,6 +205,11 @@ test("a trail that nobody counted goes on and on", async () => {
   }
   assert.deepEqual(times.filter((_, i) => i % 2 === 0), times.filter((_, i) => i % 2 === 0).toSorted().reverse());
   assert.deepEqual(await page.evaluate(() => window.shifts), []);
+  const there = await page.evaluate(async () => { await window.come(); return window.seen(); });
+  await page.waitForFunction((row) => history.state?.place?.row === row - 2, there[0][0]);
+  await page.reload();
+  await page.waitForFunction((row) => window.seen()[0]?.[0] === row, there[0][0]);
+  assert.deepEqual(await page.evaluate(async () => { await window.come(); return window.seen(); }), there);
   assert.deepEqual(page.errors, []);
   await page.context().close();
 });

@@ -231,7 +231,13 @@
       this.pump();
       if (more) this.soon();
       clearTimeout(this.settle);
-      this.settle = setTimeout(() => { this.place = this.where(); }, 200);
+      this.settle = setTimeout(() => { this.place = this.where(); this.note(); }, 200);
+    }
+
+    // note keeps the place for who comes back.
+    note() {
+      const place = this.goal ?? this.where();
+      if (place) history.replaceState({ ...history.state, place }, "");
     }
 
     // forgive lets a sheet that did not come be asked for again.
@@ -419,11 +425,8 @@
   addEventListener("afterprint", () => list?.soon());
   document.addEventListener("refresh", () => { if (list?.live) list.refresh(null); });
 
-  // Who comes back finds the place.
-  addEventListener("pagehide", () => {
-    const place = list?.where();
-    if (place) history.replaceState({ ...history.state, place }, "");
-  });
+  // Who comes back finds the place. What is noted when a page is left is lost where it is loaded again.
+  addEventListener("pagehide", () => list?.note());
   if (document.querySelector("main tbody[data-list] tr.next")) history.scrollRestoration = "manual";
   new MutationObserver(() => begin(null)).observe(document.getElementById("main"), { childList: true });
   begin(history.state?.place);
