@@ -33,6 +33,8 @@ type Searched struct {
 	Next  *Place          // where it goes on; nil: everything was looked through
 	// Looked is how many companies were looked through so far, with those before From, of all in which it may be found.
 	Looked, Of int
+	// Waiting: what is listed is still being read, and nothing was looked through; it is to be asked again.
+	Waiting bool
 }
 
 // Search finds workloads. Invalid: the text is empty.
@@ -43,7 +45,9 @@ func (s *Service) Search(ctx context.Context, q Search) (out Searched, err error
 	}
 	ids := []usage.CompanyID{q.Only}
 	if q.Only == 0 {
-		if ids, err = s.candidates(ctx, text); err != nil {
+		var ready bool
+		if ids, ready, err = s.candidates(ctx, text, q.Within); err != nil || !ready {
+			out.Waiting = err == nil
 			return out, err
 		}
 	}

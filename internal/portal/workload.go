@@ -23,6 +23,7 @@ type workloadsView struct {
 	Rows       []foundRow
 	Next       string // where the search goes on
 	Looked, Of int
+	Again      string // where to ask again, while what is listed is still being read
 }
 
 type foundRow struct {
@@ -72,6 +73,9 @@ func (p *Portal) search(v *visit, out *workloadsView) error {
 	if n := found.Next; n != nil {
 		q := url.Values{"search": {out.Search}, "company": {n.Company.String()}, "behind": {strconv.Itoa(n.Behind)}}
 		out.Next = "/workloads?" + q.Encode()
+	}
+	if found.Waiting {
+		out.Again = v.URL.Path + "?" + v.URL.RawQuery
 	}
 	links := p.companyLinks()
 	for i := range found.Found {
