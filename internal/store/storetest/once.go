@@ -137,6 +137,7 @@ var onceTests = map[string]func(*testing.T, store.Store){
 	},
 	"no writing step of any port is done with a key that is taken": func(t *testing.T, s store.Store) {
 		n := newNeighbours(t, s)
+		must(t, s.AddFactor(t.Context(), factorOf(ourUser))) // which the refused method would have added for those that read it
 		must(t, addKeyed(keyed(t, ourUser, "taken"), s, "c"))
 		before, head := n.of(t, s, ours, ourServer, ourUser, ourSession), must1(s.Head(t.Context()))(t)
 		refused := 0
