@@ -107,7 +107,7 @@ func TestSecondFactor(t *testing.T) {
 // RFC 6238 appendix B, of its last six digits, which are what apps show.
 func TestCodesOfTheStandard(t *testing.T) {
 	t.Parallel()
-	const secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ" //nolint:gosec // the standard's
+	const secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 	for at, code := range map[int64]string{1111111109: "081804", 1234567890: "005924", 2000000000: "279037", 20000000000: "353130"} {
 		w := newWorld(t)
 		w.at = time.Unix(at, 0)
@@ -182,7 +182,11 @@ func TestRecoveryCodes(t *testing.T) {
 
 func (w *world) trail() []audit.Entry {
 	w.t.Helper()
-	list, err := w.Users.(audit.Store).Audit(w.t.Context(), audit.Query{Limit: 100})
+	store, is := w.Users.(audit.Store)
+	if !is {
+		w.t.Fatalf("a %T keeps no trail", w.Users)
+	}
+	list, err := store.Audit(w.t.Context(), audit.Query{Limit: 100})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -24,8 +24,15 @@ func TestSheets(t *testing.T) {
 			first, last  int
 			before, next bool
 		}{
-			{"", 0, 99, false, true}, {"0", 0, 99, false, true}, {"99", 0, 99, false, true}, {"100", 100, 199, true, true}, {"229", 200, 229, true, false},
-			{"99999999999999999999", 200, 229, true, false}, {"5000", 200, 229, true, false}, {"-1", 0, 99, false, true}, {"x", 0, 99, false, true},
+			{"", 0, 99, false, true},
+			{"0", 0, 99, false, true},
+			{"99", 0, 99, false, true},
+			{"100", 100, 199, true, true},
+			{"229", 200, 229, true, false},
+			{"99999999999999999999", 200, 229, true, false},
+			{"5000", 200, 229, true, false},
+			{"-1", 0, 99, false, true},
+			{"x", 0, 99, false, true},
 		} {
 			a := w.want(http.StatusOK, request{path: path + "&from=" + c.from, header: http.Header{"Hx-Request": {"true"}}})
 			rows := strings.Count(a.body, `<th scope="row">`)

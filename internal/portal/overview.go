@@ -156,7 +156,9 @@ func (out *overviewed) compare(o *figure.Overview) {
 	for _, m := range most[:min(len(most), movedMax)] {
 		id, a := m.company.ID, asked{Unit: m.unit, State: metering.Used}
 		out.Moved = append(out.Moved, movedView{
-			m.company.Name, companyPath(id), m.unit, numberView{m.before, whyPath(id, a, then)}, numberView{m.now.Used.Units, whyPath(id, a, now)},
+			m.company.Name, companyPath(id), m.unit,
+			numberView{m.before, whyPath(id, a, then)},
+			numberView{m.now.Used.Units, whyPath(id, a, now)},
 			numberView{m.now.Used.Units - m.before, changesPath(id, begin, o.At, o.At)},
 		})
 	}

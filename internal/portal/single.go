@@ -18,7 +18,7 @@ const singleWithin = 10 * time.Minute
 
 // keepSingle has a browser keep it: the way back comes from another site, and carries it because it is a link that is followed.
 func keepSingle(keep string) api.Field {
-	c := http.Cookie{Name: singleCookie, Value: keep, Path: "/", MaxAge: int(singleWithin / time.Second), Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	c := http.Cookie{Name: singleCookie, Value: keep, Path: "/", MaxAge: int(singleWithin / time.Second), Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode} //nolint:gosec // G124: it has all three
 	if keep == "" {
 		c.MaxAge = -1
 	}

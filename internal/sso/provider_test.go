@@ -92,7 +92,9 @@ func (i *idp) rotate(kid string) {
 func write(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value)
+	if err := json.NewEncoder(w).Encode(value); err != nil {
+		panic(err) // nothing here cannot be written
+	}
 }
 
 func (i *idp) discovery(w http.ResponseWriter, _ *http.Request) {

@@ -38,8 +38,14 @@ var userTests = map[string]func(*testing.T, store.Store){
 	"update changes what is given, and nothing else": func(t *testing.T, s store.Store) {
 		u := newUser(t, s, "a")
 		for _, c := range []access.UserChange{
-			{}, {PasswordHash: ref("h2")}, {Enabled: ref(false)}, {Role: ref(access.PortalAdministrator), Company: ref(usage.CompanyID(0))},
-			{Single: ref(singleOf("b"))}, {Single: &access.Single{Name: "c"}}, {}, {Single: &access.Single{}},
+			{},
+			{PasswordHash: ref("h2")},
+			{Enabled: ref(false)},
+			{Role: ref(access.PortalAdministrator), Company: ref(usage.CompanyID(0))},
+			{Single: ref(singleOf("b"))},
+			{Single: &access.Single{Name: "c"}},
+			{},
+			{Single: &access.Single{}},
 		} {
 			must(t, s.UpdateUser(t.Context(), u.ID, c, false))
 			u = c.Apply(u)
