@@ -6,7 +6,7 @@
 (() => {
   const ask = { headers: { "HX-Request": "true", "HX-Target": "rows" } };
   const near = 1200; // pixels around what is seen that are there
-  const few = 25; // rows are laid out and painted at once
+  const few = 10; // rows are laid out and painted at once; a sheet has a whole number of such parts
   const pumpEvery = 80; // milliseconds between requests while a list runs past
   const kept = 400; // parts that were seen are kept so many
   const words = () => document.getElementById("list-failed");
