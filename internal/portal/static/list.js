@@ -282,13 +282,19 @@
       this.asked++;
       this.table.ariaBusy = "true";
       const body = await bring(sheet.address, stop.signal);
-      if (--this.asked === 0) this.table.ariaBusy = null;
-      if (stop.signal.aborted || list !== this) return;
+      this.asked--;
+      if (stop.signal.aborted || list !== this) { this.calm(); return; }
       this.ready.push(() => {
         sheet.request = null;
         this.came(sheet, body);
+        this.calm();
       });
       this.soon();
+    }
+
+    // calm says when nothing is on its way any more.
+    calm() {
+      if (this.asked === 0 && this.ready.length === 0) this.table.ariaBusy = null;
     }
 
     cancel(sheet) {
