@@ -53,7 +53,7 @@ test("a user of a company sees that company, and no other in any way", async () 
   await signIn(anna, { user: "anna", password: "a sentence of a few words" });
   assert.equal(new URL(anna.url()).pathname, "/companies/2");
   assert.equal(await anna.textContent("h1"), own);
-  assert.deepEqual(await anna.locator("nav[aria-label=Pages] a").allTextContents(), ["Usage", "Statements", "Servers", "Alarms", "API tokens", "Catalogue"]);
+  assert.deepEqual(await anna.locator("nav[aria-label=Pages] a").allTextContents(), ["Usage", "Workloads", "Statements", "Servers", "Alarms", "API tokens", "Catalogue"]);
   const get = { method: "GET", maxRedirects: 0 }, part = { ...get, headers: { "HX-Request": "true" } };
   const post = (form) => ({ method: "POST", maxRedirects: 0, form, headers: { Origin: console_.base, Accept: "text/html" } });
   const why = "resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used";

@@ -50,7 +50,7 @@ first(async () => {
 after(async () => { await browser?.close(); await console_?.stop(); await rm(dir, { recursive: true }); });
 
 // billedOf reads what is billed of each type on the page of a statement.
-const billedOf = (page) => page.locator("table.figures").first().locator("tbody tr").evaluateAll((rows) => rows.map((r) => [r.querySelector("th").firstChild.textContent.trim(), r.querySelector("td.n b").textContent]));
+const billedOf = (page) => page.locator("table.figures").first().locator("tbody tr").evaluateAll((rows) => rows.filter((r) => r.querySelector("td.n b")).map((r) => [r.querySelector("th").firstChild.textContent.trim(), r.querySelector("td.n b").textContent]));
 
 test("a customer's administrator sees the own figure and its machines, and no other company in any of many ways", async () => {
   const anna = await open(browser, console_);

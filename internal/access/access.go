@@ -53,8 +53,10 @@ type UserChange struct {
 	KeepOne      bool // a Conflict where nobody would be left who manages users
 }
 
-// Administers reports whether the user manages users.
-func (u *User) Administers() bool { return u.Enabled && u.Role == PortalAdministrator }
+// Administers reports whether the user can sign in and manage users; who is still to sign in elsewhere for the first time may never do it.
+func (u *User) Administers() bool {
+	return u.Enabled && u.Role == PortalAdministrator && (u.HasPassword() || u.Single.Identity != (Identity{}))
+}
 
 // Apply gives the user as it becomes.
 func (c UserChange) Apply(u User) User {

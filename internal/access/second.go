@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -160,7 +161,11 @@ func (s *Service) SignInSecond(ctx context.Context, from Client, half, code stri
 	if err != nil {
 		return Pair{}, err
 	}
-	if err := s.spend(audit.By(ctx, audit.Actor{Name: u.Name, Via: "portal"}), from, u.ID, code); err != nil {
+	ctx = audit.By(ctx, audit.Actor{Name: u.Name, Via: "portal"})
+	if err := s.spend(ctx, from, u.ID, code); err != nil {
+		if fault.Is(err, fault.Unauthenticated) { // of who knows the password: the user is to hear of it
+			err = cmp.Or(s.Users.UpdateUser(audit.Note(ctx, audit.Changed, "a wrong code, after the right password"), u.ID, UserChange{}, false), err)
+		}
 		return Pair{}, err
 	}
 	pair, err := s.open(ctx, &u, from, browserLives, s.Now())
@@ -208,7 +213,7 @@ func (s *Service) take(ctx context.Context, f *Factor, code string, now time.Tim
 		return r
 	}, code)
 	if len(code) == paper.EncodedLen(recoveryBytes) {
-		return s.takePaper(ctx, f.User, hashToken(strings.ToUpper(code)))
+		return s.takePaper(ctx, f, hashToken(strings.ToUpper(code)))
 	}
 	if len(code) != codeDigits.Length() {
 		return errCode()
@@ -230,10 +235,13 @@ func (s *Service) take(ctx context.Context, f *Factor, code string, now time.Tim
 	})
 }
 
-func (s *Service) takePaper(ctx context.Context, user UserID, hash TokenHash) error {
+func (s *Service) takePaper(ctx context.Context, f *Factor, hash TokenHash) error {
 	var detail audit.Detail
 	detail.Say("a recovery code was used")
-	return s.Factors.ChangeFactor(audit.Note(ctx, audit.Changed, detail.String()), user, func(is Factor) (Factor, error) {
+	return s.Factors.ChangeFactor(audit.Note(ctx, audit.Changed, detail.String()), f.User, func(is Factor) (Factor, error) {
+		if !is.AddedAt.Equal(f.AddedAt) {
+			return is, errCode()
+		}
 		i := slices.IndexFunc(is.Recovery, func(h TokenHash) bool { return subtle.ConstantTimeCompare(h[:], hash[:]) == 1 })
 		if i < 0 {
 			return is, errCode()
@@ -302,32 +310,44 @@ func (s *Service) offer(actor Actor, issuer, secret string) (Offer, error) {
 }
 
 // AddFactor turns an offered factor on, for a user who knows the password and has a code of it, and gives the codes of paper:
-// they are shown this once. Unauthenticated: the password is wrong; Invalid, with the field code; Conflict: there is one already; Limited.
-func (s *Service) AddFactor(ctx context.Context, from Client, user UserID, password, sealed, code string) ([]string, error) {
+// they are shown this once. All sessions end, and the browser goes on with a new one. Unauthenticated: the password is wrong; Invalid, with the field code; Conflict: there is one already; Limited.
+func (s *Service) AddFactor(ctx context.Context, from Client, user UserID, password, sealed, code string) ([]string, Pair, error) {
 	secret, err := s.offered(user, sealed)
 	if err != nil {
-		return nil, err
+		return nil, Pair{}, err
 	}
 	if err := s.known(ctx, from, user, password); err != nil {
-		return nil, err
+		return nil, Pair{}, err
 	}
 	now := s.Now()
 	step, err := stepOf(secret, strings.ReplaceAll(code, " ", ""), now)
 	if fault.Is(err, fault.Unauthenticated) {
-		return nil, fault.InvalidFields("the second factor is not turned on", []fault.Field{{Path: "code", Text: "is not what the app shows now: if it shows this one, compare the clock of the device with the console's"}})
+		return nil, Pair{}, fault.InvalidFields("the second factor is not turned on", []fault.Field{{Path: "code", Text: "is not what the app shows now: if it shows this one, compare the clock of the device with the console's"}})
 	}
 	if err != nil {
-		return nil, err
+		return nil, Pair{}, err
 	}
 	text, err := base64.RawURLEncoding.DecodeString(sealed)
 	if err != nil {
-		return nil, err
+		return nil, Pair{}, err
 	}
 	codes, hashes := newPaper()
 	var detail audit.Detail
 	detail.Change("second factor", "off", "on")
 	err = s.Factors.AddFactor(audit.Note(ctx, audit.Changed, detail.String()), Factor{User: user, Sealed: text, Step: step, Recovery: hashes, AddedAt: usage.Truncate(now)})
-	return codes, err
+	if err == nil {
+		_, err = s.RevokeAll(ctx, user)
+	}
+	if err != nil {
+		return nil, Pair{}, err
+	}
+	u, err := s.Users.User(ctx, user)
+	if err != nil {
+		return nil, Pair{}, err
+	}
+	pair, err := s.open(ctx, &u, from, browserLives, now)
+	pair.Refresh = "" // nobody is to have it
+	return codes, pair, err
 }
 
 // keyURL is how apps are told of a secret: the format of Google Authenticator's key URIs, which others read too.
@@ -360,13 +380,17 @@ func (s *Service) known(ctx context.Context, from Client, user UserID, password 
 // RenewRecovery gives a user, who knows the password and has a code, new codes of paper; the old ones open nothing any more. Unauthenticated: the
 // password is wrong; Invalid, with the field code; Limited; NotFound: there is no second factor.
 func (s *Service) RenewRecovery(ctx context.Context, from Client, user UserID, password, code string) ([]string, error) {
-	if err := s.proven(ctx, from, user, password, code); err != nil {
+	was, err := s.proven(ctx, from, user, password, code)
+	if err != nil {
 		return nil, err
 	}
 	codes, hashes := newPaper()
 	var detail audit.Detail
 	detail.Say("new recovery codes")
 	return codes, s.Factors.ChangeFactor(audit.Note(ctx, audit.Changed, detail.String()), user, func(f Factor) (Factor, error) {
+		if !f.AddedAt.Equal(was) {
+			return f, errLate()
+		}
 		f.Recovery = hashes
 		return f, nil
 	})
@@ -374,25 +398,26 @@ func (s *Service) RenewRecovery(ctx context.Context, from Client, user UserID, p
 
 // DropFactor turns a user's own second factor off; errors as those of RenewRecovery.
 func (s *Service) DropFactor(ctx context.Context, from Client, user UserID, password, code string) error {
-	if err := s.proven(ctx, from, user, password, code); err != nil {
+	if _, err := s.proven(ctx, from, user, password, code); err != nil {
 		return err
 	}
 	return s.RemoveFactor(ctx, user)
 }
 
-// proven asks for the password and a code.
-func (s *Service) proven(ctx context.Context, from Client, user UserID, password, code string) error {
-	if _, err := s.Factors.Factor(ctx, user); err != nil {
-		return err
+// proven asks for the password and a code, and gives when the factor was added.
+func (s *Service) proven(ctx context.Context, from Client, user UserID, password, code string) (time.Time, error) {
+	f, err := s.Factors.Factor(ctx, user)
+	if err != nil {
+		return time.Time{}, err
 	}
 	if err := s.known(ctx, from, user, password); err != nil {
-		return err
+		return time.Time{}, err
 	}
-	err := s.spend(ctx, from, user, code)
+	err = s.spend(ctx, from, user, code)
 	if fault.Is(err, fault.Unauthenticated) {
-		return fault.InvalidFields("nothing is changed", []fault.Field{{Path: "code", Text: "is wrong, or was used already"}})
+		err = fault.InvalidFields("nothing is changed", []fault.Field{{Path: "code", Text: "is wrong, or was used already"}})
 	}
-	return err
+	return f.AddedAt, err
 }
 
 // RemoveFactor takes a user's second factor off, as an administrator does for who has lost it. NotFound.

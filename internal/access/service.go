@@ -153,7 +153,7 @@ func (s *Service) EditUser(ctx context.Context, id UserID, e UserEdit) error {
 	if err != nil {
 		return err
 	}
-	if e.Role != nil && c.Apply(u) == u && e.Password == nil && e.Enabled == nil { // it is so already
+	if e.Enabled == nil && c.Apply(u) == u { // it is so already
 		return c.When(&u)
 	}
 	revoke := c.PasswordHash != nil || e.Single != nil && u.Single.Name != "" || e.Enabled != nil && !*e.Enabled
@@ -195,7 +195,16 @@ func (s *Service) userChange(ctx context.Context, u *User, e *UserEdit, detail *
 				return err
 			}
 		}
-		if next := c.Apply(*now); e.NoPassword || e.Single != nil {
+		if e.Single != nil && now.Single != u.Single { // somebody has signed in there, perhaps, who would be forgotten unsaid
+			return fault.New(fault.Conflict, "the user's single sign-on was changed meanwhile: look at it again")
+		}
+		next := c.Apply(*now)
+		if e.NoPassword && next.Single.Identity == (Identity{}) {
+			return fault.InvalidFields("the user is not changed", []fault.Field{{
+				Path: "singleSignOn", Text: "has not signed this user in yet: the password can be taken away once it has",
+			}})
+		}
+		if e.Single != nil {
 			return next.hasWay()
 		}
 		return nil
@@ -275,5 +284,8 @@ func (s *Service) change(ctx context.Context, id UserID, c UserChange, revoke bo
 	s.Forget()
 	// Whoever locked the account with attempts of their own does not keep its owner out after this.
 	s.accounts.reset(accountKey(u.Name))
+	if c.PasswordHash != nil {
+		s.codes.reset(fmt.Sprint(id))
+	}
 	return nil
 }

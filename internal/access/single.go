@@ -39,7 +39,7 @@ func (s *Service) SignInAs(ctx context.Context, from Client, v Vouched) (Pair, e
 	if v.Identity.Issuer == "" || v.Identity.Subject == "" {
 		return Pair{}, fault.New(fault.Internal, "somebody is vouched for without an issuer or a subject")
 	}
-	u, err := s.Users.UserBySingle(ctx, v.Identity, strings.TrimSpace(v.Name))
+	u, err := s.Users.UserBySingle(ctx, v.Identity, v.Name)
 	if fault.Is(err, fault.NotFound) {
 		return Pair{}, fault.New(fault.Denied, "nobody here signs in as %q: an administrator opens single sign-on to a user", v.Name)
 	}
@@ -102,14 +102,14 @@ func (s *Service) bind(ctx context.Context, u *User, v Vouched) error {
 }
 
 // sameName compares without regard to case, as people see it: a letter of ASCII is none that is not, though one may be the other's capital
-// (the Kelvin sign, the dotless i), for a provider may let people choose such a name.
+// (the Kelvin sign, the dotless i), and signs that only look like letters (the Ångström sign) are none: a provider may let people choose such a name.
 func sameName(a, b string) bool {
-	ra, rb := []rune(strings.TrimSpace(a)), []rune(strings.TrimSpace(b))
+	ra, rb := []rune(a), []rune(b)
 	if len(ra) != len(rb) {
 		return false
 	}
 	for i, r := range ra {
-		if (r <= unicode.MaxASCII) != (rb[i] <= unicode.MaxASCII) || unicode.ToLower(r) != unicode.ToLower(rb[i]) {
+		if (r <= unicode.MaxASCII) != (rb[i] <= unicode.MaxASCII) || unicode.ToLower(r) != unicode.ToLower(rb[i]) || unicode.ToUpper(r) != unicode.ToUpper(rb[i]) {
 			return false
 		}
 	}

@@ -60,7 +60,7 @@ func TestSignInAs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	u := w.single("anna", "Anna@Example.com")
-	pair := w.in(vouched("1", " anna@example.COM "), "anna")
+	pair := w.in(vouched("1", "anna@example.COM"), "anna")
 	if want := w.now().Truncate(time.Microsecond).Add(12 * time.Hour); !pair.AccessEnd.Equal(want) {
 		t.Errorf("the session ends at %s, want %s", pair.AccessEnd, want)
 	}
@@ -232,7 +232,12 @@ func TestNoPassword(t *testing.T) {
 	wantCode(t, w.EditUser(t.Context(), u.ID, access.UserEdit{NoPassword: true, Password: &secret}), fault.Invalid)
 	pair, there := w.login("anna"), "a@example.com"
 	w.edit(u.ID, access.UserEdit{Single: &there})
-	w.wantLiving(pair.Access, true) // it is opened to it, and nothing is taken
+	w.wantLiving(pair.Access, true)                                                              // it is opened to it, and nothing is taken
+	wantCode(t, w.EditUser(t.Context(), u.ID, access.UserEdit{NoPassword: true}), fault.Invalid) // nobody has signed in there yet, and perhaps nobody can
+	for _, like := range []string{" " + there, there + "\u00a0", "A@example.com\u3000", ""} {
+		w.out(vouched("2", like), "nobody here")
+	}
+	w.in(vouched("1", there), "anna")
 	w.edit(u.ID, access.UserEdit{NoPassword: true})
 	w.wantLiving(pair.Access, false)
 	_, err := w.SignIn(t.Context(), from, access.Credentials{Name: "anna", Password: password})

@@ -119,7 +119,7 @@ func (s *Server) surfaces() (http.Handler, error) {
 	web, err := portal.New(portal.Options{
 		Access: a.Access, Companies: a.Store, Servers: a.Store, Directory: a.Fleet, Ledger: a.Ledger, Figures: a.Figures, Board: a.Board,
 		Months: a.Months, Kept: a.Store, Alarms: a.Alarms, Events: a.Store, Answers: a.Store, Users: a.Store, Tokens: a.Store, Catalogs: a.Catalogs,
-		Trail: a.Store, Feed: a.Store, History: a.Store, Console: console{a}, Readings: s.readings, Single: s.single, Now: a.Now,
+		Trail: a.Store, Feed: a.Store, History: a.Store, Console: console{a}, Readings: s.readings, Single: s.single, Now: a.Now, Log: a.log,
 	})
 	if err != nil {
 		return nil, err

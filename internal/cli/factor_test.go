@@ -59,7 +59,7 @@ func TestSecondFactor(t *testing.T) {
 			}
 			return c
 		}
-		if _, err := s.AddFactor(t.Context(), from, 1, known.Password, offer.Sealed, code(time.Now())); err != nil {
+		if _, _, err := s.AddFactor(t.Context(), from, 1, known.Password, offer.Sealed, code(time.Now())); err != nil {
 			t.Fatal(err)
 		}
 		e, err := s.SignIn(t.Context(), from, known)

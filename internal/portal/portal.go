@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
@@ -45,6 +46,7 @@ type Options struct {
 	// Single signs people in elsewhere; nil: nothing does.
 	Single Single
 	Now    func() time.Time
+	Log    *slog.Logger // nil: nowhere
 }
 
 // Single is a provider of identities at which people sign in.
@@ -97,6 +99,9 @@ type Portal struct {
 
 // New reads texts, templates and files. Internal: they do not fit together.
 func New(o Options) (*Portal, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	p := &Portal{Options: o, ReadWithin: api.ReadingWithin, cross: http.NewCrossOriginProtection(), hub: api.NewHub(), works: newWorkshop()}
 	var err error
 	if p.texts, err = readTexts(english); err != nil {

@@ -115,7 +115,7 @@ func (p *Portal) offerFactor(v *visit) (access.Offer, error) {
 		host = name
 	}
 	issuer := p.texts["product"] + " " + host
-	if sealed := v.form.Get("offer"); sealed != "" {
+	if sealed := v.form.Get("offer"); sealed != "" && v.Method == http.MethodPost { // an address that somebody sends cannot offer one
 		return p.Access.OfferAgain(v.actor, issuer, sealed)
 	}
 	return p.Access.OfferFactor(v.actor, issuer)
@@ -141,8 +141,8 @@ func (p *Portal) addSecond(v *visit) (any, error) {
 	case f != nil: // turned on in another window
 		return redirect(secondPath, "")
 	}
-	codes, err := p.Access.AddFactor(v.ctx(), api.ClientOf(v.Request), v.actor.User, v.form.Get("password"), v.form.Get("offer"), v.field("code"))
-	return p.paper(v, codes, err)
+	codes, pair, err := p.Access.AddFactor(v.ctx(), api.ClientOf(v.Request), v.actor.User, v.form.Get("password"), v.form.Get("offer"), v.field("code"))
+	return p.paper(v, codes, err, p.cookie(pair.Access, pair.AccessEnd))
 }
 
 func (p *Portal) renewCodes(v *visit) (any, error) {
@@ -151,14 +151,14 @@ func (p *Portal) renewCodes(v *visit) (any, error) {
 }
 
 // paper shows recovery codes, this once.
-func (p *Portal) paper(v *visit, codes []string, err error) (any, error) {
+func (p *Portal) paper(v *visit, codes []string, err error, set ...api.Field) (any, error) {
 	if err != nil {
 		if !p.wrongProof(v, err) {
 			return nil, err
 		}
 		return p.second(v)
 	}
-	return page{name: "recovery", title: p.texts["second.codes"], data: codes}, nil
+	return page{name: "recovery", title: p.texts["second.codes"], data: codes, fields: set}, nil
 }
 
 func (p *Portal) dropSecond(v *visit) (any, error) {
@@ -176,6 +176,9 @@ func (p *Portal) removeSecond(v *visit) (any, error) {
 	u, err := p.userOf(v)
 	if err != nil {
 		return nil, err
+	}
+	if u.ID == v.actor.User {
+		return nil, fault.New(fault.Denied, "%s", p.texts["users.own-factor"])
 	}
 	if err := p.Access.RemoveFactor(v.ctx(), u.ID); err != nil && !fault.Is(err, fault.NotFound) { // one that is off already is what was wanted
 		return nil, err

@@ -57,6 +57,11 @@ func TestSecondFactor(t *testing.T) {
 	w.has(wrong, "is not your password", secret)
 	on := w.post(http.StatusOK, "/account/second-factor", role, url.Values{"offer": {offer}, "code": {w.code(secret)}, "password": {password}})
 	paper := onPaper.FindAllStringSubmatch(on.body, -1)
+	w.want(http.StatusSeeOther, request{path: "/account", role: role}) // signed out wherever else that was
+	w.cookies[role], _, _ = strings.Cut(strings.TrimPrefix(on.header.Get("Set-Cookie"), "__Host-tallystick="), ";")
+	if p := w.part(offered, w.want(http.StatusOK, request{path: "/account/second-factor?offer=" + url.QueryEscape(offer)})); p == offer {
+		t.Error("an address offers a secret")
+	}
 	if len(paper) != 10 {
 		t.Fatalf("%d codes in %s", len(paper), on.body)
 	}
@@ -99,7 +104,11 @@ func TestSecondFactor(t *testing.T) {
 	w.has(w.get(user), "Only the user can turn it on")
 	w.post(http.StatusSeeOther, user+"/second-factor", "", nil) // off already
 	w.want(http.StatusSeeOther, request{method: http.MethodPost, path: "/sign-in", cookie: "-", form: url.Values{"name": {string(role)}, "password": {password}}})
-	w.has(w.get("/audit"), "second factor")
+	w.has(w.get("/audit"), "second factor", "a wrong code, after the right password")
+	admin := userPage(w, access.PortalAdministrator)
+	for _, path := range []string{"/second-factor", "/password"} { // one's own: on one's own page, where the password is asked for
+		w.post(http.StatusForbidden, admin+path, "", url.Values{"password": {"another long password"}, "again": {"another long password"}})
+	}
 }
 
 func userPage(w *world, role access.Role) string {

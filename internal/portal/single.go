@@ -37,6 +37,10 @@ func (p *Portal) beginSingle(v *visit) (any, error) {
 		return redirect(to, "")
 	}
 	address, keep, err := p.Single.Begin(v.ctx(), to)
+	if err != nil && !fault.Is(err, fault.Unavailable) { // of the key file, perhaps, which is nobody's business here
+		p.Log.Error("nobody can sign in elsewhere", "error", err)
+		err = fault.New(fault.Unavailable, "%s", p.texts["sign-in.single-broken"])
+	}
 	if err != nil {
 		return p.notSingle(to, err)
 	}
@@ -73,6 +77,7 @@ func (p *Portal) finishSingle(v *visit) (any, error) {
 func (p *Portal) notSingle(to string, err error) (any, error) {
 	switch {
 	case fault.Is(err, fault.Denied), fault.Is(err, fault.Unavailable), fault.Is(err, fault.Unauthenticated), fault.Is(err, fault.Conflict):
+		p.Log.Warn("a sign-in elsewhere was refused", "error", err)
 		shown := p.asked(signingIn{To: to, Wrong: p.texts["sign-in.not-single"] + " " + fault.Text(err) + ".", WrongSingle: true}, api.StatusOf(err))
 		shown.fields = []api.Field{keepSingle("")}
 		return shown, nil
@@ -106,7 +111,7 @@ func (p *Portal) singleForm(v *visit, u *access.User) form {
 	if u.Single.Identity != (access.Identity{}) {
 		box("forget", "users.forget")
 	}
-	if u.HasPassword() {
+	if u.HasPassword() && u.Single.Identity != (access.Identity{}) {
 		box("no-password", "users.no-password")
 	}
 	return p.form(v, "single", userPath(u.ID)+"/single", fields...)

@@ -164,8 +164,11 @@ func TestSingleOfUsers(t *testing.T) {
 
 	w.cookie(access.PortalOperator)
 	at = "/users/" + strconv.FormatInt(int64(w.users[access.PortalOperator]), 10)
-	w.has(w.get(at), "with a password", `name="no-password"`)
-	w.has(post(http.StatusUnprocessableEntity, url.Values{"singleSignOn": {""}, "no-password": {"1"}}), "is all that signs this user in")
+	w.has(w.get(at), "with a password")
+	w.has(post(http.StatusUnprocessableEntity, url.Values{"singleSignOn": {"op@example.com"}, "no-password": {"1"}}), "has not signed this user in yet")
+	post(http.StatusSeeOther, url.Values{"singleSignOn": {"op@example.com"}})
+	w.back(http.StatusSeeOther, "kept.", "op")
+	w.has(w.get(at), `name="no-password"`)
 	post(http.StatusSeeOther, url.Values{"singleSignOn": {"op@example.com"}, "no-password": {"1"}})
 	if page := w.get(at).body; strings.Contains(page, "with a password") {
 		t.Error("the password is still there")

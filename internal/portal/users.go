@@ -327,6 +327,9 @@ func (p *Portal) setPassword(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if u.ID == v.actor.User { // who is asked for the old one
+		return nil, fault.New(fault.Denied, "%s", p.texts["users.own"])
+	}
 	password, made := p.newPassword(v)
 	if len(v.wrong) > 0 {
 		return p.userPage(v, &u)

@@ -29,7 +29,7 @@ func (c claims) text(name string) string {
 	if json.Unmarshal(c[name], &text) != nil {
 		return ""
 	}
-	return strings.TrimSpace(text)
+	return text
 }
 
 // yes reports whether a claim is true; some providers write that as a text.

@@ -46,7 +46,7 @@ func TestSignIn(t *testing.T) {
 	}{
 		"an address in the token": {func(*idp) {}, sso.Email, is("anna@example.com")},
 		"verified is a text":      {func(i *idp) { i.claims["email_verified"] = "true" }, sso.Email, is("anna@example.com")},
-		"a name in the token":     {func(i *idp) { i.claims = map[string]any{"preferred_username": " Anna "} }, sso.PreferredUsername, is("Anna")},
+		"a name in the token":     {func(i *idp) { i.claims = map[string]any{"preferred_username": "Anna"} }, sso.PreferredUsername, is("Anna")},
 		"an address of Windows":   {func(i *idp) { i.claims = map[string]any{"upn": "anna@corp.example"} }, sso.UPN, is("anna@corp.example")},
 		"what the token does not say": {func(i *idp) {
 			i.claims, i.more = nil, map[string]any{"sub": subject, "email": "b@example.com", "email_verified": true}

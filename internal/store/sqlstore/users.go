@@ -1,10 +1,10 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -19,7 +19,6 @@ const (
 	nextUserSQL   = `SELECT COALESCE(MAX(id), 0) + 1 FROM users` // rows are never deleted, so a number never returns
 	insertUserSQL = `INSERT INTO users (id, name, name_key, role, company, password_hash, enabled, created_at, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 	updateUserSQL = `UPDATE users SET role = $2, company = $3, password_hash = $4, enabled = $5, checksum = $6 WHERE id = $1`
-	otherAdminSQL = `SELECT 1 FROM users WHERE id <> $1 AND role = $2 AND enabled = 1`
 	endUserSQL    = `DELETE FROM sessions WHERE user_id = $1`
 )
 
@@ -75,8 +74,8 @@ func (s *Store) UpdateUser(ctx context.Context, id access.UserID, c access.UserC
 		}
 		u := c.Apply(stored)
 		if c.KeepOne && stored.Administers() && !u.Administers() {
-			if other, err := exists(ctx, tx, otherAdminSQL, int64(id), string(access.PortalAdministrator)); err != nil || !other {
-				return cmp.Or(err, error(fault.New(fault.Conflict, "user %d is the last who manages users", id)))
+			if err := othersAdminister(ctx, tx, id); err != nil {
+				return err
 			}
 		}
 		if _, err := tx.ExecContext(ctx, updateUserSQL, int64(u.ID), string(u.Role), companyOrNull(u.Company), u.PasswordHash, fromBool(u.Enabled), userSum(&u)); err != nil {
@@ -97,6 +96,15 @@ func (s *Store) UpdateUser(ctx context.Context, id access.UserID, c access.UserC
 		}
 		return bump(ctx, tx)
 	})
+}
+
+// othersAdminister refuses where nobody else can manage users.
+func othersAdminister(ctx context.Context, tx *sql.Tx, id access.UserID) error {
+	users, err := collect(ctx, tx, proven(scanUser), usersSQL)
+	if err == nil && !slices.ContainsFunc(users, func(o access.User) bool { return o.ID != id && o.Administers() }) {
+		err = fault.New(fault.Conflict, "user %d is the last who manages users", id)
+	}
+	return err
 }
 
 // userNow gives the user within a step; NotFound.

@@ -45,6 +45,7 @@ func TestSingleSignOn(t *testing.T) {
 	has(patch(http.StatusOK, `{"hasPassword":false}`), `"subject":"s1"`) // it is so already
 	has(patch(http.StatusOK, `{"singleSignOn":"anna@example.com"}`), `"subject":null`)
 	has(patch(http.StatusOK, `{"singleSignOn":"","password":"correct horse battery"}`), `"hasPassword":true,"singleSignOn":null`)
-	has(patch(http.StatusBadRequest, `{"hasPassword":false}`), "is all that signs this user in")
-	has(patch(http.StatusOK, `{"singleSignOn":"a@example.com","hasPassword":false}`), `"hasPassword":false,"singleSignOn":{"name":"a@example.com"`)
+	has(patch(http.StatusBadRequest, `{"hasPassword":false}`), "has not signed this user in yet")
+	has(patch(http.StatusBadRequest, `{"singleSignOn":"a@example.com","hasPassword":false}`), "has not signed this user in yet")
+	has(patch(http.StatusOK, `{"singleSignOn":"a@example.com"}`), `"hasPassword":true,"singleSignOn":{"name":"a@example.com"`)
 }
