@@ -136,7 +136,7 @@ func TestAlarms(t *testing.T) {
 	w.has(w.get("/alarms?status=Warning"), "0 alarms")
 	w.has(w.get("/alarms?kind=15"), "2 alarms")
 	one := w.get("/alarms/1")
-	w.has(one, "A backup server could not be read.", "it refuses the account", "Run server test", "I know of it", "It is over", "Time 1")
+	w.has(one, "A backup server could not be read.", "it refuses the account", "Read now tries it again", "I know of it", "It is over", "Time 1")
 	w.lacks(w.want(http.StatusOK, request{path: "/alarms/1", role: reader}), "<textarea", `name="reason"`)
 	w.has(w.send(http.StatusUnprocessableEntity, admin, "/alarms/1", "do", "acknowledge", "reason", "  "), "is required", `aria-invalid="true"`)
 	long := strings.Repeat("x", 5000)

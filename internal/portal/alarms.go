@@ -30,7 +30,7 @@ type alarmRow struct {
 func (p *Portal) alarmRow(v *visit, e *alarm.Event, links *companyLinks) (alarmRow, error) {
 	t, _ := alarm.TemplateByID(e.Template)
 	company, err := links.of(v.ctx(), e.Company)
-	return alarmRow{t.Name, alarmPath(e.ID), e.Status, v.serverLink(e.Server, e.ServerName), company, e.Message, v.moment(e.At), e.RepeatCount}, err
+	return alarmRow{t.Name, alarmPath(e.ID), e.Status, v.serverLink(e.Server, e.ServerName), company, p.plainly(e.Message), v.moment(e.At), e.RepeatCount}, err
 }
 
 func alarmPath(id int64) string { return "/alarms/" + strconv.FormatInt(id, 10) }
@@ -180,11 +180,11 @@ func (p *Portal) alarmPage(v *visit, e *alarm.Event) (any, error) {
 		return nil, err
 	}
 	t, _ := alarm.TemplateByID(e.Template)
-	out := alarmView{alarmRow: row, FirstAt: v.moment(e.FirstAt), Knowledge: t.Knowledge}
+	out := alarmView{alarmRow: row, FirstAt: v.moment(e.FirstAt), Knowledge: p.plainKnowledge(t.Knowledge)}
 	for _, a := range slices.Backward(history) {
 		time := alarmTime{Number: a.Number}
 		for _, s := range slices.Backward(a.Steps) {
-			time.Steps = append(time.Steps, alarmStep{v.moment(s.At), s.Status, s.Message, s.Actor, s.Remark})
+			time.Steps = append(time.Steps, alarmStep{v.moment(s.At), s.Status, p.plainly(s.Message), s.Actor, s.Remark})
 		}
 		out.History = append(out.History, time)
 	}

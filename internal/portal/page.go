@@ -48,6 +48,7 @@ type shell struct {
 	User  string
 	Role  access.Role
 	Told  string // what was just done
+	Bad   bool   // it did not go well
 	Chart bool   // it draws one
 	Days  bool   // its reader moves it through the days
 	Main  any
@@ -213,6 +214,7 @@ func (p *Portal) shellOf(r *http.Request, v *page) shell {
 		s.Nav = p.navigation(actor, r.URL.Path)
 	}
 	if key := r.URL.Query().Get("told"); key != "" {
+		s.Bad = strings.HasSuffix(key, "not-read")
 		s.Told = p.texts["told."+key] // what is no key says nothing: an address cannot put words into our mouth
 	}
 	return s

@@ -315,7 +315,7 @@ func (p *Portal) addEntries(v *visit, s *fleet.Server, out *serverView) error {
 		}
 		counts[date] = n
 		if day == (usage.Date{}) || day == date {
-			rows = append(rows, v.entry(e))
+			rows = append(rows, p.entry(v, e))
 		}
 	}
 	if day != (usage.Date{}) {
@@ -335,12 +335,12 @@ func (p *Portal) addEntries(v *visit, s *fleet.Server, out *serverView) error {
 	return nil
 }
 
-func (v *visit) entry(e *ledger.Entry) readingView {
+func (p *Portal) entry(v *visit, e *ledger.Entry) readingView {
 	r := readingView{At: v.moment(e.At), Recorded: v.moment(e.RecordedAt), Listed: e.Listed}
 	if e.Gap != nil {
 		r.Reason = e.Gap.Reason
 		if v.only() == 0 {
-			r.Why = e.Gap.Text
+			r.Why = p.plainly(e.Gap.Text)
 		}
 	}
 	if e.Revoked != nil {

@@ -173,6 +173,13 @@ func (p *Portal) addServer(v *visit) (any, error) {
 	if v.field("do") == doTest {
 		return p.testServer(v, n)
 	}
+	if unsure, err := p.unconfirmed(v, n); err != nil || unsure != nil {
+		if err != nil {
+			return nil, err
+		}
+		v.fail("", p.texts["servers.confirm-first"])
+		return p.newServerForm(v, unsure)
+	}
 	added, ok, err := p.added(v, n)
 	switch {
 	case err != nil:
@@ -189,6 +196,25 @@ func (p *Portal) addServer(v *visit) (any, error) {
 		return stream{Status: http.StatusOK, ContentType: "text/html; charset=utf-8", Fields: []api.Field{field("HX-Redirect", to)}}, nil
 	}
 	return redirect(to, "")
+}
+
+// unconfirmed looks whether a server shows a certificate that nobody vouches for, and that was not confirmed: nil, it does not. Whatever else
+// is wrong with the connection, the server may be added, and its page says it.
+func (p *Portal) unconfirmed(v *visit, n fleet.NewServer) (*testedView, error) {
+	if n.TLS.Fingerprint != "" || len(v.wrong) > 0 || len(n.Check()) > 0 {
+		return nil, nil //nolint:nilnil // there is nothing to confirm
+	}
+	probe, err := p.Directory.Probe(v.ctx(), n)
+	if err != nil { // adding it says the same
+		return nil, nil //nolint:nilnil,nilerr // there is nothing to confirm
+	}
+	ctx, cancel := context.WithTimeout(v.ctx(), api.ReadingWithin)
+	defer cancel()
+	found, err := p.Console.Test(ctx, probe)
+	if err != nil || found.Failed == nil || found.Failed.Reason != usage.GapTLS || found.Fingerprint == "" {
+		return nil, err
+	}
+	return &testedView{Done: true, Fingerprint: found.Fingerprint, Failed: p.texts["servers.untrusted"], Untrusted: true}, nil
 }
 
 // added adds a server; not ok: something about it is wrong.
@@ -226,7 +252,7 @@ func (p *Portal) testServer(v *visit, n fleet.NewServer) (any, error) {
 	}
 	out.Done, out.Fingerprint, out.Confirmed = true, cmp.Or(found.Fingerprint, n.TLS.Fingerprint), n.TLS.Fingerprint != ""
 	if f := found.Failed; f != nil {
-		out.Failed = f.Text
+		out.Failed = p.plainly(f.Text)
 		if f.Reason == usage.GapTLS && found.Fingerprint != "" {
 			out.Failed, out.Untrusted, out.Confirmed = p.texts["servers.untrusted"], true, false
 			if n.TLS.Fingerprint != "" {
@@ -236,7 +262,10 @@ func (p *Portal) testServer(v *visit, n fleet.NewServer) (any, error) {
 		return p.newServerForm(v, out)
 	}
 	l := &found.License
-	out.Name, out.Product, out.Version, out.Install, out.Hints = found.ServerName, found.Product, found.Version, found.InstallationID, found.Hints
+	out.Name, out.Product, out.Version, out.Install, out.Hints = found.ServerName, found.Product, found.Version, found.InstallationID, nil
+	for _, hint := range found.Hints {
+		out.Hints = append(out.Hints, p.plainly(hint))
+	}
 	out.License = licenseView{string(l.Type), l.Edition, l.Package, l.Status, l.LicensedTo, v.momentOf(l.ExpiresAt)}
 	installations, err := p.installations(v)
 	if err != nil {

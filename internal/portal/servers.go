@@ -165,7 +165,7 @@ func (p *Portal) stateOfServer(v *visit, s *fleet.Server, r *ledger.ServerReadin
 	if r.Gap != nil {
 		out.Reason = r.Gap.Reason
 		if v.only() == 0 {
-			out.Why = r.Gap.Text
+			out.Why = p.plainly(r.Gap.Text)
 		}
 	}
 	if plan != nil {

@@ -61,6 +61,8 @@ func TestAddServer(t *testing.T) {
 	w.has(wrong, `value="vbr09.example.com"`, `id="server-password-wrong"`, `id="server-company-wrong"`)
 	w.lacks(wrong, "--", "standard input")
 
+	unsure := w.send(http.StatusUnprocessableEntity, admin, "/servers/new", append([]string{"do", "add"}, typed...)...)
+	w.has(unsure, "confirm the certificate first", shown, `type="checkbox"`)
 	added := w.send(http.StatusSeeOther, access.PortalOperator, "/servers/new", append([]string{"do", "add", "fingerprint", shown}, typed...)...)
 	if to := added.header.Get("Location"); to != "/servers/3?told=added-not-read" {
 		t.Errorf("sent to %q", to)
@@ -68,7 +70,7 @@ func TestAddServer(t *testing.T) {
 	page := w.get("/servers/3?told=added-not-read")
 	w.has(page, "vbr09.example.com", "no route to 192.0.2.7", "it cannot be reached", shown, "svc", "1 failed", "✕", "Read now")
 	w.lacks(page, "right")
-	w.has(w.send(http.StatusUnprocessableEntity, admin, "/servers/new", append([]string{"do", "add"}, typed...)...), "is taken by server 3")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/servers/new", append([]string{"do", "add", "fingerprint", shown}, typed...)...), "is taken by server 3")
 	if to := w.send(http.StatusSeeOther, admin, "/servers/pushed", "company", "shared", "name", "cloud", "installation-id", "c0de0000-0000-4000-8000-000000000009", "product", "cloudConnect", "every", "86400").header.Get("Location"); to != "/servers/4?told=added-pushed" {
 		t.Errorf("sent to %q", to)
 	}

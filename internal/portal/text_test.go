@@ -58,7 +58,7 @@ func TestTexts(t *testing.T) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		base := strings.TrimSuffix(strings.TrimSuffix(key, ".one"), ".other")
-		if !used[key] && !used[base] && !inCode[key] && !inCode[base] && !slices.ContainsFunc(append(prefixes, "told.", "flag.", "span.", "freshness.", "product-kind.", "nav.", "month.", "weekday.", "form.", "audit-action.", "month-filter.", "file."), func(p string) bool { return strings.HasPrefix(key, p) }) {
+		if !used[key] && !used[base] && !inCode[key] && !inCode[base] && !slices.ContainsFunc(append(prefixes, "told.", "plain.", "flag.", "span.", "freshness.", "product-kind.", "nav.", "month.", "weekday.", "form.", "audit-action.", "month-filter.", "file."), func(p string) bool { return strings.HasPrefix(key, p) }) {
 			t.Errorf("nothing uses the text %q", key)
 		}
 	}
@@ -75,7 +75,7 @@ var inCode = map[string]bool{
 	"tokens.made": true, "tokens.made-text": true, "tokens.made-label": true, "settings.title": true, "settings.zone": true, "settings.licensees": true,
 	"catalogue.title": true, "catalogue.no-month": true, "catalogue.own": true, "catalogue.check": true, "catalogue.set": true, "audit.title": true, "audit.any-action": true,
 	"company.servers": true, "companies.add": true, "companies.enabled": true, "companies.remove-text": true, "servers.any-state": true,
-	"servers.untrusted": true, "servers.another-certificate": true, "servers.choose-company": true, "servers.own-account": true, "servers.insecure": true,
+	"servers.untrusted": true, "servers.confirm-first": true, "servers.another-certificate": true, "servers.choose-company": true, "servers.own-account": true, "servers.insecure": true,
 	"servers.remove-text": true, "server.address": true, "server.state": true, "server.last": true, "server.next": true,
 	"server.readings-count": true, "server.gaps-count": true, "workloads.title": true, "statements.one": true, "statements.of": true, "behind.head": true, "why.every-type": true, "credentials.no-test": true, "credentials.remove-text": true,
 	"unit": true, "change": true, "state.used": true, "state.new": true, "state.rental": true,
