@@ -186,7 +186,7 @@ func TestFindWorkloads(t *testing.T) {
 	w.has(w.get("/workloads?search=nowhere"), "No workload that is listed now")
 	life := w.get("/workloads/life?server=1&id=web0007")
 	w.has(life, "web0007 over time", "C7: protected", "the server states the date", "not known", `href="/servers/1`, "/companies/2/why?")
-	w.has(w.get("/workloads/life?server=1&id=web1239"), "gone", "C1: the latest reading does not list it")
+	w.has(w.get("/workloads/life?server=1&id=web1239"), "not there yet", "no list of the server names it before", "the beginning")
 	for _, to := range []string{"server=1&id=none", "server=99&id=web0007", "server=x&id=web0007", "server=1"} {
 		w.want(http.StatusNotFound, request{path: "/workloads/life?" + to})
 	}

@@ -70,7 +70,7 @@ var inCode = map[string]bool{
 	"companies.title": true, "companies.name": true, "companies.before": true, "companies.complete": true, "why.title": true, "note.unknown": true, "note.stale": true,
 	"company.figure": true, "company.trend": true, "company.changes": true, "company.statements": true, "statements.without": true, "statements.drafts": true, "trend.day-step": true, "trend.month-step": true,
 	"any-company": true, "alarms.title": true, "alarms.standing": true, "alarms.all": true, "alarms.any-kind": true, "alarms.acknowledge": true, "alarms.resolve": true,
-	"account.wrong": true, "product": true, "sign-in.wrong-code": true, "second.title": true, "users.own": true, "users.own-factor": true, "sign-in.single-broken": true, "second.codes": true, "users.title": true, "users.add": true, "users.no-company": true, "users.made": true, "users.made-text": true, "users.made-label": true,
+	"account.wrong": true, "product": true, "sign-in.wrong-code": true, "second.title": true, "changes.listed": true, "users.own": true, "users.own-factor": true, "sign-in.single-broken": true, "second.codes": true, "users.title": true, "users.add": true, "users.no-company": true, "users.made": true, "users.made-text": true, "users.made-label": true,
 	"users.sure": true, "users.last": true, "tokens.title": true, "tokens.text": true, "tokens.add": true, "tokens.every-company": true, "tokens.every-server": true,
 	"tokens.made": true, "tokens.made-text": true, "tokens.made-label": true, "settings.title": true, "settings.zone": true, "settings.licensees": true,
 	"catalogue.title": true, "catalogue.no-month": true, "catalogue.own": true, "catalogue.check": true, "catalogue.set": true, "audit.title": true, "audit.any-action": true,

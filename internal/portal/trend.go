@@ -352,19 +352,52 @@ func (p *Portal) changesOf(v *visit, resource figure.Resource, span ledger.Span)
 			After:  cell{int(r.To.Used.Count), r.To.Used.Units, whyPath(span.Company, a, now)},
 		})
 	}
-	part.Changes, part.Left = p.changeViews(v, resource, span, d.Changes, now)
-	part.Beside, part.BesideLeft = p.changeViews(v, resource, span, d.Beside, now)
+	part.Changes, part.Left = p.changeViews(v, resource, span, d.Changes, now, listsSay(&d))
+	part.Beside, part.BesideLeft = p.changeViews(v, resource, span, d.Beside, now, nil)
 	return part, true, nil
 }
 
+// listsSay gives the servers whose counters moved by what the workloads in their lists did: these are why, and no counter says anything else.
+func listsSay(d *metering.Comparison) map[usage.ServerID]bool {
+	type part struct {
+		server usage.ServerID
+		kind   string
+		unit   usage.UnitKind
+	}
+	moved := map[part]usage.Units{}
+	for i := range d.Beside {
+		for _, row := range d.Beside[i].Delta {
+			moved[part{d.Beside[i].Server, row.Type, row.Unit}] += row.Used.Units
+		}
+	}
+	say := map[usage.ServerID]bool{}
+	for i := range d.Changes {
+		c := &d.Changes[i]
+		if c.Key.ID != "" {
+			continue
+		}
+		say[c.Server] = true
+		for _, row := range c.Delta {
+			if moved[part{c.Server, row.Type, row.Unit}] != row.Used.Units {
+				say[c.Server] = false
+				break
+			}
+		}
+	}
+	return say
+}
+
 // changeViews lists changes, those that move most first, and says how many more there are. now is as of when the later figure is.
-func (p *Portal) changeViews(v *visit, resource figure.Resource, span ledger.Span, changes []metering.Change, now url.Values) (views []changeView, left int) {
+func (p *Portal) changeViews(v *visit, resource figure.Resource, span ledger.Span, changes []metering.Change, now url.Values, listed map[usage.ServerID]bool) (views []changeView, left int) {
 	for i := range changes {
 		change := &changes[i]
 		if v.only() != 0 { // which other company it was is none of this one's business
 			change.Company = 0
 		}
 		view := changeView{Server: v.serverLink(change.Server, change.ServerName), Name: change.Name, ID: change.Key.ID, Words: figure.Why(change)}
+		if change.Key.ID == "" && listed[change.Server] {
+			view.Words = p.texts["changes.listed"]
+		}
 		switch {
 		case change.Key.ID != "":
 			view.To = lifePath(change.Server, change.Key)

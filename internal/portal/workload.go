@@ -120,6 +120,8 @@ type lifeRow struct {
 	From      moment
 	Until     *moment // nil: it is still so
 	Company   link
+	Open      bool // it may have begun before: From is where the page begins
+	NotYet    bool // it is absent, and was in no list before
 	Known     bool
 	State     metering.State // empty: absent
 	Type      string
@@ -176,22 +178,39 @@ func (p *Portal) life(v *visit) (any, error) {
 		out.Back = v.moment(begin).Day()
 		out.Earlier = lifePath(s.ID, key) + "&until=" + url.QueryEscape(timeField(begin))
 	}
+	out.begins(begin)
 	return page{name: "life", title: out.Name + " – " + s.Name, data: out}, nil
+}
+
+// begins says of the earliest states what is not known of their beginning.
+func (l *lifeView) begins(at time.Time) {
+	last := &l.Rows[len(l.Rows)-1]
+	last.Open = last.From.At.Equal(at)
+	if l.Earlier != "" {
+		return
+	}
+	for i := range slices.Backward(l.Rows) {
+		if l.Rows[i].State != "" {
+			return
+		}
+		l.Rows[i].NotYet = l.Rows[i].Known
+	}
 }
 
 // stretch is one of a life, with its end.
 type stretch struct {
 	ledger.Stretch
 
-	until time.Time
+	until time.Time // zero: it goes on
 }
 
 // lifeOf gives the states until an instant (zero: now), the latest first, and from when on they are. Each instant at which the company's
 // figure can change takes as long as counting it: so the last day comes first, and then always twice as long, as long as there is time.
 func (p *Portal) lifeOf(v *visit, s *fleet.Server, key usage.WorkloadKey, until time.Time) (life []stretch, begin time.Time, err error) {
-	now := usage.Truncate(p.Now())
-	if until.IsZero() || until.After(now) {
-		until = now.Add(time.Microsecond)
+	latest := usage.Truncate(p.Now()).Add(time.Microsecond)
+	now := until.IsZero() || until.After(latest)
+	if now {
+		until = latest
 	}
 	started := p.Now()
 	begin = until
@@ -210,6 +229,9 @@ func (p *Portal) lifeOf(v *visit, s *fleet.Server, key usage.WorkloadKey, until 
 			life = append(life, stretch{part[i], end})
 			end = part[i].From
 		}
+	}
+	if now && len(life) > 0 {
+		life[0].until = time.Time{}
 	}
 	return life, begin, nil
 }
@@ -231,8 +253,9 @@ func (p *Portal) tell(v *visit, s *fleet.Server, key usage.WorkloadKey, life []s
 			return out, err
 		}
 		if n := len(out.Rows); n > 0 && out.Rows[n-1].goesOn(&row) {
-			row.Until = out.Rows[n-1].Until
-			out.Rows[n-1] = row
+			later := &out.Rows[n-1]
+			row.Until, row.Words, row.Age = later.Until, later.Words, later.Age // what is known of it last
+			*later = row
 			continue
 		}
 		out.Rows = append(out.Rows, row)
@@ -242,7 +265,7 @@ func (p *Portal) tell(v *visit, s *fleet.Server, key usage.WorkloadKey, life []s
 
 func (p *Portal) lifeRow(v *visit, s *fleet.Server, l *stretch, links *companyLinks) (row lifeRow, err error) {
 	row = lifeRow{From: v.moment(l.From), Known: !l.Unknown}
-	if l.until.Before(p.Now()) {
+	if !l.until.IsZero() {
 		row.Until = v.momentOf(&l.until)
 	}
 	if row.Company, err = links.of(v.ctx(), l.Company); err != nil {
@@ -269,7 +292,9 @@ func (p *Portal) lifeRow(v *visit, s *fleet.Server, l *stretch, links *companyLi
 // goesOn reports whether an earlier time was only the same.
 func (r *lifeRow) goesOn(earlier *lifeRow) bool {
 	a, b := *r, *earlier
-	a.From, a.Until, a.To, a.Readings, b.From, b.Until, b.To, b.Readings = moment{}, nil, "", "", moment{}, nil, "", ""
+	for _, l := range []*lifeRow{&a, &b} {
+		l.From, l.Until, l.To, l.Readings, l.Words, l.Age = moment{}, nil, "", "", "", ""
+	}
 	return a == b && r.From.At.Equal(*untilOf(earlier))
 }
 
