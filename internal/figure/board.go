@@ -46,11 +46,12 @@ type stand struct {
 // Overview is where all companies stand at an instant.
 type Overview struct {
 	At        time.Time
-	Month     usage.Month    // that is running
-	Zone      *time.Location // in which it turns
-	Standings []Standing     // by company and resource, where there is a server of the product
-	Whole     bool           // of all of them it is known where they stood
-	settled   bool           // with all that was written
+	Month     usage.Month      // that is running
+	Zone      *time.Location   // in which it turns
+	Standings []Standing       // by company and resource, where there is a server of the product
+	Bare      []*fleet.Company // those that no standing is of: they have no server, so that nothing is known of them, which is not zero
+	Whole     bool             // of all of them it is known where they stood
+	settled   bool             // with all that was written
 }
 
 // Standing is where a company stands.
@@ -100,6 +101,7 @@ func (b *Board) look(ctx context.Context, written usage.Position, now time.Time)
 	o.Whole = current && b.past.whole
 	o.settled = o.Whole && b.past.read >= written
 	for i := range companies {
+		standing := len(o.Standings)
 		for _, resource := range Resources() {
 			product, err := resource.Product()
 			if err != nil {
@@ -117,6 +119,9 @@ func (b *Board) look(ctx context.Context, written usage.Position, now time.Time)
 				o.Standings = append(o.Standings, s)
 				o.Whole = o.Whole && s.Before != nil
 			}
+		}
+		if len(o.Standings) == standing && companies[i].ID != usage.Unassigned {
+			o.Bare = append(o.Bare, &companies[i])
 		}
 	}
 	return o, nil

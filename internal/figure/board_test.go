@@ -73,10 +73,23 @@ func TestBoard(t *testing.T) {
 	}
 	agrees("empty", 0)
 	company := must[fleet.Company](t)(directory.AddCompany(ctx, fleet.NewCompany{Name: "Northwind"}))
+	bare := func() (names []string) {
+		t.Helper()
+		for _, c := range must[*figure.Overview](t)(board.Overview(ctx)).Bare {
+			names = append(names, c.Name)
+		}
+		return names
+	}
+	if got := bare(); !slices.Equal(got, []string{"Northwind"}) {
+		t.Errorf("without a server are %q", got)
+	}
 	server := must[fleet.Server](t)(directory.AddServer(ctx, fleet.NewServer{Name: "VBR01", Company: company.ID, InstallationID: "c0de0000-0000-4000-8000-000000000001"}))
 	put := func(at time.Time, count int) ledger.Receipt {
 		t.Helper()
 		return must[ledger.Receipt](t)(l.AppendSnapshot(ctx, server.ID, false, reading(at, count)))
+	}
+	if got := bare(); len(got) > 0 {
+		t.Errorf("with a server, %q are without one", got)
 	}
 	put(clock.Now(), 5)
 	agrees("nothing in October", 0)

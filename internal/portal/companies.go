@@ -10,6 +10,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/figure"
+	"github.com/tallystick/tallystick/internal/fleet"
 )
 
 // companiesView is the value of the list of companies.
@@ -31,6 +32,7 @@ type companyRow struct {
 	Then, Since       string       // where those of the month's end are, and what changed since
 	Before, Change    *usage.Units // nil: not known, or not yet
 	Complete          bool
+	NoServer          bool // there is nothing that a figure could come from
 	order             usage.CompanyID
 	folded            string // the name without regard to case
 }
@@ -47,56 +49,97 @@ func (p *Portal) companies(v *visit) (any, error) {
 		return nil, err
 	}
 	out := companiesView{Search: v.field("search"), Uncertain: v.field("uncertain") != "", Sort: cmp.Or(v.field("sort"), "name"), New: v.may(access.ManageCompanies, access.Provider)}
-	rows := companyRows(o, &out)
-	sortBy(rows, out.Sort, sorts, func(a, b *companyRow) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Unit, b.Unit)) })
+	rows := out.inOrder(companyRows(o, &out))
 	list := out.listing()
 	out.Part, out.Columns = list.part(v, len(rows)), p.companyColumns(list)
 	out.Rows, out.Part.Live = rows[out.Part.From:out.Part.To], true
 	return page{name: "companies", title: p.texts["companies.title"], data: out, part: "rows"}, nil
 }
 
-// companyRows gives a row for each company and unit kind that fits; one without anything has a row, too.
-func companyRows(o *figure.Overview, want *companiesView) []companyRow {
-	var rows []companyRow
-	text := strings.ToLower(want.Search)
+// companyRows gives a row for each company and unit kind that fits. Those of companies of which there is no figure are given apart.
+func companyRows(o *figure.Overview, want *companiesView) (rows, bare []companyRow) {
 	begin := o.Month.Start(o.Zone).Add(-time.Microsecond)
 	then := "day=" + usage.DateOf(begin, o.Zone).String()
 	for i := 0; i < len(o.Standings); {
-		first := &o.Standings[i]
-		var now, before []figure.Total
-		complete, counted := true, true
-		for ; i < len(o.Standings) && o.Standings[i].Company == first.Company; i++ {
-			s := &o.Standings[i]
-			now, complete = figure.Add(now, s.Now.Rows), complete && s.Now.Complete
-			if s.Before == nil || s.Before.AsOf == nil && len(s.Now.Rows) > 0 { // nothing was known then, which is not zero
-				counted = false
-			} else {
-				before = figure.Add(before, s.Before.Rows)
-			}
+		first := i
+		for ; i < len(o.Standings) && o.Standings[i].Company == o.Standings[first].Company; i++ {
 		}
-		folded := strings.ToLower(first.Company.Name)
-		if text != "" && !strings.Contains(folded, text) || want.Uncertain && complete {
+		sums := sumsOf(o.Standings[first:i])
+		row, fits := want.rowOf(o.Standings[first].Company, &sums)
+		if !fits {
 			continue
 		}
-		row := companyRow{Name: first.Company.Name, folded: folded, To: companyPath(first.Company.ID), Complete: complete, order: first.Company.ID}
-		pairs := figure.Pair(now, before)
+		pairs := figure.Pair(sums.now, sums.before)
 		if len(pairs) == 0 {
-			rows = append(rows, row)
+			bare = append(bare, row)
 		}
 		for _, pair := range pairs {
-			r := row
-			r.Unit, r.Used, r.New, r.Rental = pair.Unit, pair.Now.Used.Units, pair.Now.New.Units, pair.Now.Rental.Units
-			r.Why = r.To + "/why?unit=" + string(r.Unit) + "&state="
-			if counted {
-				before := pair.Before.Used.Units
-				change := r.Used - before
-				r.Before, r.Change = &before, &change
-				r.Then, r.Since = r.Why+string(metering.Used)+"&"+then, r.To+"/changes"
-			}
-			rows = append(rows, r)
+			rows = append(rows, row.of(&pair, sums.counted, then))
 		}
 	}
-	return rows
+	for _, c := range o.Bare {
+		if row, fits := want.rowOf(c, &companySums{complete: true, noServer: true}); fits {
+			bare = append(bare, row)
+		}
+	}
+	return rows, bare
+}
+
+// companySums is what a company's standings add up to.
+type companySums struct {
+	now, before []figure.Total
+	counted     bool // it is known what there was before
+	complete    bool
+	noServer    bool
+}
+
+func sumsOf(standings []figure.Standing) companySums {
+	out := companySums{counted: true, complete: true, noServer: true}
+	for i := range standings {
+		s := &standings[i]
+		out.now, out.complete, out.noServer = figure.Add(out.now, s.Now.Rows), out.complete && s.Now.Complete, out.noServer && len(s.Now.Servers) == 0
+		if s.Before == nil || s.Before.AsOf == nil && len(s.Now.Rows) > 0 { // nothing was known then, which is not zero
+			out.counted = false
+		} else {
+			out.before = figure.Add(out.before, s.Before.Rows)
+		}
+	}
+	return out
+}
+
+// rowOf begins the rows of a company; fits: it is among those that are looked for.
+func (out *companiesView) rowOf(c *fleet.Company, sums *companySums) (row companyRow, fits bool) {
+	folded := strings.ToLower(c.Name)
+	if !strings.Contains(folded, strings.ToLower(out.Search)) || out.Uncertain && sums.complete {
+		return row, false
+	}
+	return companyRow{Name: c.Name, folded: folded, To: companyPath(c.ID), Complete: sums.complete, NoServer: sums.noServer, order: c.ID}, true
+}
+
+// of is the row of one unit kind.
+func (r companyRow) of(pair *figure.Paired, counted bool, then string) companyRow {
+	r.Unit, r.Used, r.New, r.Rental = pair.Unit, pair.Now.Used.Units, pair.Now.New.Units, pair.Now.Rental.Units
+	r.Why = r.To + "/why?unit=" + string(r.Unit) + "&state="
+	if counted {
+		before := pair.Before.Used.Units
+		change := r.Used - before
+		r.Before, r.Change = &before, &change
+		r.Then, r.Since = r.Why+string(metering.Used)+"&"+then, r.To+"/changes"
+	}
+	return r
+}
+
+// inOrder puts the rows in order. By numbers, those of which there is no figure come last, by their names.
+func (out *companiesView) inOrder(rows, bare []companyRow) []companyRow {
+	then := func(a, b *companyRow) int { return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Unit, b.Unit)) }
+	if word := strings.TrimPrefix(out.Sort, "-"); word == "name" || sorts[word] == nil {
+		rows = append(rows, bare...)
+		sortBy(rows, out.Sort, sorts, then)
+		return rows
+	}
+	sortBy(rows, out.Sort, sorts, then)
+	sortBy(bare, "name", sorts, then)
+	return append(rows, bare...)
 }
 
 // sorts compare rows by the words of the option sort.

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -22,6 +23,8 @@ type companyView struct {
 	Recent  string // where the trend of the last days is
 	Trend   string // the page of it
 	Figures []figureView
+	Bare    bool   // it has no server, and had none in the last days: there is no trend, and no day to go to
+	Add     string // where a server of it is added; empty: it has one, or the reader may not
 }
 
 // companyHead is what all pages of a company begin with.
@@ -108,7 +111,34 @@ func (p *Portal) company(v *visit) (any, error) {
 			out.Figures = append(out.Figures, f)
 		}
 	}
+	if err := p.lackServers(v, &c, &out); err != nil {
+		return nil, err
+	}
 	return page{name: "company", title: p.titleOf(&c, "figure"), data: out, chart: true, days: true}, nil
+}
+
+// lackServers says what there is to do where a company has no server now.
+func (p *Portal) lackServers(v *visit, c *fleet.Company, out *companyView) error {
+	if out.Past || len(out.Figures) > 0 {
+		return nil
+	}
+	out.Add = p.newServerPathOf(v, c)
+	today := usage.DateOf(p.Now(), v.zone)
+	for _, resource := range figure.Resources() {
+		product, err := resource.Product()
+		if err != nil {
+			return err
+		}
+		days, err := p.Ledger.Series(v.ctx(), ledger.Days{Company: c.ID, Product: product, First: today.Add(1 - recentDays), Last: today})
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(days, func(d ledger.Day) bool { return len(d.Tally.Servers) > 0 || len(d.Tally.Rows) > 0 }) {
+			return nil
+		}
+	}
+	out.Bare = true
+	return nil
 }
 
 // figureOf gives the figure of one resource; there: the company has a server of it, or had.

@@ -30,6 +30,7 @@ type statedRow struct {
 	State                     statement.State
 	Unreviewed                bool
 	Outdated                  bool // what is known by now makes another one than the final one
+	NoServer                  bool // there was nothing that a figure could come from
 	Unit                      usage.UnitKind
 	Billed, Used, New, Rental usage.Units
 	Before, Change            *usage.Units // of what is billed; nil: there is no statement of the month before
@@ -168,6 +169,7 @@ func statedRows(t, before *statement.Statement, month usage.Month) []statedRow {
 		out = append(out, *r)
 	}
 	if len(out) == 0 {
+		row.NoServer = len(t.Content.Servers) == 0
 		out = []statedRow{row}
 	}
 	return out

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/fleet"
 )
 
 // pagesOf are addresses of all pages.
@@ -129,6 +130,43 @@ func TestFigures(t *testing.T) {
 	for _, path := range []string{"/companies/2?day=soon", "/companies/2?at=x", "/companies/2?before=2030-01-01T00:00:00Z", "/companies/2/why?state=lost", "/companies/2/why?state=used&resource=x"} {
 		w.want(http.StatusBadRequest, request{path: path})
 	}
+}
+
+// A company that has no server yet is listed at once, is found, comes last by units, and is shown as nothing known, which is not zero.
+func TestCompanyWithoutServer(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.get("/companies") // what is kept of the board is not what is shown next
+	must[fleet.Company](t)(w.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "aaa Contoso"}))
+	contoso := regexp.MustCompile(`<tr><th scope="row"><a href="/companies/5">aaa Contoso</a></th><td></td><td></td><td></td><td></td><td class="n"></td><td class="n"></td><td><span class="tag">no server</span></td></tr>`)
+	for _, path := range []string{"/companies", "/companies?search=contoso", "/companies?sort=used", "/companies?sort=-used", "/companies?sort=-change", "/companies?sort=nothing"} {
+		a := w.get(path)
+		if !contoso.MatchString(a.body) {
+			t.Errorf("%s: %s", path, a.body)
+		}
+		last := strings.Index(a.body, "Northwind") < strings.Index(a.body, "Contoso")
+		if byUnits := strings.Contains(path, "used") || strings.Contains(path, "change"); strings.Contains(a.body, "Northwind") && last != byUnits {
+			t.Errorf("%s: it comes last: %v", path, last)
+		}
+	}
+	if a := w.get("/companies?uncertain=1"); strings.Contains(a.body, "Contoso") {
+		t.Error("without a server it is uncertain")
+	}
+	w.has(w.get("/companies?search=nobody"), "No company fits.")
+
+	page := w.proper("/companies/5", http.StatusOK)
+	w.has(page, "This company has no server, so nothing is known of what it uses.", `<a class="button main" href="/servers/new?company=5">Add a server</a>`)
+	w.lacks(page, "The last 90 days", "Nothing is used")
+	w.lacks(w.want(http.StatusOK, request{path: "/companies/5", role: access.PortalReadonly}), "Add a server")
+	w.lacks(w.get("/companies/2"), "Add a server")
+	w.has(w.get("/companies/5?day=2026-10-30"), "There was no server from which")
+
+	w.all("draft")
+	fabrikam := regexp.MustCompile(`<a href="/statements/2026-10/4">Fabrikam</a></th><td>.*?draft.*?</td><td></td><td colspan="5"><span class="tag">no server</span></td>`)
+	if a := w.get(octoberPath); !fabrikam.MatchString(a.body) {
+		t.Errorf("a statement without a server behind it is shown as zero: %s", a.body)
+	}
+	w.has(w.get("/statements/2026-11"), `<a href="/statements/2026-11/5">aaa Contoso</a>`)
 }
 
 // Roles of the provider all may look.

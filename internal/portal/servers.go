@@ -80,9 +80,7 @@ func (p *Portal) companyServers(v *visit) (any, error) {
 	}
 	head := p.headOf(v, &c, "/servers")
 	out := serversView{Head: &head, Path: companyPath(c.ID) + "/servers"}
-	if out.New = p.newServerPath(v); out.New != "" && c.ID >= usage.FirstCompany {
-		out.New += "?company=" + c.ID.String()
-	}
+	out.New = p.newServerPathOf(v, &c)
 	return p.serversPage(v, &out, c.Name, func(s *fleet.Server) bool { return !s.Shared && s.Company == c.ID })
 }
 
@@ -92,6 +90,15 @@ func (p *Portal) newServerPath(v *visit) string {
 		return "/servers/new"
 	}
 	return ""
+}
+
+// newServerPathOf is where a server of a company is added; empty: the reader may not.
+func (p *Portal) newServerPathOf(v *visit, c *fleet.Company) string {
+	path := p.newServerPath(v)
+	if path != "" && c.ID >= usage.FirstCompany {
+		path += "?company=" + c.ID.String()
+	}
+	return path
 }
 
 func (p *Portal) serversPage(v *visit, out *serversView, title string, among func(*fleet.Server) bool) (any, error) {
