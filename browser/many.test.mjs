@@ -194,6 +194,28 @@ test("searching and sorting", async () => {
   await page.context().close();
 });
 
+test("a list without a row says so in words, and has rows again", async () => {
+  const page = await list();
+  await page.fill("#search", "nobody is called that");
+  await page.waitForFunction(() => document.querySelectorAll("main tbody tr").length === 1);
+  assert.equal(await page.innerText("main tbody"), "No company fits.");
+  await Promise.all([page.waitForResponse(/search=nobody/), page.evaluate(() => document.dispatchEvent(new Event("refresh")))]);
+  await page.waitForFunction(() => document.querySelector("main table").ariaBusy !== "true");
+  assert.equal(await page.innerText("main tbody"), "No company fits.");
+  await page.fill("#search", called(7));
+  await page.waitForFunction((name) => document.querySelector("main tbody th")?.textContent === name, called(7));
+  for (const [path, words] of [
+    ["/companies?uncertain=1", /^No company fits\.$/], ["/alarms", /^Nothing is wrong here\.$/], ["/alarms?status=Acknowledged", /^No alarm fits\.$/], ["/servers?search=none+is", /^No server fits\./],
+    ["/users?search=none+is", /^No user fits\.$/], ["/audit?who=none+is", /^Nothing fits\.$/],
+  ]) {
+    await page.goto(path);
+    assert.match((await page.innerText("main tbody")).trim(), words, path);
+    assert.equal(await page.evaluate(() => document.querySelectorAll("main tbody tr").length), 1, path);
+  }
+  assert.deepEqual(page.errors, []);
+  await page.context().close();
+});
+
 test("a trail that nobody counted goes on and on", async () => {
   const page = await list();
   await page.goto("/audit");

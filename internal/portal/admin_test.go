@@ -133,7 +133,7 @@ func TestAlarms(t *testing.T) {
 		t.Error("the newest does not come first")
 	}
 	w.lacks(w.get("/alarms?company=3"), "VBR01 does")
-	w.has(w.get("/alarms?status=Warning"), "0 alarms")
+	w.has(w.get("/alarms?status=Warning"), "0 alarms", "No alarm fits.")
 	w.has(w.get("/alarms?kind=15"), "2 alarms")
 	one := w.get("/alarms/1")
 	w.has(one, "A backup server could not be read.", "it refuses the account", "Read now tries it again", "I know of it", "It is over", "Time 1")
@@ -153,6 +153,8 @@ func TestAlarms(t *testing.T) {
 	w.has(w.get("/alarms"), "1 alarm<")
 	w.has(w.get("/alarms?status=all"), "2 alarms", "Resolved")
 	w.lacks(w.get("/alarms/1"), `name="reason"`)
+	w.send(http.StatusSeeOther, admin, "/alarms/2", "do", "resolve", "reason", "and this one")
+	w.has(w.get("/alarms"), "0 alarms", "Nothing is wrong here.")
 	w.want(http.StatusNotFound, request{path: "/alarms/99"})
 	w.want(http.StatusNotFound, request{path: "/alarms/x"})
 }

@@ -13,8 +13,9 @@ import (
 
 // alarmsView is the value of the list of alarms.
 type alarmsView struct {
-	Filter []input
-	List   listed[alarmRow]
+	Filter   []input
+	List     listed[alarmRow]
+	Narrowed bool // not all that stands is asked for
 }
 
 type alarmRow struct {
@@ -69,6 +70,7 @@ func (p *Portal) alarms(v *visit) (any, error) {
 	}
 	out.List = listedOf(v, rows)
 	out.List.Live = true
+	out.Narrowed = v.field("status") != standing || v.field("kind") != "" || v.field("company") != ""
 	shown := page{name: "alarms", title: p.texts["alarms.title"], data: out}
 	if v.Header.Get("HX-Target") == "rows" { // else it is the number of them that is asked for again
 		shown.part = "rows"

@@ -100,7 +100,8 @@
         if (more) this.sheets[sheet.k + 1] ??= this.sheet(sheet.k + 1, new URL(more.href, location.href));
         if (!this.sheets[sheet.k + 2]) this.divide(sheet.from + (more ? 2 * this.step : body.rows.length));
       }
-      const extra = Math.max(0, body.rows.length - this.step); // rows that a form shows above the list
+      // Rows that are none of the list: what a form shows above it, or that there is none.
+      const extra = this.rows === 0 ? body.rows.length : Math.max(0, body.rows.length - this.step);
       const all = [...body.rows], parts = this.of(sheet);
       all.forEach((row, i) => { if (i >= extra) row.ariaRowIndex = String(sheet.from + i - extra + 2); });
       let at = 0;
