@@ -2,6 +2,7 @@ package portal
 
 import (
 	"cmp"
+	"iter"
 	"net/url"
 	"strings"
 	"time"
@@ -60,12 +61,8 @@ func (p *Portal) companies(v *visit) (any, error) {
 func companyRows(o *figure.Overview, want *companiesView) (rows, bare []companyRow) {
 	begin := o.Month.Start(o.Zone).Add(-time.Microsecond)
 	then := "day=" + usage.DateOf(begin, o.Zone).String()
-	for i := 0; i < len(o.Standings); {
-		first := i
-		for ; i < len(o.Standings) && o.Standings[i].Company == o.Standings[first].Company; i++ {
-		}
-		sums := sumsOf(o.Standings[first:i])
-		row, fits := want.rowOf(o.Standings[first].Company, &sums)
+	for sums := range sumsByCompany(o) {
+		row, fits := want.rowOf(&sums)
 		if !fits {
 			continue
 		}
@@ -78,23 +75,39 @@ func companyRows(o *figure.Overview, want *companiesView) (rows, bare []companyR
 		}
 	}
 	for _, c := range o.Bare {
-		if row, fits := want.rowOf(c, &companySums{complete: true, noServer: true}); fits {
+		if row, fits := want.rowOf(&companySums{company: c, complete: true, noServer: true}); fits {
 			bare = append(bare, row)
 		}
 	}
 	return rows, bare
 }
 
-// companySums is what a company's standings add up to.
+// companySums is what a company's standings add up to, over all resources.
 type companySums struct {
+	company     *fleet.Company
 	now, before []figure.Total
 	counted     bool // it is known what there was before
 	complete    bool
 	noServer    bool
 }
 
+// sumsByCompany goes through the companies that standings are of.
+func sumsByCompany(o *figure.Overview) iter.Seq[companySums] {
+	return func(yield func(companySums) bool) {
+		for i := 0; i < len(o.Standings); {
+			first := i
+			for i < len(o.Standings) && o.Standings[i].Company == o.Standings[first].Company {
+				i++
+			}
+			if !yield(sumsOf(o.Standings[first:i])) {
+				return
+			}
+		}
+	}
+}
+
 func sumsOf(standings []figure.Standing) companySums {
-	out := companySums{counted: true, complete: true, noServer: true}
+	out := companySums{company: standings[0].Company, counted: true, complete: true, noServer: true}
 	for i := range standings {
 		s := &standings[i]
 		out.now, out.complete, out.noServer = figure.Add(out.now, s.Now.Rows), out.complete && s.Now.Complete, out.noServer && len(s.Now.Servers) == 0
@@ -108,7 +121,8 @@ func sumsOf(standings []figure.Standing) companySums {
 }
 
 // rowOf begins the rows of a company; fits: it is among those that are looked for.
-func (out *companiesView) rowOf(c *fleet.Company, sums *companySums) (row companyRow, fits bool) {
+func (out *companiesView) rowOf(sums *companySums) (row companyRow, fits bool) {
+	c := sums.company
 	folded := strings.ToLower(c.Name)
 	if !strings.Contains(folded, strings.ToLower(out.Search)) || out.Uncertain && sums.complete {
 		return row, false

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
@@ -45,20 +46,20 @@ func explained(t *testing.T) *world {
 	w.clock.Add(time.Minute)
 	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, reading(vbr01, "web", 1240, w.clock.Now().Add(-time.Hour))))
 	w.clock.Add(time.Minute)
+	w.counted()
+	return w
+}
+
+// counted waits until it is known where all companies stood when the month before ended.
+func (w *world) counted() {
+	w.t.Helper()
 	over := make(chan struct{})
-	t.Cleanup(func() { <-over })
+	w.t.Cleanup(func() { <-over })
 	go func() {
 		defer close(over)
-		w.board.Run(t.Context(), make(chan struct{}), slog.New(slog.DiscardHandler))
+		w.board.Run(w.t.Context(), make(chan struct{}), slog.New(slog.DiscardHandler))
 	}()
-	for {
-		o, err := w.board.Overview(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if o.Whole {
-			return w
-		}
+	for !must[*figure.Overview](w.t)(w.board.Overview(w.t.Context())).Whole {
 		runtime.Gosched()
 	}
 }
@@ -258,4 +259,51 @@ func TestOverviewNamesCauses(t *testing.T) {
 		t.Fatalf("what changed most leads to no changes: %s", a.body)
 	}
 	w.has(w.get(html.UnescapeString(moved[1])), "1\u202f234", "1\u202f240", ">&#43;6<", "2026-10-31 23:59")
+}
+
+// What changed most is said of a company over all its resources, as the list of companies says it, and each number leads to just that.
+func TestOverviewSaysWhatCompaniesSay(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	cloud := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "CC01", Product: usage.ProductCloudConnect, Company: 2, InstallationID: "cc01"}))
+	put := func(server usage.ServerID, s usage.Snapshot) {
+		t.Helper()
+		must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), server, false, s))
+	}
+	tenants := func(count int, at time.Time) usage.Snapshot {
+		s := reading("cc01", "pc", count, at)
+		s.Product = usage.ProductCloudConnect
+		for i := range s.Workloads {
+			s.Workloads[i].Type, s.Workloads[i].Tenant = "CC_VM_Backup", "northwind"
+		}
+		return s
+	}
+	put(cloud.ID, tenants(30, october))
+	now := w.clock.Now()
+	put(cloud.ID, tenants(50, now.Add(-time.Hour)))
+	put(1, reading(vbr01, "web", 1240, now.Add(-time.Hour)))
+	w.clock.Add(time.Minute)
+	w.counted()
+
+	cells := regexp.MustCompile(`<td class="n"><a href="([^"]+)">([^<]+)</a></td>`)
+	row := func(path string) [][]string {
+		t.Helper()
+		found := regexp.MustCompile(`<tr><th scope="row"><a href="/companies/2">Northwind</a></th><td>Instances</td>.*?</tr>`).FindAllString(w.get(path).body, -1)
+		if len(found) == 0 {
+			t.Fatalf("%s does not name Northwind", path)
+		}
+		return cells.FindAllStringSubmatch(found[0], -1)
+	}
+	moved, listed := row("/"), row("/companies") // before, now, change; used, new, rental, before, change
+	got, want := []string{moved[0][2], moved[1][2], moved[2][2]}, []string{listed[3][2], listed[0][2], listed[4][2]}
+	if !slices.Equal(got, want) || !strings.HasPrefix(got[2], "&#43;") || got[2] == "&#43;6" {
+		t.Errorf("the overview says %q, the list of companies %q", got, want)
+	}
+	if n := strings.Count(w.get("/").body, `<tr><th scope="row"><a href="/companies/2">Northwind</a></th><td>Instances</td><td class="n"><a href="/companies/2/why`); n != 1 {
+		t.Errorf("Northwind is there %d times", n)
+	}
+	for _, cell := range [][]string{moved[0], moved[1], listed[0], listed[3]} {
+		w.has(w.get(html.UnescapeString(cell[1])), `<p class="big"><span class="n">`+cell[2]+"</span>", "VBR_vSphere_VM", "CC_VM_Backup")
+	}
+	w.has(w.get(html.UnescapeString(moved[2][1])), "VBR_vSphere_VM", "CC_VM_Backup", "&#43;6<")
 }

@@ -119,30 +119,29 @@ func (out *overviewed) sum(o *figure.Overview) {
 	}
 }
 
+// moved is what changed of a company in one unit kind, over all resources, as the list of companies says it.
+type moved struct {
+	company *fleet.Company
+	unit    usage.UnitKind
+	before  usage.Units
+	now     figure.Total
+}
+
 // compare lists the companies whose used units moved most, and those with the most new ones.
 func (out *overviewed) compare(o *figure.Overview) {
-	type moved struct {
-		company *fleet.Company
-		unit    usage.UnitKind
-		before  usage.Units
-		now     figure.Total
-	}
 	var most, fresh []moved
-	for i := range o.Standings {
-		s := &o.Standings[i]
-		now := figure.Add(nil, s.Now.Rows)
-		for _, t := range now {
+	for sums := range sumsByCompany(o) {
+		for _, t := range sums.now {
 			if t.New.Count > 0 {
-				fresh = append(fresh, moved{s.Company, t.Unit, 0, t})
+				fresh = append(fresh, moved{sums.company, t.Unit, 0, t})
 			}
 		}
-		if s.Before == nil || s.Before.AsOf == nil {
+		if !sums.counted {
 			continue
 		}
-		for _, pair := range figure.Pair(now, figure.Add(nil, s.Before.Rows)) {
+		for _, pair := range figure.Pair(sums.now, sums.before) {
 			if pair.Now.Used.Units != pair.Before.Used.Units {
-				pair.Now.Unit = pair.Unit
-				most = append(most, moved{s.Company, pair.Unit, pair.Before.Used.Units, pair.Now})
+				most = append(most, moved{sums.company, pair.Unit, pair.Before.Used.Units, pair.Now})
 			}
 		}
 	}
