@@ -225,6 +225,30 @@ func EveryCompany(ctx context.Context, s CompanyStore) ([]Company, error) {
 	}
 }
 
+// EveryServer gives all servers that there ever were, by ID: numbers are given without a hole.
+func EveryServer(ctx context.Context, s ServerStore) ([]Server, error) {
+	there, err := s.Servers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Server
+	for id := usage.ServerID(1); ; id++ {
+		if len(there) > 0 && there[0].ID == id {
+			all, there = append(all, there[0]), there[1:]
+			continue
+		}
+		v, err := s.Server(ctx, id) // it may be one that was removed
+		switch {
+		case err == nil:
+			all = append(all, v)
+		case !fault.Is(err, fault.NotFound):
+			return nil, err
+		case len(there) == 0:
+			return all, nil
+		}
+	}
+}
+
 // FindCompany finds what a person names: a number, a GUID, "unassigned", "name:…", or an external id, as "psa:4711".
 // Conflict: several have the external id.
 func (d *Directory) FindCompany(ctx context.Context, ref string) (Company, error) {

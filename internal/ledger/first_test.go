@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -56,4 +57,38 @@ func TestFirstRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(7, ids...)
+}
+
+// A server that changed hands began for each of its companies with the first reading of its time.
+func TestBeginnings(t *testing.T) {
+	t.Parallel()
+	ctx, now := t.Context(), time.Date(2026, 10, 20, 2, 0, 0, 0, time.UTC)
+	a := newPlace(t, func() time.Time { return now })
+	var companies []usage.CompanyID
+	for _, name := range []string{"Northwind", "Contoso", "Fabrikam"} {
+		companies = append(companies, must[fleet.Company](t)(a.AddCompany(ctx, fleet.NewCompany{Name: name})).ID)
+	}
+	server := func(n fleet.NewServer) usage.ServerID {
+		n.InstallationID = n.Name
+		return must[fleet.Server](t)(a.AddServer(ctx, n)).ID
+	}
+	moved, unread := server(fleet.NewServer{Name: "moved", Company: companies[0]}), server(fleet.NewServer{Name: "unread", Company: companies[0]})
+	shared := server(fleet.NewServer{Name: "shared", Shared: true})
+	read := func(id usage.ServerID, at time.Time) {
+		must[ledger.Receipt](t)(a.AppendSnapshot(ctx, id, false, usage.Snapshot{
+			TakenAt: at, Product: usage.ProductVBR, Server: usage.ServerFacts{InstallationID: "x", Name: "x"}, License: usage.License{Type: usage.LicenseRental}, Workloads: []usage.Workload{},
+		}))
+	}
+	first, second := now.AddDate(0, 0, -30), now.AddDate(0, 0, -5)
+	read(moved, first)
+	read(shared, first)
+	for i, from := range []time.Time{now.AddDate(0, 0, -20), now.AddDate(0, 0, -10)} { // it was never read for the second
+		must[fleet.Server](t)(a.EditServer(ctx, moved, fleet.ServerEdit{Company: &companies[i+1], From: from}))
+	}
+	read(moved, second)
+	got, err := a.Beginnings(ctx, moved, unread, shared)
+	want := map[usage.ServerID][]ledger.Beginning{moved: {{companies[0], first}, {companies[2], second}}, shared: {{usage.Unassigned, first}}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, %v; want %v", got, err, want)
+	}
 }

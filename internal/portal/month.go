@@ -38,6 +38,8 @@ type monthView struct {
 	Lacking    bool     // drafting all is what comes next
 	Listed     bool     // there is something to list
 	InTheWay   []string // why it cannot be made final, in words
+	Earlier    []otherMonth
+	Passed     []otherMonth
 	Files      []file
 }
 
@@ -121,7 +123,18 @@ func (p *Portal) fill(v *visit, month usage.Month, out *monthView) error {
 	} else if err := p.showSilentNow(v, out); err != nil {
 		return err
 	}
-	if err := p.standOf(v, m, len(waiting), out); err != nil {
+	firsts, err := p.firsts(v.ctx())
+	if err != nil {
+		return err
+	}
+	o, err := p.orderOf(v, month, m, waiting, firsts)
+	if err != nil {
+		return err
+	}
+	if out.Passed = o.passed; out.Over {
+		out.Earlier = o.earlier
+	}
+	if err := p.standOf(v, m, len(waiting), len(o.next) > 0, out); err != nil {
 		return err
 	}
 	rows = slices.DeleteFunc(rows, func(r statedRow) bool { return !out.fits(&r) })
@@ -146,8 +159,8 @@ func (p *Portal) outdated(ctx context.Context, month usage.Month) (map[usage.Com
 	return outdated, err
 }
 
-// standOf says what is missing of a month, what the reader may do with it, and what is in the way.
-func (p *Portal) standOf(v *visit, m *monthly, without int, out *monthView) error {
+// standOf says what is missing of a month, what the reader may do with it, and what is in the way. lacking: more can be drafted.
+func (p *Portal) standOf(v *visit, m *monthly, without int, lacking bool, out *monthView) error {
 	for _, f := range []struct {
 		state string
 		count int
@@ -164,8 +177,8 @@ func (p *Portal) standOf(v *visit, m *monthly, without int, out *monthView) erro
 	}
 	mayWork, mayFinalise := v.may(access.WorkOnStatements, access.Provider), v.may(access.FinaliseStatements, access.Provider)
 	open := !out.Begun || without > 0 || m.states[statement.Draft] > 0
-	out.Lacking, out.Listed = !out.Begun || without > 0, without+len(m.have) > 0
-	out.May.Draft = mayWork && out.Over && open
+	out.Lacking, out.Listed = lacking, without+len(m.have) > 0
+	out.May.Draft = mayWork && out.Over && (lacking || m.states[statement.Draft] > 0)
 	out.May.Approve = mayWork && m.states[statement.Draft] > m.needing
 	for key, n := range map[string]int{"statements.without": without, "statements.drafts": m.states[statement.Draft]} {
 		if n > 0 && out.Begun {

@@ -20,8 +20,10 @@ type monthly struct {
 	needing int                   // drafts that need a reason
 	have    []statement.Statement // whose they are, and nothing else
 
-	waiting   int       // companies without one, as of waitingAt
-	waitingAt time.Time // zero: they were not counted
+	waiting   int                            // companies without one, as of waitingAt
+	earliest  usage.Month                    // before it that is open; zero: none is
+	firsts    *map[usage.CompanyID]time.Time // with which that was found out
+	waitingAt time.Time                      // zero: they were not counted
 }
 
 // statedRow is a company's statement in one unit kind.

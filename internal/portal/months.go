@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -18,13 +19,15 @@ type monthsView struct {
 type monthItem struct {
 	Name, To string
 	Counted  bool
+	Begun    bool // there are statements
 	Counts   []stateCount
 }
 
 // monthsCounted is of how many months, from the last on, the list says how far they are.
 const monthsCounted = 3
 
-// months lists the months, the last first; the one that is over last is among them, whether it was begun or not.
+// months lists the months, the last first: from the first one with readings or statements to the one that is over last, whether they were
+// begun or not.
 func (p *Portal) months(v *visit) (any, error) {
 	if v.only() != 0 {
 		return redirect(companyPath(v.only())+"/statements", "")
@@ -36,14 +39,14 @@ func (p *Portal) months(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if last := usage.MonthOf(p.Now(), v.zone).Previous(); !slices.Contains(list, last) {
-		list = append(list, last)
+	firsts, err := p.firsts(v.ctx())
+	if err != nil {
+		return nil, err
 	}
-	slices.SortFunc(list, func(a, b usage.Month) int { return cmp.Compare(b.String(), a.String()) })
 	var out monthsView
-	for i, month := range list {
-		item := monthItem{Name: p.month(month), To: monthPath(month)}
-		if i < monthsCounted {
+	for i, month := range monthsFrom(list, firsts, usage.MonthOf(p.Now(), v.zone).Previous(), v.zone) {
+		item := monthItem{Name: p.month(month), To: monthPath(month), Begun: slices.Contains(list, month)}
+		if item.Begun && i < monthsCounted {
 			m, err := p.monthly(v.ctx(), month)
 			if err != nil {
 				return nil, err
@@ -53,6 +56,28 @@ func (p *Portal) months(v *visit) (any, error) {
 		out.Months = append(out.Months, item)
 	}
 	return page{name: "months", title: p.texts["statements.title"], data: out}, nil
+}
+
+// monthsFrom lists months without a hole, the last first: to one that is over, from the first of which there are statements, or with readings.
+func monthsFrom(stated []usage.Month, firsts map[usage.CompanyID]time.Time, last usage.Month, zone *time.Location) (list []usage.Month) {
+	first := last
+	for _, at := range firsts {
+		if m := usage.MonthOf(at, zone); m.Before(first) {
+			first = m
+		}
+	}
+	for _, m := range stated {
+		if m.Before(first) {
+			first = m
+		}
+		if last.Before(m) { // it was over where the zone was another one
+			last = m
+		}
+	}
+	for m := last; !m.Before(first); m = m.Previous() {
+		list = append(list, m)
+	}
+	return list
 }
 
 // companyStatementsView is the value of the list of a company's statements.

@@ -29,6 +29,7 @@ type overviewed struct {
 	Alarms         []countView // by severity
 	Statements     []countView // by how far they are
 	StatementsTo   string
+	Open           *link // the earliest month that is not done, where it is not the last one
 	Moved, Arrived []movedView
 }
 
@@ -228,12 +229,18 @@ func (out *overviewed) Bad() bool { return len(out.Alarms) > 0 && out.Alarms[0].
 // countStatements says how far the statements of a month are.
 func (p *Portal) countStatements(v *visit, month usage.Month, out *overviewed) error {
 	m, err := p.monthly(v.ctx(), month)
-	if err != nil || len(m.have) == 0 {
-		return err
-	}
-	waiting, err := p.waiting(v, month, m)
 	if err != nil {
 		return err
+	}
+	waiting, earliest, err := p.waiting(v, month, m)
+	if err != nil {
+		return err
+	}
+	if earliest != (usage.Month{}) {
+		out.Open = &link{p.month(earliest), monthPath(earliest)}
+	}
+	if len(m.have) == 0 {
+		return nil
 	}
 	add := func(state string, n int) {
 		if n > 0 {
@@ -253,21 +260,32 @@ func (p *Portal) countStatements(v *visit, month usage.Month, out *overviewed) e
 // waitingFor is how long it stays said how many companies have no statement of a month: that takes longer than all else of the page.
 const waitingFor = time.Minute
 
-// waiting counts the companies that are to have a statement of a month and have none.
-func (p *Portal) waiting(v *visit, month usage.Month, m *monthly) (int, error) {
-	now := p.Now()
+// waiting counts the companies that are to have a statement of a month and have none, and gives the earliest month before it that is open.
+func (p *Portal) waiting(v *visit, month usage.Month, m *monthly) (n int, earliest usage.Month, err error) {
+	now, firsts := p.Now(), p.begun.known.Load()
 	p.monthlies.mu.Lock()
-	n, at := m.waiting, m.waitingAt
+	n, earliest, at, of := m.waiting, m.earliest, m.waitingAt, m.firsts
 	p.monthlies.mu.Unlock()
-	if !at.IsZero() && !now.Before(at) && now.Before(at.Add(waitingFor)) {
-		return n, nil
+	if !at.IsZero() && of == firsts && !now.Before(at) && now.Before(at.Add(waitingFor)) {
+		return n, earliest, nil
 	}
 	all, err := p.Months.WithoutStatement(v.ctx(), month, v.zone, m.have)
 	if err != nil {
-		return 0, err
+		return 0, earliest, err
+	}
+	var known map[usage.CompanyID]time.Time // none, as long as nobody has asked for them
+	if firsts != nil {
+		known = *firsts
+	}
+	o, err := p.orderOf(v, month, m, all, known)
+	if err != nil {
+		return 0, earliest, err
+	}
+	if earliest, err = p.earliestOpen(v, month, &o); err != nil {
+		return 0, earliest, err
 	}
 	p.monthlies.mu.Lock()
 	defer p.monthlies.mu.Unlock()
-	m.waiting, m.waitingAt = len(all), now
-	return len(all), nil
+	m.waiting, m.earliest, m.firsts, m.waitingAt = len(all), earliest, firsts, now
+	return len(all), earliest, nil
 }

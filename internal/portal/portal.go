@@ -95,6 +95,7 @@ type Portal struct {
 	works     *workshop
 	monthlies monthlies
 	estates   estates
+	begun     begun
 }
 
 // New reads texts, templates and files. Internal: they do not fit together.

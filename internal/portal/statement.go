@@ -31,6 +31,8 @@ type statementView struct {
 	Catalog            string
 	Last               *stepView // what was done with it last
 	Outdated           bool      // what is known by now makes another one
+	Next               *link     // the company's next statement, where this month has none and that one comes first
+	Passed             bool      // it is one of a later month
 	Numbers            []choice  // those of the month, by their addresses
 	Rows               []billedRow
 	Compared           bool // there is one of the month before
@@ -123,7 +125,8 @@ type stated struct {
 
 	company fleet.Company
 	month   usage.Month
-	numbers []int // of the month, that the reader may see
+	next    usage.Month // of which the company's next statement is, where the month has none
+	numbers []int       // of the month, that the reader may see
 }
 
 // statementOf finds the statement of the path and the field number: the month's latest where none is named. Of a month without, it is
@@ -157,6 +160,7 @@ func (p *Portal) statementOf(v *visit) (s stated, err error) {
 		return s, absent
 	}
 	if !found {
+		s.next = statement.NextOf(all, s.month)
 		s.Statement, err = p.Months.Show(v.ctx(), s.company.ID, s.month, 0)
 	}
 	return s, err
@@ -248,7 +252,12 @@ func (p *Portal) offer(v *visit, s *stated, out *statementView) (err error) {
 		}
 	}
 	draft := s.State == statement.Draft
-	out.May.Draft = mayWork && (draft || s.State == statement.Open && over(s.month, v, p.Now()))
+	inOrder := s.State == statement.Open && over(s.month, v, p.Now())
+	if inOrder && s.next != s.month {
+		out.Next, inOrder = &link{p.month(s.next), statementPath(s.next, s.company.ID)}, false
+		out.Passed = s.month.Before(s.next)
+	}
+	out.May.Draft = mayWork && (draft || inOrder)
 	out.May.Adjust = mayWork && draft && len(s.Content.Rows) > 0
 	out.May.Approve = mayWork && draft
 	out.May.Reopen = mayWork && s.State == statement.Approved

@@ -364,3 +364,69 @@ func TestLateFacts(t *testing.T) {
 	}
 	w.proper(octoberPath+"/4", http.StatusOK)
 }
+
+// Every month with readings is listed, what comes first is said before a later month is drafted, and what cannot be drafted any more is not offered.
+func TestEarlierMonths(t *testing.T) {
+	t.Parallel()
+	w := idleInNovember(t)
+	september := time.Date(2026, 9, 10, 2, 0, 0, 0, time.UTC)
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, reading(vbr01, "web", 1000, september)))
+	w.work()
+	months := w.get("/statements")
+	w.has(months, "October 2026", "September 2026", "Nothing drafted yet")
+	if strings.Contains(months.body, "August 2026") || strings.Contains(months.body, "November 2026") {
+		t.Errorf("months without readings, or not over: %s", months.body)
+	}
+	overview := w.get("/")
+	w.has(overview, `<a href="/statements/2026-09">The statements of September 2026 are still open.</a>`)
+	before := w.get(octoberPath)
+	w.has(before, "<b>Northwind</b>: There is no statement of September 2026 yet", `<a href="/statements/2026-09">`)
+	if strings.Contains(before.body, "Evil &amp; &#34;Söhne&#34;&lt;/b&gt;</b>:") {
+		t.Errorf("who has no earlier readings is named: %s", before.body)
+	}
+	w.offered(before, "draft")
+	w.has(w.all("draft"), "<b>Northwind</b>: There is no statement of September 2026 yet") // it can still be made
+	w.offered(w.get("/statements/2026-09/2"), "draft")
+
+	w.did(northwind+"/approve", url.Values{"*": {"known"}})
+	late := w.get("/statements/2026-09/2")
+	w.offered(late, "")
+	w.has(late, "Northwind can have no statement of September 2026 any more", `<a href="/statements/2026-11/2">November 2026</a>`)
+	if after := w.get(octoberPath); strings.Contains(after.body, "no statement of September 2026 yet") {
+		t.Errorf("what cannot be done any more is asked for: %s", after.body)
+	}
+	w.did(octoberPath+"/3/approve", url.Values{"*": {"known"}})
+	w.all("approve")
+	closed := w.get("/statements/2026-09")
+	w.offered(closed, "")
+	w.has(w.get("/"), "Approved")
+	if strings.Contains(w.get("/").body, "still open") {
+		t.Error("a month that cannot be drafted any more is called open")
+	}
+	refused := w.take(http.StatusUnprocessableEntity, "/statements/2026-09/2/draft", url.Values{"revision": {"0.0"}}, "")
+	w.has(refused, "months go in their order: after 2026-10, Northwind has its next statement of 2026-11, not of 2026-09")
+
+	w.clock.Add(61 * 24 * time.Hour) // it is January: November comes before December
+	december := w.want(http.StatusOK, request{path: "/statements/2026-12", role: access.PortalOperator})
+	w.has(december, "<b>Northwind</b>", "There is no statement of November 2026 yet")
+	w.offered(december, "")
+	early := w.want(http.StatusOK, request{path: "/statements/2026-12/2", role: access.PortalOperator})
+	w.offered(early, "")
+	w.has(early, "Northwind cannot have a statement of December 2026 yet", `<a href="/statements/2026-11/2">November 2026</a>`)
+}
+
+// A month that cannot be drafted any more says whose it is, and of which month the next one is.
+func TestPassedMonth(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock.Add(time.Date(2026, 12, 2, 3, 0, 0, 0, time.UTC).Sub(october))
+	w.work()
+	to := w.want(http.StatusSeeOther, request{method: http.MethodPost, path: "/statements/2026-11/draft"}).header.Get("Location")
+	w.has(w.get(to), "<b>Northwind</b>", "There is no statement of October 2026 yet")
+	for _, company := range []string{"/2", "/3"} {
+		w.did("/statements/2026-11"+company+"/approve", url.Values{"*": {"known"}})
+	}
+	passed := w.get(octoberPath)
+	w.offered(passed, "")
+	w.has(passed, "<b>Northwind</b>, <b>&lt;b&gt;Evil", "No statement of this month can be drafted any more", "the next one is that of December 2026")
+}

@@ -148,16 +148,28 @@ func (w *work) ended() bool {
 
 // Work does what takes longer than a browser waits, until ctx ends. What was done of it by then stays done.
 func (p *Portal) Work(ctx context.Context, log *slog.Logger) {
+	again := time.NewTicker(begunFor)
+	defer again.Stop()
+	p.lookForFirsts(ctx, log)
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-again.C:
+			p.lookForFirsts(ctx, log)
 		case w := <-p.works.queue:
 			p.do(audit.By(ctx, audit.Actor{Name: w.by, Via: "portal"}), w)
 			if w.err != nil && !told(w.err) && ctx.Err() == nil {
 				log.Error("a step with a month's statements failed", "step", w.step, "month", w.month, "error", w.err)
 			}
 		}
+	}
+}
+
+// lookForFirsts has it at hand since when companies have readings.
+func (p *Portal) lookForFirsts(ctx context.Context, log *slog.Logger) {
+	if _, err := p.firsts(ctx); err != nil && ctx.Err() == nil {
+		log.Error("it is not known since when there are readings", "error", err)
 	}
 }
 

@@ -202,7 +202,7 @@ func (d *drafting) begin(ctx context.Context, company usage.CompanyID) (o *one, 
 			return nil, err
 		}
 	}
-	o.t, o.err = o.refuses(d.month)
+	o.t, o.err = o.refuses(o.company.Name, d.month)
 	return o, nil
 }
 

@@ -153,7 +153,7 @@ func (s *Service) Draft(ctx context.Context, company usage.CompanyID, month usag
 	if err := s.allowed(g.kept); err != nil {
 		return t, false, err
 	}
-	if t, err = g.refuses(month); err != nil {
+	if t, err = g.refuses(c.Name, month); err != nil {
 		return t, false, err
 	}
 	counted, err := s.counted(ctx, &c, month, head)
@@ -200,19 +200,29 @@ func (s *Service) ground(ctx context.Context, company usage.CompanyID, month usa
 	return g, err
 }
 
+// NextOf says of which month a company's next statement is that can be drafted, where a month has none of it: of that month itself, but for
+// the order of months. all are those of the company, by month.
+func NextOf(all []Statement, month usage.Month) usage.Month {
+	g := ground{seen: seenOf(0, all), all: all}
+	if g.first() || g.precedes(month) {
+		return month
+	}
+	return g.seen.Last.Next()
+}
+
 // none is the statement of a company that has none.
 func (g *ground) none(month usage.Month) Statement {
 	return Statement{Company: g.seen.Company, Month: month.String()}
 }
 
 // refuses says, as an error beside the statement that it is about, why a month cannot be drafted whatever is counted.
-func (g *ground) refuses(month usage.Month) (Statement, error) {
+func (g *ground) refuses(name string, month usage.Month) (Statement, error) {
 	company := g.seen.Company
 	switch {
 	case g.kept != nil && g.kept.State != Draft:
 		return *g.kept, fault.New(fault.Conflict, "the statement of company %s for %s is %s: %s", company, month, g.kept.State, wayBack(g.kept.State))
 	case g.kept == nil && !g.first() && g.seen.Last.Next() != month && !g.precedes(month):
-		return g.none(month), fault.New(fault.Conflict, "months go in their order: after %s, company %s has its next statement of %s, not of %s", g.seen.Last, company, g.seen.Last.Next(), month)
+		return g.none(month), fault.New(fault.Conflict, "months go in their order: after %s, %s has its next statement of %s, not of %s", g.seen.Last, name, g.seen.Last.Next(), month)
 	}
 	return Statement{}, nil
 }
