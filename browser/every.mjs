@@ -74,6 +74,7 @@ export async function fill(page, month) {
     await send("form[action$='/approve']");
     await page.waitForSelector("text=The statement is approved.");
   }
+  await page.click("details.sure summary");
   await send("form[action$='/finalise']");
   await page.waitForSelector("text=The statement is final.");
   await page.goto(`/statements/${month}/2`);

@@ -39,6 +39,7 @@ first(async () => {
       await page.click("button:text-is('Approve')");
     }
     await page.goto(`/statements/${month}`);
+    await page.click("summary:text-is('Make the month final …')");
     await page.click("button:text-is('Make the month final')");
     await page.waitForSelector("text=statements were made final.");
   }

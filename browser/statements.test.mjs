@@ -32,6 +32,7 @@ test("last month is billed in a few clicks", async () => {
   await c.said("6 statements were drafted.");
   await c.button("Approve all without issues");
   await c.said("6 statements were approved.");
+  await c.click('summary:text-is("Make the month final …")');
   await c.button("Make the month final");
   await c.said("6 statements were made final.");
   await c.click('tbody a:text-is("Northwind")');
@@ -67,6 +68,7 @@ test("a final statement is superseded and billed otherwise, and what was typed w
   await c.said("What differs from number 1");
   await c.button("Approve");
   await c.said("The statement is approved.");
+  await c.click('summary:text-is("Make final …")');
   await c.button("Make final");
   await c.said("The statement is final.");
   assert.match((await c.file("PDF")).name, /-2\.pdf$/);

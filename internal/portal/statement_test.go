@@ -44,6 +44,7 @@ func idleInNovember(t *testing.T) *world {
 
 var (
 	revisionField = regexp.MustCompile(`name="revision" value="([^"]*)"`)
+	sure          = regexp.MustCompile(`<details class="sure"><summary[^>]*>[^<]* …</summary><p>This cannot be undone: [^<]*</p><form method="post" action="[^"]*/finalise">`)
 	postForms     = regexp.MustCompile(`<form[^>]*method="post"[^>]*action="([^"]*)"`)
 )
 
@@ -131,12 +132,20 @@ func TestMonthToFinal(t *testing.T) {
 	w.has(w.did(northwind+"/withdraw", url.Values{"adjustment": {"1"}, "reason": {"they are real"}}), "The adjustment is withdrawn.", "<b>1\u202f234</b>", "they are real")
 
 	w.has(w.did(northwind+"/approve", url.Values{"unknown/3": {"switched off on purpose"}}), "The statement is approved.", "switched off on purpose")
-	w.offered(w.proper(northwind, http.StatusOK), "finalise reopen")
+	approvedOne := w.proper(northwind, http.StatusOK)
+	w.offered(approvedOne, "finalise reopen")
+	if !sure.MatchString(approvedOne.body) {
+		t.Errorf("a statement is made final without a question: %s", approvedOne.body)
+	}
 	w.has(w.did(northwind+"/reopen", url.Values{"reason": {"one look more"}}), "The statement is a draft again.", "one look more")
 	w.did(northwind+"/approve", url.Values{"unknown/3": {"switched off on purpose"}})
 	w.has(w.get(octoberPath), "1 is still a draft.")
 	w.did(octoberPath+"/3/approve", url.Values{"*": {"agreed with them"}})
-	w.offered(w.get(octoberPath), "finalise")
+	asked := w.get(octoberPath)
+	w.offered(asked, "finalise")
+	if !sure.MatchString(asked.body) {
+		t.Errorf("a month is made final without a question: %s", asked.body)
+	}
 	final := w.all("finalise")
 	w.has(final, "3 statements were made final.")
 	w.offered(final, "")
