@@ -105,6 +105,29 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// Who is refused is told which roles may, and what is wrong with an address in one sentence: in words of the portal.
+func TestProblemsInWords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, c := range []struct {
+		role       access.Role
+		path, want string
+	}{
+		{access.PortalOperator, "/users/new", "Your account may not do this. It takes the role: Administrator."},
+		{access.PortalReadonly, "/companies/new", "Your account may not do this. It takes the role: Administrator or Operator."},
+		{access.CompanyReadonly, "/statements/2026-09", "Your account may not do this. It takes the role: Administrator, Operator or Reader."},
+	} {
+		w.has(w.want(http.StatusForbidden, request{path: c.path, role: c.role}), c.want)
+	}
+	for path, want := range map[string]string{
+		"/companies/2?day=abc":          "The address of this page is not valid: &#34;day&#34; is no day as 2026-10-31.",
+		"/companies/2?at=x&before=soon": "not valid: &#34;at&#34; is no time as 2026-10-31T23:59:59Z; &#34;before&#34; is no time as 2026-10-31T23:59:59Z.",
+		"/companies/2/why?state=lost":   "not valid: &#34;state&#34; is none of used, new, rental.",
+	} {
+		w.has(w.want(http.StatusBadRequest, request{path: path}), want)
+	}
+}
+
 // Figures on the pages are those of the ledger, each number says why, and the past can be seen again.
 func TestFigures(t *testing.T) {
 	t.Parallel()

@@ -66,7 +66,7 @@ func TestTexts(t *testing.T) {
 
 // inCode are the texts that endpoints use.
 var inCode = map[string]bool{
-	"sign-in.title": true, "sign-in.wrong": true, "sign-in.not-single": true, "users.forget": true, "users.no-password": true, "account.title": true, "problem.title": true, "problem.cross": true, "overview.title": true,
+	"sign-in.title": true, "sign-in.wrong": true, "sign-in.not-single": true, "users.forget": true, "users.no-password": true, "account.title": true, "problem.title": true, "problem.cross": true, "problem.address": true, "problem.denied": true, "problem.or": true, "overview.title": true,
 	"companies.title": true, "companies.name": true, "companies.before": true, "companies.complete": true, "why.title": true, "note.unknown": true, "note.stale": true,
 	"company.figure": true, "company.trend": true, "company.changes": true, "company.statements": true, "statements.without": true, "statements.drafts": true, "trend.day-step": true, "trend.month-step": true,
 	"any-company": true, "alarms.title": true, "alarms.standing": true, "alarms.all": true, "alarms.any-kind": true, "alarms.acknowledge": true, "alarms.resolve": true,

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -200,11 +201,48 @@ func (p *Portal) addToken(v *visit) (any, error) {
 		v.fail("", fault.Text(err))
 		return p.newTokenPage(v)
 	case err != nil && v.faults(err):
+		if err := p.wordScopes(v); err != nil {
+			return nil, err
+		}
 		return p.newTokenPage(v)
 	case err != nil:
 		return nil, err
 	}
 	return p.secret(secretView{strings.TrimSpace(p.texts["tokens.made"] + " " + made.Name), p.texts["tokens.made-text"], p.texts["tokens.made-label"], secret, link{p.texts["tokens.title"], "/tokens"}}), nil
+}
+
+// scopeTexts are what is said of the scopes of a token where they are words of the API, and the text that says it in those of the form.
+var scopeTexts = []struct {
+	said *regexp.Regexp
+	key  string
+}{
+	{regexp.MustCompile(`^at least one is required`), "form.scope.none"},
+	{regexp.MustCompile(`^the user, as (\S+), may not do (\S+) itself`), "form.scope.beyond"},
+	{regexp.MustCompile(`^(\S+) goes with a token for everything only`), "form.scope.everything"},
+	{regexp.MustCompile(`^a token for one server can have the scope push alone, not (\S+)$`), "form.scope.push"},
+}
+
+// wordScopes says what is wrong with scopes in the words that stand beside their boxes.
+func (p *Portal) wordScopes(v *visit) error {
+	for i := range v.wrong {
+		for _, t := range scopeTexts {
+			found := t.said.FindStringSubmatch(v.wrong[i].Text)
+			if found == nil {
+				continue
+			}
+			var words []any
+			for _, word := range found[1:] {
+				words = append(words, cmp.Or(p.texts["role."+word], p.texts["scope."+word], word))
+			}
+			text, err := p.texts.say(t.key, words...)
+			if err != nil {
+				return err
+			}
+			v.wrong[i].Text = text
+			break
+		}
+	}
+	return nil
 }
 
 func (p *Portal) revokeToken(v *visit) (any, error) {

@@ -25,6 +25,7 @@ type visit struct {
 
 	actor access.Actor
 	zone  *time.Location
+	texts texts
 	form  url.Values // of the body, or of the query with a GET
 	wrong []fault.Field
 }
@@ -32,7 +33,7 @@ type visit struct {
 // newVisit reads the form and says who acts from here on.
 func (p *Portal) newVisit(r *http.Request) (*visit, error) {
 	actor := api.Actor(r.Context())
-	v := &visit{Request: r.WithContext(audit.By(r.Context(), audit.Actor{Name: actor.Name, Via: "portal"})), actor: actor}
+	v := &visit{Request: r.WithContext(audit.By(r.Context(), audit.Actor{Name: actor.Name, Via: "portal"})), actor: actor, texts: p.texts}
 	var err error
 	if v.zone, err = p.zone(v.ctx()); err != nil {
 		return nil, err
@@ -112,7 +113,18 @@ func (v *visit) instant(name string) time.Time {
 
 // err gives all that is wrong.
 func (v *visit) err() error {
-	return fault.InvalidFields("The address of this page is not valid.", v.wrong)
+	if len(v.wrong) == 0 {
+		return nil
+	}
+	wrong := make([]string, len(v.wrong))
+	for i, f := range v.wrong {
+		wrong[i] = strconv.Quote(f.Path) + " " + f.Text
+	}
+	text, err := v.texts.say("problem.address", strings.Join(wrong, "; "))
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Invalid, "%s", text)
 }
 
 // only gives the one company that the reader sees; 0: all.
@@ -128,7 +140,30 @@ func (v *visit) allow(action access.Action, scope usage.CompanyID) error {
 	if v.may(action, scope) {
 		return nil
 	}
-	return fault.New(fault.Denied, "Your account may not do this: it takes %q.", action)
+	text, err := v.texts.say("problem.denied", v.rolesFor(action, scope))
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Denied, "%s", text)
+}
+
+// rolesFor names the roles that may do something: Administrator or Operator.
+func (v *visit) rolesFor(action access.Action, scope usage.CompanyID) string {
+	var names []string
+	for _, role := range access.Roles() {
+		a := access.Actor{Role: role}
+		if role.OfCompany() {
+			a.Company = scope
+		}
+		if access.May(a, action, scope) {
+			names = append(names, v.texts["role."+string(role)])
+		}
+	}
+	last := len(names) - 1
+	if last <= 0 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " " + v.texts["problem.or"] + " " + names[last]
 }
 
 // companyOf finds the company of the path. Whoever may not read there is told that there is none.
