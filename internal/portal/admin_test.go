@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -139,6 +140,7 @@ func TestAlarms(t *testing.T) {
 	w.has(one, "A backup server could not be read.", "it refuses the account", "Read now tries it again", "I know of it", "It is over", "Time 1")
 	w.lacks(w.want(http.StatusOK, request{path: "/alarms/1", role: reader}), "<textarea", `name="reason"`)
 	w.has(w.send(http.StatusUnprocessableEntity, admin, "/alarms/1", "do", "acknowledge", "reason", "  "), "is required", `aria-invalid="true"`)
+	w.clock.Add(time.Hour)
 	long := strings.Repeat("x", 5000)
 	w.has(w.send(http.StatusUnprocessableEntity, admin, "/alarms/1", "do", "acknowledge", "reason", long), `value="`+long+`"`, "is longer than")
 	w.send(http.StatusBadRequest, admin, "/alarms/1", "do", "nothing", "reason", "r")
@@ -147,6 +149,12 @@ func TestAlarms(t *testing.T) {
 	}
 	one = w.get("/alarms/1?told=acknowledged")
 	w.has(one, "Acknowledged", "calling them", "portal-operator", "Noted")
+	for name, want := range map[string]string{"Began": "2026-10-20 01:00", "Status since": "2026-10-20 03:00"} { // who answers does not make it a new one
+		if !regexp.MustCompile(`<dt>` + name + `</dt><dd><time [^>]*>` + want + `</time></dd>`).MatchString(one.body) {
+			t.Errorf("%s is not %s: %s", name, want, one.body)
+		}
+	}
+	w.has(w.get("/alarms"), `<th scope="col">Status since</th>`)
 	w.lacks(one, "I know of it")
 	w.has(w.send(http.StatusUnprocessableEntity, admin, "/alarms/1", "do", "acknowledge", "reason", "again"), "again", "acknowledged")
 	w.send(http.StatusSeeOther, admin, "/alarms/1", "do", "resolve", "reason", "it was the cable")

@@ -24,7 +24,7 @@ type alarmRow struct {
 	Server   link
 	Company  link
 	Message  string
-	Since    moment
+	Since    moment // that it has this status
 	Repeats  int
 }
 
@@ -133,6 +133,7 @@ type alarmView struct {
 	alarmRow
 
 	FirstAt   moment
+	Began     *moment // the time that it stands now, or stood last, before anybody answered; nil: that is not kept
 	Knowledge alarm.Knowledge
 	History   []alarmTime
 	Answer    *form // nil: the reader may not, or it is over
@@ -183,6 +184,9 @@ func (p *Portal) alarmPage(v *visit, e *alarm.Event) (any, error) {
 	}
 	t, _ := alarm.TemplateByID(e.Template)
 	out := alarmView{alarmRow: row, FirstAt: v.moment(e.FirstAt), Knowledge: p.plainKnowledge(t.Knowledge)}
+	if n := len(history); n > 0 && len(history[n-1].Steps) > 0 {
+		out.Began = v.momentOf(&history[n-1].Steps[0].At)
+	}
 	for _, a := range slices.Backward(history) {
 		time := alarmTime{Number: a.Number}
 		for _, s := range slices.Backward(a.Steps) {
