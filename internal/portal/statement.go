@@ -25,7 +25,9 @@ type statementView struct {
 	Revision           string // as which it was read
 	State              statement.State
 	Unreviewed         bool
-	Supersedes         int
+	Supersedes         *link // the number that it supersedes
+	Superseded         *link // the number that counts in its place
+	Draft              *link // the number that is to supersede it, and does not count yet
 	Cutoff             *moment
 	At                 moment
 	Catalog            string
@@ -125,6 +127,7 @@ type stated struct {
 
 	company fleet.Company
 	month   usage.Month
+	counts  int         // the last final one of these; 0: none is
 	next    usage.Month // of which the company's next statement is, where the month has none
 	numbers []int       // of the month, that the reader may see
 }
@@ -150,7 +153,9 @@ func (p *Portal) statementOf(v *visit) (s stated, err error) {
 	found := false
 	for i := range all {
 		if t := &all[i]; t.Month == s.month.String() && (v.only() == 0 || t.State == statement.Final) {
-			s.numbers = append(s.numbers, t.Number)
+			if s.numbers = append(s.numbers, t.Number); t.State == statement.Final {
+				s.counts = t.Number
+			}
 			if number == 0 || number == t.Number {
 				s.Statement, found = *t, true
 			}
@@ -190,7 +195,7 @@ func (p *Portal) statement(v *visit) (any, error) {
 func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 	out := statementView{
 		Company: s.company.Name, Month: p.month(s.month), Path: s.path(), Number: s.Number, Revision: s.revision(), State: s.State, Unreviewed: s.Unreviewed,
-		Supersedes: s.Supersedes, Cutoff: v.momentOf(s.CutoffAt), At: v.moment(s.Content.At), Catalog: s.Content.Catalog, Before: p.month(s.month.Previous()),
+		Cutoff: v.momentOf(s.CutoffAt), At: v.moment(s.Content.At), Catalog: s.Content.Catalog, Before: p.month(s.month.Previous()),
 		Workloads: s.Content.Workloads, WorkloadsTo: s.path() + "/workloads?" + s.query().Encode(),
 	}
 	if s.company.RemovedAt == nil {
@@ -202,6 +207,7 @@ func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 	for _, n := range s.numbers {
 		out.Numbers = append(out.Numbers, choice{s.path() + "?number=" + strconv.Itoa(n), strconv.Itoa(n), n == s.Number})
 	}
+	s.standing(&out)
 	out.Files = p.files(s.path(), s.query())
 	if s.State == statement.Final {
 		out.Files = append(out.Files, file{p.texts["file.bundle"], s.path() + "/bundle?" + s.query().Encode()})
@@ -217,6 +223,24 @@ func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 	out.rest(v, s)
 	out.Wrong = summary(v.wrong, out.inputs()...)
 	return page{name: "statement", title: out.Company + " – " + p.texts["statements.one"] + " – " + out.Month, data: out, status: statusOf(v.wrong)}, nil
+}
+
+// standing says which other number of the month it supersedes, and which one supersedes it.
+func (s *stated) standing(out *statementView) {
+	to := func(number int) *link {
+		n := strconv.Itoa(number)
+		return &link{n, s.path() + "?number=" + n}
+	}
+	if s.Supersedes > 0 {
+		out.Supersedes = to(s.Supersedes)
+	}
+	switch {
+	case s.Number == 0:
+	case s.Number < s.counts:
+		out.Superseded = to(s.counts)
+	case s.Number == s.counts && !s.latest():
+		out.Draft = to(s.numbers[len(s.numbers)-1])
+	}
 }
 
 // inputs are all fields, as they stand on the page.

@@ -156,7 +156,16 @@ func TestMonthToFinal(t *testing.T) {
 	w.has(same, "there is nothing to supersede", `value="a gift"`)
 	w.has(w.did(northwind+"/supersede", url.Values{"reason": {"a gift"}, "to-adjust": {"1"}}), "This new draft supersedes the final statement.", "supersedes number 1", "a gift")
 	w.has(w.did(northwind+"/adjust", url.Values{"row": {row}, "count": {"1"}, "reason": {"a gift"}}), "What differs from number 1", "1\u202f234</a> → <a", ">1\u202f233</a>")
-	w.offered(w.proper(northwind+"?number=1", http.StatusOK), "")
+	w.has(w.get(northwind), `<a href="/statements/2026-10/2?number=1">supersedes number 1</a>`)
+	first := w.proper(northwind+"?number=1", http.StatusOK)
+	w.offered(first, "")
+	w.has(first, "This statement counts until number 2, which is to supersede it, is final.", `<a href="/statements/2026-10/2?number=2">Number 2</a>`)
+	w.did(northwind+"/approve", url.Values{"*": {"a gift"}})
+	w.did(northwind+"/finalise", nil)
+	w.has(w.get(northwind+"?number=1"), "This statement does not count any more: number 2 supersedes it.", `<a href="/statements/2026-10/2?number=2">Number 2</a>`)
+	if now := w.get(northwind); strings.Contains(now.body, "supersedes it") || strings.Contains(now.body, "is to supersede it") {
+		t.Errorf("the one that counts is called superseded: %s", now.body)
+	}
 	w.has(w.get("/companies/2/statements"), "?number=1", "?number=2", "October 2026")
 	for _, path := range []string{northwind + "?number=3", northwind + "?number=x", northwind + "?number=-1", "/statements/2026-13", "/statements/october/2", "/statements/2026-10/99", "/statements/2026-10/name:Northwind"} {
 		w.want(http.StatusNotFound, request{path: path})
