@@ -54,7 +54,7 @@ test("a final statement is superseded and billed otherwise, and what was typed w
   await c.button("Supersede");
   await c.said("there is nothing to supersede");
   assert.equal(await c.page.inputValue("#supersede-reason"), "one machine was a test");
-  await c.click("text=also where nothing else is known");
+  await c.click("[name=to-adjust]");
   await c.button("Supersede");
   await c.said("This new draft supersedes the final statement.");
   await c.fill("#adjust-count", "4000");

@@ -153,7 +153,8 @@ func TestMonthToFinal(t *testing.T) {
 	w.has(w.all("draft"), "3 were final already.")
 
 	same := w.take(http.StatusUnprocessableEntity, northwind+"/supersede", url.Values{"reason": {"a gift"}}, "")
-	w.has(same, "there is nothing to supersede", `value="a gift"`)
+	w.has(same, "What is known now makes the same statement of Northwind for October 2026, so there is nothing to supersede.", `value="a gift"`,
+		"tick “Make a new draft although nothing else is known by now: to bill it otherwise”", `value="1"> Make a new draft although nothing else is known by now`)
 	w.has(w.did(northwind+"/supersede", url.Values{"reason": {"a gift"}, "to-adjust": {"1"}}), "This new draft supersedes the final statement.", "supersedes number 1", "a gift")
 	w.has(w.did(northwind+"/adjust", url.Values{"row": {row}, "count": {"1"}, "reason": {"a gift"}}), "What differs from number 1", "1\u202f234</a> → <a", ">1\u202f233</a>")
 	w.has(w.get(northwind), `<a href="/statements/2026-10/2?number=1">supersedes number 1</a>`)

@@ -118,6 +118,11 @@ func (p *Portal) supersedeOne(v *visit, s *stated) error {
 		supersede = p.Months.SupersedeToAdjust
 	}
 	_, err := supersede(v.ctx(), s.company.ID, s.month, v.actor.Name, v.field("reason"))
+	if !errors.Is(err, statement.ErrSame) {
+		return err
+	}
+	text, err := p.texts.say("statement.same", s.company.Name, p.month(s.month), p.texts["statement.to-adjust"])
+	v.fail("", text)
 	return err
 }
 

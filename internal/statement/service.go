@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -535,6 +536,9 @@ func (s *Service) price(ctx context.Context, t *Statement, all []Statement) erro
 	return err
 }
 
+// ErrSame is the cause where a new statement would say what the one says that it is to supersede.
+var ErrSame = errors.New("the same is counted")
+
 // Supersede makes a new draft in place of a final statement, which stays, and lists the differences. Its adjustments are
 // taken over; what is counted now may have no place for one, which the trail then says. Conflict: it is not final, or
 // what is known now makes the same one.
@@ -564,7 +568,7 @@ func (s *Service) supersede(ctx context.Context, company usage.CompanyID, month 
 	case err != nil:
 		return old, err
 	case !toAdjust && t.Content.same(&old.Content):
-		return old, fault.New(fault.Conflict, "what is known now makes the same statement of company %s for %s: there is nothing to supersede, unless it is to be adjusted otherwise", company, month)
+		return old, fault.Wrap(ErrSame, fault.Conflict, "what is known now makes the same statement of %s for %s: there is nothing to supersede, unless it is to be adjusted otherwise", old.CompanyName, month)
 	}
 	t.Number, t.Supersedes, t.State = old.Number+1, old.Number, Draft
 	t.note(s.Now(), actor, didSupersede, reason)
