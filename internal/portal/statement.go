@@ -66,6 +66,7 @@ type billedRow struct {
 	Before, Change            usage.Units
 	Peak                      *moment
 	To                        string // its workloads, but for their state; empty: there are none
+	ByNumber                  bool   // less of it can be billed by a number alone
 	Then                      string // those behind what was billed the month before; empty: nothing was
 }
 
@@ -321,6 +322,7 @@ func (p *Portal) billed(v *visit, s *stated, out *statementView) error {
 		q := s.query()
 		q.Set("row", rowText(is.RowKey))
 		r.To = s.path() + "/workloads?" + q.Encode()
+		r.ByNumber = out.May.Adjust && s.byNumber(is.RowKey)
 		out.Rows = append(out.Rows, r)
 	}
 	if before == nil {
@@ -333,6 +335,13 @@ func (p *Portal) billed(v *visit, s *stated, out *statementView) error {
 		}
 	}
 	return nil
+}
+
+// byNumber reports whether counters alone say what is billed of a row: no list does, from which workloads could be named (C21).
+func (s *stated) byNumber(key statement.RowKey) bool {
+	return !slices.ContainsFunc(s.Content.Servers, func(v statement.Server) bool {
+		return v.Origin == metering.FromList && slices.ContainsFunc(v.Rows, func(r statement.Row) bool { return r.RowKey == key && r.Used.Count > 0 })
+	})
 }
 
 // issues lists what approving needs a reason for, and the reasons.

@@ -449,3 +449,25 @@ func TestPassedMonth(t *testing.T) {
 	w.offered(passed, "")
 	w.has(passed, "<b>Northwind</b>, <b>&lt;b&gt;Evil", "No statement of this month can be drafted any more", "the next one is that of December 2026")
 }
+
+// Where the vendor's counters say what is billed, the statement says at once that no workloads can be named; where a list does, they can.
+func TestLessByNumberOnly(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	counted := reading(vbr02, "<i>db", 3, october.AddDate(0, 0, 5))
+	units, none := 3*usage.One, usage.Units(0)
+	counted.Counters = []usage.Counter{{Type: "VBR_vSphere_VM", Used: 3, UsedUnits: &units, NewUnits: &none, RentalUnits: &none}}
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 2, false, counted))
+	w.all("draft")
+	const only = `<span class="tag">less by number only</span>`
+	page := w.get(octoberPath + "/3")
+	w.has(page, only, "they name none")
+	if strings.Contains(w.get(northwind).body, only) {
+		t.Error("what is on a list can be named")
+	}
+	w.has(w.get(octoberPath+"/3/workloads?row="+url.QueryEscape(row)), "go back to the statement, and take a number off under “Bill less”")
+	w.did(octoberPath+"/3/approve", url.Values{"*": {"known"}})
+	if strings.Contains(w.get(octoberPath+"/3").body, only) {
+		t.Error("of what is approved nothing can be taken off")
+	}
+}
