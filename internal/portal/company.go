@@ -56,6 +56,7 @@ type figureView struct {
 	Complete bool
 	Notes    []string
 	Rows     []figureRow
+	Totals   []figureRow // of each unit kind that has several rows
 	Sources  []sourceView
 }
 
@@ -159,6 +160,7 @@ func (p *Portal) figureOf(v *visit, c *fleet.Company, resource figure.Resource, 
 	for i := range t.Rows {
 		f.Rows = append(f.Rows, rowOf(c.ID, resource, &t.Rows[i], why))
 	}
+	f.total(c.ID, why)
 	unknown, stale := 0, 0
 	for i := range t.Servers {
 		s := &t.Servers[i]
@@ -172,6 +174,26 @@ func (p *Portal) figureOf(v *visit, c *fleet.Company, resource figure.Resource, 
 	f.Known = unknown < len(t.Servers)
 	f.Notes, err = p.uncertainty(unknown, stale)
 	return f, true, err
+}
+
+// total adds the rows of each unit kind up; each sum leads to what is behind all of them.
+func (f *figureView) total(company usage.CompanyID, when url.Values) {
+	for i := range f.Rows {
+		unit := f.Rows[i].Unit
+		same := slices.DeleteFunc(slices.Clone(f.Rows), func(r figureRow) bool { return r.Unit != unit })
+		if len(same) < 2 || slices.ContainsFunc(f.Totals, func(r figureRow) bool { return r.Unit == unit }) {
+			continue
+		}
+		sum := figureRow{Unit: unit}
+		for j, state := range whyStates {
+			c := cell{To: whyPath(company, asked{Resource: f.Resource, Unit: unit, State: state}, when)}
+			for _, r := range same {
+				c.Count, c.Units = c.Count+r.Cells[j].Count, c.Units+r.Cells[j].Units
+			}
+			sum.Cells = append(sum.Cells, c)
+		}
+		f.Totals = append(f.Totals, sum)
+	}
 }
 
 func rowOf(company usage.CompanyID, resource figure.Resource, r *metering.Row, when url.Values) figureRow {

@@ -37,7 +37,8 @@ type statementView struct {
 	Passed             bool      // it is one of a later month
 	Numbers            []choice  // those of the month, by their addresses
 	Rows               []billedRow
-	Compared           bool // there is one of the month before
+	Totals             []billedRow // of each unit kind that has several rows
+	Compared           bool        // there is one of the month before
 	Before             string
 	Issues             []issueView
 	Reason             *input // for all issues that have none
@@ -219,6 +220,7 @@ func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 	if err := p.billed(v, s, &out); err != nil {
 		return nil, err
 	}
+	out.Totals = totalsOf(out.Rows, out.WorkloadsTo)
 	p.issues(v, s, &out)
 	p.adjustments(v, s, &out)
 	out.rest(v, s)
@@ -335,6 +337,34 @@ func (p *Portal) billed(v *visit, s *stated, out *statementView) error {
 		}
 	}
 	return nil
+}
+
+// totalsOf adds the rows of each unit kind up. The workloads behind a sum are those of the statement where it has one unit kind alone.
+func totalsOf(rows []billedRow, workloads string) (totals []billedRow) {
+	sums, of := make(map[usage.UnitKind]*billedRow), make(map[usage.UnitKind]int)
+	for i := range rows {
+		r := &rows[i]
+		if sums[r.Unit] == nil {
+			sums[r.Unit] = &billedRow{Unit: r.Unit}
+		}
+		sum := sums[r.Unit]
+		of[r.Unit]++
+		for _, pair := range [][2]*statement.Amount{{&sum.Billed, &r.Billed}, {&sum.Used, &r.Used}, {&sum.New, &r.New}, {&sum.Rental, &r.Rental}} {
+			pair[0].Count, pair[0].Units = pair[0].Count+pair[1].Count, pair[0].Units+pair[1].Units
+		}
+		sum.Before, sum.Change = sum.Before+r.Before, sum.Change+r.Change
+	}
+	for unit, sum := range sums {
+		if of[unit] < 2 {
+			continue
+		}
+		if len(sums) == 1 {
+			sum.To = workloads
+		}
+		totals = append(totals, *sum)
+	}
+	slices.SortFunc(totals, func(a, b billedRow) int { return cmp.Compare(a.Unit, b.Unit) })
+	return totals
 }
 
 // byNumber reports whether counters alone say what is billed of a row: no list does, from which workloads could be named (C21).

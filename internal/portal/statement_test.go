@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -469,5 +470,28 @@ func TestLessByNumberOnly(t *testing.T) {
 	w.did(octoberPath+"/3/approve", url.Values{"*": {"known"}})
 	if strings.Contains(w.get(octoberPath+"/3").body, only) {
 		t.Error("of what is approved nothing can be taken off")
+	}
+}
+
+// What is counted in one unit is added up over its types, in a statement and in a company's figure, and leads to the machines behind the sum.
+func TestTotals(t *testing.T) {
+	t.Parallel()
+	w := idleInNovember(t)
+	two := reading(vbr01, "web", 4, october.AddDate(0, 0, 5))
+	two.Workloads[3].Type = "VBR_HyperV_VM"
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, two))
+	w.work()
+	w.all("draft")
+	total := regexp.MustCompile(`<tfoot><tr><th scope="row">Total</th><td>Instances</td><td class="n"><a href="([^"]*)"(?: data-why)?>4</a> <span class="dim">4 objects</span>`)
+	for _, path := range []string{northwind, "/companies/2"} {
+		page := w.get(path)
+		found := total.FindStringSubmatch(page.body)
+		if found == nil {
+			t.Fatalf("%s: no total of 4: %s", path, page.body)
+		}
+		w.has(w.get(html.UnescapeString(found[1])), "web0000", "web0003", "VBR_HyperV_VM", "VBR_vSphere_VM")
+	}
+	if one := w.get(octoberPath + "/3"); strings.Contains(one.body, "<tfoot>") {
+		t.Error("one row is added up")
 	}
 }
