@@ -18,6 +18,7 @@ type begun struct {
 	of map[usage.ServerID][]ledger.Beginning // of those that were read
 	at time.Time                             // when all were asked for
 
+	asked time.Time // when known was found out
 	known atomic.Pointer[map[usage.CompanyID]time.Time]
 }
 
@@ -29,11 +30,14 @@ func (p *Portal) firsts(ctx context.Context) (map[usage.CompanyID]time.Time, err
 	b := &p.begun
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	now := p.Now()
+	if known := b.known.Load(); known != nil && !now.Before(b.asked) && now.Before(b.asked.Add(waitingFor)) {
+		return *known, nil
+	}
 	servers, err := fleet.EveryServer(ctx, p.Servers)
 	if err != nil {
 		return nil, err
 	}
-	now := p.Now()
 	all := b.of == nil || now.Before(b.at) || !now.Before(b.at.Add(begunFor))
 	var ask []usage.ServerID
 	for i := range servers {
@@ -56,6 +60,7 @@ func (p *Portal) firsts(ctx context.Context) (map[usage.CompanyID]time.Time, err
 	}
 	firsts := b.ofCompanies(servers, companies)
 	b.known.Store(&firsts)
+	b.asked = now
 	return firsts, nil
 }
 

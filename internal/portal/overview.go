@@ -257,7 +257,8 @@ func (p *Portal) countStatements(v *visit, month usage.Month, out *overviewed) e
 	return nil
 }
 
-// waitingFor is how long it stays said how many companies have no statement of a month: that takes longer than all else of the page.
+// waitingFor is how long it stays said how many companies have no statement of a month, and since when they have readings: that takes longer
+// than all else of the page.
 const waitingFor = time.Minute
 
 // waiting counts the companies that are to have a statement of a month and have none, and gives the earliest month before it that is open.

@@ -448,7 +448,7 @@ func TestPassedMonth(t *testing.T) {
 	}
 	passed := w.get(octoberPath)
 	w.offered(passed, "")
-	w.has(passed, "<b>Northwind</b>, <b>&lt;b&gt;Evil", "No statement of this month can be drafted any more", "the next one is that of December 2026")
+	w.has(passed, "No statement of this month was made.", "<b>Northwind</b>, <b>&lt;b&gt;Evil", "No statement of this month can be drafted any more", "the next one is that of December 2026")
 }
 
 // Where the vendor's counters say what is billed, the statement says at once that no workloads can be named; where a list does, they can.
