@@ -206,7 +206,7 @@ func (p *Portal) unconfirmed(v *visit, n fleet.NewServer) (*testedView, error) {
 	}
 	probe, err := p.Directory.Probe(v.ctx(), n)
 	if err != nil { // adding it says the same
-		return nil, nil //nolint:nilnil,nilerr // there is nothing to confirm
+		return nil, nil //nolint:nilnil // there is nothing to confirm
 	}
 	ctx, cancel := context.WithTimeout(v.ctx(), api.ReadingWithin)
 	defer cancel()
