@@ -53,8 +53,7 @@ func (s *Service) SignIn(ctx context.Context, from Client, c Credentials) (Entry
 		half, err := s.halfway(&u, f)
 		return Entry{Half: half}, err
 	}
-	pair, err := s.open(ctx, &u, from, browserLives, s.Now())
-	pair.Refresh = "" // nobody is to have it
+	pair, err := s.openBrowser(ctx, &u, from)
 	return Entry{Pair: pair}, err
 }
 
@@ -144,6 +143,13 @@ func (s *Service) verify(ctx context.Context, c Credentials) (u User, right bool
 	}
 	right = stored.matches(c.Password) && u.Enabled
 	return u, right, nil
+}
+
+// openBrowser is open for a person in a browser, whose token is not renewed.
+func (s *Service) openBrowser(ctx context.Context, verified *User, from Client) (Pair, error) {
+	pair, err := s.open(ctx, verified, from, browserLives, s.Now())
+	pair.Refresh = "" // nobody is to have it
+	return pair, err
 }
 
 // open stores a new session and gives its pair out, unless the user was disabled or given another password since

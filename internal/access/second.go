@@ -168,9 +168,7 @@ func (s *Service) SignInSecond(ctx context.Context, from Client, half, code stri
 		}
 		return Pair{}, err
 	}
-	pair, err := s.open(ctx, &u, from, browserLives, s.Now())
-	pair.Refresh = "" // nobody is to have it
-	return pair, err
+	return s.openBrowser(ctx, &u, from)
 }
 
 // spend takes a code of a user's factor, once. Unauthenticated, or Limited.
@@ -345,8 +343,7 @@ func (s *Service) AddFactor(ctx context.Context, from Client, user UserID, passw
 	if err != nil {
 		return nil, Pair{}, err
 	}
-	pair, err := s.open(ctx, &u, from, browserLives, now)
-	pair.Refresh = "" // nobody is to have it
+	pair, err := s.openBrowser(ctx, &u, from)
 	return codes, pair, err
 }
 

@@ -268,9 +268,7 @@ func (s *Service) ChangePassword(ctx context.Context, from Client, id UserID, ol
 	if u, err = s.Users.User(ctx, id); err != nil {
 		return Pair{}, err
 	}
-	pair, err := s.open(ctx, &u, from, browserLives, s.Now())
-	pair.Refresh = "" // nobody is to have it
-	return pair, err
+	return s.openBrowser(ctx, &u, from)
 }
 
 func (s *Service) change(ctx context.Context, id UserID, c UserChange, revoke bool) error {

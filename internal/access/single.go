@@ -52,11 +52,10 @@ func (s *Service) SignInAs(ctx context.Context, from Client, v Vouched) (Pair, e
 	if err != nil {
 		return Pair{}, err
 	}
-	pair, err := s.open(ctx, &u, from, browserLives, s.Now())
+	pair, err := s.openBrowser(ctx, &u, from)
 	if err != nil {
 		return Pair{}, err
 	}
-	pair.Refresh = "" // nobody is to have it
 	now, err := s.Users.User(ctx, u.ID)
 	if err == nil {
 		err = now.refuses(v)
