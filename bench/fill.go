@@ -11,6 +11,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/app"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/store/series"
@@ -113,23 +114,28 @@ func (d dataSet) recorded(round, i int) time.Time {
 	return d.begin().Add(time.Duration(round)*day + within + time.Duration((round*7919+i*104729)%100_000)*time.Microsecond)
 }
 
-// populate adds companies and their servers. Both are numbered from the first: company 2, server 1.
+// populate adds companies and their servers, each kind in one step as an import does. Both are numbered from the first:
+// company 2, server 1.
 func populate(ctx context.Context, d *fleet.Directory, set dataSet) error {
-	for i := range set.Companies {
-		if _, err := d.AddCompany(ctx, fleet.NewCompany{Name: fmt.Sprintf("Company %d", i)}); err != nil {
+	companies := make([]fleet.CompanyDraft, set.Companies)
+	for i := range companies {
+		companies[i].Is = fleet.Company{Name: fmt.Sprintf("Company %d", i), Enabled: true}
+		if err := fault.InvalidFields("the company is not added", companies[i].Check()); err != nil {
 			return err
 		}
 	}
-	for i := range set.Servers {
+	if _, err := d.PutCompanies(ctx, companies); err != nil {
+		return err
+	}
+	servers := make([]fleet.ServerDraft, set.Servers)
+	for i := range servers {
 		company := usage.FirstCompany + usage.CompanyID(i%set.Companies)
-		_, err := d.AddServer(ctx, fleet.NewServer{
+		servers[i].New = fleet.NewServer{
 			Name: fmt.Sprintf("VBR%05d", i), Company: company, InstallationID: installation(i), Interval: day, Authority: "computed",
-		})
-		if err != nil {
-			return err
 		}
 	}
-	return nil
+	_, err := d.PutServers(ctx, servers)
+	return err
 }
 
 // databaseBytes is what a closed data directory keeps of its ledger.
