@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/app"
@@ -70,11 +69,7 @@ func (b *bench) draftOnce(ctx context.Context, w *world) (seconds, mb float64, e
 		return 0, 0, err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder
-	program, err := filepath.Abs(b.options.bin)
-	if err != nil {
-		return 0, 0, err
-	}
-	command := exec.CommandContext(ctx, program, "statement", "draft", "--month", lastMonth().String(), "--actor", "bench", "--data", dir) //nolint:gosec // the program under test
+	command := b.draft(ctx, dir)
 	begin := time.Now()
 	if err := command.Start(); err != nil {
 		return 0, 0, err
@@ -90,6 +85,11 @@ func (b *bench) draftOnce(ctx context.Context, w *world) (seconds, mb float64, e
 			mb = max(mb, peak)
 		}
 	}
+}
+
+// draft is the command that drafts the last month.
+func (b *bench) draft(ctx context.Context, dir string) *exec.Cmd {
+	return exec.CommandContext(ctx, b.options.bin, "statement", "draft", "--month", lastMonth().String(), "--actor", "bench", "--data", dir) //nolint:gosec // the program under test
 }
 
 // draftLook is how often the memory is looked at: the kernel tells of an ended process what its parent had, too.

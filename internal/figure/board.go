@@ -1,7 +1,6 @@
 package figure
 
 import (
-	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -258,12 +257,14 @@ type Total struct {
 	Rental, New, Used metering.Amount
 }
 
-// Add adds rows to totals, which are kept by unit kind.
+// Add adds rows to totals, which are kept by unit kind: there are few of those, and thousands of companies to go through.
 func Add(totals []Total, rows []metering.Row) []Total {
 	for i := range rows {
-		r := &rows[i]
-		at, there := slices.BinarySearchFunc(totals, r.Unit, func(t Total, unit usage.UnitKind) int { return cmp.Compare(t.Unit, unit) })
-		if !there {
+		r, at := &rows[i], 0
+		for at < len(totals) && totals[at].Unit < r.Unit {
+			at++
+		}
+		if at == len(totals) || totals[at].Unit != r.Unit {
 			totals = slices.Insert(totals, at, Total{Unit: r.Unit})
 		}
 		t := &totals[at]
@@ -286,17 +287,19 @@ type Paired struct {
 }
 
 // Pair lines up totals of two instants by unit kind; what one lacks is zero.
-func Pair(now, before []Total) []Paired {
-	var out []Paired
-	for _, t := range now {
-		out = append(out, Paired{Unit: t.Unit, Now: t})
-	}
-	for _, t := range before {
-		at, there := slices.BinarySearchFunc(out, t.Unit, func(p Paired, unit usage.UnitKind) int { return cmp.Compare(p.Unit, unit) })
-		if !there {
-			out = slices.Insert(out, at, Paired{Unit: t.Unit})
+func Pair(now, before []Total) []Paired { return AppendPairs(nil, now, before) }
+
+// AppendPairs is Pair in memory that is there.
+func AppendPairs(to []Paired, now, before []Total) []Paired {
+	for len(now)+len(before) > 0 {
+		switch {
+		case len(before) == 0 || len(now) > 0 && now[0].Unit < before[0].Unit:
+			to, now = append(to, Paired{Unit: now[0].Unit, Now: now[0]}), now[1:]
+		case len(now) == 0 || before[0].Unit < now[0].Unit:
+			to, before = append(to, Paired{Unit: before[0].Unit, Before: before[0]}), before[1:]
+		default:
+			to, now, before = append(to, Paired{now[0].Unit, now[0], before[0]}), now[1:], before[1:]
 		}
-		out[at].Before = t
 	}
-	return out
+	return to
 }

@@ -2,13 +2,16 @@ package portal
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/feed"
 )
 
 // alarmsView is the value of the list of alarms.
@@ -114,6 +117,41 @@ func (p *Portal) alarmFilter(v *visit, events []alarm.Event, links *companyLinks
 		fields = append(fields, input{Name: "company", Kind: selection, Choices: companies})
 	}
 	return p.fields(v, "alarms", true, fields...), nil
+}
+
+// alarmCounts keep at hand how many alarms stand, by status.
+type alarmCounts struct {
+	mu   sync.Mutex
+	read int64 // the last change that is in it
+	kept map[alarm.Status]int
+}
+
+// alarmsStanding counts the alarms that are not resolved, again where one has changed: where thousands stand, to read them all takes its time.
+func (p *Portal) alarmsStanding(ctx context.Context) (map[alarm.Status]int, error) {
+	c := &p.alarmCounts
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ends, err := p.Feed.ChangeEnds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.kept != nil {
+		if same, err := p.unchanged(ctx, &c.read, ends.Last, func(f *feed.Change) bool { return f.Kind == feed.Alarm }); err != nil || same {
+			return c.kept, err
+		}
+	}
+	events, err := p.Events.Events(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	kept := make(map[alarm.Status]int)
+	for i := range events {
+		if e := &events[i]; e.Status != alarm.StatusResolved {
+			kept[e.Status]++
+		}
+	}
+	c.kept, c.read = kept, ends.Last
+	return kept, nil
 }
 
 // addChoice offers something once.

@@ -62,16 +62,15 @@ func companyRows(o *figure.Overview, want *companiesView) (rows, bare []companyR
 	begin := o.Month.Start(o.Zone).Add(-time.Microsecond)
 	then := "day=" + usage.DateOf(begin, o.Zone).String()
 	for sums := range sumsByCompany(o) {
-		row, fits := want.rowOf(&sums)
+		row, fits := want.rowOf(sums)
 		if !fits {
 			continue
 		}
-		pairs := figure.Pair(sums.now, sums.before)
-		if len(pairs) == 0 {
+		if len(sums.pairs) == 0 {
 			bare = append(bare, row)
 		}
-		for _, pair := range pairs {
-			rows = append(rows, row.of(&pair, sums.counted, then))
+		for i := range sums.pairs {
+			rows = append(rows, row.of(&sums.pairs[i], sums.counted, then))
 		}
 	}
 	for _, c := range o.Bare {
@@ -86,38 +85,41 @@ func companyRows(o *figure.Overview, want *companiesView) (rows, bare []companyR
 type companySums struct {
 	company     *fleet.Company
 	now, before []figure.Total
-	counted     bool // it is known what there was before
+	pairs       []figure.Paired // of both
+	counted     bool            // it is known what there was before
 	complete    bool
 	noServer    bool
 }
 
-// sumsByCompany goes through the companies that standings are of.
-func sumsByCompany(o *figure.Overview) iter.Seq[companySums] {
-	return func(yield func(companySums) bool) {
+// sumsByCompany goes through the companies that standings are of. What it gives stands until the next one.
+func sumsByCompany(o *figure.Overview) iter.Seq[*companySums] {
+	return func(yield func(*companySums) bool) {
+		var sums companySums
 		for i := 0; i < len(o.Standings); {
 			first := i
 			for i < len(o.Standings) && o.Standings[i].Company == o.Standings[first].Company {
 				i++
 			}
-			if !yield(sumsOf(o.Standings[first:i])) {
+			if sums.of(o.Standings[first:i]); !yield(&sums) {
 				return
 			}
 		}
 	}
 }
 
-func sumsOf(standings []figure.Standing) companySums {
-	out := companySums{company: standings[0].Company, counted: true, complete: true, noServer: true}
+func (out *companySums) of(standings []figure.Standing) {
+	now, before := out.now[:0], out.before[:0]
+	*out = companySums{company: standings[0].Company, pairs: out.pairs[:0], counted: true, complete: true, noServer: true}
 	for i := range standings {
 		s := &standings[i]
-		out.now, out.complete, out.noServer = figure.Add(out.now, s.Now.Rows), out.complete && s.Now.Complete, out.noServer && len(s.Now.Servers) == 0
+		now, out.complete, out.noServer = figure.Add(now, s.Now.Rows), out.complete && s.Now.Complete, out.noServer && len(s.Now.Servers) == 0
 		if s.Before == nil || s.Before.AsOf == nil && len(s.Now.Rows) > 0 { // nothing was known then, which is not zero
 			out.counted = false
 		} else {
-			out.before = figure.Add(out.before, s.Before.Rows)
+			before = figure.Add(before, s.Before.Rows)
 		}
 	}
-	return out
+	out.now, out.before, out.pairs = now, before, figure.AppendPairs(out.pairs, now, before)
 }
 
 // rowOf begins the rows of a company; fits: it is among those that are looked for.

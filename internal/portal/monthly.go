@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/feed"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
@@ -55,7 +56,7 @@ type monthlies struct {
 
 const (
 	monthliesKept = 8
-	changesLooked = 1000 // changes that are looked through before a month is read again
+	changesLooked = 1000 // changes that are looked through before a month, or the alarms, are read again
 )
 
 // monthly gives a month, read again where a statement of it, or of the month before, has changed.
@@ -85,19 +86,26 @@ func (p *Portal) monthly(ctx context.Context, month usage.Month) (*monthly, erro
 
 // stands reports whether none of the statements that a month was read from has changed up to a change.
 func (p *Portal) stands(ctx context.Context, m *monthly, month usage.Month, last int64) (bool, error) {
-	if m.read == last {
+	return p.unchanged(ctx, &m.read, last, func(c *feed.Change) bool {
+		return c.Month == month.String() || c.Month == month.Previous().String()
+	})
+}
+
+// unchanged reports whether none of the changes behind one that was read, up to the last, concerns something; then the last was read.
+func (p *Portal) unchanged(ctx context.Context, read *int64, last int64, concerns func(*feed.Change) bool) (bool, error) {
+	if *read == last {
 		return true, nil
 	}
-	changes, err := p.Feed.ChangesAfter(ctx, m.read, changesLooked)
+	changes, err := p.Feed.ChangesAfter(ctx, *read, changesLooked)
 	if err != nil || len(changes) == changesLooked {
 		return false, err
 	}
 	for i := range changes {
-		if c := changes[i].Month; c == month.String() || c == month.Previous().String() {
+		if concerns(&changes[i]) {
 			return false, nil
 		}
 	}
-	m.read = last
+	*read = last
 	return true, nil
 }
 

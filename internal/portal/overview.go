@@ -132,28 +132,24 @@ type moved struct {
 func (out *overviewed) compare(o *figure.Overview) {
 	var most, fresh []moved
 	for sums := range sumsByCompany(o) {
-		for _, t := range sums.now {
-			if t.New.Count > 0 {
-				fresh = append(fresh, moved{sums.company, t.Unit, 0, t})
+		for i := range sums.pairs {
+			pair := &sums.pairs[i]
+			if pair.Now.New.Count > 0 {
+				fresh = append(fresh, moved{sums.company, pair.Unit, 0, pair.Now})
 			}
-		}
-		if !sums.counted {
-			continue
-		}
-		for _, pair := range figure.Pair(sums.now, sums.before) {
-			if pair.Now.Used.Units != pair.Before.Used.Units {
+			if sums.counted && pair.Now.Used.Units != pair.Before.Used.Units {
 				most = append(most, moved{sums.company, pair.Unit, pair.Before.Used.Units, pair.Now})
 			}
 		}
 	}
-	slices.SortStableFunc(most, func(a, b moved) int {
+	most = firstOf(most, movedMax, func(a, b moved) int {
 		return cmp.Compare(abs(b.now.Used.Units-b.before), abs(a.now.Used.Units-a.before))
 	})
-	slices.SortStableFunc(fresh, func(a, b moved) int { return cmp.Compare(b.now.New.Units, a.now.New.Units) })
+	fresh = firstOf(fresh, movedMax, func(a, b moved) int { return cmp.Compare(b.now.New.Units, a.now.New.Units) })
 	begin := o.Month.Start(o.Zone).Add(-time.Microsecond)
 	known := asOf{before: o.At}
 	then, now := known.query(begin, o.At), known.query(o.At, o.At)
-	for _, m := range most[:min(len(most), movedMax)] {
+	for _, m := range most {
 		id, a := m.company.ID, asked{Unit: m.unit, State: metering.Used}
 		out.Moved = append(out.Moved, movedView{
 			m.company.Name, companyPath(id), m.unit,
@@ -162,7 +158,7 @@ func (out *overviewed) compare(o *figure.Overview) {
 			numberView{m.now.Used.Units - m.before, changesPath(id, begin, o.At, o.At)},
 		})
 	}
-	for _, m := range fresh[:min(len(fresh), movedMax)] {
+	for _, m := range fresh {
 		to := whyPath(m.company.ID, asked{Unit: m.unit, State: metering.New}, now)
 		out.Arrived = append(out.Arrived, movedView{Name: m.company.Name, To: companyPath(m.company.ID), Unit: m.unit, Now: numberView{m.now.New.Units, to}})
 	}
@@ -170,50 +166,74 @@ func (out *overviewed) compare(o *figure.Overview) {
 
 func abs(u usage.Units) usage.Units { return max(u, -u) }
 
+// silent is a server that a company's figure cannot rely on.
+type silent struct {
+	company *fleet.Company
+	source  *metering.Source
+}
+
 // listSilent lists the companies whose figures are uncertain with the servers that make them so, those that were read longest ago first.
 func (out *overviewed) listSilent(v *visit, o *figure.Overview) {
-	servers, companies := make(map[usage.ServerID]bool), make(map[usage.CompanyID]bool)
-	for i := range o.Standings {
+	var all []silent
+	servers := make(map[usage.ServerID]bool)
+	var last *fleet.Company
+	for i := range o.Standings { // those of a company follow each other
 		s := &o.Standings[i]
 		for j := range s.Now.Servers {
 			source := &s.Now.Servers[j]
 			if !source.Unknown && !source.Stale {
 				continue
 			}
-			companies[s.Company.ID], servers[source.Server] = true, true
-			out.Silent = append(out.Silent, silentView{
-				v.serverLink(source.Server, source.Name), s.Company.Name, companyPath(s.Company.ID), source.Unknown, v.momentOf(source.TakenAt),
-			})
+			if s.Company != last {
+				out.Uncertain, last = out.Uncertain+1, s.Company
+			}
+			servers[source.Server] = true
+			all = append(all, silent{s.Company, source})
 		}
 	}
-	slices.SortStableFunc(out.Silent, func(a, b silentView) int {
-		switch {
-		case a.Last == nil || b.Last == nil:
-			return cmp.Compare(known(a.Last), known(b.Last))
-		default:
-			return a.Last.At.Compare(b.Last.At)
-		}
-	})
-	out.SilentCount, out.Uncertain = len(servers), len(companies)
-	out.SilentLeft = max(0, len(out.Silent)-silentMax)
-	out.Silent = out.Silent[:min(len(out.Silent), silentMax)]
+	out.SilentCount, out.SilentLeft = len(servers), max(0, len(all)-silentMax)
+	for _, s := range firstOf(all, silentMax, func(a, b silent) int { return compareTaken(a.source.TakenAt, b.source.TakenAt) }) {
+		out.Silent = append(out.Silent, silentView{
+			v.serverLink(s.source.Server, s.source.Name), s.company.Name, companyPath(s.company.ID), s.source.Unknown, v.momentOf(s.source.TakenAt),
+		})
+	}
 }
 
-func known(m *moment) int {
-	if m == nil {
+// compareTaken puts what was never read first.
+func compareTaken(a, b *time.Time) int {
+	switch {
+	case a == nil && b == nil:
 		return 0
+	case a == nil:
+		return -1
+	case b == nil:
+		return 1
 	}
-	return 1
+	return a.Compare(*b)
+}
+
+// firstOf gives those of a list, at most so many, that come first in an order; of equal ones those that came first.
+func firstOf[T any](list []T, most int, compare func(a, b T) int) []T {
+	var out []T
+	for _, one := range list {
+		if len(out) == most && compare(one, out[most-1]) >= 0 {
+			continue
+		}
+		at, _ := slices.BinarySearchFunc(out, one, func(have, one T) int {
+			if compare(have, one) <= 0 { // behind its equals
+				return -1
+			}
+			return 1
+		})
+		out = slices.Insert(out[:min(len(out), most-1)], at, one)
+	}
+	return out
 }
 
 func (p *Portal) countAlarms(ctx context.Context, out *overviewed) error {
-	events, err := p.Events.Events(ctx, 0)
-	counts := make(map[alarm.Status]int)
-	for i := range events {
-		if e := &events[i]; e.Status != alarm.StatusResolved {
-			out.AlarmCount++
-			counts[e.Status]++
-		}
+	counts, err := p.alarmsStanding(ctx)
+	for _, n := range counts {
+		out.AlarmCount += n
 	}
 	for _, s := range []alarm.Status{alarm.StatusError, alarm.StatusWarning, alarm.StatusInformation, alarm.StatusAcknowledged} {
 		if counts[s] > 0 || s == alarm.StatusError {

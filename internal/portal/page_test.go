@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
 
@@ -126,6 +127,25 @@ func TestProblemsInWords(t *testing.T) {
 	} {
 		w.has(w.want(http.StatusBadRequest, request{path: path}), want)
 	}
+}
+
+// How many alarms stand is kept at hand, and what becomes of one shows at once.
+func TestAlarmsAreCountedAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	settle := func(holds ...alarm.Condition) {
+		t.Helper()
+		if err := w.store.Settle(t.Context(), 1, []alarm.TemplateID{alarm.ServerConnection}, holds, october); err != nil {
+			t.Fatal(err)
+		}
+	}
+	of := func(list, count string) string { return `<a href="/alarms` + list + `">` + count + `</a>` }
+	w.has(w.get("/"), of("", "2"), of("?status=Error", "2"))
+	settle()
+	w.has(w.get("/"), of("", "1"), of("?status=Error", "1"))
+	w.has(w.get("/"), of("", "1"))
+	settle(alarm.Condition{Template: alarm.ServerConnection, Status: alarm.StatusWarning, Message: "slow"})
+	w.has(w.get("/"), of("", "2"), of("?status=Error", "1"), of("?status=Warning", "1"))
 }
 
 // Figures on the pages are those of the ledger, each number says why, and the past can be seen again.

@@ -92,10 +92,11 @@ type Portal struct {
 	hub    *api.Hub
 	latest api.Latest[end]
 
-	works     *workshop
-	monthlies monthlies
-	estates   estates
-	begun     begun
+	works       *workshop
+	monthlies   monthlies
+	alarmCounts alarmCounts
+	estates     estates
+	begun       begun
 }
 
 // New reads texts, templates and files. Internal: they do not fit together.

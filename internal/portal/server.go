@@ -225,13 +225,13 @@ func (p *Portal) installations(v *visit) (fleet.Installations, error) {
 }
 
 func (p *Portal) addAlarms(v *visit, s *fleet.Server, out *serverView) error {
-	events, err := p.Events.Events(v.ctx(), 0)
+	events, err := p.Events.EventsOf(v.ctx(), s.ID)
 	if err != nil {
 		return err
 	}
 	links := p.companyLinks()
 	for i := range events {
-		if e := &events[i]; e.Server == s.ID && e.Status != alarm.StatusResolved && v.may(access.Read, e.Company) {
+		if e := &events[i]; e.Status != alarm.StatusResolved && v.may(access.Read, e.Company) {
 			row, err := p.alarmRow(v, e, links)
 			if err != nil {
 				return err

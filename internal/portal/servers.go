@@ -214,12 +214,7 @@ var serverSorts = map[string]func(a, b *serverRow) int{
 // freshnesses begin with what is to be looked at first.
 var freshnesses = []ledger.Freshness{ledger.NeverRead, ledger.TooOld, ledger.Failing, ledger.ReadOften}
 
-func compareMoments(a, b *moment) int {
-	if a == nil || b == nil {
-		return cmp.Compare(known(a), known(b))
-	}
-	return a.At.Compare(b.At)
-}
+func compareMoments(a, b *moment) int { return compareTaken(a.instant(), b.instant()) }
 
 // sortServers sorts by a word, with a minus before it the other way round; a word that is not known means the name.
 func sortServers(rows []serverRow, by string) {
