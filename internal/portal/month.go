@@ -101,7 +101,7 @@ func (p *Portal) fill(v *visit, month usage.Month, out *monthView) error {
 	if err != nil {
 		return err
 	}
-	waiting, err := p.Months.WithoutStatement(v.ctx(), month, v.zone, m.have)
+	waiting, err := p.without(v, month, m)
 	if err != nil {
 		return err
 	}

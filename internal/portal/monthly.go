@@ -8,6 +8,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/feed"
+	"github.com/tallystick/tallystick/internal/ledger"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
@@ -20,6 +21,8 @@ type monthly struct {
 	states  map[statement.State]int
 	needing int                   // drafts that need a reason
 	have    []statement.Statement // whose they are, and nothing else
+
+	without without // who has none
 
 	waiting   int                            // companies without one, as of waitingAt
 	earliest  usage.Month                    // before it that is open; zero: none is
@@ -40,6 +43,38 @@ type statedRow struct {
 	Issues, Missing, Adjusted int
 	company                   usage.CompanyID
 	folded                    string // the name without regard to case
+}
+
+// without are the companies that are to have a statement of a month and have none, as was found out.
+type without struct {
+	list []statement.Waiting
+	head ledger.Head
+	zone string
+	at   time.Time // zero: it was not
+}
+
+// without gives the companies that are to have a statement of a month and have none; the list is shared. They are found out again where
+// anything was written, and once a minute: where there are thousands of servers that takes longer than all else of the page.
+func (p *Portal) without(v *visit, month usage.Month, m *monthly) ([]statement.Waiting, error) {
+	head, err := p.Ledger.Store.Head(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	now := p.Now()
+	p.monthlies.mu.Lock()
+	w := m.without
+	p.monthlies.mu.Unlock()
+	if !w.at.IsZero() && w.head == head && w.zone == v.zone.String() && !now.Before(w.at) && now.Before(w.at.Add(waitingFor)) {
+		return w.list, nil
+	}
+	list, err := p.Months.WithoutStatement(v.ctx(), month, v.zone, m.have)
+	if err != nil {
+		return nil, err
+	}
+	p.monthlies.mu.Lock()
+	defer p.monthlies.mu.Unlock()
+	m.without = without{list, head, v.zone.String(), now}
+	return list, nil
 }
 
 type silentServer struct {

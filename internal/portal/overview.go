@@ -290,7 +290,7 @@ func (p *Portal) waiting(v *visit, month usage.Month, m *monthly) (n int, earlie
 	if !at.IsZero() && of == firsts && !now.Before(at) && now.Before(at.Add(waitingFor)) {
 		return n, earliest, nil
 	}
-	all, err := p.Months.WithoutStatement(v.ctx(), month, v.zone, m.have)
+	all, err := p.without(v, month, m)
 	if err != nil {
 		return 0, earliest, err
 	}
