@@ -391,12 +391,16 @@ func listsSay(d *metering.Comparison) map[usage.ServerID]bool {
 
 // changeViews lists changes, those that move most first, and says how many more there are. now is as of when the later figure is.
 func (p *Portal) changeViews(v *visit, resource figure.Resource, span ledger.Span, changes []metering.Change, now url.Values, listed map[usage.ServerID]bool) (views []changeView, left int) {
+	shown := make([]*metering.Change, len(changes))
 	for i := range changes {
-		change := &changes[i]
+		shown[i] = &changes[i]
+	}
+	shown = firstOf(shown, changesMax, func(a, b *metering.Change) int { return cmp.Compare(abs(usedOf(b)), abs(usedOf(a))) })
+	for _, change := range shown {
 		if v.only() != 0 { // which other company it was is none of this one's business
 			change.Company = 0
 		}
-		view := changeView{Server: v.serverLink(change.Server, change.ServerName), Name: change.Name, ID: change.Key.ID, Words: figure.Why(change)}
+		view := changeView{Server: v.serverLink(change.Server, change.ServerName), Name: change.Name, ID: change.Key.ID, Words: figure.Why(change), Used: usedOf(change)}
 		if change.Key.ID == "" && listed[change.Server] {
 			view.Words = p.texts["changes.listed"]
 		}
@@ -406,12 +410,15 @@ func (p *Portal) changeViews(v *visit, resource figure.Resource, span ledger.Spa
 		case len(change.Delta) > 0:
 			view.To = whyPath(span.Company, asked{resource, change.Delta[0].Type, change.Delta[0].Unit, metering.Used}, now)
 		}
-		for _, total := range change.Delta {
-			view.Used += total.Used.Units
-		}
 		views = append(views, view)
 	}
-	slices.SortStableFunc(views, func(a, b changeView) int { return cmp.Compare(abs(b.Used), abs(a.Used)) })
-	shown := min(len(views), changesMax)
-	return views[:shown], len(views) - shown
+	return views, len(changes) - len(views)
+}
+
+// usedOf is by how much a change moves what is used.
+func usedOf(change *metering.Change) (used usage.Units) {
+	for _, total := range change.Delta {
+		used += total.Used.Units
+	}
+	return used
 }
