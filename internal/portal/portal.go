@@ -83,6 +83,7 @@ type Portal struct {
 	Options
 
 	ReadWithin time.Duration // how long a reader waits for a reading
+	TurnWithin time.Duration // how long a reader waits until others' pasts are counted
 
 	texts  texts
 	assets *assets
@@ -92,6 +93,7 @@ type Portal struct {
 	hub    *api.Hub
 	latest api.Latest[end]
 
+	turns       chan struct{}
 	works       *workshop
 	monthlies   monthlies
 	alarmCounts alarmCounts
@@ -104,7 +106,7 @@ func New(o Options) (*Portal, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	p := &Portal{Options: o, ReadWithin: api.ReadingWithin, cross: http.NewCrossOriginProtection(), hub: api.NewHub(), works: newWorkshop()}
+	p := &Portal{Options: o, ReadWithin: api.ReadingWithin, TurnWithin: turnWithin, turns: make(chan struct{}, turnsAtOnce()), cross: http.NewCrossOriginProtection(), hub: api.NewHub(), works: newWorkshop()}
 	var err error
 	if p.texts, err = readTexts(english); err != nil {
 		return nil, err
@@ -145,12 +147,12 @@ func (p *Portal) table() []api.Route {
 		p.post("/companies/{company}/edit", p.editCompany),
 		p.post("/companies/{company}/remove", p.removeCompany),
 		p.get("/companies/{company}/remove", p.above),
-		p.get("/companies/{company}/why", p.why),
-		p.get("/companies/{company}/trend", p.trend),
-		p.get("/companies/{company}/changes", p.changes),
+		p.get("/companies/{company}/why", p.inTurn(p.why)),
+		p.get("/companies/{company}/trend", p.inTurn(p.trend)),
+		p.get("/companies/{company}/changes", p.inTurn(p.changes)),
 		p.get("/companies/{company}/statements", p.companyStatements),
-		p.get("/workloads", p.workloads),
-		p.get("/workloads/life", p.life),
+		p.get("/workloads", p.inTurn(p.workloads)),
+		p.get("/workloads/life", p.inTurn(p.life)),
 
 		p.get("/statements", p.months),
 		p.get("/statements/{month}", p.monthPage),
