@@ -11,6 +11,7 @@ import (
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/core/fault"
+	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/feed"
 )
 
@@ -119,15 +120,21 @@ func (p *Portal) alarmFilter(v *visit, events []alarm.Event, links *companyLinks
 	return p.fields(v, "alarms", true, fields...), nil
 }
 
-// alarmCounts keep at hand how many alarms stand, by status.
+// standingAlarms is how many alarms are not resolved. It is shared: it is only read.
+type standingAlarms struct {
+	byStatus map[alarm.Status]int
+	byServer map[usage.ServerID]int
+}
+
+// alarmCounts keep the latest counts at hand.
 type alarmCounts struct {
 	mu   sync.Mutex
-	read int64 // the last change that is in it
-	kept map[alarm.Status]int
+	read int64 // the last change that is in them
+	kept *standingAlarms
 }
 
 // alarmsStanding counts the alarms that are not resolved, again where one has changed: where thousands stand, to read them all takes its time.
-func (p *Portal) alarmsStanding(ctx context.Context) (map[alarm.Status]int, error) {
+func (p *Portal) alarmsStanding(ctx context.Context) (*standingAlarms, error) {
 	c := &p.alarmCounts
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,10 +151,11 @@ func (p *Portal) alarmsStanding(ctx context.Context) (map[alarm.Status]int, erro
 	if err != nil {
 		return nil, err
 	}
-	kept := make(map[alarm.Status]int)
+	kept := &standingAlarms{make(map[alarm.Status]int), make(map[usage.ServerID]int)}
 	for i := range events {
 		if e := &events[i]; e.Status != alarm.StatusResolved {
-			kept[e.Status]++
+			kept.byStatus[e.Status]++
+			kept.byServer[e.Server]++
 		}
 	}
 	c.kept, c.read = kept, ends.Last

@@ -2,10 +2,10 @@ package portal
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
@@ -15,7 +15,8 @@ import (
 // estate is what is known of all servers, at one moment. It is shared: it is only read.
 type estate struct {
 	head      ledger.Head
-	at        time.Time
+	full      time.Time // when all of it was looked up
+	asked     time.Time // when the schedule was asked about all of it
 	servers   []fleet.Server
 	readings  map[usage.ServerID]*ledger.ServerReadings
 	planned   map[usage.ServerID]*api.Scheduled
@@ -23,66 +24,110 @@ type estate struct {
 	companies map[usage.CompanyID]link
 }
 
-// estates keep the latest one at hand: thousands of servers take the store a while, and a reader asks again with each letter of a search.
+// estates keep the latest one at hand: thousands of servers take the store a while, a reader asks again with each letter of a search, and
+// every second one of the servers is read.
 type estates struct {
 	mu   sync.Mutex
 	kept *estate
 }
 
-// estateFor is how long an estate is given out although nothing was written: which server is being read changes by itself.
-const estateFor = 10 * time.Second
+// How long what is kept is given out: of the schedule, because which server is being read changes by itself; of all the rest, because
+// facts are dated.
+const (
+	scheduleFor = 10 * time.Second
+	estateFor   = time.Minute
+)
 
 // now gives what is known of all servers with all that was written.
 func (e *estates) now(ctx context.Context, p *Portal) (*estate, error) {
-	head, err := p.Ledger.Store.Head(ctx)
-	if err != nil {
-		return nil, err
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := p.Now()
-	if k := e.kept; k != nil && k.head == head && !now.Before(k.at) && now.Before(k.at.Add(estateFor)) {
-		return k, nil
+	k, err := e.kept.again(ctx, p)
+	if err == nil && k == nil {
+		k, err = p.lookAtServers(ctx)
 	}
-	k, err := p.lookAtServers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	k.head, k.at, e.kept = head, now, k
+	standing, err := p.alarmsStanding(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k.alarms, e.kept = standing.byServer, k
 	return k, nil
 }
 
+// again gives a copy in which what was read since is looked up again; nil: more than readings were written, or it is too old.
+func (e *estate) again(ctx context.Context, p *Portal) (*estate, error) {
+	now := p.Now()
+	if e == nil || now.Before(e.full) || !now.Before(e.full.Add(estateFor)) {
+		return nil, nil
+	}
+	changes, err := p.Ledger.Store.Changes(ctx, e.head)
+	if err != nil || changes.All {
+		return nil, err
+	}
+	k := *e
+	k.head = changes.Head
+	if k.head.Position != e.head.Position {
+		servers, all, err := p.Ledger.Attempted(ctx, e.head.Position)
+		if err != nil || all {
+			return nil, err
+		}
+		if len(servers) > 0 {
+			k.readings, k.planned = maps.Clone(e.readings), maps.Clone(e.planned)
+			if err := k.look(ctx, p, servers...); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if now.Before(k.asked) || !now.Before(k.asked.Add(scheduleFor)) {
+		k.planned, k.asked = make(map[usage.ServerID]*api.Scheduled), now
+		err = k.plan(ctx, p)
+	}
+	return &k, err
+}
+
+// look looks servers up that were read; none named: all.
+func (e *estate) look(ctx context.Context, p *Portal, only ...usage.ServerID) error {
+	readings, err := p.Ledger.Readings(ctx, only...)
+	if err != nil {
+		return err
+	}
+	for _, id := range only { // of which nothing may be left
+		delete(e.readings, id)
+		delete(e.planned, id)
+	}
+	for i := range readings {
+		e.readings[readings[i].Server] = &readings[i]
+	}
+	return e.plan(ctx, p, only...)
+}
+
+func (e *estate) plan(ctx context.Context, p *Portal, only ...usage.ServerID) error {
+	plan, err := p.Console.Schedule(ctx, only...)
+	for i := range plan {
+		e.planned[plan[i].Server] = &plan[i]
+	}
+	return err
+}
+
 func (p *Portal) lookAtServers(ctx context.Context) (*estate, error) {
+	now := p.Now()
+	head, err := p.Ledger.Store.Head(ctx) // before the rest: what is written meanwhile is looked up again
+	if err != nil {
+		return nil, err
+	}
 	servers, err := p.Servers.Servers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	readings, err := p.Ledger.Readings(ctx)
-	if err != nil {
-		return nil, err
-	}
-	plan, err := p.Console.Schedule(ctx)
-	if err != nil {
-		return nil, err
-	}
-	events, err := p.Events.Events(ctx, 0)
-	if err != nil {
-		return nil, err
-	}
 	out := &estate{
-		servers: servers, readings: make(map[usage.ServerID]*ledger.ServerReadings, len(readings)),
-		planned: make(map[usage.ServerID]*api.Scheduled, len(plan)), alarms: map[usage.ServerID]int{},
+		head: head, full: now, asked: now, servers: servers,
+		readings: make(map[usage.ServerID]*ledger.ServerReadings, len(servers)), planned: make(map[usage.ServerID]*api.Scheduled, len(servers)),
 	}
-	for i := range readings {
-		out.readings[readings[i].Server] = &readings[i]
-	}
-	for i := range plan {
-		out.planned[plan[i].Server] = &plan[i]
-	}
-	for i := range events {
-		if events[i].Status != alarm.StatusResolved {
-			out.alarms[events[i].Server]++
-		}
+	if err := out.look(ctx, p); err != nil {
+		return nil, err
 	}
 	links := p.companyLinks()
 	for i := range servers {

@@ -2,11 +2,18 @@ package portal_test
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/tallystick/tallystick/internal/alarm"
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/portal"
 )
 
 // A list comes in sheets of a hundred, from wherever it is asked for, and each says where the others are.
@@ -66,4 +73,64 @@ func TestServersAreKeptUntilSomethingIsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.lacks(w.get("/servers"), "quite new")
+}
+
+// Whatever is written, the list of servers that is kept says what one says that is looked up anew.
+func TestKeptServersAreTheirLatest(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const both = "/servers?sort=-last"
+	receipt := must[ledger.Receipt](t)
+	var taken, gap ledger.Receipt
+	name, other, hours := "VBR One", usage.CompanyID(3), 7*time.Hour
+	for _, step := range []struct {
+		what string
+		do   func() error
+	}{
+		{"nothing", func() error { return nil }},
+		{"a reading", func() error {
+			taken = receipt(w.ledger.AppendSnapshot(t.Context(), 1, false, reading(vbr01, "web", 1234, october.Add(-time.Minute))))
+			return nil
+		}},
+		{"a gap", func() error {
+			gap = receipt(w.ledger.AppendGap(t.Context(), 2, usage.Gap{At: october.Add(-time.Minute), Reason: usage.GapTimeout, Text: "it did not answer"}))
+			return nil
+		}},
+		{"a reading that is taken back", func() error {
+			_, err := w.ledger.Correct(t.Context(), ledger.Correction{Entry: taken.Position, Reason: "a test", Actor: "anna"})
+			return err
+		}},
+		{"a gap that is taken back", func() error {
+			_, err := w.ledger.Correct(t.Context(), ledger.Correction{Entry: gap.Position, Reason: "a test", Actor: "anna"})
+			return err
+		}},
+		{"a name", func() error { _, err := w.fleet.EditServer(t.Context(), 1, fleet.ServerEdit{Name: &name}); return err }},
+		{"a company", func() error { _, err := w.fleet.EditServer(t.Context(), 1, fleet.ServerEdit{Company: &other}); return err }},
+		{"an interval", func() error { _, err := w.fleet.EditServer(t.Context(), 2, fleet.ServerEdit{Interval: &hours}); return err }},
+		{"an alarm that ends", func() error {
+			return w.store.Settle(t.Context(), 1, []alarm.TemplateID{alarm.ServerConnection}, nil, w.clock.Now())
+		}},
+		{"another reading", func() error {
+			receipt(w.ledger.AppendSnapshot(t.Context(), 2, false, reading(vbr02, "db", 3, w.clock.Now())))
+			return nil
+		}},
+		{"time", func() error { w.clock.Add(9 * time.Hour); return nil }},
+		{"a server that goes", func() error { return w.fleet.RemoveServer(t.Context(), 2, w.clock.Now()) }},
+	} {
+		before := w.get(both).body
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.what, err)
+		}
+		kept := w.get(both).body
+		anew := must[*portal.Portal](t)(portal.New(w.portal.Options))
+		frame := &api.Frame{Surfaces: []api.Surface{anew}, Check: w.access.Check, Log: slog.New(slog.DiscardHandler)}
+		old := w.handler
+		w.handler = must[http.Handler](t)(frame.Handler())
+		if want := w.get(both).body; kept != want {
+			t.Errorf("after %s what is kept says otherwise than what is there:\n%s\n%s", step.what, kept, want)
+		}
+		if w.handler = old; step.what != "nothing" && kept == before {
+			t.Errorf("%s does not show", step.what)
+		}
+	}
 }

@@ -231,7 +231,11 @@ func firstOf[T any](list []T, most int, compare func(a, b T) int) []T {
 }
 
 func (p *Portal) countAlarms(ctx context.Context, out *overviewed) error {
-	counts, err := p.alarmsStanding(ctx)
+	standing, err := p.alarmsStanding(ctx)
+	if err != nil {
+		return err
+	}
+	counts := standing.byStatus
 	for _, n := range counts {
 		out.AlarmCount += n
 	}
@@ -240,7 +244,7 @@ func (p *Portal) countAlarms(ctx context.Context, out *overviewed) error {
 			out.Alarms = append(out.Alarms, countView{p.texts["alarm-status."+string(s)], "/alarms?status=" + string(s), counts[s]})
 		}
 	}
-	return err
+	return nil
 }
 
 // Bad reports whether there are errors among the alarms.
