@@ -144,26 +144,13 @@ func (b *bench) constantServer(ctx context.Context, like *console) (*console, er
 
 // busy compares a console that appends with itself at rest.
 func (b *bench) busy(ctx context.Context) ([]row, error) {
-	w, err := b.fleetWorld(ctx)
+	server, order, err := b.appendingServer(ctx)
 	if err != nil {
 		return nil, err
 	}
-	b.stopServer() // one console to a data directory
-	c, err := b.part(ctx, "console")
-	if err != nil {
-		return nil, err
-	}
+	c := server.child
 	defer c.stop()
-	order := consoleOrder{Dir: w.dir, Set: w.set}
-	started, err := ask[consoleAnswer](c, order)
-	if err != nil {
-		return nil, err
-	}
-	server := &console{c, started.address}
-	if err := server.logIn(ctx); err != nil {
-		return nil, err
-	}
-	if err := b.warm(ctx, server.address, c.pid(), w.set); err != nil {
+	if err := b.warm(ctx, server.address, c.pid(), order.Set); err != nil {
 		return nil, err
 	}
 	client, err := b.part(ctx, "load-client")
@@ -171,7 +158,7 @@ func (b *bench) busy(ctx context.Context) ([]row, error) {
 		return nil, err
 	}
 	defer client.stop()
-	a := &asker{client: client, order: usageOrder(server.address, w.set), pid: c.pid()}
+	a := &asker{client: client, order: usageOrder(server.address, order.Set), pid: c.pid()}
 	var appended []float64
 	at := func(rate int) func() (float64, error) {
 		return func() (float64, error) {
@@ -203,6 +190,26 @@ func (b *bench) busy(ctx context.Context) ([]row, error) {
 		ratio:   fmt.Sprintf("%.2f", ratio), bar: fmt.Sprintf("≥ %.1f", busyShare),
 		holds: holds(ratio >= busyShare && median(appended) > 0.95*busyAppends),
 	}}, nil
+}
+
+// appendingServer serves the data set Fleet by one of our parts, which appends as it is ordered to.
+func (b *bench) appendingServer(ctx context.Context) (*console, *consoleOrder, error) {
+	w, err := b.fleetWorld(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	b.stopServer() // one console to a data directory
+	c, err := b.part(ctx, "console")
+	if err != nil {
+		return nil, nil, err
+	}
+	order := &consoleOrder{Dir: w.dir, Set: w.set}
+	started, err := ask[consoleAnswer](c, order)
+	if err != nil {
+		return nil, nil, err
+	}
+	server := &console{c, started.address}
+	return server, order, server.logIn(ctx)
 }
 
 func (b *bench) stopServer() {

@@ -40,12 +40,40 @@ func (b *bench) portal(ctx context.Context) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
+	living, err := b.portalOfLiving(ctx)
+	if err != nil {
+		return nil, err
+	}
 	month, err := b.portalOfMonth(ctx)
 	if err != nil {
 		return nil, err
 	}
 	giant, err := b.portalOfGiant(ctx)
-	return slices.Concat(rows, month, giant), err
+	return slices.Concat(rows, living, month, giant), err
+}
+
+// livingAppends is how many readings a second there are of 20,000 servers that are read three times a day.
+const livingAppends = 1
+
+// portalOfLiving asks for the pages over all servers and companies while readings come in.
+func (b *bench) portalOfLiving(ctx context.Context) ([]row, error) {
+	c, order, err := b.appendingServer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer c.stop()
+	if err := settle(ctx, c.pid()); err != nil {
+		return nil, err
+	}
+	order.Appends = livingAppends
+	if _, err := ask[consoleAnswer](c.child, order); err != nil {
+		return nil, err
+	}
+	return timed(ctx, c, "Fleet, while readings come in", many, []asked{
+		{"the portal's overview", "/", overviewMax},
+		{"the portal's companies, by units", "/companies?sort=-used", 0},
+		{"the portal's servers", "/servers", serversMax},
+	})
 }
 
 // portalOfMonth asks for the pages of a month in which every company has a draft.
@@ -103,10 +131,17 @@ func (b *bench) pagesOf(ctx context.Context, w *world, of string, times repeated
 // repeated measures one thing several times.
 type repeated func(measure func() (float64, error)) func() (float64, error)
 
-func pages(ctx context.Context, c *console, of string, times repeated, list []asked) (rows []row, err error) {
+func pages(ctx context.Context, c *console, of string, times repeated, list []asked) ([]row, error) {
 	if err := settle(ctx, c.pid()); err != nil { // the month before is counted in the background
 		return nil, err
 	}
+	rows, err := timed(ctx, c, of, times, list)
+	_, peak := memoryMB(c.pid())
+	return append(rows, row{what: "the portal's console, memory at most, " + of, figure: fmt.Sprintf("%.0f MB", peak)}), err
+}
+
+// timed asks for each page until its time is known.
+func timed(ctx context.Context, c *console, of string, times repeated, list []asked) (rows []row, err error) {
 	for _, page := range list {
 		once := func() (float64, error) {
 			begin := time.Now()
@@ -126,6 +161,5 @@ func pages(ctx context.Context, c *console, of string, times repeated, list []as
 		}
 		rows = append(rows, r)
 	}
-	_, peak := memoryMB(c.pid())
-	return append(rows, row{what: "the portal's console, memory at most, " + of, figure: fmt.Sprintf("%.0f MB", peak)}), nil
+	return rows, nil
 }

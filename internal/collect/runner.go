@@ -129,10 +129,30 @@ func (r *Runner) workers() int {
 	return workersDefault
 }
 
-func (r *Runner) named(ctx context.Context, ids []usage.ServerID) ([]fleet.Server, error) {
+// reached gives those of the named servers (none named: of all) that are there and that we read.
+func (r *Runner) reached(ctx context.Context, ids []usage.ServerID) ([]fleet.Server, error) {
 	if len(ids) == 0 {
 		all, err := r.Fleet.Servers(ctx)
 		return slices.DeleteFunc(all, func(s fleet.Server) bool { return s.Connection == nil }), err
+	}
+	var servers []fleet.Server
+	for _, id := range ids {
+		s, err := r.Fleet.Server(ctx, id)
+		switch {
+		case fault.Is(err, fault.NotFound):
+		case err != nil:
+			return nil, err
+		case s.RemovedAt == nil && s.Connection != nil:
+			servers = append(servers, s)
+		}
+	}
+	return servers, nil
+}
+
+// named gives the named servers (none named: all that we read). Invalid, NotFound: one of them is none that is read.
+func (r *Runner) named(ctx context.Context, ids []usage.ServerID) ([]fleet.Server, error) {
+	if len(ids) == 0 {
+		return r.reached(ctx, nil)
 	}
 	servers := make([]fleet.Server, 0, len(ids))
 	for i, id := range ids {

@@ -148,7 +148,7 @@ func (s *Schedule) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	servers, err := s.Runner.named(ctx, nil)
+	servers, err := s.Runner.reached(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -412,9 +412,9 @@ func (s *Schedule) statusFromLedger(ctx context.Context, only []usage.ServerID) 
 	if err != nil {
 		return nil, err
 	}
-	servers, err := s.Runner.named(ctx, only)
-	if err != nil {
-		return nil, err
+	servers, err := s.Runner.reached(ctx, only)
+	if err != nil || len(servers) == 0 {
+		return []ServerStatus{}, err
 	}
 	recorded, err := s.known(ctx, only...)
 	if err != nil {

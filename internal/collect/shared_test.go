@@ -251,3 +251,28 @@ func TestScheduleAsksForWhatChanged(t *testing.T) {
 		}
 	})
 }
+
+// Who only looks says the same as the running schedule of servers that nobody reads: they have no place in it.
+func TestNobodyReadsWhatIsPushed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShared(t)
+		pushed, err := s.directory.AddServer(t.Context(), fleet.NewServer{Name: "pushed", Company: s.server.Company, InstallationID: "pushed"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.run()
+		pass(5 * time.Second)
+		for _, of := range [][]usage.ServerID{{pushed.ID}, {999}, {pushed.ID, s.server.ID, 999}, nil} {
+			running, err := s.schedule.Status(t.Context(), of...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			looking, err := s.looks.Status(t.Context(), of...)
+			if err != nil || len(looking) != len(running) {
+				t.Errorf("of %v the running schedule says %+v, who looks %+v, %v", of, running, looking, err)
+			}
+		}
+		s.stop()
+	})
+}

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -283,10 +284,13 @@ func (r *running) Collect(ctx context.Context, ids []usage.ServerID, each func(a
 	return nil
 }
 
-func (r *running) Schedule(ctx context.Context, _ ...usage.ServerID) ([]api.Scheduled, error) {
+func (r *running) Schedule(ctx context.Context, ids ...usage.ServerID) ([]api.Scheduled, error) {
 	servers, err := r.store.Servers(ctx)
 	var list []api.Scheduled
 	for i := range servers {
+		if len(ids) > 0 && !slices.Contains(ids, servers[i].ID) {
+			continue
+		}
 		list = append(list, api.Scheduled{Server: servers[i].ID, Name: servers[i].Name, Interval: servers[i].Interval, Next: r.clock.Now()})
 	}
 	return list, err
