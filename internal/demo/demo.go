@@ -154,7 +154,7 @@ func (s *stage) populate(ctx context.Context, scenario *sim.Scenario) error {
 		if _, err := s.app.Fleet.AddServer(ctx, fleet.NewServer{
 			Name: running.Name, Product: spec.Product, Company: ids[spec.Company], Shared: spec.Shared,
 			URL: running.URL, Username: running.Username, Password: running.Password,
-			TLS: fleet.TLS{Fingerprint: running.Fingerprint},
+			TLS: fleet.TLS{Fingerprint: running.Fingerprint}, Interval: interval,
 		}); err != nil {
 			return err
 		}
@@ -188,16 +188,18 @@ func (s *stage) replay(ctx context.Context, begin time.Time) error {
 	return nil
 }
 
-// dailyFor is how far back the demo reads daily; what lies before is read weekly, for the sake of the wait.
-const dailyFor = 7 * 24 * time.Hour
+// interval is how often the demo says that servers are read. Of the past it reads them once a day, for the sake of the wait, and a reading
+// is not old before three intervals are over (C32).
+const interval = 8 * time.Hour
 
-// instants are every week, at last every day, at 02:00, the last minutes of each month, and now.
+// instants are every day of this month and the last one, and before that every week, at 02:00; the last minutes of each month; and now.
 func instants(begin, now time.Time) []time.Time {
 	var list []time.Time
+	daily := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, now.Location())
 	for day := begin; day.Before(now); day = day.AddDate(0, 0, 1) {
 		edge := day.AddDate(0, 0, 1).Add(-5 * time.Minute)
 		isLast := edge.AddDate(0, 0, 1).Day() == 1
-		if at := day.Add(2 * time.Hour); at.Before(now) && (now.Sub(at) < dailyFor || day.Weekday() == time.Monday || day.Equal(begin)) {
+		if at := day.Add(2 * time.Hour); at.Before(now) && (!day.Before(daily) || day.Weekday() == time.Monday || day.Equal(begin)) {
 			list = append(list, at)
 		}
 		if isLast && edge.Before(now) {
