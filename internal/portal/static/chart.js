@@ -44,12 +44,12 @@
       : { ...axis, space: 64, values: (u, at) => at.map((t) => day.format(new Date(t * 1000))) };
     const colours = kinds.map(([name]) => colour(name)), uncertain = colour("--bad-ground");
     const plot = new uPlot({
-      width: (paper ? Math.min(paperWidth, box.clientWidth) : box.clientWidth) - 16, height: box.clientHeight - (small ? 22 : 44),
+      width: (paper ? Math.min(paperWidth, box.clientWidth) : box.clientWidth) - 16, height: box.clientHeight - (small ? 12 : 44),
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), box.dataset.zone),
       legend: { show: !small },
       cursor: { drag: { x: false, y: false } },
       scales: { x: bars ? { time: false, range: [-0.6, rows.length - 0.4] } : {}, y: { range: (u, low, high) => [0, Math.max(1, high * 1.08)] } },
-      axes: small ? [{ ...across, size: 24 }, { ...axis, size: 52, space: 22 }] : [across, { ...axis, size: 64 }],
+      axes: small ? [{ ...across, size: 32 }, { ...axis, size: 52, space: 22 }] : [across, { ...axis, size: 64 }],
       series: [{ label: when, value: (u, v, series, i) => names[i] ?? "" }, ...heads.map((label, k) => ({
         label, stroke: colours[k], width: 2, dash: kinds[k][1], points: { show: !bars && rows.length < 40 },
         ...(bars ? { paths: () => null, fill: colours[k] } : { paths: uPlot.paths.stepped({ align: -1 }) }),

@@ -4,6 +4,10 @@
 (() => {
   const ask = { headers: { "HX-Request": "true" } };
 
+  // Where the ways to the pages do not all fit, the one that is open is among those in sight.
+  const nav = document.querySelector(".bar nav"), open = nav?.querySelector("[aria-current]");
+  if (open) nav.scrollLeft = open.offsetLeft - nav.offsetLeft - (nav.clientWidth - open.offsetWidth) / 2;
+
   // A number opens the reasons for it beside the page.
   document.addEventListener("click", async (event) => {
     const link = event.target.closest("a[data-why]");
