@@ -209,7 +209,8 @@ func (b *bench) appendingServer(ctx context.Context) (*console, *consoleOrder, e
 		return nil, nil, err
 	}
 	server := &console{c, started.address}
-	return server, order, server.logIn(ctx)
+	err = server.logIn(ctx)
+	return server, order, err
 }
 
 func (b *bench) stopServer() {

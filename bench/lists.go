@@ -65,7 +65,8 @@ func (b *bench) lists(ctx context.Context) ([]row, error) {
 
 // many gives the median of what is quick, few of what is not.
 func many(measure func() (float64, error)) func() (float64, error) { return middle(200, measure) }
-func few(measure func() (float64, error)) func() (float64, error)  { return middle(pairCount, measure) }
+
+func few(measure func() (float64, error)) func() (float64, error) { return middle(pairCount, measure) }
 
 func middle(times int, measure func() (float64, error)) func() (float64, error) {
 	return func() (float64, error) {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -66,9 +68,45 @@ func saidInStatement(rows []statement.Row) (lines []string) {
 	return lines
 }
 
+var (
+	pageRow  = regexp.MustCompile(`(?s)<tr><th scope="row">(?:<a [^>]*>)?([A-Z]+_\w+)(.*?)</tr>`)
+	pageCell = regexp.MustCompile(`<td class="n"><a [^>]*>(?:<b>)?([\d. \x{202f}]+)(?:</b>)?</a> <span class="dim">(\d+) objects?</span>`)
+)
+
+// saidOnPage reads the table of types on a page of the portal, whose last three numbers are used, new and rental.
+func saidOnPage(page string) (lines []string) {
+	for _, row := range pageRow.FindAllStringSubmatch(page, -1) {
+		if cells := pageCell.FindAllStringSubmatch(row[2], -1); len(cells) >= 3 {
+			n := cells[len(cells)-3:]
+			lines = append(lines, said(row[1], n[0][2], n[0][1], n[1][2], n[1][1], n[2][2], n[2][1]))
+		}
+	}
+	return lines
+}
+
+// page gives a page of the portal as a browser that signed in sees it.
+func (w *world) page(path string) string {
+	w.t.Helper()
+	request, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.base+path, http.NoBody)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	request.AddCookie(&http.Cookie{Name: "__Host-tallystick", Value: w.token}) //nolint:gosec // what browsers send has no attributes
+	answer, err := w.http.Do(request)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		w.t.Fatalf("%s: %d %s, %v", path, answer.StatusCode, body, err)
+	}
+	return string(body)
+}
+
 // GitLab #292496, #368644: two screens showed two numbers under one label. Here everything that tells the figure of a month's
 // end tells the same: the API, the command's JSON, its explanation added up, the series, the statement, the month over all
-// companies, and in the signed bundle the statement, the table, and what is counted from its evidence.
+// companies, the portal's pages of them, and in the signed bundle the statement, the table, and what is counted from its evidence.
 func TestOneNumberOnEverySurface(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, time.Date(2026, 10, 31, 20, 0, 0, 0, time.UTC), referenceScenario(sim.Wire123))
@@ -137,6 +175,10 @@ func TestOneNumberOnEverySurface(t *testing.T) {
 		lines = append(lines, said(r.Type, r.Used.Count, r.Used.Units, r.New.Count, r.New.Units, r.Rental.Count, r.Rental.Units))
 	}
 	same("the month over all", lines)
+
+	for _, path := range []string{"/companies/2?day=2026-10-31", "/statements/2026-10/2", "/statements/2026-10"} {
+		same("the portal's "+path, saidOnPage(w.page(path)))
+	}
 
 	made, err := w.app.Export(w.ctx, 2, october, 0)
 	if err != nil {

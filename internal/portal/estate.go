@@ -42,8 +42,8 @@ const (
 func (e *estates) now(ctx context.Context, p *Portal) (*estate, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	k, err := e.kept.again(ctx, p)
-	if err == nil && k == nil {
+	k, stands, err := e.kept.again(ctx, p)
+	if err == nil && !stands {
 		k, err = p.lookAtServers(ctx)
 	}
 	if err != nil {
@@ -57,27 +57,29 @@ func (e *estates) now(ctx context.Context, p *Portal) (*estate, error) {
 	return k, nil
 }
 
-// again gives a copy in which what was read since is looked up again; nil: more than readings were written, or it is too old.
-func (e *estate) again(ctx context.Context, p *Portal) (*estate, error) {
+// again gives a copy in which what was read since is looked up again, and whether it stands: not where more than readings was written, or
+// when it is too old.
+func (e *estate) again(ctx context.Context, p *Portal) (k *estate, stands bool, err error) {
 	now := p.Now()
 	if e == nil || now.Before(e.full) || !now.Before(e.full.Add(estateFor)) {
-		return nil, nil
+		return nil, false, nil
 	}
 	changes, err := p.Ledger.Store.Changes(ctx, e.head)
 	if err != nil || changes.All {
-		return nil, err
+		return nil, false, err
 	}
-	k := *e
+	copied := *e
+	k = &copied
 	k.head = changes.Head
 	if k.head.Position != e.head.Position {
 		servers, all, err := p.Ledger.Attempted(ctx, e.head.Position)
 		if err != nil || all {
-			return nil, err
+			return nil, false, err
 		}
 		if len(servers) > 0 {
 			k.readings, k.planned = maps.Clone(e.readings), maps.Clone(e.planned)
 			if err := k.look(ctx, p, servers...); err != nil {
-				return nil, err
+				return nil, false, err
 			}
 		}
 	}
@@ -85,7 +87,7 @@ func (e *estate) again(ctx context.Context, p *Portal) (*estate, error) {
 		k.planned, k.asked = make(map[usage.ServerID]*api.Scheduled), now
 		err = k.plan(ctx, p)
 	}
-	return &k, err
+	return k, true, err
 }
 
 // look looks servers up that were read; none named: all.

@@ -105,8 +105,14 @@ func TestKeptServersAreTheirLatest(t *testing.T) {
 			return err
 		}},
 		{"a name", func() error { _, err := w.fleet.EditServer(t.Context(), 1, fleet.ServerEdit{Name: &name}); return err }},
-		{"a company", func() error { _, err := w.fleet.EditServer(t.Context(), 1, fleet.ServerEdit{Company: &other}); return err }},
-		{"an interval", func() error { _, err := w.fleet.EditServer(t.Context(), 2, fleet.ServerEdit{Interval: &hours}); return err }},
+		{"a company", func() error {
+			_, err := w.fleet.EditServer(t.Context(), 1, fleet.ServerEdit{Company: &other})
+			return err
+		}},
+		{"an interval", func() error {
+			_, err := w.fleet.EditServer(t.Context(), 2, fleet.ServerEdit{Interval: &hours})
+			return err
+		}},
 		{"an alarm that ends", func() error {
 			return w.store.Settle(t.Context(), 1, []alarm.TemplateID{alarm.ServerConnection}, nil, w.clock.Now())
 		}},

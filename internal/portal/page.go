@@ -153,14 +153,6 @@ type moment struct {
 
 func (v *visit) moment(t time.Time) moment { return moment{t, v.zone} }
 
-// instant gives none where there is none.
-func (m *moment) instant() *time.Time {
-	if m == nil {
-		return nil
-	}
-	return &m.At
-}
-
 // momentOf gives one, or none where there is no time.
 func (v *visit) momentOf(t *time.Time) *moment {
 	if t == nil || t.IsZero() {

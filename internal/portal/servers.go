@@ -214,7 +214,15 @@ var serverSorts = map[string]func(a, b *serverRow) int{
 // freshnesses begin with what is to be looked at first.
 var freshnesses = []ledger.Freshness{ledger.NeverRead, ledger.TooOld, ledger.Failing, ledger.ReadOften}
 
-func compareMoments(a, b *moment) int { return compareTaken(a.instant(), b.instant()) }
+func compareMoments(a, b *moment) int { return compareTaken(instantOf(a), instantOf(b)) }
+
+// instantOf gives none where there is none.
+func instantOf(m *moment) *time.Time {
+	if m == nil {
+		return nil
+	}
+	return &m.At
+}
 
 // sortServers sorts by a word, with a minus before it the other way round; a word that is not known means the name.
 func sortServers(rows []serverRow, by string) {

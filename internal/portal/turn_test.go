@@ -22,7 +22,7 @@ func TestTurns(t *testing.T) {
 	slow := p.inTurn(func(*visit) (any, error) {
 		begun <- struct{}{}
 		<-finish
-		return nil, nil
+		return "slow", nil
 	})
 	for range 2 {
 		go func() {
