@@ -23,13 +23,30 @@ const (
 	Changed = "changed"
 	Removed = "removed"
 	Tested  = "tested" // nothing is changed by it
+
+	// What is done with statements.
+	Drafted    = "drafted" // also again
+	Adjusted   = "adjusted"
+	Approved   = "approved"
+	Reopened   = "reopened"
+	Finalised  = "finalised"
+	Superseded = "superseded"
+
+	// What is said of alarms.
+	Acknowledged = "acknowledged"
+	Resolved     = "resolved"
 )
+
+// Actions lists all of them.
+func Actions() []string {
+	return []string{Added, Changed, Removed, Tested, Drafted, Adjusted, Approved, Reopened, Finalised, Superseded, Acknowledged, Resolved}
+}
 
 // What is a change in words.
 type What struct {
 	Company usage.CompanyID // 0: it concerns no company alone
-	Subject string          // what is changed: "company 7", "server 3", "user 2", "policy"
-	Action  string          // Added, Changed, Removed, Tested
+	Subject string          // what is changed: "company 7", "server 3", "statement 2026-10 of company 7", "alarm 5", "policy"
+	Action  string          // one of Actions
 	Detail  string          // what of it, from what to what; never a secret
 }
 
@@ -79,6 +96,15 @@ type note struct{ action, detail string }
 // Note says what the next writing step of a store does. A context with a note goes into one such step.
 func Note(ctx context.Context, action, detail string) context.Context {
 	return context.WithValue(ctx, noteKey{}, note{action, detail})
+}
+
+// NoteStep is Note for a step that keeps itself who did it and why: where that is another name than who acts, as on the command line with
+// --actor, the entry has both.
+func NoteStep(ctx context.Context, action, actor string, detail *Detail) context.Context {
+	if actor != Who(ctx).Name {
+		detail.Say(fmt.Sprintf("in the name of %q", actor))
+	}
+	return Note(ctx, action, detail.String())
 }
 
 // Noted gives the entry that a step about a subject is to write, but its number; ok is false where nobody said what the

@@ -16,8 +16,9 @@ type auditCmd struct {
 
 // Help says what stands elsewhere, each with who did it.
 func (*auditCmd) Help() string {
-	return "It lists changes of companies, servers, users and their API tokens, policy, and what is kept over API v2. Who did what else stands beside it: " +
-		"with statements, 'statement show'; with alarms, 'alarms show'; corrections, 'server readings'; log-ins, 'user sessions'."
+	return "It lists changes of companies, servers, users and their API tokens, policy, and what is kept over API v2, steps of statements and answers to " +
+		"alarms. What the program does by itself stands beside it: 'statement show' tells what the clock approved, 'alarms show' when an alarm came and " +
+		"went. So do corrections, 'server readings', and log-ins, 'user sessions'."
 }
 
 // Run shows who changed what, newest first.

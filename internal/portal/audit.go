@@ -61,12 +61,7 @@ func (p *Portal) audit(v *visit) (any, error) {
 	}
 	out := auditView{Part: part{Of: -1, Step: rowsAtOnce, List: v.here("before", "")}}
 	out.Filter = p.fields(v, "audit", true, input{Name: "company", Kind: selection, Choices: companies}, input{Name: "who", Complete: "off"},
-		input{Name: "action", Kind: selection, Choices: []choice{
-			{Name: p.texts["audit.any-action"]},
-			{Value: audit.Added, Name: p.texts["audit-action.added"]},
-			{Value: audit.Changed, Name: p.texts["audit-action.changed"]},
-			{Value: audit.Removed, Name: p.texts["audit-action.removed"]},
-		}}, input{Name: "from", Kind: "date"}, input{Name: "to", Kind: "date"})
+		input{Name: "action", Kind: selection, Choices: p.auditActions()}, input{Name: "from", Kind: "date"}, input{Name: "to", Kind: "date"})
 	for i := range out.Filter {
 		for _, w := range v.wrong {
 			if w.Path == out.Filter[i].Name {
@@ -78,6 +73,14 @@ func (p *Portal) audit(v *visit) (any, error) {
 		err = p.lookThrough(v, &want, &out)
 	}
 	return page{name: "audit", title: p.texts["audit.title"], data: out, part: "rows", status: statusOf(v.wrong)}, err
+}
+
+func (p *Portal) auditActions() []choice {
+	all := []choice{{Name: p.texts["audit.any-action"]}}
+	for _, action := range audit.Actions() {
+		all = append(all, choice{Value: action, Name: p.texts["audit-action."+action]})
+	}
+	return all
 }
 
 // lookThrough goes back through the trail until there is a part of the list.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/audit"
 )
 
 var (
@@ -137,6 +138,11 @@ func TestWordsOfOthers(t *testing.T) {
 	for _, action := range access.Actions() {
 		if all["scope."+string(action)] == "" {
 			t.Errorf("the scope %q has no text", action)
+		}
+	}
+	for _, action := range audit.Actions() {
+		if all["audit-action."+action] == "" {
+			t.Errorf("the action %q has no text", action)
 		}
 	}
 	for _, role := range access.Roles() {

@@ -26,6 +26,7 @@ type Store interface {
 	LatestMonths(ctx context.Context) (map[usage.CompanyID]usage.Month, error)
 	// SaveStatements keeps each of them as the next revision of the one that it was read as; a Revision of 0 is a new
 	// one. All or none; Conflict: one was changed since, or what was seen of a company's others is not so any more.
+	// The step by which each became so goes to the audit trail with it, but for the clock's.
 	// Where one is final, late facts are looked for again from its cutoff on (C40): the mark of who looks for them goes
 	// back to it, in the same transaction.
 	SaveStatements(ctx context.Context, statements []Statement, seen ...Seen) error

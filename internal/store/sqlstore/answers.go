@@ -56,6 +56,13 @@ func (s *Store) AnswerEvent(ctx context.Context, id int64, a alarm.Answer, at ti
 		if err := addStep(ctx, tx, &e); err != nil {
 			return err
 		}
+		of, err := s.ofEvent(ctx, tx, &e)
+		if err != nil {
+			return err
+		}
+		if err := noted(e.Noted(ctx), tx, of, s.now()); err != nil {
+			return err
+		}
 		if e.Status == alarm.StatusResolved {
 			if err := endActivation(ctx, tx, &e); err != nil {
 				return err

@@ -4,11 +4,14 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"fmt"
 	"math"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/statement"
 )
 
 const (
@@ -27,6 +30,25 @@ type concern struct {
 }
 
 var ofPolicy = concern{subject: "policy"}
+
+func ofStatement(t *statement.Statement) concern {
+	return concern{t.Company, "statement " + t.Month + " of company " + t.Company.String()}
+}
+
+// ofEvent is of the company that has the server now, if it is about one.
+func (s *Store) ofEvent(ctx context.Context, tx *sql.Tx, e *alarm.Event) (concern, error) {
+	of := concern{e.Company, fmt.Sprintf("alarm %d", e.ID)}
+	if e.Server == 0 {
+		return of, nil
+	}
+	v, err := s.viewNow(ctx, tx, usage.Truncate(s.now()))
+	if err != nil {
+		return of, err
+	}
+	defer v.release()
+	of.company, _ = v.owner(e.Server)
+	return of, nil
+}
 
 // noted writes what the caller said of this step, if anything.
 func noted(ctx context.Context, tx *sql.Tx, of concern, now time.Time) error {

@@ -115,6 +115,9 @@ func (s *Store) SaveStatements(ctx context.Context, statements []statement.State
 			if err := tellStatement(ctx, tx, &statements[i], s.now()); err != nil {
 				return err
 			}
+			if err := noted(statements[i].Noted(ctx), tx, ofStatement(&statements[i]), s.now()); err != nil {
+				return err
+			}
 		}
 		if err := markFinal(ctx, tx, statements); err != nil {
 			return err

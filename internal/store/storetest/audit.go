@@ -3,13 +3,16 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store"
 )
 
@@ -44,16 +47,46 @@ var auditTests = map[string]func(*testing.T, store.Store){
 		must1(s.EndSessions(ctx, u.ID, "f", Now()))(t)
 		must(t, s.RecordFacts(ctx, []usage.Fact{{Subject: usage.PolicySubject, Attribute: usage.AttrZone, Value: "UTC"}}, Now()))
 		must(t, s.RecordCatalog(ctx, "2026-11", "", everything, Now()))
+		by := audit.By(t.Context(), audit.Who(ctx))
+		alarmed := newServer(t, s, "x", c.ID)
+		must(t, s.Settle(ctx, alarmed.ID, connection, unreachable("m"), day(1, 0))) // that one comes is nobody's doing
+		must1(s.AnswerEvent(by, 1, alarm.Answer{Status: alarm.StatusAcknowledged, Actor: "a", Remark: "r"}, day(2, 0)))(t)
+		settleFinals(t, s, 3, late(c.ID, "m"))
+		must1(s.AnswerEvent(by, 2, alarm.Answer{Status: alarm.StatusResolved, Actor: "a", Remark: "r"}, day(2, 0)))(t)
+		one, clocks := statementOf(c.ID, october, 1), statementOf(c.ID, october.Next(), 1)
+		one.Trail[0].Did, clocks.Trail[0] = "drafted", statement.Step{At: kept, Actor: statement.Clock, Did: "drafted"}
+		must(t, s.SaveStatements(by, []statement.Statement{one, clocks}))
 		var subjects []string
 		for _, e := range must1(s.Audit(t.Context(), audit.Query{}))(t) {
 			subjects = append(subjects, fmt.Sprint(e.Company, " ", e.Subject))
 		}
-		wantEqual(t, []string{"0 policy", "0 policy", "2 user 1", "2 user 1", "2 user 1", "2 server 1", "2 server 1"}, subjects)
+		wantEqual(t, []string{"2 statement 2026-10 of company 2", "2 alarm 2", "2 alarm 1", "0 policy", "0 policy", "2 user 1", "2 user 1", "2 user 1", "2 server 1", "2 server 1"}, subjects)
+	},
+	"what people say of statements and alarms is noted with it": func(t *testing.T, s store.Store) {
+		c := newCompany(t, s, "c").ID
+		server := newServer(t, s, "x", c).ID
+		must(t, s.Settle(t.Context(), server, connection, unreachable("m"), day(1, 0)))
+		ctx := audit.By(t.Context(), audit.Actor{Name: "jane", Via: "portal"})
+		must1(s.AnswerEvent(ctx, 1, alarm.Answer{Status: alarm.StatusAcknowledged, Actor: "jane", Remark: "known"}, day(2, 0)))(t)
+		one := statementOf(c, october, 1)
+		one.Trail[0] = statement.Step{At: kept, Actor: "joe", Did: "approved"}
+		one.Revision = saved(t, s, one).Revision
+		must(t, s.SaveStatements(ctx, []statement.Statement{one}))
+		entry := func(id int64, what audit.What) audit.Entry {
+			return audit.Entry{ID: id, At: usage.Truncate(Now()), Actor: audit.Actor{Name: "jane", Via: "portal"}, What: what}
+		}
+		wantEqual(t, []audit.Entry{
+			entry(3, audit.What{Company: c, Subject: "statement 2026-10 of company 2", Action: audit.Approved, Detail: `reason for k "r"; in the name of "joe"`}),
+			entry(1, audit.What{Company: c, Subject: "alarm 1", Action: audit.Acknowledged, Detail: `Backup server connection state; of server 1; reason "known"`}),
+		}, slices.DeleteFunc(must1(s.Audit(t.Context(), audit.Query{}))(t), func(e audit.Entry) bool { return e.Name == "" }))
 	},
 	"what is not done is not noted": func(t *testing.T, s store.Store) {
 		a := newCompany(t, s, "a", fleet.Tenant{Name: "T"})
 		_, err := s.AddCompany(noted(t, audit.Added, ""), fleet.Company{UID: "b", Name: "b", CreatedAt: Now(), Tenants: a.Tenants}, nil, Now())
 		wantCode(t, err, fault.Conflict)
+		one := saved(t, s, statementOf(a.ID, october, 1))
+		one.Revision, one.Trail[0].Did = 0, "drafted" // there is one already
+		wantCode(t, s.SaveStatements(noted(t, "", ""), []statement.Statement{one}), fault.Conflict)
 		wantEqual(t, 0, len(must1(s.Audit(t.Context(), audit.Query{}))(t)))
 	},
 	"entries come newest first, of all or of one company, page by page": func(t *testing.T, s store.Store) {

@@ -97,7 +97,7 @@ func (s *Surface) finaliseReport(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Months.FinaliseMonth(r.Context(), month, api.Actor(r.Context()).Name); err != nil {
+	if err := s.Months.FinaliseMonth(by(r), month, api.Actor(r.Context()).Name); err != nil {
 		return nil, err
 	}
 	return answer{shape: shapeOfFinalization, value: finalization{finalizationData{"Finalized", "Report finalized"}}}, nil

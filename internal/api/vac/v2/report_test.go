@@ -11,6 +11,7 @@ import (
 	"time"
 
 	v2 "github.com/tallystick/tallystick/internal/api/vac/v2"
+	"github.com/tallystick/tallystick/internal/audit"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
@@ -161,6 +162,11 @@ func TestUsageReports(t *testing.T) {
 		}
 	}
 	headers(reports, "true", "2026-10 final=3", "false", "Mixed")
+	for i, e := range must[[]audit.Entry](t)(w.store.Audit(t.Context(), audit.Query{Limit: 3})) { // the newest first
+		if id := usage.CompanyID(3 - i); e.Actor != (audit.Actor{Name: userName, Via: "v2"}) || e.Company != id || e.Action != audit.Finalised || e.Subject != "statement 2026-10 of company "+id.String() {
+			t.Errorf("%+v", e)
+		}
+	}
 	if got := w.get(reports + "/latest?$select=reportSummary,organizationsUsage,usageDetails"); got != before {
 		t.Errorf("%s\nwas\n%s", got, before)
 	}
