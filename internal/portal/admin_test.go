@@ -416,7 +416,7 @@ func TestAudit(t *testing.T) {
 	}
 	w.send(http.StatusSeeOther, admin, "/users", "name", "anna", "role", "company-administrator", "company", "2", "password", password, "again", password)
 	newest := w.get("/audit")
-	w.has(newest, "user 2", "portal-administrator", "portal", "added", `href="/companies/2"`)
+	w.has(newest, `<span class="dim">User</span> <a href="/users/2">anna</a>`, "portal-administrator", "in the browser", "added", `href="/companies/2"`, `<span class="dim">Role:</span> Administrator of a company`)
 	if rows := strings.Count(newest.body, `<tr><td><time`); rows != 100 {
 		t.Errorf("%d rows at a time", rows)
 	}

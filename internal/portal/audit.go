@@ -19,11 +19,13 @@ type auditView struct {
 }
 
 type auditRow struct {
-	At              moment
-	Who, Via        string
-	Company         link
-	Subject, Action string
-	Detail          string
+	At       moment
+	Who, Via string
+	Company  link
+	Kind     string // of the subject
+	Subject  link
+	Action   string
+	Detail   []saidPart
 }
 
 // auditWant is what the trail is narrowed to.
@@ -37,6 +39,21 @@ type auditWant struct {
 func (w *auditWant) fits(e *audit.Entry) bool {
 	return (w.who == "" || strings.Contains(strings.ToLower(e.Name), w.who)) && (w.action == "" || e.Action == w.action) &&
 		(w.to.IsZero() || e.At.Before(w.to))
+}
+
+// row says an entry.
+func (t *trail) row(e *audit.Entry) (row auditRow, err error) {
+	row = auditRow{
+		At: t.visit.moment(e.At), Who: e.Name, Via: cmp.Or(t.texts["audit-via."+e.Via], e.Via), Action: cmp.Or(t.texts["audit-action."+e.Action], e.Action),
+	}
+	if row.Company, err = t.companies.of(t.visit.ctx(), e.Company); err != nil {
+		return row, err
+	}
+	if row.Kind, row.Subject, err = t.subject(e); err != nil {
+		return row, err
+	}
+	row.Detail, err = t.detail(e)
+	return row, err
 }
 
 // auditStep is how many entries are looked through at a time.
@@ -85,7 +102,7 @@ func (p *Portal) auditActions() []choice {
 
 // lookThrough goes back through the trail until there is a part of the list.
 func (p *Portal) lookThrough(v *visit, want *auditWant, out *auditView) error {
-	links := p.companyLinks()
+	said := p.trailFor(v)
 	for last := int64(0); ; {
 		entries, err := p.Trail.Audit(v.ctx(), want.Query)
 		if err != nil {
@@ -102,11 +119,11 @@ func (p *Portal) lookThrough(v *visit, want *auditWant, out *auditView) error {
 				out.Part.Next = v.here("before", strconv.FormatInt(last, 10))
 				return nil
 			}
-			company, err := links.of(v.ctx(), e.Company)
+			row, err := said.row(e)
 			if err != nil {
 				return err
 			}
-			out.Rows = append(out.Rows, auditRow{v.moment(e.At), e.Name, e.Via, company, e.Subject, cmp.Or(p.texts["audit-action."+e.Action], e.Action), e.Detail})
+			out.Rows = append(out.Rows, row)
 			last = e.ID
 		}
 		if len(entries) < want.Limit {

@@ -104,7 +104,7 @@ func TestSecondFactor(t *testing.T) {
 	w.has(w.get(user), "Only the user can turn it on")
 	w.post(http.StatusSeeOther, user+"/second-factor", "", nil) // off already
 	w.want(http.StatusSeeOther, request{method: http.MethodPost, path: "/sign-in", cookie: "-", form: url.Values{"name": {string(role)}, "password": {password}}})
-	w.has(w.get("/audit"), "second factor", "a wrong code, after the right password")
+	w.has(w.get("/audit"), "Second factor:</span> off → on", "a wrong code, after the right password")
 	admin := userPage(w, access.PortalAdministrator)
 	for _, path := range []string{"/second-factor", "/password"} { // one's own: on one's own page, where the password is asked for
 		w.post(http.StatusForbidden, admin+path, "", url.Values{"password": {"another long password"}, "again": {"another long password"}})

@@ -174,5 +174,5 @@ func TestSingleOfUsers(t *testing.T) {
 		t.Error("the password is still there")
 	}
 	w.want(http.StatusForbidden, request{method: http.MethodPost, path: at + "/single", role: access.CompanyAdministrator, form: url.Values{"singleSignOn": {"eve@example.com"}}})
-	w.has(w.get("/audit"), "single sign-on &#34;op@example.com&#34;", "forgotten: &#34;s-anna&#34; at https://id.example")
+	w.has(w.get("/audit"), "Name for single sign-on:</span> op@example.com", "forgotten: &#34;s-anna&#34; at https://id.example")
 }

@@ -56,10 +56,12 @@ func TestStepsAreAudited(t *testing.T) {
 	w.check(w.FinaliseMonth(ctx, september, "jane"))
 	w.must(w.SupersedeToAdjust(ctx, c, september, "jane", "too much"))
 	w.must(w.Withdraw(ctx, c, september, 1, "jane", "billed after all"))
-	want := []string{"drafted: ", "drafted: again", `adjusted: adjustment 1 (VBR_vSphere_VM, -1); reason "a \"gift\"; really"`, `adjusted: adjustment 2 (VBR_vSphere_VM, -1); reason "ours"`,
+	want := []string{
+		"drafted: ", "drafted: again", `adjusted: adjustment 1 (VBR_vSphere_VM, -1); reason "a \"gift\"; really"`, `adjusted: adjustment 2 (VBR_vSphere_VM, -1); reason "ours"`,
 		"adjusted: taken back: adjustment 1 (VBR_vSphere_VM, -1): no gift", `approved: reason for unknown/2 "not in use"`, `reopened: reason "one too many"; in the name of "joe"`,
 		`approved: reason for unknown/2 "so be it"`, "finalised: ", `superseded: number 2 in place of number 1; reason "too much"`,
-		"adjusted: number 2; taken back: adjustment 1 (VBR_vSphere_VM, -1): billed after all"}
+		"adjusted: number 2; taken back: adjustment 1 (VBR_vSphere_VM, -1): billed after all",
+	}
 	for i := range want {
 		want[i] = "jane by cli: 2 statement 2026-09 of company 2 " + want[i]
 	}
