@@ -1,8 +1,11 @@
 // Thousands of companies (COMPANIES=2000 for fewer): their list scrolls to its end, is searched and sorted, and is where it was for who comes back.
 import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { fleet, launch, open, signIn } from "./world.mjs";
 
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const companies = Number(process.env.COMPANIES ?? 10000);
 const called = (i) => `Company ${String(i).padStart(5, "0")}`;
 const rowsMax = 400; // in the document
@@ -248,5 +251,43 @@ test("without a script, links lead through the list", async () => {
   assert.equal(await page.locator("main tbody tr:first-child th").innerText(), called(100));
   await page.click("text=The rows before");
   assert.equal(await page.locator("main tbody tr:first-child th").innerText(), called(0));
+  await page.context().close();
+});
+
+test("of thousands of companies one is typed, with those suggested that fit", async () => {
+  const page = await list();
+  for (const [path, id] of [["/audit", "audit-company"], ["/users/new", "user-company"], ["/tokens/new", "token-company"], ["/servers/new", "server-company"]]) {
+    await page.goto(path);
+    assert.ok(await page.evaluate(() => document.querySelectorAll("option").length) < 100, path);
+    const field = page.locator(`#${id}`);
+    await page.click(`label[for=${id}]`);
+    await page.keyboard.type("pany 0007");
+    await page.waitForFunction((id) => document.querySelector(`#${id}-list option:not([data-other])`)?.value === "Company 00070", id);
+    assert.deepEqual(await page.evaluate((id) => [...document.querySelectorAll(`#${id}-list option:not([data-other])`)].map((o) => o.value), id), Array.from({ length: 10 }, (_, i) => called(70 + i)));
+    assert.equal(await page.locator(`#${id}-list option[data-other]`).count(), path === "/servers/new" ? 1 : 0);
+    await page.evaluate(axe);
+    assert.deepEqual((await page.evaluate(() => axe.run())).violations.map((v) => v.id), [], path);
+    assert.equal(await field.evaluate((f) => f.list.id), `${id}-list`);
+  }
+  await page.goto("/audit");
+  await page.fill("#audit-company", called(77).toUpperCase());
+  await Promise.all([page.waitForURL(/company=COMPANY/), page.keyboard.press("Enter")]);
+  assert.equal(await page.inputValue("#audit-company"), called(77));
+  assert.deepEqual([...new Set(await page.locator("main tbody td:last-child").allInnerTexts())], [called(77)]);
+  assert.deepEqual(page.errors, []);
+  await page.context().close();
+});
+
+test("without a script a company is typed all the same, and one that is not there is told with those like it", async () => {
+  const page = await open(browser, console_, { javaScriptEnabled: false });
+  await signIn(page, console_);
+  await page.goto("/audit");
+  await page.fill("#audit-company", "pany 0007");
+  await page.click("form.search button");
+  assert.match((await page.innerText("#audit-company-wrong")).trim(), /^is no company that is there\. Is it one of these: #\d+ Company 00070, #\d+ Company 00071, #\d+ Company 00072\?$/);
+  assert.equal(await page.inputValue("#audit-company"), "pany 0007");
+  await page.fill("#audit-company", called(7));
+  await page.click("form.search button");
+  assert.deepEqual([...new Set(await page.locator("main tbody td:last-child").allInnerTexts())], [called(7)]);
   await page.context().close();
 });

@@ -302,7 +302,7 @@ func TestTokens(t *testing.T) {
 	wrong := w.send(http.StatusUnprocessableEntity, admin, "/tokens", "name", "", "user", "1", "scopes", "read", "scopes", "use-v2", "company", "2", "expiresAt", "2020-01-01")
 	w.has(wrong, "is required", "is not in the future", "goes with a token for every company and server only: Use API version 2, which shows everything", `value="read" checked`, `value="use-v2" checked`, `<option value="2" selected>`, `value="2020-01-01"`)
 	w.has(w.send(http.StatusUnprocessableEntity, admin, "/tokens", "name", "t", "user", "x", "scopes", "read", "expiresAt", "soon"), "is no user who is there", "is no day as")
-	w.has(w.send(http.StatusUnprocessableEntity, admin, "/tokens", "name", "t", "user", "99", "scopes", "read", "expiresAt", "2027-01-01"), "there is no user 99")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/tokens", "name", "t", "user", "99", "scopes", "read", "expiresAt", "2027-01-01"), "is no user who is there")
 	w.has(w.send(http.StatusUnprocessableEntity, admin, "/tokens", "name", "t", "user", "1", "scopes", "push", "server", "99", "expiresAt", "2027-01-01"), "no server")
 	bare := w.send(http.StatusUnprocessableEntity, admin, "/tokens", "name", "", "user", "1", "expiresAt", "2027-01-01")
 	w.has(bare, "tick at least one", "is required")
@@ -416,7 +416,7 @@ func TestAudit(t *testing.T) {
 	}
 	w.send(http.StatusSeeOther, admin, "/users", "name", "anna", "role", "company-administrator", "company", "2", "password", password, "again", password)
 	newest := w.get("/audit")
-	w.has(newest, `<span class="dim">User</span> <a href="/users/2">anna</a>`, "portal-administrator", "in the browser", "added", `href="/companies/2"`, `<span class="dim">Role:</span> Administrator of a company`)
+	w.has(newest, `<span class="dim">User</span> <a href="/users/2">anna</a>`, "portal-administrator", `<br><span class="dim">browser</span>`, "added", `href="/companies/2"`, `<span class="dim">Role:</span> Administrator of a company`)
 	if rows := strings.Count(newest.body, `<tr><td><time`); rows != 100 {
 		t.Errorf("%d rows at a time", rows)
 	}

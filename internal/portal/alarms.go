@@ -58,12 +58,13 @@ func (p *Portal) alarms(v *visit) (any, error) {
 	slices.SortStableFunc(events, func(a, b alarm.Event) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) })
 	links := p.companyLinks()
 	var out alarmsView
-	if out.Filter, err = p.alarmFilter(v, events, links); err != nil {
+	var company usage.CompanyID
+	if out.Filter, company, err = p.alarmFilter(v, events, links); err != nil {
 		return nil, err
 	}
 	rows := []alarmRow{}
 	for i := range events {
-		if !fits(v, &events[i]) {
+		if len(v.wrong) > 0 || !fits(v, &events[i], company) {
 			continue
 		}
 		row, err := p.alarmRow(v, &events[i], links)
@@ -75,49 +76,88 @@ func (p *Portal) alarms(v *visit) (any, error) {
 	out.List = listedOf(v, rows)
 	out.List.Live = true
 	out.Narrowed = v.field("status") != standing || v.field("kind") != "" || v.field("company") != ""
-	shown := page{name: "alarms", title: p.texts["alarms.title"], data: out}
+	shown := page{name: "alarms", title: p.texts["alarms.title"], data: out, status: statusOf(v.wrong)}
 	if v.Header.Get("HX-Target") == "rows" { // else it is the number of them that is asked for again
 		shown.part = "rows"
 	}
 	return shown, nil
 }
 
-// fits reports whether an alarm is among those that are asked for.
-func fits(v *visit, e *alarm.Event) bool {
+// fits reports whether an alarm is among those that are asked for; company 0: of all.
+func fits(v *visit, e *alarm.Event, company usage.CompanyID) bool {
 	switch status := v.field("status"); {
 	case status == standing && e.Status == alarm.StatusResolved, status != standing && status != allAlarms && status != string(e.Status):
 		return false
 	case v.field("kind") != "" && v.field("kind") != strconv.Itoa(int(e.Template)):
 		return false
 	}
-	return v.field("company") == "" || v.field("company") == e.Company.String()
+	return company == 0 || company == e.Company
 }
 
-// alarmFilter offers what there are alarms of.
-func (p *Portal) alarmFilter(v *visit, events []alarm.Event, links *companyLinks) ([]input, error) {
+// alarmFilter offers what there are alarms of, and gives the company that is asked for.
+func (p *Portal) alarmFilter(v *visit, events []alarm.Event, links *companyLinks) (fields []input, company usage.CompanyID, err error) {
 	statuses := []choice{{Value: standing, Name: p.texts["alarms.standing"]}}
 	for _, s := range []alarm.Status{alarm.StatusError, alarm.StatusWarning, alarm.StatusInformation, alarm.StatusAcknowledged, alarm.StatusResolved} {
 		statuses = append(statuses, choice{Value: string(s), Name: p.texts["alarm-status."+string(s)]})
 	}
 	statuses = append(statuses, choice{Value: allAlarms, Name: p.texts["alarms.all"]})
-	kinds, companies := []choice{{Name: p.texts["alarms.any-kind"]}}, []choice{{Name: p.texts["any-company"]}}
+	kinds := []choice{{Name: p.texts["alarms.any-kind"]}}
 	for i := range events {
 		e := &events[i]
 		t, _ := alarm.TemplateByID(e.Template)
 		kinds = addChoice(kinds, strconv.Itoa(int(e.Template)), t.Name)
-		company, err := links.of(v.ctx(), e.Company)
+	}
+	sortChoices(kinds[1:])
+	fields = []input{{Name: "status", Kind: selection, Choices: statuses}, {Name: "kind", Kind: selection, Choices: kinds}}
+	if v.only() == 0 {
+		companies, err := p.alarmedPick(v, events, links)
+		if err == nil {
+			company, err = p.narrowed(v, companies)
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		fields = append(fields, companies.field(input{Name: "company"}, p.texts["any-company"]))
+	} else if text := v.field("company"); text != "" && text != v.only().String() {
+		company = nobody
+	}
+	fields = p.fields(v, "alarms", true, fields...)
+	for i := range fields {
+		fields[i].Wrong = textsOf(v.wrong, fields[i].Name)
+	}
+	return fields, company, nil
+}
+
+// nobody is the company that nothing is about.
+const nobody usage.CompanyID = -1
+
+// alarmedPick are the companies that alarms are about; where these are many, all.
+func (p *Portal) alarmedPick(v *visit, events []alarm.Event, links *companyLinks) (*pick, error) {
+	var ids []usage.CompanyID
+	seen := map[usage.CompanyID]bool{}
+	for i := range events {
+		if id := events[i].Company; !seen[id] {
+			ids, seen[id] = append(ids, id), true
+		}
+	}
+	if len(ids) > pickMax {
+		k, err := p.companyPick(v)
+		if err == nil && seen[usage.Unassigned] {
+			var unassigned link
+			unassigned, err = links.of(v.ctx(), usage.Unassigned)
+			k.other = []choice{{Value: usage.Unassigned.String(), Name: unassigned.Name}}
+		}
+		return k, err
+	}
+	names := make([]string, len(ids))
+	for i, id := range ids {
+		company, err := links.of(v.ctx(), id)
 		if err != nil {
 			return nil, err
 		}
-		companies = addChoice(companies, e.Company.String(), company.Name)
+		names[i] = company.Name
 	}
-	sortChoices(kinds[1:])
-	sortChoices(companies[1:])
-	fields := []input{{Name: "status", Kind: selection, Choices: statuses}, {Name: "kind", Kind: selection, Choices: kinds}}
-	if v.only() == 0 {
-		fields = append(fields, input{Name: "company", Kind: selection, Choices: companies})
-	}
-	return p.fields(v, "alarms", true, fields...), nil
+	return &pick{count: len(ids), absent: "form.no-company", at: func(i int) (int64, string) { return int64(ids[i]), names[i] }}, nil
 }
 
 // standingAlarms is how many alarms are not resolved. It is shared: it is only read.

@@ -71,20 +71,19 @@ func (p *Portal) audit(v *visit) (any, error) {
 		n, _ := strconv.ParseInt(v.field(name), 10, 64) // what is no number narrows nothing
 		return max(n, 0)
 	}
-	want.Company, want.Before, want.Limit = usage.CompanyID(number("company")), number("before"), auditStep
-	companies, err := p.companyChoices(v.ctx(), p.texts["any-company"])
+	want.Before, want.Limit = number("before"), auditStep
+	companies, err := p.companyPick(v)
 	if err != nil {
 		return nil, err
 	}
+	if want.Company, err = p.narrowed(v, companies); err != nil {
+		return nil, err
+	}
 	out := auditView{Part: part{Of: -1, Step: rowsAtOnce, List: v.here("before", "")}}
-	out.Filter = p.fields(v, "audit", true, input{Name: "company", Kind: selection, Choices: companies}, input{Name: "who", Complete: "off"},
+	out.Filter = p.fields(v, "audit", true, companies.field(input{Name: "company"}, p.texts["any-company"]), input{Name: "who", Complete: "off"},
 		input{Name: "action", Kind: selection, Choices: p.auditActions()}, input{Name: "from", Kind: "date"}, input{Name: "to", Kind: "date"})
 	for i := range out.Filter {
-		for _, w := range v.wrong {
-			if w.Path == out.Filter[i].Name {
-				out.Filter[i].Wrong = append(out.Filter[i].Wrong, w.Text)
-			}
-		}
+		out.Filter[i].Wrong = textsOf(v.wrong, out.Filter[i].Name)
 	}
 	if len(v.wrong) == 0 {
 		err = p.lookThrough(v, &want, &out)

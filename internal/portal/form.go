@@ -32,6 +32,8 @@ type input struct {
 	Choices  []choice // of select and checks
 	Required bool
 	Complete string // what browsers may fill in
+	Suggest  string // where it is asked what fits what is typed
+	Empty    string // what nothing typed means
 
 	ID, Label, Hint string
 	Wrong           []string

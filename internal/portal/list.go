@@ -89,14 +89,3 @@ func (l *companyLinks) learn(ctx context.Context) error {
 	}
 	return err
 }
-
-// companyChoices are what a form offers where a company is chosen; the first one is none.
-func (p *Portal) companyChoices(ctx context.Context, none string) ([]choice, error) {
-	companies, err := p.Companies.Companies(ctx)
-	out := []choice{{Name: none}}
-	for i := range companies {
-		out = append(out, choice{Value: companies[i].ID.String(), Name: companies[i].Name})
-	}
-	sortChoices(out[1:])
-	return out, err
-}

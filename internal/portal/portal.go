@@ -139,6 +139,7 @@ func (p *Portal) table() []api.Route {
 
 		p.get("/", p.overview),
 		p.get("/companies", p.companies),
+		p.get("/companies/suggest", p.suggesting(access.Read, p.companyPick)),
 		p.get("/companies/new", p.newCompany),
 		p.post("/companies/new", p.addCompany),
 		p.get("/companies/{company}", p.company),
@@ -181,6 +182,7 @@ func (p *Portal) table() []api.Route {
 		p.get("/statements/{month}/{company}/supersede", p.above),
 
 		p.get("/servers", p.servers),
+		p.get("/servers/suggest", p.suggesting(access.Read, p.serverPick)),
 		p.get("/servers/new", p.newServer),
 		p.post("/servers/new", p.addServer),
 		p.get("/servers/pushed", p.pushedServer),
@@ -199,6 +201,7 @@ func (p *Portal) table() []api.Route {
 
 		p.get("/users", p.users),
 		p.post("/users", p.addUser),
+		p.get("/users/suggest", p.suggesting(access.ManageUsers, p.userPick)),
 		p.get("/users/new", p.newUser),
 		p.get("/users/{user}", p.user),
 		p.post("/users/{user}/role", p.setRole),

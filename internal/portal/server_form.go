@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +61,7 @@ func (p *Portal) newServer(v *visit) (any, error) {
 }
 
 func (p *Portal) newServerForm(v *visit, tested *testedView) (any, error) {
-	companies, err := p.ownerChoices(v)
+	owners, err := p.ownerPick(v)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ func (p *Portal) newServerForm(v *visit, tested *testedView) (any, error) {
 		return nil, err
 	}
 	f := p.form(v, "server", "/servers/new",
-		input{Name: "company", Kind: selection, Choices: companies, Value: v.field("company")},
+		owners.field(input{Name: "company", Value: v.field("company")}, p.texts["servers.choose-company"]),
 		input{Name: "url", Required: true, Complete: "off"},
 		input{Name: "credential", Kind: selection, Choices: sets},
 		input{Name: "username", Complete: "off"},
@@ -83,7 +84,7 @@ func (p *Portal) newServerForm(v *visit, tested *testedView) (any, error) {
 	}
 	out := newServerView{Form: f, Other: "/servers/pushed", Tested: tested}
 	if company := v.field("company"); company != "" {
-		out.Other += "?company=" + company
+		out.Other += "?" + url.Values{"company": {company}}.Encode()
 	}
 	shown := page{name: "server-new", title: p.texts["servers.add"], data: out, status: statusOf(v.wrong)}
 	if tested != nil && v.fragment() { // what is typed stays in the browser, the password among it
@@ -92,10 +93,13 @@ func (p *Portal) newServerForm(v *visit, tested *testedView) (any, error) {
 	return shown, nil
 }
 
-// ownerChoices are the companies, and that a server is shared by several.
-func (p *Portal) ownerChoices(v *visit) ([]choice, error) {
-	companies, err := p.companyChoices(v.ctx(), p.texts["servers.choose-company"])
-	return append(companies, choice{Value: sharedByAll, Name: p.texts["servers.shared"]}), err
+// ownerPick are the companies, and that a server is shared by several.
+func (p *Portal) ownerPick(v *visit) (*pick, error) {
+	k, err := p.companyPick(v)
+	if err == nil {
+		k.other = []choice{{Value: sharedByAll, Name: p.texts["servers.shared"]}}
+	}
+	return k, err
 }
 
 func (p *Portal) setChoices(v *visit) ([]choice, error) {
@@ -143,15 +147,21 @@ func (v *visit) every() time.Duration {
 func (p *Portal) readNewServer(v *visit) (n fleet.NewServer, err error) {
 	n = fleet.NewServer{
 		Name: v.field("name"), Product: usage.Product(v.field("product")), Interval: v.every(), URL: v.field("url"), InstallationID: v.field("installation-id"),
-		Shared: v.field("company") == sharedByAll, ManagesSets: v.may(access.ManageCredentials, access.Provider),
+		ManagesSets: v.may(access.ManageCredentials, access.Provider),
 	}
 	n.TLS.Fingerprint = v.field("fingerprint")
 	if n.Credential = v.set(); n.Credential == 0 {
 		n.Username, n.Password = v.field("username"), v.form.Get("password")
 	}
-	if !n.Shared {
-		n.Company, err = p.given(v)
+	owners, err := p.ownerPick(v)
+	if err != nil {
+		return n, err
 	}
+	if n.Shared = owners.otherOf(v.field("company")) == sharedByAll; n.Shared {
+		return n, nil
+	}
+	company, err := p.picked(v, "company", owners)
+	n.Company = usage.CompanyID(company)
 	return n, err
 }
 
@@ -220,6 +230,9 @@ func (p *Portal) unconfirmed(v *visit, n fleet.NewServer) (*testedView, error) {
 // added adds a server; not ok: something about it is wrong.
 func (p *Portal) added(v *visit, n fleet.NewServer) (s fleet.Server, ok bool, err error) {
 	wrong := n.Check()
+	if len(textsOf(v.wrong, "company")) > 0 { // which is said already
+		wrong = slices.DeleteFunc(wrong, func(f fault.Field) bool { return f.Path == "--company" })
+	}
 	if len(v.wrong) > 0 || len(wrong) > 0 {
 		p.flagged(v, fault.InvalidFields("", wrong))
 		return s, false, nil
@@ -328,12 +341,12 @@ func (p *Portal) pushedServer(v *visit) (any, error) {
 }
 
 func (p *Portal) pushedServerForm(v *visit) (any, error) {
-	companies, err := p.ownerChoices(v)
+	owners, err := p.ownerPick(v)
 	if err != nil {
 		return nil, err
 	}
 	f := p.form(v, "pushed", "/servers/pushed",
-		input{Name: "company", Kind: selection, Choices: companies, Value: v.field("company")},
+		owners.field(input{Name: "company", Value: v.field("company")}, p.texts["servers.choose-company"]),
 		input{Name: "name", Required: true, Complete: "off"},
 		input{Name: "installation-id", Required: true, Complete: "off"},
 		input{Name: "product", Kind: selection, Choices: p.productChoices(), Value: string(usage.ProductVBR)},
@@ -380,11 +393,11 @@ func (p *Portal) serverEditPage(v *visit, s *fleet.Server) (any, error) {
 	state := hidden("state", editionOf(s))
 	fields := []input{state, {Name: "name", Value: s.Name, Required: true, Complete: "off"}}
 	if !s.Shared {
-		companies, err := p.companyChoices(v.ctx(), p.texts["servers.choose-company"])
+		companies, err := p.companyPick(v)
 		if err != nil {
 			return nil, err
 		}
-		fields = append(fields, input{Name: "company", Kind: selection, Choices: companies[1:], Value: s.Company.String()})
+		fields = append(fields, companies.field(input{Name: "company", Required: true, Value: s.Company.String()}, ""))
 	}
 	if c := s.Connection; c != nil {
 		sets, err := p.setChoices(v)
@@ -497,7 +510,9 @@ func (p *Portal) readServerEdit(v *visit, s *fleet.Server) (e fleet.ServerEdit, 
 		if err != nil {
 			return e, err
 		}
-		e.Company = changed(company, s.Company)
+		if len(textsOf(v.wrong, "company")) == 0 {
+			e.Company = changed(company, s.Company)
+		}
 	}
 	if c := s.Connection; c != nil {
 		p.readConnection(v, c, &e)

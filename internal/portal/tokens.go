@@ -114,36 +114,26 @@ func (p *Portal) newTokenPage(v *visit) (any, error) {
 	}
 	fields := []input{{Name: "name", Required: true, Complete: "off"}}
 	if v.everybodys() {
-		names, err := p.userNames(v)
+		users, err := p.userPick(v)
 		if err != nil {
 			return nil, err
 		}
-		var users []choice
-		for id, name := range names {
-			users = append(users, choice{Value: strconv.FormatInt(int64(id), 10), Name: name})
-		}
-		sortChoices(users)
-		fields = append(fields, input{Name: "user", Kind: selection, Choices: users, Value: strconv.FormatInt(int64(v.actor.User), 10)})
+		fields = append(fields, users.field(input{Name: "user", Required: true, Value: strconv.FormatInt(int64(v.actor.User), 10)}, ""))
 	}
 	fields = append(fields, input{Name: "scopes", Kind: checkBoxes, Choices: scopes})
 	if v.only() == 0 {
-		companies, err := p.companyChoices(v.ctx(), p.texts["tokens.every-company"])
+		companies, err := p.companyPick(v)
 		if err != nil {
 			return nil, err
 		}
-		fields = append(fields, input{Name: "company", Kind: selection, Choices: companies})
+		fields = append(fields, companies.field(input{Name: "company"}, p.texts["tokens.every-company"]))
 	}
 	if v.may(access.PushReadings, access.Provider) {
-		servers, err := p.Servers.Servers(v.ctx())
+		servers, err := p.serverPick(v)
 		if err != nil {
 			return nil, err
 		}
-		list := []choice{{Name: p.texts["tokens.every-server"]}}
-		for i := range servers {
-			list = append(list, choice{Value: servers[i].ID.String(), Name: servers[i].Name})
-		}
-		sortChoices(list[1:])
-		fields = append(fields, input{Name: "server", Kind: selection, Choices: list})
+		fields = append(fields, servers.field(input{Name: "server"}, p.texts["tokens.every-server"]))
 	}
 	year := usage.DateOf(p.Now().AddDate(1, 0, 0), v.zone)
 	fields = append(fields, input{Name: "expiresAt", Kind: "date", Required: true, Value: year.String()})
@@ -154,23 +144,33 @@ func (p *Portal) newTokenPage(v *visit) (any, error) {
 // readToken reads the form of a new token.
 func (p *Portal) readToken(v *visit) (n access.NewToken, err error) {
 	n = access.NewToken{Name: v.field("name"), User: v.actor.User, ExpiresAt: p.endOfDay(v, "expiresAt")}
-	if text := v.field("user"); text != "" {
-		id, err := strconv.ParseInt(text, 10, 64)
+	servers := &pick{absent: "form.no-server"} // whoever is offered none knows none
+	if v.may(access.PushReadings, access.Provider) {
+		if servers, err = p.serverPick(v); err != nil {
+			return n, err
+		}
+	}
+	if text := v.field("user"); text != "" && text != strconv.FormatInt(int64(n.User), 10) {
+		users := &pick{}
+		if v.everybodys() {
+			if users, err = p.userPick(v); err != nil {
+				return n, err
+			}
+		}
+		id, err := p.picked(v, "user", users)
 		if err != nil {
-			v.fail("user", p.texts["form.no-user"])
+			return n, err
 		}
 		n.User = access.UserID(id)
 	}
 	for _, scope := range v.form["scopes"] {
 		n.Scopes = append(n.Scopes, access.Action(scope))
 	}
-	if text := v.field("server"); text != "" {
-		id, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			v.fail("server", p.texts["form.no-server"])
-		}
-		n.Server = usage.ServerID(id)
+	server, err := p.picked(v, "server", servers)
+	if err != nil {
+		return n, err
 	}
+	n.Server = usage.ServerID(server)
 	n.Company, err = p.given(v)
 	return n, err
 }

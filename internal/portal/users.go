@@ -76,13 +76,13 @@ func (p *Portal) newUser(v *visit) (any, error) {
 }
 
 func (p *Portal) newUserPage(v *visit) (any, error) {
-	companies, err := p.companyChoices(v.ctx(), p.texts["users.no-company"])
+	companies, err := p.companyPick(v)
 	if err != nil {
 		return nil, err
 	}
 	f := p.form(v, "user", "/users",
 		input{Name: "name", Required: true, Complete: "off"}, input{Name: "role", Kind: selection, Choices: p.roleChoices(), Value: string(access.PortalReadonly)},
-		input{Name: "company", Kind: selection, Choices: companies}, input{Name: "singleSignOn", Complete: "off"},
+		companies.field(input{Name: "company"}, p.texts["users.no-company"]), input{Name: "singleSignOn", Complete: "off"},
 		input{Name: "password", Kind: passwordField, Complete: "new-password"}, input{Name: "again", Kind: passwordField, Complete: "new-password"})
 	out := formView{Head: p.texts["users.add"], Back: link{p.texts["users.title"], "/users"}, Form: f}
 	return page{name: "form", title: p.texts["users.add"], data: out, status: statusOf(v.wrong)}, nil
@@ -97,24 +97,12 @@ func (p *Portal) roleChoices() (roles []choice) {
 
 // given reads a field that names a company which is there and which the reader sees, or none.
 func (p *Portal) given(v *visit) (usage.CompanyID, error) {
-	text := v.field("company")
-	if text == "" {
-		return 0, nil
+	companies, err := p.companyPick(v)
+	if err != nil {
+		return 0, err
 	}
-	n, _ := strconv.ParseInt(text, 10, 64) // 0, which is none, where it is no number
-	id := usage.CompanyID(n)
-	there := id >= usage.FirstCompany && v.may(access.Read, id)
-	if there {
-		c, err := p.Companies.Company(v.ctx(), id)
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return 0, err
-		}
-		there = err == nil && c.RemovedAt == nil
-	}
-	if !there {
-		v.fail("company", p.texts["form.no-company"])
-	}
-	return id, nil
+	id, err := p.picked(v, "company", companies)
+	return usage.CompanyID(id), err
 }
 
 // newPassword reads a password that was typed twice, or makes one up where none was; made: it is to be shown.
@@ -220,7 +208,7 @@ func (p *Portal) userPage(v *visit, u *access.User) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	companies, err := p.companyChoices(v.ctx(), p.texts["users.no-company"])
+	companies, err := p.companyPick(v)
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +234,7 @@ func (p *Portal) userPage(v *visit, u *access.User) (any, error) {
 	}
 	out := userView{Name: u.Name, RoleNow: u.Role, Company: company, Enabled: u.Enabled, Created: v.moment(u.CreatedAt), Own: u.ID == v.actor.User, To: to, Single: p.singleOf(v, u), SingleOn: p.singleForm(v, u)}
 	out.Role = p.form(v, "role", to+"/role", append([]input{
-		state, {Name: "role", Kind: selection, Choices: p.roleChoices(), Value: string(u.Role)}, {Name: "company", Kind: selection, Choices: companies, Value: value},
+		state, {Name: "role", Kind: selection, Choices: p.roleChoices(), Value: string(u.Role)}, companies.field(input{Name: "company", Value: value}, p.texts["users.no-company"]),
 	}, sure...)...)
 	out.Password = p.form(v, "password", to+"/password", input{Name: "password", Kind: passwordField, Complete: "new-password"}, input{Name: "again", Kind: passwordField, Complete: "new-password"})
 	if u.Enabled {

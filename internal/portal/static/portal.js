@@ -21,6 +21,22 @@
     dialog.scrollTop = 0;
   });
 
+  // Of many, those are suggested whose names fit what is typed. A whole name or a number does without.
+  let typing = 0;
+  document.addEventListener("input", (event) => {
+    const field = event.target.closest("input[data-suggest]");
+    if (!field) return;
+    clearTimeout(typing);
+    typing = setTimeout(async () => {
+      const typed = field.value;
+      const answer = await fetch(field.dataset.suggest + "?part=" + encodeURIComponent(typed), ask).catch(() => null);
+      const found = answer?.ok ? await answer.json().catch(() => []) : [];
+      if (field.value !== typed || !field.list) return;
+      for (const old of field.list.querySelectorAll("option:not([data-other])")) old.remove();
+      field.list.append(...found.map((one) => Object.assign(document.createElement("option"), { value: one.name, label: `#${one.id}` })));
+    }, 150);
+  });
+
   // A file goes into the field that can be typed into, to be looked at before it is sent.
   for (const file of document.querySelectorAll("input[data-into]")) {
     file.parentElement.hidden = false;
