@@ -61,8 +61,22 @@ type Entry struct {
 // Query chooses entries, newest first.
 type Query struct {
 	Company usage.CompanyID // 0: all
+	Who     string          // only of those who have it in their names, without regard to case; empty: all
+	Action  string          // empty: all
+	Until   time.Time       // only entries that were made before it; zero: all
 	Before  int64           // only entries with smaller numbers; 0: all
 	Limit   int             // at most so many; 0 or more than LimitMax: LimitMax
+}
+
+// Fits reports whether an entry is among those that are asked for.
+func (q *Query) Fits(e *Entry) bool {
+	return (q.Company == 0 || e.Company == q.Company) && (q.Action == "" || e.Action == q.Action) && q.FitsName(e.Name) &&
+		(q.Until.IsZero() || e.At.Before(q.Until)) && (q.Before == 0 || e.ID < q.Before)
+}
+
+// FitsName is Fits for who acted.
+func (q *Query) FitsName(name string) bool {
+	return q.Who == "" || strings.Contains(strings.ToLower(name), strings.ToLower(q.Who))
 }
 
 // LimitMax is how many entries are given at a time.

@@ -3,7 +3,6 @@ package portal
 import (
 	"cmp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -28,19 +27,6 @@ type auditRow struct {
 	Detail   []saidPart
 }
 
-// auditWant is what the trail is narrowed to.
-type auditWant struct {
-	audit.Query
-
-	who, action string
-	from, to    time.Time // to is the first instant that is not wanted; zero: no bound
-}
-
-func (w *auditWant) fits(e *audit.Entry) bool {
-	return (w.who == "" || strings.Contains(strings.ToLower(e.Name), w.who)) && (w.action == "" || e.Action == w.action) &&
-		(w.to.IsZero() || e.At.Before(w.to))
-}
-
 // row says an entry.
 func (t *trail) row(e *audit.Entry) (row auditRow, err error) {
 	row = auditRow{
@@ -56,22 +42,17 @@ func (t *trail) row(e *audit.Entry) (row auditRow, err error) {
 	return row, err
 }
 
-// auditStep is how many entries are looked through at a time.
-const auditStep = 1000
-
 func (p *Portal) audit(v *visit) (any, error) {
 	if err := v.allow(access.ReadAudit, access.Provider); err != nil {
 		return nil, err
 	}
-	want := auditWant{who: strings.ToLower(v.field("who")), action: v.field("action"), to: p.endOfDay(v, "to")}
+	want := audit.Query{Who: v.field("who"), Action: v.field("action"), Until: p.endOfDay(v, "to")}
+	var from time.Time
 	if day := v.day("from", usage.Date{}); day != (usage.Date{}) {
-		want.from = day.Start(v.zone)
+		from = day.Start(v.zone)
 	}
-	number := func(name string) int64 {
-		n, _ := strconv.ParseInt(v.field(name), 10, 64) // what is no number narrows nothing
-		return max(n, 0)
-	}
-	want.Before, want.Limit = number("before"), auditStep
+	before, _ := strconv.ParseInt(v.field("before"), 10, 64) // what is no number narrows nothing
+	want.Before = max(before, 0)
 	companies, err := p.companyPick(v)
 	if err != nil {
 		return nil, err
@@ -86,7 +67,7 @@ func (p *Portal) audit(v *visit) (any, error) {
 		out.Filter[i].Wrong = textsOf(v.wrong, out.Filter[i].Name)
 	}
 	if len(v.wrong) == 0 {
-		err = p.lookThrough(v, &want, &out)
+		err = p.entries(v, want, from, &out)
 	}
 	return page{name: "audit", title: p.texts["audit.title"], data: out, part: "rows", status: statusOf(v.wrong)}, err
 }
@@ -99,35 +80,28 @@ func (p *Portal) auditActions() []choice {
 	return all
 }
 
-// lookThrough goes back through the trail until there is a part of the list.
-func (p *Portal) lookThrough(v *visit, want *auditWant, out *auditView) error {
+// entries puts those into the list that were made from an instant on.
+func (p *Portal) entries(v *visit, q audit.Query, from time.Time, out *auditView) error {
+	q.Limit = rowsAtOnce + 1
+	entries, err := p.Trail.Audit(v.ctx(), q)
+	if err != nil {
+		return err
+	}
 	said := p.trailFor(v)
-	for last := int64(0); ; {
-		entries, err := p.Trail.Audit(v.ctx(), want.Query)
+	for i := range entries {
+		e := &entries[i]
+		switch {
+		case e.At.Before(from):
+			return nil
+		case i == rowsAtOnce:
+			out.Part.Next = v.here("before", strconv.FormatInt(entries[i-1].ID, 10))
+			return nil
+		}
+		row, err := said.row(e)
 		if err != nil {
 			return err
 		}
-		for i := range entries {
-			e := &entries[i]
-			switch {
-			case e.At.Before(want.from):
-				return nil
-			case !want.fits(e):
-				continue
-			case len(out.Rows) == rowsAtOnce:
-				out.Part.Next = v.here("before", strconv.FormatInt(last, 10))
-				return nil
-			}
-			row, err := said.row(e)
-			if err != nil {
-				return err
-			}
-			out.Rows = append(out.Rows, row)
-			last = e.ID
-		}
-		if len(entries) < want.Limit {
-			return nil
-		}
-		want.Before = entries[len(entries)-1].ID
+		out.Rows = append(out.Rows, row)
 	}
+	return nil
 }

@@ -196,19 +196,22 @@ func (p *Portal) companyPick(v *visit) (*pick, error) {
 		all = slices.Clone(all)
 		all = slices.DeleteFunc(all, func(c fleet.Company) bool { return c.ID != only })
 	}
-	return &pick{count: len(all), suggest: "/companies/suggest", absent: "form.no-company", at: func(i int) (int64, string) { return int64(all[i].ID), all[i].Name }}, err
+	at := func(i int) (int64, string) { return int64(all[i].ID), all[i].Name }
+	return &pick{count: len(all), at: at, suggest: "/companies/suggest", absent: "form.no-company"}, err
 }
 
 // serverPick are the servers, for who sees those of all companies.
 func (p *Portal) serverPick(v *visit) (*pick, error) {
 	all, err := p.Servers.Servers(v.ctx())
-	return &pick{count: len(all), suggest: "/servers/suggest", absent: "form.no-server", at: func(i int) (int64, string) { return int64(all[i].ID), all[i].Name }}, err
+	at := func(i int) (int64, string) { return int64(all[i].ID), all[i].Name }
+	return &pick{count: len(all), at: at, suggest: "/servers/suggest", absent: "form.no-server"}, err
 }
 
 // userPick are the users, for who manages them.
 func (p *Portal) userPick(v *visit) (*pick, error) {
 	all, err := p.Users.Users(v.ctx())
-	return &pick{count: len(all), suggest: "/users/suggest", absent: "form.no-user", at: func(i int) (int64, string) { return int64(all[i].ID), all[i].Name }}, err
+	at := func(i int) (int64, string) { return int64(all[i].ID), all[i].Name }
+	return &pick{count: len(all), at: at, suggest: "/users/suggest", absent: "form.no-user"}, err
 }
 
 // suggesting gives an endpoint that suggests those whose names have what is typed in them, for who may do something with all.

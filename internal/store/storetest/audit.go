@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
@@ -110,6 +111,51 @@ var auditTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, []int64{6, 4}, ids(audit.Query{Company: b.ID, Limit: 2}))
 		wantEqual(t, []int64{2}, ids(audit.Query{Company: b.ID, Before: 4, Limit: 2}))
 		wantEqual(t, []int64{3, 2}, ids(audit.Query{Before: 4, Limit: 2}))
+	},
+	"the trail is narrowed by who did what and when, and a page at a time is the whole": func(t *testing.T, s store.Store) {
+		a, b := newCompany(t, s, "a"), newCompany(t, s, "b")
+		names := []string{"Jane", "JÄNE", "joe", "%", ""}
+		for i := range 100 { // more names than are asked for one by one
+			names = append(names, fmt.Sprint("many ", i))
+		}
+		actions := []string{audit.Added, audit.Changed, audit.Removed}
+		for i := range 3 * len(names) {
+			u := access.User{Name: fmt.Sprint(i), Role: access.CompanyReadonly, Company: a.ID, CreatedAt: day(1+i%7, i%5)} // our clock goes back, too
+			if i%4 == 0 {
+				u.Company = b.ID
+			}
+			ctx := audit.Note(audit.By(t.Context(), audit.Actor{Name: names[i%len(names)], Via: "v2"}), actions[(i+i/len(names))%2], fmt.Sprint(i))
+			must1(s.AddUser(ctx, u))(t)
+		}
+		all := must1(s.Audit(t.Context(), audit.Query{}))(t)
+		if len(all) != 3*len(names) {
+			t.Fatalf("%d entries", len(all))
+		}
+		for _, company := range []usage.CompanyID{0, a.ID, b.ID} {
+			for _, who := range []string{"", "jane", "jäne", "J", "%", "many", "many 7", "nobody"} {
+				for _, action := range append(actions, "") {
+					for _, until := range []time.Time{{}, day(1, 0), day(4, 2), day(9, 0)} {
+						q := audit.Query{Company: company, Who: who, Action: action, Until: until}
+						var want, got []audit.Entry
+						for i := range all {
+							if e := &all[i]; q.Fits(e) {
+								want = append(want, *e)
+							}
+						}
+						wantEqual(t, want, must1(s.Audit(t.Context(), q))(t))
+						for q.Limit = 7; len(got) <= len(want); {
+							some := must1(s.Audit(t.Context(), q))(t)
+							got = append(got, some...)
+							if len(some) < q.Limit {
+								break
+							}
+							q.Before = some[len(some)-1].ID
+						}
+						wantEqual(t, want, got)
+					}
+				}
+			}
+		}
 	},
 }
 
