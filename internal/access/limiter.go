@@ -22,6 +22,12 @@ const (
 	retryBusy   = time.Second
 )
 
+// How often an address may do what nothing is wrong with: so many times at once, and from then on once in a while.
+const (
+	paceFree  = 50
+	paceEvery = time.Second
+)
+
 func limited(retryAfter time.Duration, text string) error {
 	f := fault.New(fault.Limited, "%s: try again in %s", text, max(retryAfter, time.Second).Round(time.Second))
 	f.RetryAfter = max(retryAfter, time.Second)
@@ -137,6 +143,49 @@ func (l *limiter) reset(key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.keys, key)
+}
+
+// pace bounds how often something is done, by key. Whoever comes too often waits for a moment, and is never locked out. It holds nothing
+// across a restart.
+type pace struct {
+	mu   sync.Mutex
+	keys map[string]time.Time // when nothing will count of a key any more
+}
+
+// take counts one. A wait: it may not go on, and was not counted.
+func (p *pace) take(key string, now time.Time) (wait time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	over := p.keys[key]
+	if over.Before(now) || over.Sub(now) > paceFree*paceEvery { // else a clock that was set back would lock out
+		over = now
+	}
+	over = over.Add(paceEvery)
+	if wait = over.Sub(now) - paceFree*paceEvery; wait > 0 {
+		return wait
+	}
+	if p.keys == nil {
+		p.keys = map[string]time.Time{}
+	}
+	if _, known := p.keys[key]; !known && len(p.keys) >= triesMax {
+		p.makeRoom(now)
+	}
+	p.keys[key] = over
+	return 0
+}
+
+// makeRoom forgets those of which nothing counts any more, then any: a quarter.
+func (p *pace) makeRoom(now time.Time) {
+	for _, whatever := range []bool{false, true} {
+		for key, over := range p.keys {
+			if len(p.keys) <= triesMax*3/4 {
+				return
+			}
+			if whatever || !over.After(now) {
+				delete(p.keys, key)
+			}
+		}
+	}
 }
 
 // addressKey joins what one customer of a network is given: an IPv6 client owns a /64.

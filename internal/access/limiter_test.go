@@ -57,6 +57,45 @@ func TestTheClockGoesBack(t *testing.T) {
 	}
 }
 
+// Who comes too often waits for a moment, and memory is bounded, also where everybody comes often; a clock that goes back locks nobody out.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 10, 20, 12, 0, 0, 0, time.UTC)
+	var p pace
+	for n := range paceFree {
+		if wait := p.take("a", now); wait != 0 {
+			t.Fatalf("the attempt %d waits %s", n+1, wait)
+		}
+	}
+	for range 100 { // asking while one waits makes nobody wait longer
+		if wait := p.take("a", now.Add(paceEvery/4)); wait != paceEvery*3/4 {
+			t.Fatalf("wait %s", wait)
+		}
+	}
+	if wait := p.take("a", now.Add(paceEvery)); wait != 0 {
+		t.Errorf("after a moment: wait %s", wait)
+	}
+	if wait := p.take("a", now.Add(-time.Minute)); wait != 0 {
+		t.Errorf("a minute back: wait %s", wait)
+	}
+	for n := range 3 * triesMax {
+		p.take(fmt.Sprint("flood", n), now)
+	}
+	if len(p.keys) > triesMax {
+		t.Errorf("%d keys", len(p.keys))
+	}
+	later := now.Add(time.Hour)
+	for range paceFree {
+		p.take("busy", later)
+	}
+	for n := range triesMax/4 + 100 { // what is over goes first
+		p.take(fmt.Sprint("more", n), later)
+	}
+	if p.take("busy", later) == 0 {
+		t.Error("who is busy is forgotten before those who are not")
+	}
+}
+
 func TestParsePHC(t *testing.T) {
 	t.Parallel()
 	p := newPHC()
@@ -101,19 +140,19 @@ func FuzzParsePHC(f *testing.F) {
 func TestTheQueueOfLogInsIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var h hasher
+		var h gate
 		for range hashersMax {
-			if err := h.enter(t.Context()); err != nil {
+			if err := h.enter(t.Context(), hashersMax); err != nil {
 				t.Fatal(err)
 			}
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		left := make(chan error, waitersMax)
 		for range waitersMax {
-			go func() { left <- h.enter(ctx) }()
+			go func() { left <- h.enter(ctx, hashersMax) }()
 		}
 		synctest.Wait()
-		if err := h.enter(t.Context()); !fault.Is(err, fault.Limited) {
+		if err := h.enter(t.Context(), hashersMax); !fault.Is(err, fault.Limited) {
 			t.Errorf("one too many: %v", err)
 		}
 		cancel()
@@ -123,7 +162,7 @@ func TestTheQueueOfLogInsIsBounded(t *testing.T) {
 			}
 		}
 		h.leave()
-		if err := h.enter(t.Context()); err != nil {
+		if err := h.enter(t.Context(), hashersMax); err != nil {
 			t.Errorf("after the rush: %v", err)
 		}
 	})

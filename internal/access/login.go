@@ -59,7 +59,7 @@ func (s *Service) SignIn(ctx context.Context, from Client, c Credentials) (Entry
 
 // verified gives the user of the first reading that is right. Unauthenticated; Limited, with RetryAfter.
 func (s *Service) verified(ctx context.Context, from Client, readings []Credentials) (User, error) {
-	if err := s.hasher.enter(ctx); err != nil {
+	if err := s.hasher.enter(ctx, hashersMax); err != nil {
 		return User{}, err
 	}
 	defer s.hasher.leave()

@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
@@ -32,42 +31,8 @@ const (
 	hashBytes      = 32
 )
 
-// A hash costs 19 MiB and tens of milliseconds of a core: two at a time are
-// enough, and who waits behind many is sent away.
-const (
-	hashersMax = 2
-	waitersMax = 100
-)
-
-// hasher bounds how many passwords are hashed at a time. The zero value is ready.
-type hasher struct {
-	once  sync.Once
-	slots chan struct{} // who may hash
-	queue chan struct{} // who may wait for that
-}
-
-func (h *hasher) enter(ctx context.Context) error {
-	h.once.Do(func() {
-		h.slots, h.queue = make(chan struct{}, hashersMax), make(chan struct{}, hashersMax+waitersMax)
-	})
-	select {
-	case h.queue <- struct{}{}:
-	default:
-		return limited(retryBusy, "too many log-ins at a time")
-	}
-	select {
-	case h.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		<-h.queue
-		return ctx.Err()
-	}
-}
-
-func (h *hasher) leave() {
-	<-h.slots
-	<-h.queue
-}
+// A hash costs 19 MiB and tens of milliseconds of a core: two at a time are enough.
+const hashersMax = 2
 
 // phc is a parsed argon2id hash in PHC form.
 type phc struct {
@@ -130,7 +95,7 @@ func checkPassword(fields *[]fault.Field, password string) {
 
 // hash hashes a password for the store.
 func (s *Service) hash(ctx context.Context, password string) (string, error) {
-	if err := s.hasher.enter(ctx); err != nil {
+	if err := s.hasher.enter(ctx, hashersMax); err != nil {
 		return "", err
 	}
 	defer s.hasher.leave()

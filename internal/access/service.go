@@ -23,10 +23,13 @@ type Service struct {
 	Sealer    Sealer // of second factors; nil where nobody signs in in a browser
 	Now       func() time.Time
 
-	hasher    hasher
+	hasher    gate
 	accounts  limiter
 	addresses limiter
 	codes     limiter // wrong codes of second factors, by user
+	elsewhere gate    // who has a provider of identities asked
+	begun     pace    // sign-ins there, by address
+	returned  limiter // what came back from there and was nobody's, by address
 	actors    actorCache
 	uses      uses
 }

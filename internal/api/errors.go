@@ -80,10 +80,18 @@ func addErrorHeaders(h http.Header, status int, err error) {
 	if errors.As(err, &e) && len(e.Allow) > 0 {
 		h.Set("Allow", strings.Join(e.Allow, ", "))
 	}
-	var f *fault.Error
-	if errors.As(err, &f) && f.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(retrySeconds(f.RetryAfter)))
+	for _, f := range RetryAfter(err) {
+		h[f.Name] = f.Values
 	}
+}
+
+// RetryAfter gives the header that says when to come back, where an error does.
+func RetryAfter(err error) []Field {
+	var f *fault.Error
+	if !errors.As(err, &f) || f.RetryAfter <= 0 {
+		return nil
+	}
+	return []Field{{Name: "Retry-After", Values: []string{strconv.Itoa(retrySeconds(f.RetryAfter))}}}
 }
 
 // retrySeconds rounds up: who comes back then is not sent away again.

@@ -80,11 +80,11 @@ func TestSignOnOutlivesRestart(t *testing.T) {
 		t.Errorf("sent to %s with %s", address, keep)
 	}
 	answer := url.Values{"state": {"of another attempt"}, "code": {"c"}}
-	_, to, err := consoleAt(t, dir, o).Finish(t.Context(), keep, answer)
+	_, to, err := consoleAt(t, dir, o).Finish(t.Context(), keep, answer, func() error { return nil })
 	if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "another attempt") || to != "/companies/2" {
 		t.Errorf("after a restart: %q, %v", to, err)
 	}
-	_, to, err = consoleAt(t, t.TempDir(), o).Finish(t.Context(), keep, answer)
+	_, to, err = consoleAt(t, t.TempDir(), o).Finish(t.Context(), keep, answer, func() error { return nil })
 	if !fault.Is(err, fault.Denied) || !strings.Contains(err.Error(), "has not begun") || to != "" {
 		t.Errorf("at another console: %q, %v", to, err)
 	}

@@ -55,9 +55,9 @@ type Single interface {
 	Name() string
 	// Begin gives the address there that a browser is sent to, and what it must keep until it is back. Unavailable, in words.
 	Begin(ctx context.Context, to string) (address, keep string, err error)
-	// Finish says whom the provider vouches for, and where they wanted to go. Denied or Unavailable, in words; where they wanted to go is
-	// told then, too, if it is known.
-	Finish(ctx context.Context, keep string, answer url.Values) (v access.Vouched, to string, err error)
+	// Finish says whom the provider vouches for, and where they wanted to go. It asks admit before it asks anybody else, and only where the
+	// answer is this browser's. Denied or Unavailable, in words, or the error of admit; where they wanted to go is told then, too, if it is known.
+	Finish(ctx context.Context, keep string, answer url.Values, admit func() error) (v access.Vouched, to string, err error)
 }
 
 // Console is what only the running program can do.

@@ -27,16 +27,13 @@ func (p *Portal) signInSecond(v *visit) (any, error) {
 	asked := secondStep{Half: v.form.Get("half"), To: clean(v.field("to"))}
 	pair, err := p.Access.SignInSecond(v.ctx(), api.ClientOf(v.Request), asked.Half, v.field("code"))
 	switch {
-	case fault.Is(err, fault.Unauthenticated):
-		asked.Wrong = p.texts["sign-in.wrong-code"]
-		return p.askedCode(asked, http.StatusUnprocessableEntity), nil
-	case fault.Is(err, fault.Limited):
-		asked.Wrong = fault.Text(err)
-		return p.askedCode(asked, http.StatusTooManyRequests), nil
 	case fault.Is(err, fault.Conflict): // to be begun again
 		return p.asked(signingIn{To: asked.To, Wrong: fault.Text(err)}, http.StatusUnprocessableEntity), nil
 	case err != nil:
-		return nil, err
+		return p.stepRefused(err, "sign-in.wrong-code", func(wrong string, status int) page {
+			asked.Wrong = wrong
+			return p.askedCode(asked, status)
+		})
 	}
 	return p.signedIn(asked.To, pair), nil
 }

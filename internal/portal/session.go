@@ -49,19 +49,29 @@ func (p *Portal) asked(s signingIn, status int) page {
 func (p *Portal) signIn(v *visit) (any, error) {
 	asked := signingIn{Name: v.field("name"), To: clean(v.field("to"))}
 	entry, err := p.Access.SignIn(v.ctx(), api.ClientOf(v.Request), access.Credentials{Name: asked.Name, Password: v.form.Get("password")})
-	switch {
-	case fault.Is(err, fault.Unauthenticated):
-		asked.Wrong = p.texts["sign-in.wrong"]
-		return p.asked(asked, http.StatusUnprocessableEntity), nil
-	case fault.Is(err, fault.Limited):
-		asked.Wrong = fault.Text(err)
-		return p.asked(asked, http.StatusTooManyRequests), nil
-	case err != nil:
-		return nil, err
-	case entry.Half != "":
+	if err != nil {
+		return p.stepRefused(err, "sign-in.wrong", func(wrong string, status int) page {
+			asked.Wrong = wrong
+			return p.asked(asked, status)
+		})
+	}
+	if entry.Half != "" {
 		return p.askedCode(secondStep{Half: entry.Half, To: asked.To}, 0), nil
 	}
 	return p.signedIn(asked.To, entry.Pair), nil
+}
+
+// stepRefused shows a step of signing in again, with what is wrong: wrong is the key of what is said where it is what was typed.
+func (p *Portal) stepRefused(err error, wrong string, again func(wrong string, status int) page) (any, error) {
+	switch {
+	case fault.Is(err, fault.Unauthenticated):
+		return again(p.texts[wrong], http.StatusUnprocessableEntity), nil
+	case fault.Is(err, fault.Limited):
+		shown := again(fault.Text(err), http.StatusTooManyRequests)
+		shown.fields = api.RetryAfter(err)
+		return shown, nil
+	}
+	return nil, err
 }
 
 // signedIn gives the browser its cookie, and sends it where it wanted to go.

@@ -48,6 +48,23 @@ func TestSignIn(t *testing.T) {
 	w.want(http.StatusOK, request{path: "/account", role: access.PortalOperator})
 }
 
+// Who typed wrong too often is told when to come again, and programs are in a header.
+func TestSignInLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cookie(access.PortalAdministrator)
+	form := url.Values{"name": {"portal-administrator"}, "password": {strings.Repeat("x", 1025)}, "to": {"/companies/2"}} // too long to be one: that costs no hash
+	ask := request{method: http.MethodPost, path: "/sign-in", cookie: "-", form: form}
+	for range 10 {
+		w.want(http.StatusUnprocessableEntity, ask)
+	}
+	a := w.want(http.StatusTooManyRequests, ask)
+	w.has(a, "try again in 5s", `value="portal-administrator"`, `value="/companies/2"`, "<html")
+	if after := a.header.Get("Retry-After"); after != "5" {
+		t.Errorf("to come again after %q", after)
+	}
+}
+
 // A browser's session lasts a working day.
 func TestSessionEnds(t *testing.T) {
 	t.Parallel()

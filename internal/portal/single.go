@@ -32,11 +32,17 @@ func (p *Portal) beginSingle(v *visit) (any, error) {
 	if p.Single == nil {
 		return nil, errNoSingle
 	}
+	if dest := v.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" { // a picture in a page of somebody else's, who has others come here
+		return nil, fault.New(fault.Denied, "%s", p.texts["sign-in.no-page"])
+	}
 	to := clean(v.field("to"))
 	if _, err := p.Access.Check(v.ctx(), p.Token(v.Request)); err == nil {
 		return redirect(to, "")
 	}
-	address, keep, err := p.Single.Begin(v.ctx(), to)
+	address, keep, err := p.sendAway(v, to)
+	if fault.Is(err, fault.Limited) {
+		return p.notSingle(to, err)
+	}
 	if err != nil && !fault.Is(err, fault.Unavailable) { // of the key file, perhaps, which is nobody's business here
 		p.Log.Error("nobody can sign in elsewhere", "error", err)
 		err = fault.New(fault.Unavailable, "%s", p.texts["sign-in.single-broken"])
@@ -47,7 +53,32 @@ func (p *Portal) beginSingle(v *visit) (any, error) {
 	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", address), keepSingle(keep)}}, nil
 }
 
-// finishSingle signs in whom the provider vouches for. What the browser kept is over then, whatever comes of it.
+// sendAway begins to sign in elsewhere, unless too many do.
+func (p *Portal) sendAway(v *visit, to string) (address, keep string, err error) {
+	done, err := p.Access.BeginElsewhere(v.ctx(), api.ClientOf(v.Request))
+	if err != nil {
+		return "", "", err
+	}
+	defer done()
+	return p.Single.Begin(v.ctx(), to)
+}
+
+// takeBack has the provider say who is back, unless too much that came back was nobody's.
+func (p *Portal) takeBack(v *visit, keep string) (vouched access.Vouched, to string, err error) {
+	done, is := func(bool) {}, false
+	defer func() { done(is) }()
+	vouched, to, err = p.Single.Finish(v.ctx(), keep, v.form, func() error {
+		entered, err := p.Access.FinishElsewhere(v.ctx(), api.ClientOf(v.Request))
+		if err == nil {
+			done = entered
+		}
+		return err
+	})
+	is = err == nil
+	return vouched, to, err
+}
+
+// finishSingle signs in whom the provider vouches for. What the browser kept is over then, whatever comes of it but a wait.
 func (p *Portal) finishSingle(v *visit) (any, error) {
 	if p.Single == nil {
 		return nil, errNoSingle
@@ -56,7 +87,7 @@ func (p *Portal) finishSingle(v *visit) (any, error) {
 	if c, err := v.Cookie(singleCookie); err == nil {
 		keep = c.Value
 	}
-	vouched, to, err := p.Single.Finish(v.ctx(), keep, v.form)
+	vouched, to, err := p.takeBack(v, keep)
 	to = clean(to)
 	var pair access.Pair
 	if err == nil {
@@ -73,13 +104,15 @@ func (p *Portal) finishSingle(v *visit) (any, error) {
 	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", to), set}}, nil
 }
 
-// notSingle asks to sign in again, and says why nobody is.
+// notSingle asks to sign in again, and says why nobody is. What the browser kept stays where it may come back with the same in a while.
 func (p *Portal) notSingle(to string, err error) (any, error) {
 	switch {
-	case fault.Is(err, fault.Denied), fault.Is(err, fault.Unavailable), fault.Is(err, fault.Unauthenticated), fault.Is(err, fault.Conflict):
+	case fault.Is(err, fault.Limited), fault.Is(err, fault.Denied), fault.Is(err, fault.Unavailable), fault.Is(err, fault.Unauthenticated), fault.Is(err, fault.Conflict):
 		p.Log.Warn("a sign-in elsewhere was refused", "error", err)
 		shown := p.asked(signingIn{To: to, Wrong: p.texts["sign-in.not-single"] + " " + fault.Text(err) + ".", WrongSingle: true}, api.StatusOf(err))
-		shown.fields = []api.Field{keepSingle("")}
+		if shown.fields = api.RetryAfter(err); !fault.Is(err, fault.Limited) {
+			shown.fields = append(shown.fields, keepSingle(""))
+		}
 		return shown, nil
 	}
 	return nil, err

@@ -7,13 +7,17 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
 // elsewhere is a provider that vouches for whom the code names, and keeps in a browser where it wanted to go.
-type elsewhere struct{ down bool }
+type elsewhere struct {
+	down  bool
+	asked int // how often it was asked whom it vouches for
+}
 
 func (*elsewhere) Name() string { return `Example & "Söhne"` }
 
@@ -24,16 +28,23 @@ func (e *elsewhere) Begin(_ context.Context, to string) (address, keep string, e
 	return "https://id.example/auth?state=s", "kept" + strings.ReplaceAll(to, "/", "."), nil
 }
 
-func (e *elsewhere) Finish(_ context.Context, keep string, answer url.Values) (v access.Vouched, to string, err error) {
+func (e *elsewhere) Finish(_ context.Context, keep string, answer url.Values, admit func() error) (v access.Vouched, to string, err error) {
 	to, is := strings.CutPrefix(keep, "kept")
 	if !is {
 		return v, "", fault.New(fault.Denied, "this browser has not begun")
 	}
 	to = strings.ReplaceAll(to, ".", "/")
+	if err := admit(); err != nil {
+		return v, to, err
+	}
 	if e.down {
 		return v, to, fault.New(fault.Unavailable, "it cannot be reached")
 	}
+	e.asked++
 	code := answer.Get("code")
+	if code == "junk" {
+		return v, to, fault.New(fault.Denied, "it was used before")
+	}
 	return access.Vouched{Identity: access.Identity{Issuer: "https://id.example", Subject: "s-" + code}, Name: code + "@example.com"}, to, nil
 }
 
@@ -175,4 +186,81 @@ func TestSingleOfUsers(t *testing.T) {
 	}
 	w.want(http.StatusForbidden, request{method: http.MethodPost, path: at + "/single", role: access.CompanyAdministrator, form: url.Values{"singleSignOn": {"eve@example.com"}}})
 	w.has(w.get("/audit"), "Name for single sign-on:</span> op@example.com", "forgotten: &#34;s-anna&#34; at https://id.example")
+}
+
+// Strangers cannot have the provider asked without end: they are told on the page when to come again, and neither others nor passwords wait for them.
+func TestSingleLimited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := w.signsOn()
+	w.cookie(access.PortalAdministrator)
+	must[access.User](t)(w.access.AddUser(t.Context(), access.NewUser{Name: "anna", Role: access.PortalReadonly, Single: "anna@example.com"}))
+	from := func(address, path, keep string) answered {
+		t.Helper()
+		return w.do(request{path: path, cookie: "-", from: address, header: http.Header{"Cookie": {"__Host-tallystick-single=" + keep}}})
+	}
+	limited := func(a answered, after string) {
+		t.Helper()
+		if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") != after {
+			t.Errorf("%d, %v", a.status, a.header)
+		}
+		w.has(a, `role="alert"`, "try again in "+after+"s", `name="password"`, "<html", `value="/companies"`)
+		if cookieOf(a, "__Host-tallystick-single") != "" {
+			t.Error("what the browser kept is taken away, and it cannot come again")
+		}
+	}
+	const begin, back, bad, good = "/sign-in/single?to=/companies", "/sign-in/return?state=s&code=", "192.0.2.9:4711", "198.51.100.7:4711"
+	for range 50 {
+		if a := from(bad, begin, ""); a.status != http.StatusSeeOther {
+			t.Fatalf("%d", a.status)
+		}
+	}
+	limited(from(bad, begin, ""), "1")
+	e.asked = 0
+	for range 60 { // what is not this browser's costs the provider nothing, and is not counted: any page could have others send it
+		if a := from(bad, back+"anna", ""); a.status != http.StatusForbidden {
+			t.Fatalf("%d", a.status)
+		}
+	}
+	if e.asked > 0 {
+		t.Errorf("the provider was asked %d times", e.asked)
+	}
+	for range 50 {
+		from(bad, back+"junk", "kept.companies")
+	}
+	limited(from(bad, back+"junk", "kept.companies"), "5")
+	limited(from(bad, back+"anna", "kept.companies"), "5")
+	if e.asked != 50 {
+		t.Errorf("the provider was asked %d times", e.asked)
+	}
+	if a := from(good, begin, ""); a.status != http.StatusSeeOther {
+		t.Errorf("another address: %d", a.status)
+	}
+	if a := from(good, back+"anna", "kept.companies"); a.status != http.StatusSeeOther {
+		t.Errorf("another address: %d", a.status)
+	}
+	w.want(http.StatusSeeOther, request{method: http.MethodPost, path: "/sign-in", cookie: "-", from: bad, form: url.Values{"name": {"portal-administrator"}, "password": {password}}})
+	w.clock.Add(5 * time.Second)
+	if a := from(bad, back+"anna", "kept.companies"); a.status != http.StatusSeeOther {
+		t.Errorf("after the wait: %d", a.status)
+	}
+}
+
+// A picture in another site's page cannot have its readers begin: they would be the strangers of their own office.
+func TestSingleBeginsOnAPage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.signsOn()
+	for dest, want := range map[string]int{"image": http.StatusForbidden, "iframe": http.StatusForbidden, "empty": http.StatusForbidden, "document": http.StatusSeeOther} {
+		for range 60 {
+			a := w.do(request{path: "/sign-in/single", cookie: "-", from: "192.0.2.9:1", header: http.Header{"Sec-Fetch-Dest": {dest}, "Sec-Fetch-Site": {"cross-site"}}})
+			if a.status == want {
+				continue
+			}
+			if dest != "document" || a.status != http.StatusTooManyRequests {
+				t.Errorf("%s: %d", dest, a.status)
+			}
+		}
+	}
+	w.want(http.StatusSeeOther, request{path: "/sign-in/single", cookie: "-", from: "192.0.2.10:1", header: http.Header{"Sec-Fetch-Dest": {"document"}}})
 }

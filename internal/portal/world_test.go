@@ -188,6 +188,7 @@ type request struct {
 	role         access.Role
 	cookie       string
 	header       http.Header
+	from         string // address and port; empty: any
 }
 
 type answered struct {
@@ -218,6 +219,9 @@ func (w *world) do(q request) answered {
 	}
 	for name, values := range q.header {
 		r.Header[name] = values
+	}
+	if q.from != "" {
+		r.RemoteAddr = q.from
 	}
 	recorder := httptest.NewRecorder()
 	w.handler.ServeHTTP(recorder, r)

@@ -33,7 +33,7 @@ type kept struct {
 
 // Begin gives the provider's address that a browser is to be sent to, and what it must keep until it is back. Unavailable, in words.
 func (p *Provider) Begin(ctx context.Context, to string) (address, keep string, err error) {
-	k, err := p.ask(ctx)
+	k, err := p.asked(ctx, askedFor)
 	if err != nil {
 		return "", "", err
 	}
@@ -75,9 +75,10 @@ func (p *Provider) open(keep string) (k kept, err error) {
 	return k, nil
 }
 
-// Finish says whom the provider vouches for, and where they wanted to go, from what the browser kept and what it was sent back with. Denied or
-// Unavailable, in words; where they wanted to go is told then, too, if it is known.
-func (p *Provider) Finish(ctx context.Context, keep string, answer url.Values) (v access.Vouched, to string, err error) {
+// Finish says whom the provider vouches for, and where they wanted to go, from what the browser kept and what it was sent back with. Before the provider
+// is asked anything, admit is: what is not of this browser's own attempt never comes to that. Denied or Unavailable, in words, or the error of admit;
+// where they wanted to go is told then, too, if it is known.
+func (p *Provider) Finish(ctx context.Context, keep string, answer url.Values, admit func() error) (v access.Vouched, to string, err error) {
 	k, err := p.open(keep)
 	if err != nil {
 		return v, k.To, err
@@ -85,7 +86,10 @@ func (p *Provider) Finish(ctx context.Context, keep string, answer url.Values) (
 	if subtle.ConstantTimeCompare([]byte(answer.Get("state")), []byte(k.State)) != 1 {
 		return v, k.To, fault.New(fault.Denied, "this answer of %s is for another attempt to sign in than this browser's last one: begin again", p.options.Name)
 	}
-	told, err := p.asked(ctx)
+	if err := admit(); err != nil {
+		return v, k.To, err
+	}
+	told, err := p.asked(ctx, always)
 	if err != nil {
 		return v, k.To, err
 	}

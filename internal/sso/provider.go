@@ -36,11 +36,19 @@ type known struct {
 	verifier *oidc.IDTokenVerifier
 	flow     oauth2.Config
 	names    bool // it names itself where it sends browsers back (RFC 9207)
+	at       time.Time
 }
 
 const (
 	answerWithin = 10 * time.Second // for each thing that a provider is asked
 	answerMax    = 1 << 20          // bytes
+)
+
+// For how long what a provider said of itself is taken for so: when somebody sets out, who may be a stranger that has it asked again and again; and
+// when they are back, to whom it was said just before.
+const (
+	askedFor = 10 * time.Second
+	always   = 1<<63 - 1
 )
 
 // New gives a provider that nothing is asked of yet. Invalid names every setting that is wrong.
@@ -109,13 +117,15 @@ func (p *Provider) ask(ctx context.Context) (*known, error) {
 	}
 }
 
-// asked gives what the provider said of itself when it was asked last.
-func (p *Provider) asked(ctx context.Context) (*known, error) {
+// asked gives what the provider said of itself when it was asked last, if that is no longer ago than so.
+func (p *Provider) asked(ctx context.Context, within time.Duration) (*known, error) {
 	p.mu.Lock()
 	k := p.known
 	p.mu.Unlock()
 	if k != nil {
-		return k, nil
+		if age := p.options.Now().Sub(k.at); age < within && age > -within {
+			return k, nil
+		}
 	}
 	return p.ask(ctx)
 }
@@ -153,7 +163,7 @@ func (p *Provider) discover(ctx context.Context) (*known, error) {
 		endpoint.AuthStyle = oauth2.AuthStyleInParams
 	}
 	k := &known{
-		provider: provider, names: says.Names,
+		provider: provider, names: says.Names, at: p.options.Now(),
 		verifier: provider.Verifier(&oidc.Config{ClientID: p.options.ClientID, Now: p.options.Now}),
 		flow: oauth2.Config{
 			ClientID: p.options.ClientID, ClientSecret: p.options.Secret, Endpoint: endpoint, Scopes: scopesFor(p.options.Claim),

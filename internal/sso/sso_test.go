@@ -24,6 +24,9 @@ func begin(t testing.TB, p *sso.Provider) (address, keep string) {
 	return address, keep
 }
 
+// free lets everything be asked.
+func free() error { return nil }
+
 func wantFault(t testing.TB, err error, code fault.Code, words string) {
 	t.Helper()
 	if !fault.Is(err, code) || !strings.Contains(fault.Text(err), words) {
@@ -67,7 +70,7 @@ func TestSignIn(t *testing.T) {
 				back.Set("iss", i.server.URL)
 			}
 			i.clock.Add(sso.Within - time.Second)
-			got, to, err := p.Finish(t.Context(), keep, back)
+			got, to, err := p.Finish(t.Context(), keep, back, free)
 			if err != nil || got != c.want(i) || to != "/companies/2?day=2026-10-01" {
 				t.Errorf("%+v, %q, %v", got, to, err)
 			}
@@ -121,7 +124,7 @@ func TestRefused(t *testing.T) {
 			c.lie(i)
 			p := i.console()
 			address, keep := begin(t, p)
-			got, to, err := p.Finish(t.Context(), keep, i.allow(address))
+			got, to, err := p.Finish(t.Context(), keep, i.allow(address), free)
 			wantFault(t, err, fault.Denied, c.words)
 			if got != (access.Vouched{}) || to != "/companies/2?day=2026-10-01" {
 				t.Errorf("%+v, %q", got, to)
@@ -156,26 +159,26 @@ func TestReturn(t *testing.T) {
 	p := i.console()
 	address, keep := begin(t, p)
 	first := i.allow(address)
-	if _, _, err := p.Finish(t.Context(), keep, first); err != nil {
+	if _, _, err := p.Finish(t.Context(), keep, first, free); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := p.Finish(t.Context(), keep, first)
+	_, _, err := p.Finish(t.Context(), keep, first, free)
 	wantFault(t, err, fault.Denied, "it was used before")
 
 	theirs, _ := begin(t, p)
 	_, mine := begin(t, p)
-	_, to, err := p.Finish(t.Context(), mine, i.allow(theirs)) // somebody else's answer, put into this browser
+	_, to, err := p.Finish(t.Context(), mine, i.allow(theirs), free) // somebody else's answer, put into this browser
 	wantFault(t, err, fault.Denied, "another attempt to sign in than this browser's last one")
 	if to == "" {
 		t.Error("where they wanted to go is lost")
 	}
 	stolen := i.allow(theirs)
 	stolen.Set("state", stateOf(t, address))
-	_, _, err = p.Finish(t.Context(), keep, stolen) // somebody else's code, behind this browser's state
+	_, _, err = p.Finish(t.Context(), keep, stolen, free) // somebody else's code, behind this browser's state
 	wantFault(t, err, fault.Denied, "it was used before")
 
 	for _, junk := range []string{"", "junk", "###", keep[1:]} {
-		_, to, err := p.Finish(t.Context(), junk, i.allow(address))
+		_, to, err := p.Finish(t.Context(), junk, i.allow(address), free)
 		wantFault(t, err, fault.Denied, "has not begun to sign in with Example")
 		if to != "" {
 			t.Errorf("sent to %q", to)
@@ -183,7 +186,7 @@ func TestReturn(t *testing.T) {
 	}
 	address, keep = begin(t, p)
 	i.clock.Add(sso.Within)
-	_, _, err = p.Finish(t.Context(), keep, i.allow(address))
+	_, _, err = p.Finish(t.Context(), keep, i.allow(address), free)
 	wantFault(t, err, fault.Denied, "longer than ten minutes")
 }
 
@@ -207,15 +210,16 @@ func TestReturnedWithoutCode(t *testing.T) {
 	} {
 		address, keep := begin(t, p)
 		c.back.Set("state", stateOf(t, address))
-		_, _, err := p.Finish(t.Context(), keep, c.back)
+		_, _, err := p.Finish(t.Context(), keep, c.back, free)
 		wantFault(t, err, c.code, c.words)
 		if strings.Contains(err.Error(), "+49") {
 			t.Errorf("a stranger's words are shown: %v", err)
 		}
 	}
 	i.says["authorization_response_iss_parameter_supported"] = true
+	i.clock.Add(10 * time.Second)
 	address, keep := begin(t, p)
-	_, _, err := p.Finish(t.Context(), keep, i.allow(address)) // it would have named itself
+	_, _, err := p.Finish(t.Context(), keep, i.allow(address), free) // it would have named itself
 	wantFault(t, err, fault.Denied, "it is another provider's")
 }
 
@@ -236,24 +240,65 @@ func TestProviderFails(t *testing.T) {
 	address, keep := begin(t, p)
 	back := i.allow(address)
 	i.rotate("two") // between asking and answering
-	if _, _, err := p.Finish(t.Context(), keep, back); err != nil {
+	if _, _, err := p.Finish(t.Context(), keep, back, free); err != nil {
 		t.Error(err)
 	}
 	i.rotate("two") // of the same name
 	address, keep = begin(t, p)
-	if _, _, err := p.Finish(t.Context(), keep, i.allow(address)); err != nil {
+	if _, _, err := p.Finish(t.Context(), keep, i.allow(address), free); err != nil {
 		t.Error(err)
 	}
 	address, keep = begin(t, p)
 	back = i.allow(address)
 	i.server.Close()
-	_, to, err := p.Finish(t.Context(), keep, back)
+	_, to, err := p.Finish(t.Context(), keep, back, free)
 	wantFault(t, err, fault.Unavailable, "cannot be reached")
 	if to != "/companies/2?day=2026-10-01" {
 		t.Errorf("sent to %q", to)
 	}
+	i.clock.Add(10 * time.Second)
 	_, _, err = p.Begin(t.Context(), "/")
 	wantFault(t, err, fault.Unavailable, "cannot be reached")
+}
+
+// A stranger who begins again and again has the provider asked once in ten seconds, and nothing that is not of this browser's own attempt has it asked
+// at all; what is not admitted neither.
+func TestStrangersAskNothing(t *testing.T) {
+	t.Parallel()
+	i := newIDP(t)
+	p := i.console()
+	for range 100 {
+		begin(t, p)
+	}
+	i.clock.Add(10*time.Second - time.Microsecond)
+	begin(t, p)
+	if n := i.asked["/.well-known/openid-configuration"]; n != 1 {
+		t.Errorf("asked %d times within ten seconds", n)
+	}
+	i.clock.Add(time.Microsecond)
+	address, keep := begin(t, p)
+	if n := i.asked["/.well-known/openid-configuration"]; n != 2 {
+		t.Errorf("asked %d times in ten seconds", n)
+	}
+	clear(i.asked)
+	never := func() error { t.Error("it was to be admitted"); return nil }
+	own := i.allow(address)
+	foreign := url.Values{"code": {"x"}, "state": {"guessed"}}
+	for _, back := range []struct {
+		keep   string
+		answer url.Values
+	}{{"", own}, {"junk", own}, {"", foreign}, {keep, foreign}, {keep, url.Values{"code": own["code"]}}, {keep, url.Values{"error": {"server_error"}}}} {
+		_, _, err := p.Finish(t.Context(), back.keep, back.answer, never)
+		wantFault(t, err, fault.Denied, "begin again")
+	}
+	_, to, err := p.Finish(t.Context(), keep, own, func() error { return fault.New(fault.Limited, "wait") })
+	wantFault(t, err, fault.Limited, "wait")
+	if to != "/companies/2?day=2026-10-01" || len(i.asked) > 0 {
+		t.Errorf("to %q, asked %v", to, i.asked)
+	}
+	if _, _, err := p.Finish(t.Context(), keep, own, free); err != nil { // a code that was not spent is good still
+		t.Error(err)
+	}
 }
 
 // A console that was started anew in between finishes what the one before began.
@@ -261,7 +306,7 @@ func TestStartedAnew(t *testing.T) {
 	t.Parallel()
 	i := newIDP(t)
 	address, keep := begin(t, i.console())
-	if _, _, err := i.console().Finish(t.Context(), keep, i.allow(address)); err != nil {
+	if _, _, err := i.console().Finish(t.Context(), keep, i.allow(address), free); err != nil {
 		t.Error(err)
 	}
 }
@@ -308,7 +353,7 @@ func TestNotTrusted(t *testing.T) {
 	}
 	p := other.console(func(o *sso.Options) { o.Secret = "other" })
 	address, keep := begin(t, p)
-	_, _, err := p.Finish(t.Context(), keep, other.allow(address))
+	_, _, err := p.Finish(t.Context(), keep, other.allow(address), free)
 	wantFault(t, err, fault.Denied, "it does not know this console")
 }
 
@@ -326,7 +371,7 @@ func TestKept(t *testing.T) {
 		if err != nil || len(keep) > 3500 {
 			t.Errorf("%d bytes, %v", len(keep), err)
 		}
-		_, to, err := p.Finish(t.Context(), keep, i.allow(address))
+		_, to, err := p.Finish(t.Context(), keep, i.allow(address), free)
 		if err != nil || want && to != wanted || !want && to != "/" {
 			t.Errorf("%q, %v", to, err)
 		}
