@@ -35,7 +35,15 @@ type alarmRow struct {
 func (p *Portal) alarmRow(v *visit, e *alarm.Event, links *companyLinks) (alarmRow, error) {
 	t, _ := alarm.TemplateByID(e.Template)
 	company, err := links.of(v.ctx(), e.Company)
-	return alarmRow{t.Name, alarmPath(e.ID), e.Status, v.serverLink(e.Server, e.ServerName), company, p.plainly(e.Message), v.moment(e.At), e.RepeatCount}, err
+	return alarmRow{t.Name, alarmPath(e.ID), e.Status, v.serverLink(e.Server, e.ServerName), company, p.alarmWords(v, e.Template, e.Message), v.moment(e.At), e.RepeatCount}, err
+}
+
+// alarmWords is what an alarm says to its reader: where a server is, and with which account it is read, is the provider's business.
+func (p *Portal) alarmWords(v *visit, of alarm.TemplateID, text string) string {
+	if v.only() != 0 {
+		text = alarm.Outward(of, text)
+	}
+	return p.plainly(text)
 }
 
 func alarmPath(id int64) string { return "/alarms/" + strconv.FormatInt(id, 10) }
@@ -276,7 +284,7 @@ func (p *Portal) alarmPage(v *visit, e *alarm.Event) (any, error) {
 	for _, a := range slices.Backward(history) {
 		time := alarmTime{Number: a.Number}
 		for _, s := range slices.Backward(a.Steps) {
-			time.Steps = append(time.Steps, alarmStep{v.moment(s.At), s.Status, p.plainly(s.Message), s.Actor, s.Remark})
+			time.Steps = append(time.Steps, alarmStep{v.moment(s.At), s.Status, p.alarmWords(v, e.Template, s.Message), s.Actor, s.Remark})
 		}
 		out.History = append(out.History, time)
 	}

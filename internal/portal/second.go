@@ -118,17 +118,19 @@ func (p *Portal) offerFactor(v *visit) (access.Offer, error) {
 	return p.Access.OfferFactor(v.actor, issuer)
 }
 
-// wrongProof notes what is wrong with a password and a code, and says whether that was it.
-func (p *Portal) wrongProof(v *visit, err error) bool {
+// notProven shows the page again with what is wrong with a password and a code.
+func (p *Portal) notProven(v *visit, err error) (any, error) {
 	switch {
+	case fault.Is(err, fault.NotFound): // turned off in another window
+		return redirect(secondPath, "")
 	case fault.Is(err, fault.Unauthenticated):
 		v.fail("password", p.texts["account.wrong"])
 	case fault.Is(err, fault.Limited):
 		v.fail("", fault.Text(err))
-	default:
-		return v.faults(err)
+	case !v.faults(err):
+		return nil, err
 	}
-	return true
+	return p.second(v)
 }
 
 func (p *Portal) addSecond(v *visit) (any, error) {
@@ -150,20 +152,14 @@ func (p *Portal) renewCodes(v *visit) (any, error) {
 // paper shows recovery codes, this once.
 func (p *Portal) paper(v *visit, codes []string, err error, set ...api.Field) (any, error) {
 	if err != nil {
-		if !p.wrongProof(v, err) {
-			return nil, err
-		}
-		return p.second(v)
+		return p.notProven(v, err)
 	}
 	return page{name: "recovery", title: p.texts["second.codes"], data: codes, fields: set}, nil
 }
 
 func (p *Portal) dropSecond(v *visit) (any, error) {
 	if err := p.Access.DropFactor(v.ctx(), api.ClientOf(v.Request), v.actor.User, v.form.Get("password"), v.field("code")); err != nil {
-		if !p.wrongProof(v, err) {
-			return nil, err
-		}
-		return p.second(v)
+		return p.notProven(v, err)
 	}
 	return redirect("/account", "factor-off")
 }

@@ -86,6 +86,14 @@ func TestSignInStaysHere(t *testing.T) {
 			t.Errorf("%q leads to %q", to, got)
 		}
 	}
+	// An address with two slashes before it is that of a page, and where the page leads is here, too.
+	for path, want := range map[string]string{
+		"//companies/2?slide=20740&shown=2026-10-20": "/companies/2?day=2026-10-14", "//users/1/role": "/users/1", "///companies/2/why?state=used&unit=Instances&slide=20740": "/companies/2/why?day=2026-10-14&state=used&unit=Instances",
+	} {
+		if got := w.want(http.StatusSeeOther, request{path: path}).header.Get("Location"); got != want {
+			t.Errorf("%q leads to %q", path, got)
+		}
+	}
 }
 
 // What a form of another site sends is not done, and a token of an API signs nobody in.

@@ -223,7 +223,7 @@ func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 	out.Totals = totalsOf(out.Rows, out.WorkloadsTo)
 	p.issues(v, s, &out)
 	p.adjustments(v, s, &out)
-	out.rest(v, s)
+	p.rest(v, s, &out)
 	out.Wrong = summary(v.wrong, out.inputs()...)
 	return page{name: "statement", title: out.Company + " – " + p.texts["statements.one"] + " – " + out.Month, data: out, status: statusOf(v.wrong)}, nil
 }
@@ -419,7 +419,7 @@ func (p *Portal) adjustments(v *visit, s *stated, out *statementView) {
 }
 
 // rest is what an auditor asks for.
-func (out *statementView) rest(v *visit, s *stated) {
+func (p *Portal) rest(v *visit, s *stated, out *statementView) {
 	for i := range s.Differences {
 		d := &s.Differences[i]
 		workloads := func(number int) string {
@@ -442,7 +442,11 @@ func (out *statementView) rest(v *visit, s *stated) {
 			Without: is.Reading.HoursWithout, Unknown: is.Unknown, Stale: is.Stale,
 		}
 		for _, g := range is.Gaps {
-			r.Gaps = append(r.Gaps, gapView{g.Count, g.Text})
+			text := p.plainly(g.Text)
+			if v.only() != 0 { // where the server is, is the provider's business
+				text = p.texts["gap."+string(g.Reason)]
+			}
+			r.Gaps = append(r.Gaps, gapView{g.Count, text})
 		}
 		out.Servers = append(out.Servers, r)
 	}

@@ -34,6 +34,9 @@ type visit struct {
 func (p *Portal) newVisit(r *http.Request) (*visit, error) {
 	actor := api.Actor(r.Context())
 	v := &visit{Request: r.WithContext(audit.By(r.Context(), audit.Actor{Name: actor.Name, Via: "portal"})), actor: actor, texts: p.texts}
+	at := *r.URL
+	at.Path = "/" + strings.Trim(at.Path, "/") // an address that pages build on: with two slashes before it, it would be one of another host
+	v.URL = &at
 	var err error
 	if v.zone, err = p.zone(v.ctx()); err != nil {
 		return nil, err
