@@ -48,13 +48,19 @@ type FactorStore interface {
 	RemoveFactor(ctx context.Context, user UserID) error
 }
 
+// Owner is what a text is sealed for, and opens for alone: the second factor of a user, or with 0 what somebody holds between a password and a code.
+type Owner struct{ Factor UserID }
+
 // Sealer keeps texts secret, and tells when they were changed.
 type Sealer interface {
-	SealFactor(user UserID, secret string) ([]byte, error)
-	// UnsealFactor: Conflict, sealed with another key; Invalid, damaged or another user's.
-	UnsealFactor(user UserID, sealed []byte) (string, error)
-	SealHalf(text string) ([]byte, error)
-	UnsealHalf(sealed []byte) (string, error)
+	Seal(of Owner, text string) ([]byte, error)
+	// Unseal: Conflict, sealed with another key; Invalid, damaged or another owner's.
+	Unseal(of Owner, sealed []byte) (string, error)
+}
+
+// errSealed says to people that nothing can be sealed or opened: what is wrong with the key file, and what helps, is for whoever runs the console.
+func errSealed(cause error, what string) error {
+	return fault.Wrap(cause, fault.Unavailable, "%s at the moment: whoever runs the console finds out why with tallystick doctor", what)
 }
 
 const (
@@ -113,8 +119,11 @@ func (s *Service) halfway(u *User, f *Factor) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sealed, err := s.Sealer.SealHalf(string(text))
-	return base64.RawURLEncoding.EncodeToString(sealed), err
+	sealed, err := s.Sealer.Seal(Owner{}, string(text))
+	if err != nil {
+		return "", errSealed(err, "nobody with a second factor can sign in")
+	}
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
 // errLate: a half is worth nothing any more.
@@ -128,15 +137,15 @@ func (s *Service) halfOf(ctx context.Context, text string) (User, error) {
 	if err != nil {
 		return User{}, errLate()
 	}
-	opened, err := s.Sealer.UnsealHalf(sealed)
-	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict) {
+	opened, err := s.Sealer.Unseal(Owner{}, sealed)
+	switch {
+	case fault.Is(err, fault.Invalid), fault.Is(err, fault.Conflict):
 		return User{}, errLate()
+	case err != nil:
+		return User{}, errSealed(err, "nobody with a second factor can sign in")
 	}
 	var h half
-	if err == nil {
-		err = json.Unmarshal([]byte(opened), &h)
-	}
-	if err != nil {
+	if err := json.Unmarshal([]byte(opened), &h); err != nil {
 		return User{}, err
 	}
 	u, err := s.Users.User(ctx, h.User)
@@ -155,7 +164,7 @@ func (s *Service) halfOf(ctx context.Context, text string) (User, error) {
 }
 
 // SignInSecond ends what SignIn began, with a code of the app or one of paper. Unauthenticated: the code is wrong, or was used
-// already; Limited, with RetryAfter; Conflict: it is to be begun again.
+// already; Limited, with RetryAfter; Conflict: it is to be begun again; Unavailable, in words: codes of the app cannot be checked.
 func (s *Service) SignInSecond(ctx context.Context, from Client, half, code string) (Pair, error) {
 	u, err := s.halfOf(ctx, half)
 	if err != nil {
@@ -216,9 +225,9 @@ func (s *Service) take(ctx context.Context, f *Factor, code string, now time.Tim
 	if len(code) != codeDigits.Length() {
 		return errCode()
 	}
-	secret, err := s.Sealer.UnsealFactor(f.User, f.Sealed)
+	secret, err := s.Sealer.Unseal(Owner{f.User}, f.Sealed)
 	if err != nil {
-		return err
+		return errSealed(err, "codes of the app cannot be checked, but recovery codes can,")
 	}
 	step, err := stepOf(secret, code, now)
 	if err != nil {
@@ -296,13 +305,13 @@ func (s *Service) offered(user UserID, sealed string) (string, error) {
 	if err != nil {
 		return "", fault.New(fault.Invalid, "this is no offer of a second factor")
 	}
-	return s.Sealer.UnsealFactor(user, text)
+	return s.Sealer.Unseal(Owner{user}, text)
 }
 
 func (s *Service) offer(actor Actor, issuer, secret string) (Offer, error) {
-	sealed, err := s.Sealer.SealFactor(actor.User, secret)
+	sealed, err := s.Sealer.Seal(Owner{actor.User}, secret)
 	if err != nil {
-		return Offer{}, err
+		return Offer{}, errSealed(err, "no second factor can be turned on")
 	}
 	return Offer{Secret: secret, URL: keyURL(issuer, actor.Name, secret), Sealed: base64.RawURLEncoding.EncodeToString(sealed)}, nil
 }

@@ -277,24 +277,21 @@ func (a *App) sealFor(of secret.Owner, password string) ([]byte, error) {
 // factorSeal seals second factors with the key file, which is made with the first of them.
 type factorSeal struct{ *App }
 
-// SealFactor seals the secret of a user's second factor.
-func (a factorSeal) SealFactor(user access.UserID, text string) ([]byte, error) {
-	return a.sealFor(secret.OfFactor(int64(user)), text)
+// Seal seals the secret of a user's second factor, or what a browser holds between a password and a code.
+func (a factorSeal) Seal(of access.Owner, text string) ([]byte, error) {
+	return a.sealFor(ownerOf(of), text)
 }
 
-// UnsealFactor opens it.
-func (a factorSeal) UnsealFactor(user access.UserID, sealed []byte) (string, error) {
-	return a.unseal(secret.OfFactor(int64(user)), sealed)
+// Unseal opens it.
+func (a factorSeal) Unseal(of access.Owner, sealed []byte) (string, error) {
+	return a.unseal(ownerOf(of), sealed)
 }
 
-// SealHalf seals what a browser holds between a password and a code.
-func (a factorSeal) SealHalf(text string) ([]byte, error) {
-	return a.sealFor(secret.OfSignIn(), text)
-}
-
-// UnsealHalf opens it.
-func (a factorSeal) UnsealHalf(sealed []byte) (string, error) {
-	return a.unseal(secret.OfSignIn(), sealed)
+func ownerOf(of access.Owner) secret.Owner {
+	if of.Factor == 0 {
+		return secret.OfSignIn()
+	}
+	return secret.OfFactor(int64(of.Factor))
 }
 
 func (a *App) unseal(of secret.Owner, sealed []byte) (string, error) {

@@ -83,10 +83,13 @@ func TestSecondFactor(t *testing.T) {
 		t.Fatal(err)
 	}
 	console(func(s *access.Service) {
-		if _, err := s.SignIn(t.Context(), from, known); !fault.Is(err, fault.NotFound) || !strings.Contains(fault.Text(err), "secret.key") {
+		if _, err := s.SignIn(t.Context(), from, known); !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Text(err), "tallystick doctor") || strings.Contains(fault.Text(err), data) {
 			t.Errorf("without the key: %v", err)
 		}
 	})
+	if said := run(exitFailed, "doctor"); !strings.Contains(said, "secret.key") || !strings.Contains(said, "second-factor") {
+		t.Errorf("the doctor, whom that names: %s", said)
+	}
 	if said := run(exitDone, "user", "second-factor", "jane", "--remove"); !strings.Contains(said, "is off") {
 		t.Error(said)
 	}

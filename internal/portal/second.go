@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -29,6 +30,10 @@ func (p *Portal) signInSecond(v *visit) (any, error) {
 	switch {
 	case fault.Is(err, fault.Conflict): // to be begun again
 		return p.asked(signingIn{To: asked.To, Wrong: fault.Text(err)}, http.StatusUnprocessableEntity), nil
+	case fault.Is(err, fault.Unavailable): // a recovery code may do
+		p.Log.Error("a code is not checked", "error", err, "cause", errors.Unwrap(err))
+		asked.Wrong = fault.Text(err)
+		return p.askedCode(asked, http.StatusServiceUnavailable), nil
 	case err != nil:
 		return p.stepRefused(err, "sign-in.wrong-code", func(wrong string, status int) page {
 			asked.Wrong = wrong

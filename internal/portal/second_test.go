@@ -115,3 +115,24 @@ func userPage(w *world, role access.Role) string {
 	w.cookie(role)
 	return fmt.Sprintf("/users/%d", w.users[role])
 }
+
+// Without the key file, whoever is asked for a code is told what works, and not where the file should lie.
+func TestSecondFactorWithoutKey(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const role = access.CompanyReadonly
+	page := w.want(http.StatusOK, request{path: "/account/second-factor", role: role})
+	offer, secret := w.part(offered, page), w.part(appKnows, page)
+	w.post(http.StatusOK, "/account/second-factor", role, url.Values{"offer": {offer}, "code": {w.code(secret)}, "password": {password}})
+	in := request{method: http.MethodPost, path: "/sign-in", cookie: "-", form: url.Values{"name": {string(role)}, "password": {password}, "to": {"/account"}}}
+	half := w.part(halfway, w.want(http.StatusOK, in))
+	w.keyless = true
+	for _, a := range []answered{
+		w.want(http.StatusServiceUnavailable, in),
+		w.want(http.StatusServiceUnavailable, request{path: "/account/second-factor"}),
+		w.want(http.StatusServiceUnavailable, request{method: http.MethodPost, path: "/sign-in/second", cookie: "-", form: url.Values{"half": {half}, "code": {"123456"}, "to": {"/account"}}}),
+	} {
+		w.has(a, "at the moment: whoever runs the console finds out why with tallystick doctor")
+		w.lacks(a, "/var/lib", "secret.key")
+	}
+}

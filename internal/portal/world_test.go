@@ -43,6 +43,7 @@ type world struct {
 	board   *figure.Board
 	handler http.Handler
 	slow    chan struct{} // where there is one, readings wait for it
+	keyless bool          // there is no key to seal with any more
 	cookies map[access.Role]string
 	users   map[access.Role]access.UserID
 }
@@ -104,20 +105,18 @@ func newWorld(t testing.TB) *world {
 }
 
 // What a world seals is to be read, but says what for.
-func (w *world) SealFactor(user access.UserID, text string) ([]byte, error) {
-	return fmt.Appendf(nil, "factor %d: %s", user, text), nil
+func (w *world) Seal(of access.Owner, text string) ([]byte, error) {
+	if w.keyless {
+		return nil, fault.New(fault.NotFound, "the key file /var/lib/secret.key is missing")
+	}
+	return fmt.Appendf(nil, "factor %d: %s", of.Factor, text), nil
 }
 
-func (w *world) UnsealFactor(user access.UserID, sealed []byte) (string, error) {
-	return unsealed(sealed, fmt.Sprintf("factor %d: ", user))
-}
-
-func (w *world) SealHalf(text string) ([]byte, error) { return []byte("half: " + text), nil }
-
-func (w *world) UnsealHalf(sealed []byte) (string, error) { return unsealed(sealed, "half: ") }
-
-func unsealed(sealed []byte, with string) (string, error) {
-	text, is := strings.CutPrefix(string(sealed), with)
+func (w *world) Unseal(of access.Owner, sealed []byte) (string, error) {
+	if w.keyless {
+		return "", fault.New(fault.NotFound, "the key file /var/lib/secret.key is missing")
+	}
+	text, is := strings.CutPrefix(string(sealed), fmt.Sprintf("factor %d: ", of.Factor))
 	if !is {
 		return "", fault.New(fault.Invalid, "it is sealed for something else")
 	}
