@@ -22,7 +22,7 @@ func (c *backupCmd) Run(e *env) error {
 	if e.json {
 		return e.printJSON(r)
 	}
-	e.say("The key file %s is not in it. Keep a copy of that apart: without it the passwords of servers must be given again. Nor are the keys that statements are signed with, statement*.key beside it.", r.KeyFile)
+	e.say("The key file %s is not in it. Keep a copy of that apart: without it the passwords of servers must be given again, and the second factors of users taken off. Nor are the keys that statements are signed with, statement*.key beside it.", r.KeyFile)
 	return e.print("%s: %d entries, %d rows, %s\nSHA-256 of the content: %s\n", r.File, r.Entries, r.Rows, size(r.SizeBytes), r.Digest)
 }
 

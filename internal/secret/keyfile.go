@@ -18,9 +18,9 @@ const (
 	keyFileLimit = 4096 // bytes read at most; a key file is far smaller
 )
 
-// What helps where the key that sealed the passwords is lost. A key file that is there is never replaced.
+// What helps where the key that sealed passwords and second factors is lost. A key file that is there is never replaced.
 const (
-	sealAnew = "give the passwords of all servers and credential sets again, each with: tallystick server edit SERVER --password-stdin --new-key, or tallystick credential edit NAME --password-stdin --new-key"
+	sealAnew = "give the passwords of all servers and credential sets again, each with: tallystick server edit SERVER --password-stdin --new-key, or tallystick credential edit NAME --password-stdin --new-key; and take the second factors of users off, each with: tallystick user second-factor NAME --remove"
 	putBack  = "Put it back from your backup. Without one, move it away and " + sealAnew
 )
 
@@ -59,7 +59,7 @@ func OpenOrCreate(path string, mayCreate bool) (*Box, error) {
 	box, err := Open(path)
 	if fault.Is(err, fault.NotFound) {
 		if !mayCreate {
-			return nil, fault.Wrap(err, fault.NotFound, "the key file %s is missing, and passwords of servers were sealed with it: put it back from your backup. Without one, %s", path, sealAnew)
+			return nil, fault.Wrap(err, fault.NotFound, "the key file %s is missing, and passwords of servers or second factors of users were sealed with it: put it back from your backup. Without one, %s", path, sealAnew)
 		}
 		if err := create(path, newKeyText()); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, fault.Wrap(err, fault.Unavailable, "the key file %s cannot be made: %v", path, err)
