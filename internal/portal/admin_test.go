@@ -399,6 +399,20 @@ func TestOwnCatalogue(t *testing.T) {
 	w.has(w.send(http.StatusUnprocessableEntity, admin, path, "state", state, "checked", checked, "do", "set", "text", row("3")), "Somebody else changed this", "  3  2026-10")
 	page = w.get(path)
 	w.has(page, "weight  VBR_vSphere_VM")
+	state = w.hiddenOf(page, path, "state")
+	statuses := make(chan int, 2)
+	for _, units := range []string{"4", "5"} { // two at once: what the one did not see is not overwritten
+		checked := w.hiddenOf(w.send(http.StatusOK, admin, path, "state", state, "do", "check", "text", row(units)), path, "checked")
+		go func() {
+			statuses <- w.do(request{method: http.MethodPost, path: path, form: url.Values{"state": {state}, "checked": {checked}, "do": {"set"}, "text": {row(units)}}}).status
+		}()
+	}
+	if a, b := <-statuses, <-statuses; min(a, b) != http.StatusSeeOther || max(a, b) != http.StatusUnprocessableEntity {
+		t.Errorf("two at once: %d and %d", a, b)
+	}
+	page = w.get(path)
+	w.send(http.StatusSeeOther, admin, path, "state", w.hiddenOf(page, path, "state"), "checked", checked, "do", "set", "text", row("2"))
+	page = w.get(path)
 	w.has(w.send(http.StatusOK, admin, path, "state", w.hiddenOf(page, path, "state"), "do", "check", "text", row("2")), "this is what counts already")
 	w.has(w.send(http.StatusOK, admin, path, "state", w.hiddenOf(page, path, "state"), "do", "check", "text", row("3")), "<del>weight", "<ins>weight")
 	w.lacks(w.want(http.StatusOK, request{path: path, role: reader}), "<textarea")

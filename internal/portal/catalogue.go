@@ -2,12 +2,12 @@ package portal
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/catalog"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
@@ -136,17 +136,22 @@ func (p *Portal) ownCatalogue(v *visit) (any, error) {
 
 // ownPage shows the own rows that count, and what those that were typed would change.
 func (p *Portal) ownPage(v *visit, preview *fleet.CatalogChange) (any, error) {
-	version, text, err := p.ownRows(v.ctx())
+	version, err := p.Catalogs.InForce(v.ctx(), p.Now())
 	if err != nil {
 		return nil, err
 	}
+	rows, err := p.Catalogs.Own(v.ctx(), version)
+	if err != nil {
+		return nil, err
+	}
+	text := ownText(rows)
 	out := ownView{Text: text, Preview: preview}
 	if v.may(access.ManageUsers, access.Provider) {
 		checked := ""
 		if preview != nil {
 			checked = preview.Version
 		}
-		f := p.form(v, "own-catalogue", "/catalogue/own", hidden("state", version), hidden("checked", checked), input{Name: "text", Kind: textArea, Value: text})
+		f := p.form(v, "own-catalogue", "/catalogue/own", hidden("state", stateOf(text)), hidden("checked", checked), input{Name: "text", Kind: textArea, Value: text})
 		f.Buttons = []choice{{"check", p.texts["catalogue.check"], true}}
 		if preview != nil && preview.Was != preview.Version {
 			f.Buttons = []choice{{"set", p.texts["catalogue.set"], true}, {"check", p.texts["catalogue.check"], false}}
@@ -156,16 +161,12 @@ func (p *Portal) ownPage(v *visit, preview *fleet.CatalogChange) (any, error) {
 	return page{name: "own-catalogue", title: p.texts["catalogue.own"], data: out, status: statusOf(v.wrong)}, nil
 }
 
-// ownRows gives the version that counts now, and its own rows as the file that sets them.
-func (p *Portal) ownRows(ctx context.Context) (version, text string, err error) {
-	if version, err = p.Catalogs.InForce(ctx, p.Now()); err != nil {
-		return "", "", err
+// ownText gives own rows as the file that sets them; nil: there are none.
+func ownText(rows *catalog.Own) string {
+	if rows == nil {
+		return ""
 	}
-	own, err := p.Catalogs.Own(ctx, version)
-	if err != nil || own == nil {
-		return version, "", err
-	}
-	return version, own.String(), nil
+	return rows.String()
 }
 
 // setOwnCatalogue first says what rows would change; they count once they are sent again as they were looked at.
@@ -173,30 +174,26 @@ func (p *Portal) setOwnCatalogue(v *visit) (any, error) {
 	if err := v.allow(access.ManageUsers, access.Provider); err != nil { // weights decide every figure: an administrator's
 		return nil, err
 	}
-	version, _, err := p.ownRows(v.ctx())
-	if err != nil {
+	set := func(check bool) (fleet.CatalogChange, error) {
+		return p.Catalogs.SetOwn(v.ctx(), v.form.Get("text"), check, func(now *catalog.Own) error { return p.meanwhile(v, stateOf(ownText(now))) })
+	}
+	look, err := set(true)
+	if err == nil && (v.field("do") != "set" || v.field("checked") != look.Version) {
+		return p.ownPage(v, &look)
+	}
+	if err == nil {
+		_, err = set(false)
+	}
+	switch {
+	case err == nil:
+		return redirect("/catalogue", "catalogue-set")
+	case !v.faults(err):
 		return nil, err
-	}
-	if !p.same(v, version) {
-		return p.ownPage(v, nil)
-	}
-	text := v.form.Get("text")
-	look, err := p.Catalogs.SetOwn(v.ctx(), text, true)
-	if err != nil {
-		if !v.faults(err) {
-			return nil, err
-		}
+	case fault.Is(err, fault.Invalid):
 		for i := range v.wrong {
 			w := &v.wrong[i] // its path is a line of the text
 			w.Path, w.Text = "text", strings.TrimSpace(w.Path+" "+w.Text)
 		}
-		return p.ownPage(v, nil)
 	}
-	if v.field("do") != "set" || v.field("checked") != look.Version {
-		return p.ownPage(v, &look)
-	}
-	if _, err := p.Catalogs.SetOwn(v.ctx(), text, false); err != nil {
-		return nil, err
-	}
-	return redirect("/catalogue", "catalogue-set")
+	return p.ownPage(v, nil)
 }

@@ -143,13 +143,12 @@ func stateOf(what any) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// same notes where something is not what the form was opened with any more.
-func (p *Portal) same(v *visit, state string) bool {
+// meanwhile refuses where something is not what the form was opened with any more.
+func (p *Portal) meanwhile(v *visit, state string) error {
 	if state != "" && v.form.Get("state") == state {
-		return true
+		return nil
 	}
-	v.fail("", p.texts["form.meanwhile"])
-	return false
+	return fault.New(fault.Conflict, "%s", p.texts["form.meanwhile"])
 }
 
 func hidden(name, value string) input { return input{Name: name, Kind: hiddenField, Value: value} }

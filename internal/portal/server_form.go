@@ -468,14 +468,6 @@ func editionOf(s *fleet.Server) string {
 	return stateOf([]any{s.Revision, s.Company, s.Domain, s.Authority, s.Interval})
 }
 
-// meanwhile refuses where something is not what the form was opened with any more.
-func (p *Portal) meanwhile(v *visit, state string) error {
-	if v.form.Get("state") == state {
-		return nil
-	}
-	return fault.New(fault.Conflict, "%s", p.texts["form.meanwhile"])
-}
-
 func (p *Portal) editServer(v *visit) (any, error) {
 	s, err := p.serverOf(v, access.ManageServers)
 	if err != nil {
