@@ -80,31 +80,18 @@ type sourceView struct {
 }
 
 func (p *Portal) company(v *visit) (any, error) {
-	c, err := p.companyOf(v)
-	if err != nil {
+	l, led, err := p.look(v)
+	if err != nil || led != nil {
+		return led, err
+	}
+	c, path := l.company, companyPath(l.company.ID)
+	out := companyView{Head: p.headOf(v, &c, ""), Past: l.past(), At: v.moment(l.instant()), Trend: path + "/trend", Recent: path + "/trend?recent=1"}
+	if out.When, err = p.whenOf(v, &c, path, l.instant()); err != nil {
 		return nil, err
 	}
-	when, err := p.readAsOf(v)
-	if err != nil {
-		return nil, err
-	}
-	if v.form.Has(slideField) {
-		return redirect(v.dayPath(&when), "")
-	}
-	now := usage.Truncate(p.Now())
-	path := companyPath(c.ID)
-	out := companyView{
-		Head: p.headOf(v, &c, ""), Past: !when.at.IsZero(), At: v.moment(now), Trend: path + "/trend", Recent: path + "/trend?recent=1",
-	}
-	if out.Past {
-		out.At = v.moment(when.at)
-	}
-	if out.When, err = p.whenOf(v, &c, path, out.At.At); err != nil {
-		return nil, err
-	}
-	out.Link = path + "?" + when.query(out.At.At, now).Encode()
+	out.Link = path + "?" + l.query().Encode()
 	for _, resource := range figure.Resources() {
-		f, there, err := p.figureOf(v, &c, resource, when, now)
+		f, there, err := p.figureOf(v, &c, resource, l.asOf, l.now)
 		if err != nil {
 			return nil, err
 		}

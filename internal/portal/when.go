@@ -39,6 +39,40 @@ func (p *Portal) readAsOf(v *visit) (asOf, error) {
 	return out, v.err()
 }
 
+// looked is a company as its reader looks at it.
+type looked struct {
+	asOf
+
+	company fleet.Company
+	now     time.Time
+}
+
+// look finds the company of the path, and as of when the reader looks at it. led: the reader chose a day in the form, and is led to its address.
+func (p *Portal) look(v *visit) (l looked, led any, err error) {
+	l.now = usage.Truncate(p.Now())
+	if l.company, err = p.companyOf(v); err == nil {
+		l.asOf, err = p.readAsOf(v)
+	}
+	if err == nil && v.form.Has(slideField) {
+		led, err = redirect(v.dayPath(&l.asOf), "")
+	}
+	return l, led, err
+}
+
+// past reports whether an instant is named.
+func (l *looked) past() bool { return !l.at.IsZero() }
+
+// instant is when the reader looks at.
+func (l *looked) instant() time.Time {
+	if l.past() {
+		return l.at
+	}
+	return l.now
+}
+
+// query is the part of the address that shows the same for ever.
+func (l *looked) query() url.Values { return l.asOf.query(l.instant(), l.now) }
+
 // chosenDay reads the day that the reader chose; where none is named, it is the given one.
 func (v *visit) chosenDay(today usage.Date) usage.Date {
 	day := v.day(dayField, today)

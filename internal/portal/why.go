@@ -89,26 +89,17 @@ const (
 )
 
 func (p *Portal) why(v *visit) (any, error) {
-	c, err := p.companyOf(v)
-	if err != nil {
+	v.checkAsked()
+	l, led, err := p.look(v)
+	if err != nil || led != nil {
+		return led, err
+	}
+	c := l.company
+	out := whyView{asked: v.asked(), Company: link{c.Name, companyPath(c.ID)}, Past: l.past(), At: v.moment(l.instant())}
+	if err := p.countWhy(v, &c, &l.asOf, &out); err != nil {
 		return nil, err
 	}
-	when, err := p.readWhy(v)
-	if err != nil {
-		return nil, err
-	}
-	if v.form.Has(slideField) {
-		return redirect(v.dayPath(&when), "")
-	}
-	now := usage.Truncate(p.Now())
-	out := whyView{asked: v.asked(), Company: link{c.Name, companyPath(c.ID)}, Past: !when.at.IsZero(), At: v.moment(now)}
-	if out.Past {
-		out.At = v.moment(when.at)
-	}
-	if err := p.countWhy(v, &c, &when, &out); err != nil {
-		return nil, err
-	}
-	q := when.query(out.At.At, now)
+	q := l.query()
 	for _, name := range whyFields {
 		if text := v.field(name); text != "" {
 			q.Set(name, text)
@@ -117,7 +108,7 @@ func (p *Portal) why(v *visit) (any, error) {
 	path := companyPath(c.ID) + "/why"
 	out.Link = path + "?" + q.Encode()
 	if !v.fragment() {
-		w, err := p.whenOf(v, &c, path, out.At.At, whyFields...)
+		w, err := p.whenOf(v, &c, path, l.instant(), whyFields...)
 		if err != nil {
 			return nil, err
 		}
@@ -135,8 +126,8 @@ func (v *visit) asked() asked {
 	return asked{figure.Resource(v.field("resource")), v.field("type"), usage.UnitKind(v.field("unit")), metering.State(v.field("state"))}
 }
 
-// readWhy reads as of when, and notes what is wrong with the number that is named.
-func (p *Portal) readWhy(v *visit) (asOf, error) {
+// checkAsked notes what is wrong with the number that is to be explained.
+func (v *visit) checkAsked() {
 	a := v.asked()
 	if !slices.Contains(whyStates, a.State) {
 		v.fail("state", "is none of used, new, rental")
@@ -146,7 +137,6 @@ func (p *Portal) readWhy(v *visit) (asOf, error) {
 			v.fail("resource", strings.TrimPrefix(fault.Text(err), "the resource "))
 		}
 	}
-	return p.readAsOf(v)
 }
 
 // countWhy counts what the number is made of.
