@@ -4,7 +4,7 @@ import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
 import { request } from "playwright-core";
 import { journey } from "./journey.mjs";
-import { demo, launch, open, signIn } from "./world.mjs";
+import { addUser, demo, launch, open, signIn } from "./world.mjs";
 
 let console_, browser;
 before(async () => { console_ = await demo(); browser = await launch(); });
@@ -29,14 +29,7 @@ test("a user of a company sees that company, and no other in any way", async () 
   await go.signIn(console_);
   await go.click("nav >> text=Users");
   await go.click("text=Add a user");
-  await go.fill("#user-name", "anna");
-  await go.choose("#user-role", "company-administrator");
-  await go.choose("#user-company", "2");
-  const own = await page.textContent("#user-company option:checked");
-  await go.fill("#user-password", "a sentence of a few words");
-  await go.fill("#user-again", "a sentence of a few words");
-  await go.click(send);
-  await page.waitForURL(/\/users\/\d+\?told=user-added/);
+  const own = await addUser(go, { name: "anna", company: "2", password: "a sentence of a few words" });
   go.end();
 
   const admin = page.context().request;

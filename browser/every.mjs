@@ -1,6 +1,8 @@
 // Every page of the portal, once: what is looked at by axe, at all widths, with a screen's and a printer's eyes. MONTH is the month before the demo's present.
 // A test in internal/portal asks that each page's address is among them.
 
+import { addUser } from "./world.mjs";
+
 const why = "/companies/2/why?resource=backupServer&type=VBR_vSphere_VM&unit=Instances&state=used";
 
 // Name, address, and what else is made of it: phone, a picture as narrow as one; print, one on paper; docs, the themes that are kept for the documents.
@@ -90,13 +92,7 @@ export async function fill(page, month) {
   await page.click("main form.form button.main");
   await page.waitForURL(/told=set-added/);
   await page.goto("/users/new");
-  await page.fill("#user-name", "anna");
-  await page.selectOption("#user-role", "company-administrator");
-  await page.selectOption("#user-company", "2");
-  await page.fill("#user-password", "a sentence of a few words");
-  await page.fill("#user-again", "a sentence of a few words");
-  await page.click("main form.form button.main");
-  await page.waitForURL(/told=user-added/);
+  await addUser(page, { name: "anna", company: "2", password: "a sentence of a few words" });
   await page.goto("/tokens/new");
   await page.fill("#token-name", "billing export");
   await page.check("[name=scopes][value=read]");

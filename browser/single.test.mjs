@@ -11,7 +11,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Provider from "oidc-provider";
-import { binary, launch, open, run, signIn } from "./world.mjs";
+import { addUser, binary, launch, open, run, signIn } from "./world.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const people = {
@@ -146,12 +146,7 @@ test("a company's user is opened to it in the portal, and sees that company and 
   const page = await open(browser, console_);
   await signIn(page, console_);
   await page.goto("/users/new");
-  await page.fill("#user-name", "anna");
-  await page.selectOption("#user-role", "company-administrator");
-  await page.selectOption("#user-company", "2");
-  await page.fill("#user-singleSignOn", "anna@northwind.example");
-  await page.click("main form.form button.main");
-  await page.waitForURL(/told=user-added/);
+  await addUser(page, { name: "anna", company: "2", single: "anna@northwind.example" });
   assert.match(await page.textContent("main"), /nobody has yet/);
   const at = new URL(page.url()).pathname;
 

@@ -92,6 +92,21 @@ async function serve(data, listen = "127.0.0.1:0") {
 const administrator = { user: "admin", password: "correct horse battery" };
 const addAdministrator = (data) => run(["user", "add", ...data, "--name", administrator.user, "--role", "portal-administrator", "--password-stdin"], administrator.password + "\n");
 
+// addUser adds a company's administrator on the page of the form, and gives the company's name. go is the page, or a journey of it, which counts.
+export async function addUser(go, { name, company, password, single }) {
+  const page = go.page ?? go;
+  const choose = (at, value) => (go.choose ? go.choose(at, value) : page.selectOption(at, value));
+  await go.fill("#user-name", name);
+  await choose("#user-role", "company-administrator");
+  await choose("#user-company", company);
+  const chosen = await page.textContent("#user-company option:checked");
+  if (single) await go.fill("#user-singleSignOn", single);
+  if (password) for (const at of ["#user-password", "#user-again"]) await go.fill(at, password);
+  await go.click("main form.form button.main");
+  await page.waitForURL(/\/users\/\d+\?told=user-added/);
+  return chosen;
+}
+
 // restartable serves one company; down stops it, up starts it again on the same port and data, and command runs a command beside it.
 export async function restartable() {
   const dir = await mkdtemp(join(tmpdir(), "tallystick-browser-"));
