@@ -25,7 +25,7 @@ func (s *Service) Adjust(ctx context.Context, company usage.CompanyID, month usa
 	if err := byWhy(less.Actor, less.Reason); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement, _ []Statement) error {
+	return s.change(ctx, company, month, func(t *Statement, _ []Statement, _ *Seen) error {
 		if err := t.need(Draft, "adjusted"); err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (s *Service) Withdraw(ctx context.Context, company usage.CompanyID, month u
 	if err := byWhy(actor, reason); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement, _ []Statement) error {
+	return s.change(ctx, company, month, func(t *Statement, _ []Statement, _ *Seen) error {
 		if err := t.need(Draft, "adjusted"); err != nil {
 			return err
 		}

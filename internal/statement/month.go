@@ -33,13 +33,14 @@ func (s *Service) FinaliseMonth(ctx context.Context, month usage.Month, actor st
 			continue
 		}
 		t, others, err := s.latest(ctx, all[i].Company, month)
+		was := seenOf(all[i].Company, others)
 		if err == nil {
-			err = s.finalise(ctx, &t, others, now, actor)
+			err = s.finalise(ctx, &t, others, &was, Step{At: now, Actor: actor})
 		}
 		if err != nil {
 			return err
 		}
-		changed, seen = append(changed, t), append(seen, seenOf(t.Company, others))
+		changed, seen = append(changed, t), append(seen, was)
 	}
 	if len(changed) == 0 {
 		return nil

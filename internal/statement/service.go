@@ -324,13 +324,13 @@ func (c *Content) nameless() *Content {
 
 // change reads a company's statements, changes the month's latest in one way, and keeps it if all of them still stand so.
 // Beside an error it gives the statement as it was.
-func (s *Service) change(ctx context.Context, company usage.CompanyID, month usage.Month, by func(t *Statement, all []Statement) error) (Statement, error) {
+func (s *Service) change(ctx context.Context, company usage.CompanyID, month usage.Month, by func(t *Statement, all []Statement, seen *Seen) error) (Statement, error) {
 	was, all, err := s.latest(ctx, company, month)
 	if err != nil {
 		return was, err
 	}
-	t := was
-	if err := by(&t, all); err != nil {
+	t, seen := was, seenOf(company, all)
+	if err := by(&t, all, &seen); err != nil {
 		return was, err
 	}
 	for i := range all {
@@ -338,7 +338,7 @@ func (s *Service) change(ctx context.Context, company usage.CompanyID, month usa
 			t.Differences = differences(o, &t)
 		}
 	}
-	if t, err = s.save(ctx, t, seenOf(company, all)); err != nil {
+	if t, err = s.save(ctx, t, seen); err != nil {
 		return was, err
 	}
 	return t, nil
@@ -406,7 +406,7 @@ func (s *Service) Approve(ctx context.Context, company usage.CompanyID, month us
 	if err := by(actor); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement, all []Statement) error {
+	return s.change(ctx, company, month, func(t *Statement, all []Statement, _ *Seen) error {
 		if err := t.need(Draft, "approved"); err != nil {
 			return err
 		}
@@ -475,7 +475,7 @@ func (s *Service) Reopen(ctx context.Context, company usage.CompanyID, month usa
 	if err := byWhy(actor, reason); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement, all []Statement) error {
+	return s.change(ctx, company, month, func(t *Statement, all []Statement, _ *Seen) error {
 		if err := t.need(Approved, "reopened"); err != nil {
 			return err
 		}
@@ -496,27 +496,29 @@ func (s *Service) Finalise(ctx context.Context, company usage.CompanyID, month u
 	if err := by(actor); err != nil {
 		return Statement{}, err
 	}
-	return s.change(ctx, company, month, func(t *Statement, all []Statement) error { return s.finalise(ctx, t, all, s.Now(), actor) })
+	return s.change(ctx, company, month, func(t *Statement, all []Statement, seen *Seen) error {
+		return s.finalise(ctx, t, all, seen, Step{At: s.Now(), Actor: actor})
+	})
 }
 
-func (s *Service) finalise(ctx context.Context, t *Statement, all []Statement, at time.Time, actor string) error {
+func (s *Service) finalise(ctx context.Context, t *Statement, all []Statement, seen *Seen, by Step) error {
 	if err := t.need(Approved, "finalised"); err != nil {
 		return err
 	}
 	if err := t.before(all, Final); err != nil {
 		return err
 	}
-	if err := s.price(ctx, t, all); err != nil {
+	if err := s.price(ctx, t, all, seen); err != nil {
 		return err
 	}
 	t.State = Final
-	t.note(at, actor, didFinalise, "")
+	t.note(by.At, by.Actor, didFinalise, "")
 	return nil
 }
 
 // price keeps with a statement what its month is priced with: that of the one which it supersedes, whose invoice it corrects, or else
-// the company's plan as it stands. Of a company without a plan nothing was agreed, and nothing is kept.
-func (s *Service) price(ctx context.Context, t *Statement, all []Statement) error {
+// the company's plan as it stands, and must stand still when it is kept. Of a company without a plan nothing was agreed, and nothing is kept.
+func (s *Service) price(ctx context.Context, t *Statement, all []Statement, seen *Seen) error {
 	for i := range all {
 		if o := &all[i]; o.Month == t.Month && o.Number == t.Supersedes && o.Priced != nil {
 			t.Priced = o.Priced
@@ -527,12 +529,13 @@ func (s *Service) price(ctx context.Context, t *Statement, all []Statement) erro
 	if err != nil {
 		return err
 	}
+	seen.Agreed = &Agreed{Plan: c.Profile.Plan}
 	if c.Profile.Plan == 0 {
 		return nil
 	}
 	item, err := s.Plans.Get(ctx, c.Profile.Plan)
 	state := plan.StateOf(item)
-	t.Priced = &state
+	t.Priced, seen.Agreed.Revision = &state, state.Revision
 	return err
 }
 

@@ -25,7 +25,7 @@ type Store interface {
 	// LatestMonths gives the last month of which each company has a statement: a reading across companies.
 	LatestMonths(ctx context.Context) (map[usage.CompanyID]usage.Month, error)
 	// SaveStatements keeps each of them as the next revision of the one that it was read as; a Revision of 0 is a new
-	// one. All or none; Conflict: one was changed since, or what was seen of a company's others is not so any more.
+	// one. All or none; Conflict: one was changed since, or what was seen of a company's others, or of its plan, is not so any more.
 	// The step by which each became so goes to the audit trail with it, but for the clock's.
 	// Where one is final, late facts are looked for again from its cutoff on (C40): the mark of who looks for them goes
 	// back to it, in the same transaction.
@@ -37,7 +37,11 @@ type Seen struct {
 	Company usage.CompanyID
 	Last    usage.Month // the last month that has one; zero: none has
 	Marks   []Mark      // of all, by month and number; nil: only Last matters
+	Agreed  *Agreed     // nil: nothing is priced with the company's plan
 }
+
+// Agreed is how a company's plan stood; zero: it had none.
+type Agreed struct{ Plan, Revision int64 }
 
 // Mark is how often a statement was kept.
 type Mark struct {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/statement"
 )
 
@@ -145,6 +146,29 @@ func stillSo(ctx context.Context, tx *sql.Tx, seen *statement.Seen) error {
 	}
 	if last != seen.Last || seen.Marks != nil && !slices.Equal(marks, seen.Marks) {
 		return fault.New(fault.Conflict, "the statements of company %s were changed by somebody else meanwhile: look at them again", seen.Company)
+	}
+	return stillAgreed(ctx, tx, seen)
+}
+
+// stillAgreed refuses a step that keeps prices of a company's plan, where it has another one or the plan is another by now.
+func stillAgreed(ctx context.Context, tx *sql.Tx, seen *statement.Seen) error {
+	if seen.Agreed == nil {
+		return nil
+	}
+	c, _, err := first(ctx, tx, proven(scanCompany), companySQL, int64(seen.Company))
+	if err != nil {
+		return err
+	}
+	now := statement.Agreed{Plan: c.Profile.Plan}
+	if now.Plan != 0 && now.Plan == seen.Agreed.Plan {
+		r, _, err := first(ctx, tx, proven(scanRecord), recordSQL, fleet.KindPlan, now.Plan)
+		if err != nil {
+			return err
+		}
+		now.Revision = r.Revision
+	}
+	if now != *seen.Agreed {
+		return fault.New(fault.Conflict, "the plan of company %s was changed by somebody else meanwhile, and prices its month: look at it, and try again", seen.Company)
 	}
 	return nil
 }

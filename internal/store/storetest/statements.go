@@ -9,6 +9,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/plan"
 	"github.com/tallystick/tallystick/internal/statement"
 	"github.com/tallystick/tallystick/internal/store"
@@ -126,6 +127,43 @@ var statementTests = map[string]func(*testing.T, store.Store){
 		gone := statementOf(a, october, 5)
 		gone.Revision = 3
 		wantCode(t, s.SaveStatements(t.Context(), []statement.Statement{gone}), fault.Conflict)
+	},
+	"what is priced with a plan that was changed since is not kept": func(t *testing.T, s store.Store) {
+		c := newCompany(t, s, "a")
+		agreed := newRecord(t, s, fleet.KindPlan, 0, 0)
+		other := newRecord(t, s, fleet.KindPlan, 0, 0)
+		give := func(plan int64) {
+			t.Helper()
+			now := must1(s.Company(t.Context(), c.ID))(t)
+			now.Profile.Plan = plan
+			must(t, s.UpdateCompany(t.Context(), now, nil, Now()))
+		}
+		number := 0
+		save := func(seen *statement.Agreed) error {
+			all := must1(s.StatementsOf(t.Context(), c.ID))(t)
+			is := statement.Seen{Company: c.ID, Agreed: seen}
+			if len(all) > 0 {
+				is.Last = october
+			}
+			number++
+			return s.SaveStatements(t.Context(), []statement.Statement{statementOf(c.ID, october, number)}, is)
+		}
+		must(t, save(&statement.Agreed{}))
+		give(agreed.ID)
+		wantCode(t, save(&statement.Agreed{}), fault.Conflict, "the plan of company 2 was changed")
+		wantCode(t, save(&statement.Agreed{Plan: other.ID, Revision: other.Revision}), fault.Conflict)
+		was := &statement.Agreed{Plan: agreed.ID, Revision: agreed.Revision}
+		must(t, save(was))
+		agreed.Body = `{"n":2}`
+		must(t, s.UpdateRecord(t.Context(), agreed, Now()))
+		wantCode(t, save(was), fault.Conflict)
+		must(t, save(nil)) // nothing is priced
+		must(t, save(&statement.Agreed{Plan: agreed.ID, Revision: must1(s.Record(t.Context(), fleet.KindPlan, agreed.ID))(t).Revision}))
+		give(0)
+		wantCode(t, save(&statement.Agreed{Plan: agreed.ID, Revision: agreed.Revision}), fault.Conflict)
+		if all := must1(s.StatementsOf(t.Context(), c.ID))(t); len(all) != 4 {
+			t.Errorf("%d statements are kept", len(all))
+		}
 	},
 }
 
