@@ -43,7 +43,7 @@ const forms = {
   "/companies/N/remove": { at: "/companies/2/edit", typed: {}, wrong: [] },
   "/servers/new": { at: "/servers/new", plain: true, typed: { "server-company": "2", "server-url": "ftp://vbr01", "server-username": "", "server-password": password, "server-name": "vbr01" }, wrong: ["server-url", "server-username"] },
   "/servers/pushed": { at: "/servers/pushed", typed: { "pushed-company": "2", "pushed-name": "vbr02", "pushed-installation-id": "" }, wrong: ["pushed-installation-id"] },
-  "/servers/N/edit": { at: "/servers/1/edit", typed: { "server-edit-name": "", "server-edit-url": "vbr01.example.com", "server-edit-fingerprint": "abc", "server-edit-ca": "no certificate", "server-edit-tag": "segment: gold" }, wrong: ["server-edit-name", "server-edit-password", "server-edit-fingerprint"] },
+  "/servers/N/edit": { at: "/servers/1/edit", plain: true, typed: { "server-edit-name": "", "server-edit-url": "vbr01.example.com", "server-edit-fingerprint": "abc", "server-edit-ca": "no certificate", "server-edit-tag": "segment: gold" }, wrong: ["server-edit-name", "server-edit-password", "server-edit-fingerprint"] },
   "/servers/N/remove": { at: "/servers/1/edit", typed: {}, stale: true, wrong: [] },
   "/credentials/new": { at: "/credentials/new", typed: { "credential-name": "", "credential-username": "reader", "credential-password": password, "credential-host": "not a host!" }, wrong: ["credential-name", "credential-host"] },
   "/credentials/N": { at: "/credentials/1", typed: { "credential-edit-name": "another name", "credential-edit-username": "", "credential-edit-host": "*.example.com\n*.*" }, wrong: ["credential-edit-username", "credential-edit-host"] },
@@ -209,6 +209,43 @@ test("where a script sends a form, its fields are marked all the same", async ()
   await page.click("text=Test the connection");
   await page.waitForSelector("#tested .wrong:not([role=alert])"); // it cannot be reached
   assert.equal(await page.locator("main [aria-invalid]").count(), 0);
+  await page.context().close();
+});
+
+test("a server that is there is tested before it is changed, and while it is, nothing old is said", async () => {
+  const page = await open(browser, console_);
+  await signIn(page, console_);
+  await page.goto("/servers/1/edit");
+  await page.click("text=Test the connection");
+  await page.waitForSelector("#tested .told:has-text('It works')"); // with the password that is kept
+  let go;
+  await page.route("**/servers/1/edit", async (route) => { if (route.request().method() === "POST") await new Promise((then) => { go = then; }); await route.continue(); });
+  const address = await page.inputValue("#server-edit-url");
+  await page.fill("#server-edit-url", "127.0.0.1:1");
+  await page.click("text=Test the connection");
+  await page.waitForSelector("#testing:visible");
+  assert.equal(await page.locator("#tested .told:visible").count(), 0, "what was tested before is still said");
+  go();
+  await page.waitForSelector("#tested [role=alert] >> text=sent nowhere else");
+  assert.equal(await page.locator("#testing:visible").count(), 0);
+  assert.equal(await page.evaluate(() => document.activeElement.id), "server-edit-password");
+  assert.doesNotMatch(await page.textContent("main"), flags);
+  await page.unroute("**/servers/1/edit");
+  await page.fill("#server-edit-password", password);
+  await page.fill("#server-edit-name", "still here");
+  await page.click("text=Save");
+  await page.waitForURL(/\/servers\/1\?told=saved/); // it cannot be reached: its page will say so
+  await page.goto("/servers/1/edit");
+  await page.fill("#server-edit-url", address);
+  await page.fill("#server-edit-fingerprint", "");
+  await page.fill("#server-edit-password", password);
+  await page.click("text=Save");
+  await page.waitForSelector("#tested [name=confirmed]"); // it shows a certificate that nobody vouches for
+  assert.equal(await page.inputValue("#server-edit-password"), password);
+  assert.match(await page.textContent("#tested"), /Nothing was saved yet/);
+  await page.check("#tested [name=confirmed]");
+  await page.waitForSelector("#tested .wrong >> text=/log-in|account|password/");
+  assert.ok(await page.isChecked("#tested [name=confirmed]"));
   await page.context().close();
 });
 

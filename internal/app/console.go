@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"reflect"
 
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/collect"
@@ -18,7 +19,7 @@ import (
 type console struct{ *App }
 
 func (a console) Test(ctx context.Context, s fleet.Server) (api.Finding, error) {
-	if s.ID < 0 { // nobody asks for it again
+	if s.ID < 0 || a.otherwise(ctx, &s) { // nobody asks for it again
 		defer a.runner.Release(context.WithoutCancel(ctx), s.ID)
 	}
 	f, err := a.App.Test(ctx, s)
@@ -29,6 +30,12 @@ func (a console) Test(ctx context.Context, s fleet.Server) (api.Finding, error) 
 		Product: f.Product, Version: f.Version, Revision: f.Revision, ServerName: f.ServerName, InstallationID: f.InstallationID,
 		License: f.License, Fingerprint: f.Fingerprint, Hints: f.Hints,
 	}, err
+}
+
+// otherwise reports whether a server would be reached in another way than it is.
+func (a console) otherwise(ctx context.Context, s *fleet.Server) bool {
+	kept, err := a.Store.Server(ctx, s.ID)
+	return err != nil || !reflect.DeepEqual(kept.Connection, s.Connection)
 }
 
 func (a console) Collect(ctx context.Context, ids []usage.ServerID, each func(api.Reading)) error {

@@ -147,13 +147,63 @@ func waysIn(t *testing.T, was, is fleet.Connection, manages bool) map[string]fun
 	if is.Credential != was.Credential {
 		e.Credential = &is.Credential
 	}
-	return map[string]func() error{
+	ways := map[string]func() error{
 		"edited": func() error { b, v := open(); _, err := b.EditServer(t.Context(), v.ID, e); return err },
 		"edited by file": func() error {
 			b, v := open()
 			_, err := b.PutServers(t.Context(), []fleet.ServerDraft{{Was: &v, Edit: e}})
 			return err
 		},
+	}
+	if is.Credential != 0 { // with an account of its own a test is refused to everybody: TestProbeOfAnEdit
+		ways["tested"] = func() error { b, v := open(); _, err := b.ProbeEdit(t.Context(), v.ID, e); return err }
+	}
+	return ways
+}
+
+// A server that is there is tested as it would be reached: with the password that is kept where it was sent before, and nowhere else.
+func TestProbeOfAnEdit(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if _, err := b.AddCredential(t.Context(), fleet.NewCredential{Name: "set", Username: "of the set", Password: "p", Hosts: []string{"new"}}); err != nil {
+		t.Fatal(err)
+	}
+	own := b.server(fleet.NewServer{Name: "own", Shared: true, URL: "https://old", Username: "u", Password: "kept"})
+	fed := b.server(fleet.NewServer{Name: "fed", Shared: true, InstallationID: "i"})
+	elsewhere, trust, typed, name, set := "https://new", fleet.TLS{Fingerprint: strings.Repeat("ab", 32)}, "typed", "another", fleet.CredentialID(1)
+	for _, c := range []struct {
+		edit fleet.ServerEdit
+		want string // address, account and password; or what is refused
+	}{
+		{fleet.ServerEdit{}, "https://old u 1/kept"},
+		{fleet.ServerEdit{Username: &name}, "https://old another 1/kept"},
+		{fleet.ServerEdit{Password: &typed}, "https://old u 1/typed"},
+		{fleet.ServerEdit{URL: &elsewhere, Password: &typed}, "https://new u 1/typed"},
+		{fleet.ServerEdit{URL: &elsewhere, Credential: &set}, "https://new of the set sealed:p"},
+		{fleet.ServerEdit{URL: &elsewhere}, "--password-stdin: is given again"},
+		{fleet.ServerEdit{TLS: &trust}, "--password-stdin: is given again"},
+		{fleet.ServerEdit{TLS: &fleet.TLS{Insecure: true}}, "--password-stdin: is given again"},
+		{fleet.ServerEdit{Credential: &set}, "--url: the credential set"},
+		{fleet.ServerEdit{Name: new(string), Username: &name}, "https://old another 1/kept"}, // a name is not what is tested
+		{fleet.ServerEdit{When: func(*fleet.Server) error { return fault.New(fault.Conflict, "another one by now") }}, "another one by now"},
+	} {
+		c.edit.ManagesSets = true
+		got := ""
+		s, err := b.ProbeEdit(t.Context(), own.ID, c.edit)
+		if err != nil {
+			got = err.Error()
+		} else if s.ID == own.ID {
+			got = s.Connection.URL + " " + s.Connection.Username + " " + string(s.Connection.Sealed)
+		}
+		if !strings.Contains(got, c.want) {
+			t.Errorf("%+v: %q, want %q", c.edit, got, c.want)
+		}
+	}
+	if _, err := b.ProbeEdit(t.Context(), fed.ID, fleet.ServerEdit{}); !fault.Is(err, fault.Invalid) {
+		t.Errorf("there is nothing to log in to: %v", err)
+	}
+	if s, err := b.Servers.Server(t.Context(), own.ID); err != nil || s.Connection.URL != "https://old" || s.Connection.Username != "u" || string(s.Connection.Sealed) != "1/kept" {
+		t.Errorf("a test changes the server: %+v, %v", s.Connection, err)
 	}
 }
 

@@ -554,3 +554,44 @@ func (d *Directory) Probe(ctx context.Context, n NewServer) (Server, error) {
 	s.Connection.Sealed, err = d.Seal(s.ID, n.Password)
 	return s, err
 }
+
+// ProbeEdit gives a server that is there as it would be reached after an edit, to be tested before it is kept; the rest of the edit is not looked
+// at. A password that is kept goes nowhere else here, whoever asks. Invalid names what is wrong with the connection. The trail tells where a
+// credential set is tried.
+func (d *Directory) ProbeEdit(ctx context.Context, id usage.ServerID, e ServerEdit) (Server, error) {
+	s, err := d.presentServer(ctx, id)
+	if err == nil {
+		err = allow(&s, e.When)
+	}
+	if err != nil {
+		return Server{}, err
+	}
+	if s.Connection == nil {
+		return Server{}, fault.New(fault.Invalid, "%s is fed by import: nobody logs in to it", s.Name)
+	}
+	was, manages := s, e.ManagesSets
+	e.ManagesSets = false
+	var fields []fault.Field
+	e.connection(&s, &fields)
+	if err := d.admit(ctx, &was, &s, manages, &fields); err != nil {
+		return Server{}, err
+	}
+	if err := fault.InvalidFields("the connection cannot be tested", fields); err != nil {
+		return Server{}, err
+	}
+	c := s.Connection
+	switch {
+	case c.Credential != was.Connection.Credential && c.Credential != 0:
+		set, err := d.credential(ctx, c.Credential)
+		if err != nil {
+			return Server{}, err
+		}
+		c.Username, c.Sealed = set.Username, set.Sealed
+	case e.Password != nil:
+		if c.Sealed, err = d.Seal(id, *e.Password); err != nil {
+			return Server{}, err
+		}
+	}
+	err = d.NoteTest(ctx, &s)
+	return s, err
+}

@@ -1,8 +1,6 @@
 package portal
 
 import (
-	"cmp"
-	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -27,27 +25,11 @@ type newServerView struct {
 	Tested *testedView
 }
 
-// testedView is what a test of a connection came to.
-type testedView struct {
-	Done        bool         // it was tried
-	Wrong       []wrongInput // what could not be tried, or added
-	Failed      string       // why it could not be logged in, in words; empty: it could
-	Fingerprint string       // of the certificate
-	Untrusted   bool         // nobody vouches for it: the reader is to confirm it
-	Confirmed   bool         // which was done
-	Name        string       // what the server calls itself
-	Product     string
-	Version     string
-	Install     string
-	License     licenseView
-	Hints       []string
-	Twins       []link // with the same installation id
-}
-
-// What a button of the form does.
+// What a button of a form does.
 const (
 	doTest = "test"
 	doAdd  = "add"
+	doSave = "save"
 )
 
 // sharedByAll is what the field of the company says of a server that is shared.
@@ -80,7 +62,7 @@ func (p *Portal) newServerForm(v *visit, tested *testedView) (any, error) {
 		input{Name: "every", Kind: selection, Choices: p.spanChoices(0, fleet.IntervalRead), Value: seconds(fleet.IntervalRead)})
 	f.Buttons = []choice{{Value: doAdd, Name: p.texts["form.server.button"], Chosen: true}}
 	if tested != nil {
-		tested.Wrong = f.Wrong
+		tested.Wrong, tested.To, tested.Field = f.Wrong, f.To, "fingerprint"
 	}
 	out := newServerView{Form: f, Other: "/servers/pushed", Tested: tested}
 	if company := v.field("company"); company != "" {
@@ -183,12 +165,15 @@ func (p *Portal) addServer(v *visit) (any, error) {
 	if v.field("do") == doTest {
 		return p.testServer(v, n)
 	}
-	if unsure, err := p.unconfirmed(v, n); err != nil || unsure != nil {
-		if err != nil {
-			return nil, err
+	if len(v.wrong) == 0 && len(n.Check()) == 0 {
+		probe, err := p.Directory.Probe(v.ctx(), n)
+		if unsure, err := p.unconfirmed(v, &probe, err); err != nil || unsure != nil {
+			if err != nil {
+				return nil, err
+			}
+			v.fail("", p.texts["servers.confirm-first"])
+			return p.newServerForm(v, unsure)
 		}
-		v.fail("", p.texts["servers.confirm-first"])
-		return p.newServerForm(v, unsure)
 	}
 	added, ok, err := p.added(v, n)
 	switch {
@@ -201,30 +186,15 @@ func (p *Portal) addServer(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	to := serverPath(added.ID) + "?told=added-" + told
-	if v.fragment() { // a script goes there
+	return v.leave(serverPath(added.ID) + "?told=added-" + told)
+}
+
+// leave sends the browser on, also where a script of the page sent the form.
+func (v *visit) leave(to string) (any, error) {
+	if v.fragment() {
 		return stream{Status: http.StatusOK, ContentType: "text/html; charset=utf-8", Fields: []api.Field{field("HX-Redirect", to)}}, nil
 	}
 	return redirect(to, "")
-}
-
-// unconfirmed looks whether a server shows a certificate that nobody vouches for, and that was not confirmed: nil, it does not. Whatever else
-// is wrong with the connection, the server may be added, and its page says it.
-func (p *Portal) unconfirmed(v *visit, n fleet.NewServer) (*testedView, error) {
-	if n.TLS.Fingerprint != "" || len(v.wrong) > 0 || len(n.Check()) > 0 {
-		return nil, nil //nolint:nilnil // there is nothing to confirm
-	}
-	probe, err := p.Directory.Probe(v.ctx(), n)
-	if err != nil { // adding it says the same
-		return nil, nil //nolint:nilnil // there is nothing to confirm
-	}
-	ctx, cancel := context.WithTimeout(v.ctx(), api.ReadingWithin)
-	defer cancel()
-	found, err := p.Console.Test(ctx, probe)
-	if err != nil || found.Failed == nil || found.Failed.Reason != usage.GapTLS || found.Fingerprint == "" {
-		return nil, err
-	}
-	return &testedView{Done: true, Fingerprint: found.Fingerprint, Failed: p.texts["servers.untrusted"], Untrusted: true}, nil
 }
 
 // added adds a server; not ok: something about it is wrong.
@@ -249,43 +219,10 @@ func (p *Portal) added(v *visit, n fleet.NewServer) (s fleet.Server, ok bool, er
 // testServer logs in to a server that is not kept.
 func (p *Portal) testServer(v *visit, n fleet.NewServer) (any, error) {
 	v.wrong = nil // whose it is does not matter yet
-	out := &testedView{}
 	probe, err := p.Directory.Probe(v.ctx(), n)
-	if err != nil {
-		if !p.flagged(v, err) {
-			return nil, err
-		}
-		return p.newServerForm(v, out)
-	}
-	ctx, cancel := context.WithTimeout(v.ctx(), api.ReadingWithin)
-	defer cancel()
-	found, err := p.Console.Test(ctx, probe)
+	out, err := p.tried(v, &probe, err)
 	if err != nil {
 		return nil, err
-	}
-	out.Done, out.Fingerprint, out.Confirmed = true, cmp.Or(found.Fingerprint, n.TLS.Fingerprint), n.TLS.Fingerprint != ""
-	if f := found.Failed; f != nil {
-		out.Failed = p.plainly(f.Text)
-		if f.Reason == usage.GapTLS && found.Fingerprint != "" {
-			out.Failed, out.Untrusted, out.Confirmed = p.texts["servers.untrusted"], true, false
-			if n.TLS.Fingerprint != "" {
-				out.Failed = p.texts["servers.another-certificate"]
-			}
-		}
-		return p.newServerForm(v, out)
-	}
-	l := &found.License
-	out.Name, out.Product, out.Version, out.Install, out.Hints = found.ServerName, found.Product, found.Version, found.InstallationID, nil
-	for _, hint := range found.Hints {
-		out.Hints = append(out.Hints, p.plainly(hint))
-	}
-	out.License = licenseView{string(l.Type), l.Edition, l.Package, l.Status, l.LicensedTo, v.momentOf(l.ExpiresAt)}
-	installations, err := p.installations(v)
-	if err != nil {
-		return nil, err
-	}
-	for _, twin := range installations.Twins(&fleet.Server{ID: probe.ID, InstallationID: found.InstallationID}) {
-		out.Twins = append(out.Twins, link{twin.Name, serverPath(twin.ID)})
 	}
 	return p.newServerForm(v, out)
 }
@@ -381,15 +318,23 @@ type editView struct {
 	RemoveText string
 }
 
+// serverEditView is the value of the page on which a server is changed, or removed.
+type serverEditView struct {
+	editView
+
+	Reached bool // it is read, and not fed: it can be tested
+	Tested  *testedView
+}
+
 func (p *Portal) serverEdit(v *visit) (any, error) {
 	s, err := p.serverOf(v, access.ManageServers)
 	if err != nil {
 		return nil, err
 	}
-	return p.serverEditPage(v, &s)
+	return p.serverEditPage(v, &s, nil)
 }
 
-func (p *Portal) serverEditPage(v *visit, s *fleet.Server) (any, error) {
+func (p *Portal) serverEditPage(v *visit, s *fleet.Server, tested *testedView) (any, error) {
 	state := hidden("state", editionOf(s))
 	fields := []input{state, {Name: "name", Value: s.Name, Required: true, Complete: "off"}}
 	if !s.Shared {
@@ -422,11 +367,23 @@ func (p *Portal) serverEditPage(v *visit, s *fleet.Server) (any, error) {
 		input{Name: "domain", Value: s.Domain, Complete: "off"})
 	fields = append(fields, labelFields(s.Labels)...)
 	to := serverPath(s.ID)
-	out := editView{
+	out := serverEditView{Reached: s.Connection != nil, Tested: tested, editView: editView{
 		Name: s.Name, Back: to, Change: p.form(v, "server-edit", to+"/edit", fields...),
 		Remove: p.form(v, "server-remove", to+"/remove", state), RemoveText: p.texts["servers.remove-text"],
+	}}
+	out.Change.Buttons[0].Value = doSave
+	shown := page{name: "server-edit", title: s.Name, data: out, status: statusOf(v.wrong)}
+	if tested == nil && v.fragment() && v.Method == http.MethodPost {
+		tested = &testedView{}
 	}
-	return page{name: "change", title: s.Name, data: out, status: statusOf(v.wrong)}, nil
+	if tested != nil {
+		tested.Wrong, tested.To, tested.Field = out.Change.Wrong, out.Change.To, confirmedField
+		tested.Confirmed = tested.Confirmed && v.field(confirmedField) != "" // what stands in the form's own field is not asked for again
+		if v.fragment() {                                                    // what is typed stays in the browser, the password among it
+			shown.data, shown.status, shown.part = tested, 0, "tested"
+		}
+	}
+	return shown, nil
 }
 
 // labelFields are external ids and tags, one a line.
@@ -468,10 +425,14 @@ func editionOf(s *fleet.Server) string {
 	return stateOf([]any{s.Revision, s.Company, s.Domain, s.Authority, s.Interval})
 }
 
+// editServer tests how a server would be reached after a change, or changes it.
 func (p *Portal) editServer(v *visit) (any, error) {
 	s, err := p.serverOf(v, access.ManageServers)
 	if err != nil {
 		return nil, err
+	}
+	if v.field("do") == doTest {
+		return p.testEdit(v, &s)
 	}
 	e, err := p.readServerEdit(v, &s)
 	if err != nil {
@@ -480,15 +441,46 @@ func (p *Portal) editServer(v *visit) (any, error) {
 	if len(v.wrong) > 0 {
 		e.ManagesSets = true // what else is asked of who does not is said already
 		p.flagged(v, fault.InvalidFields("", e.Check(s, p.Now())))
-	} else {
-		if _, err = p.Directory.EditServer(v.ctx(), s.ID, e); err == nil {
-			return redirect(serverPath(s.ID), "saved")
-		}
-		if !p.flagged(v, err) {
-			return nil, err
+		return p.serverEditPage(v, &s, nil)
+	}
+	if (e.URL != nil || e.TLS != nil) && len(e.Check(s, p.Now())) == 0 {
+		probe, err := p.Directory.ProbeEdit(v.ctx(), s.ID, e)
+		if unsure, err := p.unconfirmed(v, &probe, err); err != nil || unsure != nil {
+			if err != nil {
+				return nil, err
+			}
+			v.fail("", p.texts["servers.confirm-before-saving"])
+			return p.serverEditPage(v, &s, unsure)
 		}
 	}
-	return p.serverEditPage(v, &s)
+	if _, err = p.Directory.EditServer(v.ctx(), s.ID, e); err == nil {
+		return v.leave(serverPath(s.ID) + "?told=saved")
+	}
+	if !p.flagged(v, err) {
+		return nil, err
+	}
+	return p.serverEditPage(v, &s, nil)
+}
+
+// testEdit logs in to a server as it would be reached after a change. What else is changed does not matter yet.
+func (p *Portal) testEdit(v *visit, s *fleet.Server) (any, error) {
+	if s.Connection == nil {
+		return nil, api.NewStatusError(http.StatusConflict, "%s sends its readings itself: there is nothing to log in to.", s.Name)
+	}
+	e := fleet.ServerEdit{ManagesSets: v.may(access.ManageCredentials, access.Provider)}
+	e.When = func(now *fleet.Server) error { return p.meanwhile(v, editionOf(now)) }
+	p.readConnection(v, s.Connection, &e)
+	if len(v.wrong) > 0 {
+		e.ManagesSets = true // what else is asked of who does not is said already
+		p.flagged(v, fault.InvalidFields("", e.Check(*s, p.Now())))
+		return p.serverEditPage(v, s, &testedView{})
+	}
+	probe, err := p.Directory.ProbeEdit(v.ctx(), s.ID, e)
+	out, err := p.tried(v, &probe, err)
+	if err != nil {
+		return nil, err
+	}
+	return p.serverEditPage(v, s, out)
 }
 
 // readServerEdit reads what is another than it is.
@@ -528,9 +520,13 @@ func (p *Portal) readConnection(v *visit, was *fleet.Connection, e *fleet.Server
 		address = v.field("url") // the service says what is wrong with it
 	}
 	e.URL = changed(address, was.URL)
-	e.TLS = changed(fleet.TLS{
+	trust := fleet.TLS{
 		Fingerprint: strings.ToLower(strings.ReplaceAll(v.field("fingerprint"), ":", "")), CA: strings.ReplaceAll(v.form.Get("ca"), "\r\n", "\n"), Insecure: v.field("insecure") != "",
-	}, was.TLS)
+	}
+	if confirmed := v.field(confirmedField); confirmed != "" { // it stands in place of what was trusted before
+		trust = fleet.TLS{Fingerprint: confirmed}
+	}
+	e.TLS = changed(trust, was.TLS)
 	set, password := v.set(), v.form.Get("password")
 	switch {
 	case set != 0:
@@ -562,7 +558,7 @@ func (p *Portal) removeServer(v *visit) (any, error) {
 	err = p.Directory.RemoveServer(v.ctx(), s.ID, from, func(now *fleet.Server) error { return p.meanwhile(v, editionOf(now)) })
 	switch {
 	case err != nil && p.flagged(v, err):
-		return p.serverEditPage(v, &s)
+		return p.serverEditPage(v, &s, nil)
 	case err != nil:
 		return nil, err
 	}

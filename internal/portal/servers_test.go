@@ -119,6 +119,65 @@ func TestEditServer(t *testing.T) {
 	w.want(http.StatusNotFound, request{path: path})
 }
 
+// A server is tested on its page for changes as where it is added: the certificate is confirmed first, what is typed stays, and the password that
+// is kept goes where it went before, and nowhere else.
+func TestEditedServerIsTested(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send(http.StatusSeeOther, admin, "/servers/new", "do", "add", "company", "2", "url", "vbr09", "username", "svc", "password", "kept", "fingerprint", shown)
+	path := "/servers/3/edit"
+	page := w.get(path)
+	state := w.hiddenOf(page, path, "state")
+	w.has(page, ">Test the connection</button>", ">Save</button>", `id="tested"`)
+	other := strings.Repeat("cd", 32)
+	send := func(status int, more ...string) answered {
+		return w.send(status, admin, path, append([]string{"state", state, "company", "2", "name", "vbr09", "username", "svc", "every", "14400", "authority", "reported"}, more...)...)
+	}
+	tested := w.probed
+	w.has(send(http.StatusOK, "do", "test", "url", "vbr09", "fingerprint", shown), "It works", "12.3.1")
+	if got := w.probed[len(tested):]; len(got) != 1 || got[0] != "https://vbr09 svc sealed:kept" {
+		t.Errorf("tested was %q", got)
+	}
+	for name, more := range map[string][]string{
+		"elsewhere":                  {"url", "evil.example", "fingerprint", shown},
+		"another port":               {"url", "vbr09:443", "fingerprint", shown},
+		"another certificate":        {"url", "vbr09", "fingerprint", other},
+		"a certificate, confirmed":   {"url", "vbr09", "fingerprint", shown, "confirmed", other},
+		"whatever the certificate":   {"url", "vbr09", "insecure", "1"},
+		"an authority of its own":    {"url", "vbr09", "ca", "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"},
+		"no certificate of its own":  {"url", "vbr09"},
+		"elsewhere, by an operator?": {"url", "evil.example"},
+	} {
+		before := len(w.probed)
+		w.has(send(http.StatusUnprocessableEntity, append([]string{"do", "test"}, more...)...), `id="server-edit-password-wrong"`, "sent nowhere else")
+		if len(w.probed) != before {
+			t.Errorf("%s: a password went out: %q", name, w.probed[before:])
+		}
+	}
+	first := send(http.StatusOK, "do", "test", "url", "vbr10", "password", "typed")
+	w.has(first, "Compare the fingerprint", `name="confirmed" value="`+shown+`"`, `value="vbr10"`)
+	w.lacks(first, `value="typed"`, "It works")
+	works := send(http.StatusOK, "do", "test", "url", "vbr10", "password", "typed", "confirmed", shown)
+	w.has(works, "It works", `name="confirmed" value="`+shown+`" checked`)
+	if got := w.probed[len(w.probed)-1]; got != "https://vbr10 svc sealed:typed" {
+		t.Errorf("tested was %q", got)
+	}
+	w.has(send(http.StatusOK, "do", "test", "url", "vbr10", "password", "wrong", "confirmed", shown), "it refuses the account")
+	w.has(send(http.StatusUnprocessableEntity, "do", "save", "url", "vbr10", "password", "typed"), "Nothing was saved yet: confirm the certificate first", `name="confirmed"`)
+	w.lacks(w.get("/servers/3"), "vbr10")
+	part := w.want(http.StatusOK, request{method: http.MethodPost, path: path, header: http.Header{"Hx-Request": {"true"}}, form: url.Values{"do": {"save"}, "state": {state}, "url": {"http://x"}}})
+	w.has(part, "must be https", `href="#server-edit-url"`)
+	w.lacks(part, "<html", "<h1", `name="password"`)
+	if to := send(http.StatusSeeOther, "do", "save", "url", "vbr10", "password", "typed", "confirmed", shown).header.Get("Location"); to != "/servers/3?told=saved" {
+		t.Errorf("sent to %q", to)
+	}
+	w.has(w.get("/servers/3"), "vbr10", shown)
+	w.has(send(http.StatusUnprocessableEntity, "do", "test", "url", "vbr10", "fingerprint", shown), "Somebody else changed this")
+	w.want(http.StatusForbidden, request{method: http.MethodPost, path: path, form: url.Values{"do": {"test"}}, role: access.PortalReadonly})
+	w.want(http.StatusConflict, request{method: http.MethodPost, path: "/servers/1/edit", form: url.Values{"do": {"test"}}})
+	w.lacks(w.get("/servers/1/edit"), "Test the connection")
+}
+
 // A company is added, its servers are what comes next, and it is removed once it has none.
 func TestEditCompany(t *testing.T) {
 	t.Parallel()

@@ -44,6 +44,7 @@ type world struct {
 	handler http.Handler
 	slow    chan struct{} // where there is one, readings wait for it
 	keyless bool          // there is no key to seal with any more
+	probed  []string      // where it was logged in for a test, and as whom
 	cookies map[access.Role]string
 	users   map[access.Role]access.UserID
 }
@@ -260,10 +261,11 @@ type running struct{ *world }
 
 func (r *running) Test(_ context.Context, s fleet.Server) (api.Finding, error) {
 	c, shown := s.Connection, strings.Repeat("ab", 32)
-	switch {
-	case c.TLS.Fingerprint != shown:
+	if c.TLS.Fingerprint != shown {
 		return api.Finding{Failed: &api.Failure{Reason: usage.GapTLS, Text: "nobody vouches for it"}, Fingerprint: shown}, nil
-	case string(c.Sealed) == "sealed:wrong":
+	}
+	r.probed = append(r.probed, c.URL+" "+c.Username+" "+string(c.Sealed))
+	if string(c.Sealed) == "sealed:wrong" {
 		return api.Finding{Failed: &api.Failure{Reason: usage.GapRefused, Text: "it refuses the account"}}, nil
 	}
 	return api.Finding{Product: "Veeam Backup & Replication", Version: "12.3.1", ServerName: "VBR", InstallationID: vbr01, Fingerprint: shown}, nil

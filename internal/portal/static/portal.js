@@ -45,10 +45,21 @@
     });
   }
 
+  // While a connection is tested anew, what came of it before is not shown: it is not about what is typed now.
+  const test = (on) => {
+    const tested = document.getElementById("tested");
+    if (!tested) return;
+    tested.ariaBusy = on ? "true" : null;
+    document.getElementById("testing").hidden = !on;
+  };
+  document.addEventListener("htmx:before:request", (event) => { if (event.detail.ctx.target?.id === "tested") test(true); });
+  document.addEventListener("htmx:finally:request", () => test(false));
+
   // Where a script sent a form, what is wrong comes alone, with links to its fields: they are marked as on a page, and a keyboard goes to the first.
   let told = null;
   document.addEventListener("htmx:after:swap", () => {
     const tested = document.getElementById("tested");
+    test(false); // what asked for it may be gone with what was there before
     if (!tested || tested.firstElementChild === told) return;
     told = tested.firstElementChild;
     const described = (field) => (field.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && !id.endsWith("-wrong"));

@@ -1,0 +1,93 @@
+package portal
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
+)
+
+// testedView is what a test of a connection came to.
+type testedView struct {
+	To          string       // where the form is sent that it stands in
+	Field       string       // of that form in which a fingerprint is confirmed
+	Done        bool         // it was tried
+	Wrong       []wrongInput // what could not be tried, added or saved
+	Failed      string       // why it could not be logged in, in words; empty: it could
+	Fingerprint string       // of the certificate
+	Untrusted   bool         // nobody vouches for it: the reader is to confirm it
+	Confirmed   bool         // which was done
+	Name        string       // what the server calls itself
+	Product     string
+	Version     string
+	Install     string
+	License     licenseView
+	Hints       []string
+	Twins       []link // with the same installation id
+}
+
+// confirmedField is the field of a fingerprint that is confirmed where the form has one for it that can be typed into.
+const confirmedField = "confirmed"
+
+// find logs in to a server, as long as readers wait.
+func (p *Portal) find(v *visit, probe *fleet.Server) (api.Finding, error) {
+	ctx, cancel := context.WithTimeout(v.ctx(), api.ReadingWithin)
+	defer cancel()
+	return p.Console.Test(ctx, *probe)
+}
+
+// tried logs in to a server as it would be, and says what came of it, or notes why it is not one to be logged in to.
+func (p *Portal) tried(v *visit, probe *fleet.Server, wrong error) (*testedView, error) {
+	switch {
+	case wrong == nil:
+	case p.flagged(v, wrong):
+		return &testedView{}, nil
+	default:
+		return nil, wrong
+	}
+	found, err := p.find(v, probe)
+	if err != nil {
+		return nil, err
+	}
+	trusted := probe.Connection.TLS.Fingerprint
+	out := &testedView{Done: true, Fingerprint: cmp.Or(found.Fingerprint, trusted), Confirmed: trusted != ""}
+	if f := found.Failed; f != nil {
+		out.Failed = p.plainly(f.Text)
+		if f.Reason == usage.GapTLS && found.Fingerprint != "" {
+			out.Failed, out.Untrusted, out.Confirmed = p.texts["servers.untrusted"], true, false
+			if trusted != "" {
+				out.Failed = p.texts["servers.another-certificate"]
+			}
+		}
+		return out, nil
+	}
+	l := &found.License
+	out.Name, out.Product, out.Version, out.Install = found.ServerName, found.Product, found.Version, found.InstallationID
+	for _, hint := range found.Hints {
+		out.Hints = append(out.Hints, p.plainly(hint))
+	}
+	out.License = licenseView{string(l.Type), l.Edition, l.Package, l.Status, l.LicensedTo, v.momentOf(l.ExpiresAt)}
+	installations, err := p.installations(v)
+	if err != nil {
+		return nil, err
+	}
+	for _, twin := range installations.Twins(&fleet.Server{ID: probe.ID, InstallationID: found.InstallationID}) {
+		out.Twins = append(out.Twins, link{twin.Name, serverPath(twin.ID)})
+	}
+	return out, nil
+}
+
+// unconfirmed looks whether a server shows a certificate that nobody vouches for, and that was not confirmed: nil, it does not. Whatever else is
+// wrong with the connection, it may be kept, and the server's page says it. What could not be probed is said by what keeps it.
+func (p *Portal) unconfirmed(v *visit, probe *fleet.Server, wrong error) (*testedView, error) {
+	if wrong != nil || probe.Connection == nil || probe.Connection.TLS.Fingerprint != "" {
+		return nil, nil //nolint:nilerr,nilnil // there is nothing to confirm
+	}
+	found, err := p.find(v, probe)
+	if err != nil || found.Failed == nil || found.Failed.Reason != usage.GapTLS || found.Fingerprint == "" {
+		return nil, err
+	}
+	return &testedView{Done: true, Fingerprint: found.Fingerprint, Failed: p.texts["servers.untrusted"], Untrusted: true}, nil
+}
