@@ -26,6 +26,7 @@ const othersNamed = 5
 type order struct {
 	earlier []otherMonth             // that are to be drafted before it
 	passed  []otherMonth             // that come after it, where it cannot be drafted any more
+	over    int                      // for how many companies that is so
 	next    map[usage.CompanyID]bool // those without a statement of it that can have one
 }
 
@@ -54,6 +55,7 @@ func (p *Portal) orderOf(v *visit, month usage.Month, m *monthly, waiting []stat
 			before[next] = append(before[next], w.Company)
 		default:
 			past[next] = append(past[next], w.Company)
+			o.over++
 		}
 	}
 	begins := m.firstDrafts()

@@ -134,7 +134,7 @@ func (p *Portal) fill(v *visit, month usage.Month, out *monthView) error {
 	if out.Passed = o.passed; out.Over {
 		out.Earlier = o.earlier
 	}
-	if err := p.standOf(v, m, len(waiting), len(o.next) > 0, out); err != nil {
+	if err := p.standOf(v, m, len(waiting), &o, out); err != nil {
 		return err
 	}
 	rows = slices.DeleteFunc(rows, func(r statedRow) bool { return !out.fits(&r) })
@@ -159,8 +159,8 @@ func (p *Portal) outdated(ctx context.Context, month usage.Month) (map[usage.Com
 	return outdated, err
 }
 
-// standOf says what is missing of a month, what the reader may do with it, and what is in the way. lacking: more can be drafted.
-func (p *Portal) standOf(v *visit, m *monthly, without int, lacking bool, out *monthView) error {
+// standOf says what is missing of a month, what the reader may do with it, and what is in the way: who was passed over is not.
+func (p *Portal) standOf(v *visit, m *monthly, without int, o *order, out *monthView) error {
 	for _, f := range []struct {
 		state string
 		count int
@@ -176,11 +176,12 @@ func (p *Portal) standOf(v *visit, m *monthly, without int, lacking bool, out *m
 		out.Filters = append(out.Filters, filter{p.texts["month-filter."+cmp.Or(f.state, "all")], to, f.count, f.state == out.State})
 	}
 	mayWork, mayFinalise := v.may(access.WorkOnStatements, access.Provider), v.may(access.FinaliseStatements, access.Provider)
-	open := !out.Begun || without > 0 || m.states[statement.Draft] > 0
-	out.Lacking, out.Listed = lacking, without+len(m.have) > 0
-	out.May.Draft = mayWork && out.Over && (lacking || m.states[statement.Draft] > 0)
+	missing := without - o.over
+	open := !out.Begun || missing > 0 || m.states[statement.Draft] > 0
+	out.Lacking, out.Listed = len(o.next) > 0, without+len(m.have) > 0
+	out.May.Draft = mayWork && out.Over && (out.Lacking || m.states[statement.Draft] > 0)
 	out.May.Approve = mayWork && m.states[statement.Draft] > m.needing
-	for key, n := range map[string]int{"statements.without": without, "statements.drafts": m.states[statement.Draft]} {
+	for key, n := range map[string]int{"statements.without": missing, "statements.drafts": m.states[statement.Draft]} {
 		if n > 0 && out.Begun {
 			text, err := p.texts.count(key, n)
 			if err != nil {

@@ -20,6 +20,7 @@ type monthItem struct {
 	Name, To string
 	Counted  bool
 	Begun    bool // there are statements
+	Passed   bool // there are none, and can be none any more
 	Counts   []stateCount
 }
 
@@ -43,6 +44,10 @@ func (p *Portal) months(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	last, err := p.Kept.LatestMonths(v.ctx())
+	if err != nil {
+		return nil, err
+	}
 	var out monthsView
 	for i, month := range monthsFrom(list, firsts, usage.MonthOf(p.Now(), v.zone).Previous(), v.zone) {
 		item := monthItem{Name: p.month(month), To: monthPath(month), Begun: slices.Contains(list, month)}
@@ -53,9 +58,33 @@ func (p *Portal) months(v *visit) (any, error) {
 			}
 			item.Counted, item.Counts = true, m.counts(month)
 		}
+		if !item.Begun {
+			if item.Passed, err = p.passedOver(v, month, last, firsts); err != nil {
+				return nil, err
+			}
+		}
 		out.Months = append(out.Months, item)
 	}
 	return page{name: "months", title: p.texts["statements.title"], data: out}, nil
+}
+
+// passedOver reports whether no company of which there are readings by the end of a month without statements can have one of it any more, by the
+// last months of which each has one.
+func (p *Portal) passedOver(v *visit, month usage.Month, last map[usage.CompanyID]usage.Month, firsts map[usage.CompanyID]time.Time) (bool, error) {
+	over := false
+	for company, at := range firsts {
+		switch begun := !month.Before(usage.MonthOf(at, v.zone)); {
+		case begun && !month.Before(last[company]):
+			return false, nil
+		case begun:
+			over = true
+		}
+	}
+	if !over {
+		return false, nil
+	}
+	drafts, err := p.firstDrafts(v.ctx(), month.Next()) // a month right before the first draft can still be drafted
+	return len(drafts) == 0, err
 }
 
 // monthsFrom lists months without a hole, the last first: to one that is over, from the first of which there are statements, or with readings.

@@ -449,6 +449,31 @@ func TestPassedMonth(t *testing.T) {
 	passed := w.get(octoberPath)
 	w.offered(passed, "")
 	w.has(passed, "No statement of this month was made.", "<b>Northwind</b>, <b>&lt;b&gt;Evil", "No statement of this month can be drafted any more", "the next one is that of December 2026")
+	months := w.get("/statements")
+	w.has(months, "Passed over: later months stand already")
+	w.lacks(months, "Nothing drafted yet")
+}
+
+// Who was passed over does not keep the others' month from being made final, and is not waited for.
+func TestPassedCompanyHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock.Add(time.Date(2026, 12, 2, 3, 0, 0, 0, time.UTC).Sub(october))
+	w.work()
+	w.has(w.get("/statements"), "Nothing drafted yet")
+	w.did(northwind+"/draft", nil)
+	w.did(northwind+"/approve", url.Values{"*": {"known"}})
+	november := "/statements/2026-11/3"
+	w.did(november+"/draft", nil)
+	waits := w.get(octoberPath)
+	w.has(waits, "1 company has no statement.")
+	w.lacks(waits, "finalise")
+	w.did(november+"/approve", url.Values{"*": {"known"}})
+	page := w.get(octoberPath)
+	w.lacks(page, "cannot be made final yet")
+	w.has(page, "No statement of this month can be drafted any more", "keeps no other company&#39;s statement", `action="/statements/2026-10/finalise"`)
+	w.has(w.all("finalise"), "1 statement was made final.")
+	w.has(w.get(northwind), "Final")
 }
 
 // Where the vendor's counters say what is billed, the statement says at once that no workloads can be named; where a list does, they can.

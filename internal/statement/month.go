@@ -48,7 +48,8 @@ func (s *Service) FinaliseMonth(ctx context.Context, month usage.Month, actor st
 	return s.Store.SaveStatements(ctx, changed, seen...)
 }
 
-// allApproved refuses a step with a whole month while a company's statement of it is not approved, or not made.
+// allApproved refuses a step with a whole month while a company's statement of it is not approved, or not made. Who was passed over cannot have one
+// any more, and does not keep the others waiting for ever.
 func (s *Service) allApproved(ctx context.Context, month usage.Month, zone string) error {
 	in, err := time.LoadLocation(zone)
 	if err != nil {
@@ -61,9 +62,30 @@ func (s *Service) allApproved(ctx context.Context, month usage.Month, zone strin
 	for _, err := range standing.Failed {
 		return err
 	}
-	standing.Waiting = slices.DeleteFunc(standing.Waiting, func(w Waiting) bool { return w.State == Approved })
+	passed, err := s.passed(ctx, month)
+	if err != nil {
+		return err
+	}
+	standing.Waiting = slices.DeleteFunc(standing.Waiting, func(w Waiting) bool { return w.State == Approved || w.State == Open && passed(w.Company) })
 	if len(standing.Waiting) > 0 {
 		return fault.New(fault.Conflict, "%s: each is to be approved before, with a reason for what needs one", standing.WaitingText())
 	}
 	return nil
+}
+
+// passed tells which of the companies without a statement of a month can have none any more: a later one stands, which is no mere draft of the
+// next month that came first (see ground.precedes).
+func (s *Service) passed(ctx context.Context, month usage.Month) (func(usage.CompanyID) bool, error) {
+	last, err := s.Store.LatestMonths(ctx)
+	if err != nil {
+		return nil, err
+	}
+	next, err := s.Store.StatementsIn(ctx, month.Next())
+	drafts := make(map[usage.CompanyID]bool)
+	for i := range next {
+		if t := &next[i]; t.State == Draft && t.Supersedes == 0 {
+			drafts[t.Company] = true
+		}
+	}
+	return func(id usage.CompanyID) bool { return month.Before(last[id]) && !drafts[id] }, err
 }

@@ -214,3 +214,29 @@ func TestRemovedCompanyIsWaitedFor(t *testing.T) {
 		same(t, 1, len(have))
 	}
 }
+
+// A company whose month was passed over does not keep the others' from becoming final; one that can still have its statement does.
+func TestPassedOverIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	companies := w.crowd(2)
+	one, passed := companies[0], companies[1]
+	w.now = at(2026, 11, 1)
+	w.must(statementOf(w.Draft(t.Context(), one, september, "a")))
+	w.must(w.Approve(t.Context(), one, september, "a", nil, false))
+	waits := func() {
+		t.Helper()
+		if err := w.FinaliseMonth(t.Context(), september, "a"); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "company 1 (not drafted)") {
+			t.Error(err)
+		}
+	}
+	waits()
+	w.must(statementOf(w.Draft(t.Context(), passed, october, "a")))
+	waits() // September can still come before that draft
+	w.must(w.Approve(t.Context(), passed, october, "a", map[string]string{"*": "r"}, false))
+	w.check(w.FinaliseMonth(t.Context(), september, "a"))
+	all, err := w.store.StatementsIn(t.Context(), september)
+	w.check(err)
+	same(t, 1, len(all))
+	same(t, statement.Final, all[0].State)
+}
