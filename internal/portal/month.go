@@ -28,10 +28,13 @@ type monthView struct {
 	Search     string
 	State      string
 	Sort       string
+	Row, Of    string // the type and the column of it that the list is narrowed to; empty: none
+	Type       string // the type's name
+	Everything string // where it is not narrowed to one
 	Columns    []column
 	Rows       []statedRow
 	Part       part
-	Totals     []statement.TotalRow
+	Totals     []monthTotal
 	Silent     []silentView
 	SilentLeft int
 	May        struct{ Draft, Approve, Finalise bool }
@@ -41,6 +44,13 @@ type monthView struct {
 	Earlier    []otherMonth
 	Passed     []otherMonth
 	Files      []file
+}
+
+// monthTotal is a sum over all companies, with where those are that it is made of, but for the column.
+type monthTotal struct {
+	statement.TotalRow
+
+	To string
 }
 
 // filter narrows a list.
@@ -65,6 +75,13 @@ func (p *Portal) monthPage(v *visit) (any, error) {
 		return nil, err
 	}
 	out := monthView{Name: p.month(month), Path: monthPath(month), Search: v.field("search"), State: v.field("state"), Sort: cmp.Or(v.field("sort"), "name")}
+	if key, is := rowOfText(v.field("row")); is {
+		out.Row, out.Of, out.Type = rowText(key), v.field("of"), key.Type+", "+string(key.Unit)
+		if !slices.Contains(amountColumns, out.Of) {
+			out.Of = amountColumns[0]
+		}
+		out.Everything = withQuery(out.Path, (&monthView{Search: out.Search}).narrow(out.State))
+	}
 	title, err := p.texts.say("statements.of", out.Name)
 	if err != nil {
 		return nil, err
@@ -117,7 +134,9 @@ func (p *Portal) fill(v *visit, month usage.Month, out *monthView) error {
 		rows = append(rows, statedRow{Name: w.Name, To: statementPath(month, w.Company), State: statement.Open, company: w.Company, folded: strings.ToLower(w.Name)})
 	}
 	out.Over, out.Begun = over(month, v, p.Now()), len(m.have) > 0
-	out.Totals = m.totals
+	for _, t := range m.totals {
+		out.Totals = append(out.Totals, monthTotal{t, out.Path + "?" + url.Values{"row": {rowText(t.RowKey)}}.Encode()})
+	}
 	if out.Begun {
 		out.showSilent(v, m.silent)
 	} else if err := p.showSilentNow(v, out); err != nil {
@@ -136,6 +155,14 @@ func (p *Portal) fill(v *visit, month usage.Month, out *monthView) error {
 	}
 	if err := p.standOf(v, m, len(waiting), &o, out); err != nil {
 		return err
+	}
+	if key, is := rowOfText(out.Row); is {
+		for i := range rows {
+			if !rows[i].only(key, out.Of) {
+				rows[i].State = "" // it is none of those that are looked for
+			}
+		}
+		rows = slices.DeleteFunc(rows, func(r statedRow) bool { return r.State == "" })
 	}
 	rows = slices.DeleteFunc(rows, func(r statedRow) bool { return !out.fits(&r) })
 	sortBy(rows, out.Sort, statedSorts, func(a, b *statedRow) int {
@@ -210,6 +237,10 @@ func (out *monthView) narrow(state string) url.Values {
 	}
 	if state != "" {
 		q.Set("state", state)
+	}
+	if out.Row != "" {
+		q.Set("row", out.Row)
+		q.Set("of", out.Of)
 	}
 	return q
 }

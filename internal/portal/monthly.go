@@ -2,6 +2,7 @@ package portal
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -41,8 +42,47 @@ type statedRow struct {
 	Billed, Used, New, Rental usage.Units
 	Before, Change            *usage.Units // of what is billed; nil: there is no statement of the month before
 	Issues, Missing, Adjusted int
+	Behind                    string // where the workloads are of the one type that the list is narrowed to, but for their state
 	company                   usage.CompanyID
 	folded                    string // the name without regard to case
+	types                     []typedAmounts
+}
+
+// typedAmounts are a statement's of one type.
+type typedAmounts struct {
+	key                       statement.RowKey
+	billed, used, fresh, rent statement.Amount
+}
+
+// amountColumns are the columns of amounts; the first one is meant where none is named.
+var amountColumns = []string{"billed", "used", "new", "rental"}
+
+// of gives the amount of a column.
+func (a *typedAmounts) of(column string) statement.Amount {
+	switch column {
+	case "used":
+		return a.used
+	case "new":
+		return a.fresh
+	case "rental":
+		return a.rent
+	default:
+		return a.billed
+	}
+}
+
+// only narrows a row to one type; false: of that, it has nothing in a column.
+func (r *statedRow) only(key statement.RowKey, column string) bool {
+	for i := range r.types {
+		a := &r.types[i]
+		if amount := a.of(column); a.key != key || amount.Count == 0 && amount.Units == 0 {
+			continue
+		}
+		r.Billed, r.Used, r.New, r.Rental, r.Before, r.Change = a.billed.Units, a.used.Units, a.fresh.Units, a.rent.Units, nil, nil
+		r.Behind = r.To + "/workloads?" + url.Values{"row": {rowText(key)}}.Encode()
+		return true
+	}
+	return false
 }
 
 // without are the companies that are to have a statement of a month and have none, as was found out.
@@ -193,8 +233,9 @@ func statedRows(t, before *statement.Statement, month usage.Month) []statedRow {
 	}
 	for i := range t.Content.Rows {
 		r := &t.Content.Rows[i]
-		to := of(r.Unit)
-		to.Billed, to.Used, to.New, to.Rental = to.Billed+t.Billed(r.RowKey).Units, to.Used+r.Used.Units, to.New+r.New.Units, to.Rental+r.Rental.Units
+		to, billed := of(r.Unit), t.Billed(r.RowKey)
+		to.Billed, to.Used, to.New, to.Rental = to.Billed+billed.Units, to.Used+r.Used.Units, to.New+r.New.Units, to.Rental+r.Rental.Units
+		to.types = append(to.types, typedAmounts{r.RowKey, billed, r.Used, r.New, r.Rental})
 	}
 	if before != nil {
 		for i := range before.Content.Rows {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -519,4 +521,54 @@ func TestTotals(t *testing.T) {
 	if one := w.get(octoberPath + "/3"); strings.Contains(one.body, "<tfoot>") {
 		t.Error("one row is added up")
 	}
+}
+
+// A sum over all companies leads to the companies that it is made of, and these add up to it; each number of theirs leads to its workloads.
+func TestSumsOfAMonthLead(t *testing.T) {
+	t.Parallel()
+	w := idleInNovember(t)
+	two := reading(vbr01, "web", 7, october.AddDate(0, 0, 5))
+	fresh := october.AddDate(0, 0, 2)
+	two.Workloads[3].Type, two.Workloads[4].FirstProtectedAt = "VBR_HyperV_VM", &fresh
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, two))
+	w.work()
+	w.all("draft")
+	sums := regexp.MustCompile(`<a href="([^"]*)">(\d+)</a> <span class="dim">`)
+	rows := regexp.MustCompile(`<tr><th scope="row"><a href="[^"]*">([^<]*)</a></th><td>.*?</td><td>Instances</td>((?:<td class="n">.*?</td>){4})`)
+	number := regexp.MustCompile(`<a href="([^"]*)">(\d+)</a>`)
+	page := w.get(octoberPath)
+	_, table, _ := strings.Cut(page.body, "All companies together")
+	found := 0
+	for _, sum := range sums.FindAllStringSubmatch(table, -1) {
+		to := html.UnescapeString(sum[1])
+		query := must[*url.URL](t)(url.Parse(to)).Query()
+		column := slices.Index([]string{"billed", "used", "new", "rental"}, query.Get("of"))
+		list := w.get(to)
+		w.has(list, `id="behind"`, html.EscapeString(strings.Split(query.Get("row"), "/")[2]))
+		added := 0
+		for _, row := range rows.FindAllStringSubmatch(list.body, -1) {
+			cell := number.FindAllStringSubmatch(row[2], -1)[column]
+			n := must[int](t)(strconv.Atoi(cell[2]))
+			if n == 0 {
+				t.Errorf("%s lists %s, which has none", to, row[1])
+			}
+			added += n
+			if behind := w.get(html.UnescapeString(cell[1])); strings.Count(behind.body, `<td class="id">`) != n {
+				t.Errorf("%s of %s leads to %s, which shows others", cell[2], row[1], cell[1])
+			}
+		}
+		if strconv.Itoa(added) != sum[2] {
+			t.Errorf("%s leads to %s, whose companies add up to %d", sum[2], to, added)
+		}
+		if found++; added == 0 {
+			w.has(list, "No company fits.")
+		}
+	}
+	if found != 8 {
+		t.Errorf("%d sums of two types: %s", found, page.body)
+	}
+	hyper := octoberPath + "?row=" + url.QueryEscape("vbr/Instances/VBR_HyperV_VM")
+	w.lacks(w.get(hyper), `<th scope="row"><a href="/statements/2026-10/3">`)
+	w.has(w.get(hyper+"&of=nothing&search=north"), `<input type="hidden" name="row" value="vbr/Instances/VBR_HyperV_VM"><input type="hidden" name="of" value="billed">`, `>All types</a>`)
+	w.has(w.get(octoberPath+"?row=x"), `<th scope="row"><a href="/statements/2026-10/3">`)
 }
