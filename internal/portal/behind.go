@@ -16,6 +16,7 @@ import (
 type behindView struct {
 	Company, Month, To string // to: the statement
 	Path, Number       string
+	Before             string // as of when it is counted; empty: it is kept, or counted now
 	Revision           string
 	Search, Row        string
 	State              metering.State // empty: all
@@ -60,7 +61,7 @@ func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
 		return nil, err
 	}
 	out := behindView{
-		Company: s.company.Name, Month: p.month(s.month), To: s.path() + "?" + s.query().Encode(), Path: s.path() + "/workloads", Number: s.query().Get("number"),
+		Company: s.company.Name, Month: p.month(s.month), To: s.path() + "?" + s.query().Encode(), Path: s.path() + "/workloads", Number: s.query().Get("number"), Before: s.query().Get("before"),
 		Revision: s.revision(), Search: v.field("search"), Row: v.field("row"), State: metering.State(v.field("state")), Reason: p.reason(v, "workloads"),
 		MayTake: v.may(access.WorkOnStatements, s.company.ID) && v.only() == 0 && s.latest() && s.State == statement.Draft,
 	}
@@ -101,7 +102,7 @@ func serverNames(c *statement.Content) map[usage.ServerID]string {
 
 func (out *behindView) narrow() url.Values {
 	q := url.Values{}
-	for name, value := range map[string]string{"number": out.Number, "search": out.Search, "row": out.Row, "state": string(out.State)} {
+	for name, value := range map[string]string{"number": out.Number, "before": out.Before, "search": out.Search, "row": out.Row, "state": string(out.State)} {
 		if value != "" {
 			q.Set(name, value)
 		}

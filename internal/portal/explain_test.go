@@ -109,6 +109,7 @@ func TestLinksShowTheSame(t *testing.T) {
 	first := map[string]string{}
 	for _, path := range []string{
 		"/companies/2", "/companies/2?day=2026-10-31", "/companies/2/trend", "/companies/2/trend?by=month", "/companies/2/changes", "/companies/2/why?unit=Instances&state=used",
+		"/statements/2026-11/2",
 	} {
 		to := exactly.FindStringSubmatch(w.get(path).body)
 		if to == nil {

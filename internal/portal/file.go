@@ -5,6 +5,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
 )
 
 // file is something to download.
@@ -24,7 +25,7 @@ func (p *Portal) files(at string, q url.Values) (list []file) {
 
 // reportFile gives a statement in another form.
 func (p *Portal) reportFile(v *visit) (any, error) {
-	s, err := p.statementOf(v)
+	s, err := p.keptOf(v)
 	if err != nil {
 		return nil, err
 	}
@@ -32,8 +33,17 @@ func (p *Portal) reportFile(v *visit) (any, error) {
 	return attachment(f), err
 }
 
-func (p *Portal) bundleFile(v *visit) (any, error) {
+// keptOf finds a statement of which there are files: none that is counted as of an instant.
+func (p *Portal) keptOf(v *visit) (stated, error) {
 	s, err := p.statementOf(v)
+	if err == nil && !s.known.IsZero() {
+		err = fault.New(fault.Invalid, "%s", p.texts["statement.not-kept"])
+	}
+	return s, err
+}
+
+func (p *Portal) bundleFile(v *visit) (any, error) {
+	s, err := p.keptOf(v)
 	if err != nil {
 		return nil, err
 	}

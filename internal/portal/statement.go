@@ -3,9 +3,11 @@ package portal
 import (
 	"cmp"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/fault"
@@ -31,6 +33,8 @@ type statementView struct {
 	Cutoff             *moment
 	At                 moment
 	Catalog            string
+	Link               string    // shows the same for ever, where it is not kept; empty: it is, under its number
+	Known              *moment   // it is not kept, and what was known then; nil: it is what is known now
 	Last               *stepView // what was done with it last
 	Outdated           bool      // what is known by now makes another one
 	Next               *link     // the company's next statement, where this month has none and that one comes first
@@ -132,6 +136,7 @@ type stated struct {
 	counts  int         // the last final one of these; 0: none is
 	next    usage.Month // of which the company's next statement is, where the month has none
 	numbers []int       // of the month, that the reader may see
+	known   time.Time   // as of which it is counted, whatever is kept of the month; zero: it is not
 }
 
 // statementOf finds the statement of the path and the field number: the month's latest where none is named. Of a month without, it is
@@ -141,6 +146,10 @@ func (p *Portal) statementOf(v *visit) (s stated, err error) {
 		return s, err
 	}
 	if s.month, err = v.month(); err != nil {
+		return s, err
+	}
+	if s.known = v.instant("before"); !s.known.IsZero() || len(v.wrong) > 0 {
+		err = p.statementAsOf(v, &s)
 		return s, err
 	}
 	number, err := strconv.Atoi(cmp.Or(v.field("number"), "0"))
@@ -171,6 +180,20 @@ func (p *Portal) statementOf(v *visit) (s stated, err error) {
 		s.Statement, err = p.Months.Show(v.ctx(), s.company.ID, s.month, 0)
 	}
 	return s, err
+}
+
+// statementAsOf counts a month as it was known at an instant; a company's people see what is final alone.
+func (p *Portal) statementAsOf(v *visit, s *stated) (err error) {
+	switch err := v.err(); {
+	case err != nil:
+		return err
+	case v.only() != 0:
+		return fault.New(fault.NotFound, "There is no such statement of %s.", s.month)
+	case v.Method == http.MethodPost: // nothing can be done with it
+		return fault.New(fault.Invalid, "%s", p.texts["statement.not-kept"])
+	}
+	s.Statement, err = p.Months.ShowAsOf(v.ctx(), s.company.ID, s.month, s.known)
+	return err
 }
 
 func (s *stated) path() string { return statementPath(s.month, s.company.ID) }
@@ -210,7 +233,15 @@ func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 		out.Numbers = append(out.Numbers, choice{s.path() + "?number=" + strconv.Itoa(n), strconv.Itoa(n), n == s.Number})
 	}
 	s.standing(&out)
-	out.Files = p.files(s.path(), s.query())
+	switch {
+	case !s.known.IsZero():
+		out.Known, out.Link = v.momentOf(&s.known), s.path()+"?"+s.query().Encode()
+	case s.State == statement.Open:
+		out.Link = s.path() + "?" + url.Values{"before": {timeField(usage.Truncate(p.Now()))}}.Encode()
+		fallthrough
+	default:
+		out.Files = p.files(s.path(), s.query())
+	}
 	if s.State == statement.Final {
 		out.Files = append(out.Files, file{p.texts["file.bundle"], s.path() + "/bundle?" + s.query().Encode()})
 	}
@@ -259,8 +290,11 @@ func (out *statementView) inputs() (all []*input) {
 	return slices.DeleteFunc(all, func(in *input) bool { return in == nil })
 }
 
-// query names the number of a statement; of one that is not kept, there is none.
+// query names the number of a statement, or as of when it is counted; of one that is counted now, there is none.
 func (s *stated) query() url.Values {
+	if !s.known.IsZero() {
+		return url.Values{"before": {timeField(s.known)}}
+	}
 	if s.Number == 0 {
 		return url.Values{}
 	}
@@ -270,7 +304,7 @@ func (s *stated) query() url.Values {
 // offer says what the reader may do with a statement as it stands.
 func (p *Portal) offer(v *visit, s *stated, out *statementView) (err error) {
 	mayWork, mayFinalise := v.may(access.WorkOnStatements, s.company.ID), v.may(access.FinaliseStatements, s.company.ID)
-	if !s.latest() || v.only() != 0 {
+	if !s.latest() || v.only() != 0 || !s.known.IsZero() {
 		return nil
 	}
 	if s.State != statement.Open {
@@ -302,8 +336,8 @@ func (p *Portal) billed(v *visit, s *stated, out *statementView) error {
 		return err
 	}
 	var before *statement.Statement
-	for i := range all {
-		if t := &all[i]; t.Month == s.month.Previous().String() && (v.only() == 0 || t.State == statement.Final) {
+	for i := range all { // what is counted as of an instant is shown as it was then, and a draft of the month before may be another one by now
+		if t := &all[i]; s.known.IsZero() && t.Month == s.month.Previous().String() && (v.only() == 0 || t.State == statement.Final) {
 			before = t
 		}
 	}

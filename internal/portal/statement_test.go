@@ -572,3 +572,43 @@ func TestSumsOfAMonthLead(t *testing.T) {
 	w.has(w.get(hyper+"&of=nothing&search=north"), `<input type="hidden" name="row" value="vbr/Instances/VBR_HyperV_VM"><input type="hidden" name="of" value="billed">`, `>All types</a>`)
 	w.has(w.get(octoberPath+"?row=x"), `<th scope="row"><a href="/statements/2026-10/3">`)
 }
+
+// What is known of a month without a statement has a link that shows a colleague the same, also when there is a statement by then.
+func TestOpenStatementHasALink(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.clock.Add(time.Minute)
+	found := exactly.FindStringSubmatch(w.get(northwind).body)
+	if found == nil {
+		t.Fatal("it has no link to exactly this")
+	}
+	link := html.UnescapeString(found[1])
+	first := mainPart.FindString(w.get(link).body)
+	w.clock.Add(time.Minute)
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, reading(vbr01, "web", 1300, october.AddDate(0, 0, 5))))
+	w.all("draft")
+	w.has(w.get(northwind), "1\u202f300")
+	again := w.get(link)
+	if mainPart.FindString(again.body) != first {
+		t.Errorf("%s shows another page afterwards: %s", link, again.body)
+	}
+	w.has(again, "1\u202f234", "This is no statement that is kept", `<a href="`+northwind+`">As it stands now.</a>`)
+	w.offered(again, "")
+	w.lacks(again, "/report?", "/bundle", "None yet")
+	behind := regexp.MustCompile(`href="([^"]*/workloads\?[^"]*)"`).FindStringSubmatch(again.body)
+	if behind == nil {
+		t.Fatalf("it leads to no workloads: %s", again.body)
+	}
+	workloads := w.get(html.UnescapeString(behind[1]))
+	w.has(workloads, `name="before" value="`, `data-of="1234"`)
+	query := strings.TrimPrefix(link, northwind)
+	for path, status := range map[string]int{
+		northwind + "?before=soon": http.StatusBadRequest, northwind + "?before=2030-01-01T00:00:00Z": http.StatusBadRequest, northwind + "?before=2026-01-01T00:00:00Z": http.StatusBadRequest,
+		northwind + "/report" + query + "&format=pdf": http.StatusBadRequest, northwind + "/bundle" + query: http.StatusBadRequest,
+	} {
+		if got := w.do(request{path: path}).status; got != status {
+			t.Errorf("%s: %d, want %d", path, got, status)
+		}
+	}
+	w.want(http.StatusNotFound, request{path: octoberPath + "/3" + query, role: access.CompanyReadonly})
+}

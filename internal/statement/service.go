@@ -71,6 +71,25 @@ func (s *Service) Show(ctx context.Context, company usage.CompanyID, month usage
 	return s.fresh(ctx, company, month)
 }
 
+// ShowAsOf counts a month with what was known at an instant, as Show does where there is no statement, whatever there is of it by now. Nothing is
+// kept. Invalid: the instant lies ahead, or the month had not begun then.
+func (s *Service) ShowAsOf(ctx context.Context, company usage.CompanyID, month usage.Month, known time.Time) (Statement, error) {
+	if known = usage.Truncate(known); known.After(s.Now()) {
+		return Statement{}, fault.New(fault.Invalid, "what will be known at %s is not known yet", known.UTC().Format(time.RFC3339))
+	}
+	before, err := s.Ledger.Store.PositionAt(ctx, known)
+	if err != nil {
+		return Statement{}, err
+	}
+	c, err := s.Companies.Company(ctx, company)
+	if err != nil {
+		return Statement{}, err
+	}
+	then := *s
+	then.Now = func() time.Time { return known }
+	return then.counted(ctx, &c, month, cutoff{before, &known})
+}
+
 // cutoff is up to where entries count, and when the last of them was recorded.
 type cutoff struct {
 	before usage.Position
