@@ -58,6 +58,9 @@ func (p *Portal) alarms(v *visit) (any, error) {
 	if err := v.allow(access.Read, v.only()); err != nil {
 		return nil, err
 	}
+	if err := p.ownServers(v); err != nil {
+		return nil, err
+	}
 	events, err := p.Events.Events(v.ctx(), 0)
 	if err != nil {
 		return nil, err
@@ -268,6 +271,9 @@ func (p *Portal) alarm(v *visit) (any, error) {
 }
 
 func (p *Portal) alarmPage(v *visit, e *alarm.Event) (any, error) {
+	if err := p.ownServers(v); err != nil {
+		return nil, err
+	}
 	row, err := p.alarmRow(v, e, p.companyLinks())
 	if err != nil {
 		return nil, err

@@ -58,10 +58,25 @@ func serverPath(id usage.ServerID) string { return "/servers/" + id.String() }
 
 // serverLink is the link to a server for who may see it.
 func (v *visit) serverLink(id usage.ServerID, name string) link {
-	if v.only() == 0 && id != 0 {
+	if id != 0 && (v.only() == 0 || v.own[id]) {
 		return link{name, serverPath(id)}
 	}
 	return link{Name: name}
+}
+
+// ownServers notes which servers the people of a company may look at.
+func (p *Portal) ownServers(v *visit) error {
+	if v.only() == 0 || v.own != nil {
+		return nil
+	}
+	servers, err := p.Servers.Servers(v.ctx())
+	v.own = make(map[usage.ServerID]bool)
+	for i := range servers {
+		if s := &servers[i]; v.may(access.Read, scopeOf(s)) {
+			v.own[s.ID] = true
+		}
+	}
+	return err
 }
 
 func (p *Portal) servers(v *visit) (any, error) {

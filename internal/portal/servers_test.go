@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
@@ -35,6 +37,31 @@ func TestServers(t *testing.T) {
 	}
 	w.want(http.StatusNotFound, request{path: "/companies/2/servers", role: theirs})
 	w.want(http.StatusNotFound, request{path: "/servers/name:VBR01"})
+}
+
+// The people of a company are led from its figure to its own servers, and to no others.
+func TestOwnServersAreLinked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cloud := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "cloud", Shared: true, Product: usage.ProductCloudConnect, InstallationID: "cc"}))
+	must[fleet.Company](t)(w.fleet.EditCompany(t.Context(), 3, fleet.CompanyEdit{AddTenants: []fleet.Tenant{{Name: "third"}}}))
+	s := reading("cc", "pc", 2, october.Add(-time.Hour))
+	s.Product = usage.ProductCloudConnect
+	for i := range s.Workloads {
+		s.Workloads[i].Type, s.Workloads[i].Tenant = "CC_VM_Backup", "third"
+	}
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), cloud.ID, false, s))
+	w.clock.Add(time.Minute)
+	for _, role := range []access.Role{access.CompanyAdministrator, access.CompanyReadonly} {
+		for _, path := range []string{"/companies/3", "/companies/3/why?unit=Instances&state=used", "/companies/3/changes", "/alarms", "/alarms/2", "/workloads?search=db0001", "/workloads/life?server=2&id=" + url.QueryEscape("<i>db0001")} {
+			a := w.want(http.StatusOK, request{path: path, role: role})
+			w.has(a, `href="/servers/2`)
+			w.lacks(a, `href="/servers/3`)
+		}
+		w.has(w.want(http.StatusOK, request{path: "/companies/3", role: role}), "cloud")
+		w.want(http.StatusOK, request{path: "/servers/2", role: role})
+		w.want(http.StatusNotFound, request{path: "/servers/3", role: role})
+	}
 }
 
 // A server is tested on the way: nothing is sent before its certificate is confirmed, and what is typed is kept but for the password.

@@ -28,6 +28,7 @@ type visit struct {
 	texts texts
 	form  url.Values // of the body, or of the query with a GET
 	wrong []fault.Field
+	own   map[usage.ServerID]bool // servers of the reader's company, where it sees no others; see ownServers
 }
 
 // newVisit reads the form and says who acts from here on.
@@ -178,6 +179,9 @@ func (p *Portal) companyNamed(v *visit, ever bool) (fleet.Company, error) {
 	absent := fault.New(fault.NotFound, "There is no company %q.", ref)
 	if strings.Contains(ref, ":") { // a name may be another company's tomorrow
 		return fleet.Company{}, absent
+	}
+	if err := p.ownServers(v); err != nil {
+		return fleet.Company{}, err
 	}
 	c, err := p.Directory.FindCompany(v.ctx(), ref)
 	if n, none := strconv.ParseInt(ref, 10, 64); ever && none == nil && fault.Is(err, fault.NotFound) {

@@ -48,6 +48,9 @@ func (p *Portal) workloads(v *visit) (any, error) {
 	if err := v.allow(access.Read, v.only()); err != nil {
 		return nil, err
 	}
+	if err := p.ownServers(v); err != nil {
+		return nil, err
+	}
 	out := workloadsView{Search: v.field("search"), Own: v.only() != 0}
 	shown := page{name: "workloads", title: p.texts["workloads.title"]}
 	if out.Search != "" {
@@ -143,6 +146,9 @@ const (
 // life tells a workload's states over time. Who sees one company sees those times in which it was that one's.
 func (p *Portal) life(v *visit) (any, error) {
 	if err := v.allow(access.Read, v.only()); err != nil {
+		return nil, err
+	}
+	if err := p.ownServers(v); err != nil {
 		return nil, err
 	}
 	key := usage.WorkloadKey{Tenant: v.form.Get("tenant"), ID: v.form.Get("id")}
