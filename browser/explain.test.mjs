@@ -66,7 +66,7 @@ test("a bar and a point of the trend lead to the workloads behind them, and so d
   for (const by of ["month", "day"]) {
     await r.page.goto(`/companies/2/trend?by=${by}`);
     await r.page.waitForSelector(".u-over");
-    assert.ok(await r.page.locator("tbody td:has-text('not known')").count() > 0, "what was not read is a number");
+    assert.ok(await r.page.locator("tbody td:has-text('not there yet')").count() > 0, "what was not read is a number");
     const cell = r.page.locator("tbody tr:last-child td a").first();
     const [to, box] = [await cell.getAttribute("href"), await r.page.locator(".u-over").first().boundingBox()];
     const sent = r.page.waitForRequest((q) => q.url().includes("/why?"));

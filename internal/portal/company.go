@@ -54,6 +54,8 @@ type figureView struct {
 	Resource figure.Resource
 	Known    bool // something had been read by then
 	Complete bool
+	Early    bool // it lacks nothing but servers that were not there yet
+	NotYet   bool // none was
 	Notes    []string
 	Rows     []figureRow
 	Totals   []figureRow // of each unit kind that has several rows
@@ -77,6 +79,7 @@ type sourceView struct {
 	Taken          *moment
 	Origin         metering.Origin
 	Unknown, Stale bool
+	Early          bool // it was not there yet
 }
 
 func (p *Portal) company(v *visit) (any, error) {
@@ -148,18 +151,21 @@ func (p *Portal) figureOf(v *visit, c *fleet.Company, resource figure.Resource, 
 		f.Rows = append(f.Rows, rowOf(c.ID, resource, &t.Rows[i], why))
 	}
 	f.total(c.ID, why)
-	unknown, stale := 0, 0
+	since := p.sinces()
+	l, err := since.lacking(v.ctx(), t, t.At)
+	if err != nil {
+		return f, false, err
+	}
 	for i := range t.Servers {
 		s := &t.Servers[i]
-		if s.Unknown {
-			unknown++
-		} else if s.Stale {
-			stale++
+		early, err := since.early(v.ctx(), s, t.At)
+		if err != nil {
+			return f, false, err
 		}
-		f.Sources = append(f.Sources, sourceView{v.serverLink(s.Server, s.Name), v.momentOf(s.TakenAt), s.Origin, s.Unknown, s.Stale})
+		f.Sources = append(f.Sources, sourceView{v.serverLink(s.Server, s.Name), v.momentOf(s.TakenAt), s.Origin, s.Unknown, s.Stale, early})
 	}
-	f.Known = unknown < len(t.Servers)
-	f.Notes, err = p.uncertainty(unknown, stale)
+	f.Known, f.Early, f.NotYet = readAny(t), l.onlyEarly(), l.early == len(t.Servers)
+	f.Notes, err = p.uncertainty(l)
 	return f, true, err
 }
 

@@ -167,11 +167,11 @@ func TestMissingIsNotZero(t *testing.T) {
 	t.Parallel()
 	w := explained(t)
 	trend := w.get("/companies/2/trend?by=month")
-	w.has(trend, "not known", `data-v=""`, "nothing had been read, and nothing is known", "October 2026")
+	w.has(trend, `data-v=""`, "not there yet", "October 2026")
 	if n := strings.Count(trend.body, `data-v="0 0 0"`); n > 0 {
 		t.Errorf("%d months without a reading are zero", n)
 	}
-	w.has(w.get("/companies/2/why?unit=Instances&state=used&day=2026-01-01"), `<p class="big">unknown</p>`, "never read")
+	w.has(w.get("/companies/2/why?unit=Instances&state=used&day=2026-01-01"), `<p class="big">not there yet</p>`)
 	changes := w.get("/companies/2/changes?from=2026-01-01")
 	if strings.Contains(changes.body, ">&#43;1\u202f2") || !strings.Contains(changes.body, `<td class="n">unknown</td>`) {
 		t.Errorf("what was not known is taken for zero: %s", changes.body)

@@ -166,7 +166,7 @@ func TestFigures(t *testing.T) {
 	reasons := w.get(strings.ReplaceAll(why[1], "&amp;", "&"))
 	w.has(reasons, "C7: protected", "web0000", "web0499", "734 more are not shown", "the server states the date")
 	past := w.get("/companies/2?day=2026-10-01")
-	w.has(past, "never read", "incomplete", "Nothing had been read by then", `name="day" type="date" value="2026-10-01"`)
+	w.has(past, "not there yet", "The company had no server here yet", `name="day" type="date" value="2026-10-01"`)
 	if strings.Contains(past.body, "data-live") {
 		t.Error("the past is refreshed")
 	}

@@ -90,6 +90,7 @@ type calendarDay struct {
 	Readings, Gaps int
 	Absent         bool // the month has no such day
 	Ahead          bool // it has not come yet
+	NotYet         bool // the server was not there yet, or was not the reader's company's
 	Text           string
 }
 
@@ -289,11 +290,17 @@ func (p *Portal) addEntries(v *visit, s *fleet.Server, out *serverView) error {
 	if err != nil {
 		return err
 	}
+	since, err := p.sinces().of(v.ctx(), s.ID)
+	if err != nil {
+		return err
+	}
+	there := func(at time.Time) bool { return !at.Before(since) }
 	if v.only() != 0 {
 		mine, err := p.Ledger.Owned(v.ctx(), s.ID, v.only())
 		if err != nil {
 			return err
 		}
+		there = func(at time.Time) bool { return !at.Before(since) && mine(at) }
 		entries = slices.DeleteFunc(entries, func(e ledger.Entry) bool { return !mine(e.At) })
 	}
 	day := v.day("day", usage.Date{})
@@ -326,7 +333,7 @@ func (p *Portal) addEntries(v *visit, s *fleet.Server, out *serverView) error {
 	}
 	out.Readings = listedOf(v, rows)
 	for _, m := range months {
-		row, err := p.calendar(v, m, today, counts)
+		row, err := p.calendar(v, m, today, counts, there)
 		if err != nil {
 			return err
 		}
@@ -349,8 +356,8 @@ func (p *Portal) entry(v *visit, e *ledger.Entry) readingView {
 	return r
 }
 
-// calendar gives the row of a month.
-func (p *Portal) calendar(v *visit, m usage.Month, today usage.Date, counts map[usage.Date]calendarDay) (calendarMonth, error) {
+// calendar gives the row of a month; there says whether the server was there at an instant.
+func (p *Portal) calendar(v *visit, m usage.Month, today usage.Date, counts map[usage.Date]calendarDay, there func(time.Time) bool) (calendarMonth, error) {
 	row := calendarMonth{Name: p.month(m)}
 	date := usage.DateOf(m.Start(v.zone), v.zone)
 	for range 31 {
@@ -359,7 +366,7 @@ func (p *Portal) calendar(v *visit, m usage.Month, today usage.Date, counts map[
 			continue
 		}
 		c := counts[date]
-		c.Date, c.Ahead = date.String(), today.Before(date)
+		c.Date, c.Ahead, c.NotYet = date.String(), today.Before(date), !there(endOf(date, v.zone))
 		if c.Readings+c.Gaps > 0 {
 			c.To = serverPathOf(v) + "?day=" + c.Date + "#readings"
 		}
@@ -392,6 +399,8 @@ func (d calendarDay) Mark() string {
 		return strconv.Itoa(d.Readings) + "!"
 	case d.Readings > 0:
 		return strconv.Itoa(d.Readings)
+	case d.NotYet:
+		return "·"
 	default:
 		return "–"
 	}

@@ -3,6 +3,7 @@ package portal_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -103,6 +104,65 @@ func TestAddServer(t *testing.T) {
 	}
 	w.has(w.get("/servers/4"), "Shared by companies", "never read", "1 day")
 	w.want(http.StatusConflict, request{method: http.MethodPost, path: "/servers/4/read"})
+}
+
+// Days before a server was added are no days without a reading, in its calendar as in its company's figures; and what was never read says so.
+func TestServerThatWasNotThereYet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	day := 24 * time.Hour
+	w.clock.Add(5 * day) // the 25th
+	late := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "LATE", Company: 2, InstallationID: "late", Interval: day}))
+	company := must[fleet.Company](t)(w.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Contoso"}))
+	only := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "ONLY", Company: company.ID, InstallationID: "only", Interval: day}))
+	must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "NEVER", Company: 3, InstallationID: "never"}))
+	w.clock.Add(2 * day) // the 27th
+	for _, s := range []fleet.Server{late, only} {
+		must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), s.ID, false, reading(s.InstallationID, "vm", 2, w.clock.Now())))
+	}
+	w.clock.Add(time.Hour)
+	october := regexp.MustCompile(`(?s)<th scope="row">October 2026</th>(.*?)</tr>`)
+	cells := regexp.MustCompile(`<td class="[^"]*">(?:<a[^>]*><span[^>]*>)?([^<]*)<`)
+	marks := ""
+	for _, cell := range cells.FindAllStringSubmatch(october.FindStringSubmatch(w.get("/servers/4").body)[1], -1) {
+		marks += cell[1]
+	}
+	if want := strings.Repeat("·", 24) + "––1"; marks != want {
+		t.Errorf("the calendar shows %s, want %s", marks, want)
+	}
+	row := func(path, day string) string {
+		found := regexp.MustCompile(`(?s)<tr data-t="[^"]*" data-v="[^"]*"[^>]*><th scope="row"><a href="[^"]*">` + day + `</a></th>.*?</tr>`).FindString(w.get(path).body)
+		if found == "" {
+			t.Fatalf("%s has no row of %s", path, day)
+		}
+		return found
+	}
+	for _, c := range []struct {
+		path, day, has, lacks string
+	}{
+		{"/companies/4/trend", "2026-10-24", "not there yet", "not known"},
+		{"/companies/4/trend", "2026-10-26", "not known", "not there yet"},
+		{"/companies/4/trend", "2026-10-27", ">complete<", "not known"},
+		{"/companies/2/trend", "2026-10-24", "before a server was added", "data-part"},
+		{"/companies/2/trend", "2026-10-26", "incomplete", "before a server was added"},
+		{"/companies/2/trend", "2026-10-26", "data-part", "before a server was added"},
+	} {
+		if got := row(c.path, c.day); !strings.Contains(got, c.has) || strings.Contains(got, c.lacks) {
+			t.Errorf("%s, %s: %s", c.path, c.day, got)
+		}
+	}
+	w.has(w.get("/companies/4/trend"), "nothing had been read, and nothing is known", "Before 2026-10-25 no server was there yet.")
+	w.has(w.get("/companies/2?day=2026-10-24"), "before a server was added", "not there yet")
+	w.has(w.get("/companies/4/why?unit=Instances&state=used&day=2026-10-24"), `<p class="big">not there yet</p>`)
+	w.has(w.get("/companies/4/why?unit=Instances&state=used&day=2026-10-26"), `<p class="big">unknown</p>`)
+	w.lacks(w.get("/companies/2?day=2026-10-24"), "never read", "incomplete")
+	w.has(w.get("/companies/2?day=2026-10-26"), "1 server was never read", "incomplete")
+	w.has(w.get("/companies/4?day=2026-10-24"), "The company had no server here yet.")
+	moved := must[fleet.Company](t)(w.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Moved"})).ID
+	must[fleet.Server](t)(w.fleet.EditServer(t.Context(), only.ID, fleet.ServerEdit{Company: &moved, From: w.clock.Now().Add(-time.Minute)}))
+	if got := row("/companies/5/trend", "2026-10-26"); moved != 5 || !strings.Contains(got, "not there yet") {
+		t.Errorf("the server was another company's: %s", got)
+	}
 }
 
 // A reading that takes long goes on, and the page says so until it is over.

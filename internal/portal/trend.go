@@ -45,8 +45,9 @@ type seriesView struct {
 	Resource figure.Resource
 	Unit     usage.UnitKind
 	Days     []dayView
-	Partly   bool // some of them are incomplete
-	Missing  bool // of some nothing is known
+	Partly   bool   // some of them are incomplete
+	Missing  bool   // of some nothing is known, though a server was there
+	Begins   string // the first day on which one was, where there are days before
 }
 
 type dayView struct {
@@ -55,6 +56,8 @@ type dayView struct {
 	Cells         []cell // used, new, rental
 	Known         bool   // something had been read by then
 	Complete      bool
+	Early         bool // it lacks nothing but servers that were not there yet
+	NotYet        bool // none was
 }
 
 // Values are the numbers for a chart; empty: they are not known.
@@ -165,13 +168,26 @@ func (p *Portal) seriesOf(ctx context.Context, c *fleet.Company, resource figure
 			}
 		}
 	}
+	since, there := p.sinces(), false
+	lack, notYet := make([]lacking, len(days)), make([]bool, len(days))
+	for i := range days {
+		if lack[i], err = since.lacking(ctx, days[i].Tally, days[i].At); err != nil {
+			return err
+		}
+		there = there || len(days[i].Tally.Servers) > lack[i].early
+		notYet[i] = !there
+	}
 	for unit, at := range byUnit {
+		s := &out.Series[at]
 		for i := range days {
 			day := p.dayOf(c.ID, resource, unit, &days[i], out)
-			s := &out.Series[at]
+			day.Early, day.NotYet = lack[i].onlyEarly(), notYet[i]
+			if n := len(s.Days); n > 0 && s.Days[n-1].NotYet && !day.NotYet {
+				s.Begins = day.Name
+			}
 			s.Days = append(s.Days, day)
-			s.Partly = s.Partly || day.Known && !day.Complete
-			s.Missing = s.Missing || !day.Known
+			s.Partly = s.Partly || day.Known && !day.Complete && !day.Early
+			s.Missing = s.Missing || !day.Known && !day.NotYet
 		}
 	}
 	return nil

@@ -191,8 +191,8 @@ func (p *Portal) dayWords(d usage.Date) string {
 }
 
 // uncertainty says how many servers make a figure uncertain, and how.
-func (p *Portal) uncertainty(unknown, stale int) (notes []string, err error) {
-	for key, n := range map[string]int{"note.unknown": unknown, "note.stale": stale} {
+func (p *Portal) uncertainty(l lacking) (notes []string, err error) {
+	for key, n := range map[string]int{"note.unknown": l.unknown, "note.stale": l.stale} {
 		if n > 0 {
 			text, err := p.texts.count(key, n)
 			if err != nil {

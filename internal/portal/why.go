@@ -43,18 +43,18 @@ var whyFields = []string{"resource", "type", "unit", "state"}
 type whyView struct {
 	asked
 
-	Company  link
-	When     *whenView // nil: it is shown beside another page
-	Past     bool      // it is about an instant that was named
-	At       moment
-	Known    bool // something had been read by then
-	Complete bool
-	Notes    []string
-	Count    int
-	Units    usage.Units
-	Link     string // shows the same for ever
-	Parts    []whyPart
-	shown    int // workloads
+	Company link
+	When    *whenView // nil: it is shown beside another page
+	Past    bool      // it is about an instant that was named
+	At      moment
+	Known   bool // something had been read by then
+	NotYet  bool // no server was there yet
+	Notes   []string
+	Count   int
+	Units   usage.Units
+	Link    string // shows the same for ever
+	Parts   []whyPart
+	shown   int // workloads
 }
 
 type whyPart struct {
@@ -141,7 +141,8 @@ func (v *visit) checkAsked() {
 
 // countWhy counts what the number is made of.
 func (p *Portal) countWhy(v *visit, c *fleet.Company, when *asOf, out *whyView) error {
-	unknown, stale, servers := 0, 0, 0
+	var all lacking
+	since := p.sinces()
 	for _, resource := range figure.Resources() {
 		product, err := resource.Product()
 		if err != nil {
@@ -154,23 +155,21 @@ func (p *Portal) countWhy(v *visit, c *fleet.Company, when *asOf, out *whyView) 
 		if err != nil {
 			return err
 		}
-		for i := range t.Servers {
-			servers++
-			if t.Servers[i].Unknown {
-				unknown++
-			} else if t.Servers[i].Stale {
-				stale++
-			}
+		l, err := since.lacking(v.ctx(), t, t.At)
+		if err != nil {
+			return err
 		}
+		out.Known = out.Known || readAny(t)
+		all = lacking{all.unknown + l.unknown, all.stale + l.stale, all.early + l.early}
 		for _, e := range t.Explain() {
 			if (out.Type == "" || e.Row.Type == out.Type) && e.Row.Unit == out.Unit {
 				out.explain(v, &e)
 			}
 		}
 	}
-	out.Known, out.Complete = servers > unknown, unknown+stale == 0
+	out.NotYet = !out.Known && all.onlyEarly()
 	var err error
-	out.Notes, err = p.uncertainty(unknown, stale)
+	out.Notes, err = p.uncertainty(all)
 	return err
 }
 
