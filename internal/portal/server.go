@@ -40,6 +40,7 @@ type serverView struct {
 	Domain     string
 	Labels     []labelView
 	Alarms     []alarmRow
+	Counted    countedBy
 	Resource   figure.Resource
 	Parted     []partedView
 	Months     []calendarMonth
@@ -62,6 +63,13 @@ type licenseView struct {
 }
 
 type labelView struct{ Key, Value string }
+
+// countedBy says which of a server's two figures answers now (C21, C24), and why it is not the one that is wanted.
+type countedBy struct {
+	Origin   metering.Origin // empty: neither does yet
+	Why      string          // key of why it is not the one that is wanted; empty: it is
+	Compared string          // key of why the two are not compared; empty: they are
+}
 
 // partedView is a difference between the server's own counters and the count of its list.
 type partedView struct {
@@ -124,7 +132,7 @@ func (p *Portal) server(v *visit) (any, error) {
 		}
 		out.Figure = out.Company.To
 	}
-	for _, add := range []func(*visit, *fleet.Server, *serverView) error{p.addState, p.addReached, p.addTwins, p.addAlarms, p.addParted, p.addEntries} {
+	for _, add := range []func(*visit, *fleet.Server, *serverView) error{p.addState, p.addReached, p.addTwins, p.addAlarms, p.addCounted, p.addParted, p.addEntries} {
 		if err := add(v, &s, &out); err != nil {
 			return nil, err
 		}
@@ -241,6 +249,48 @@ func (p *Portal) addAlarms(v *visit, s *fleet.Server, out *serverView) error {
 		}
 	}
 	return nil
+}
+
+// addCounted says which figure of the server answers.
+func (p *Portal) addCounted(v *visit, s *fleet.Server, out *serverView) error {
+	out.Counted.Origin = metering.Origin(s.Authority)
+	if out.Removed {
+		return nil
+	}
+	t, err := p.Ledger.Usage(v.ctx(), ledger.Query{Company: scopeOf(s), Product: s.Product, Members: true})
+	if err != nil {
+		return err
+	}
+	for i := range t.Servers {
+		if source := &t.Servers[i]; source.Server == s.ID {
+			out.Counted = countedByOf(s, source)
+		}
+	}
+	return nil
+}
+
+func countedByOf(s *fleet.Server, is *metering.Source) countedBy {
+	c := countedBy{Origin: is.Origin}
+	switch {
+	case is.TakenAt == nil:
+		return countedBy{metering.Origin(s.Authority), "", "unread"}
+	case is.Computed == nil:
+		c.Compared = "listless"
+	case is.Reported == nil:
+		c.Compared = "uncounted"
+	}
+	switch wanted := metering.Origin(s.Authority); {
+	case is.Origin == wanted:
+	case s.Shared:
+		c.Why = "shared"
+	case wanted == metering.FromList:
+		c.Why = "listless"
+	case is.Reported == nil:
+		c.Why = "uncounted"
+	default:
+		c.Why = "several"
+	}
+	return c
 }
 
 // addParted says where the server's counters and the count of its list differ, since the beginning of the last month.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
@@ -121,6 +122,9 @@ func TestServerThatWasNotThereYet(t *testing.T) {
 		must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), s.ID, false, reading(s.InstallationID, "vm", 2, w.clock.Now())))
 	}
 	w.clock.Add(time.Hour)
+	never := w.get("/servers/5")
+	w.has(never, "Nothing has been read yet, so there is nothing to compare.")
+	w.lacks(never, "They have agreed")
 	october := regexp.MustCompile(`(?s)<th scope="row">October 2026</th>(.*?)</tr>`)
 	cells := regexp.MustCompile(`<td class="[^"]*">(?:<a[^>]*><span[^>]*>)?([^<]*)<`)
 	marks := ""
@@ -162,6 +166,44 @@ func TestServerThatWasNotThereYet(t *testing.T) {
 	must[fleet.Server](t)(w.fleet.EditServer(t.Context(), only.ID, fleet.ServerEdit{Company: &moved, From: w.clock.Now().Add(-time.Minute)}))
 	if got := row("/companies/5/trend", "2026-10-26"); moved != 5 || !strings.Contains(got, "not there yet") {
 		t.Errorf("the server was another company's: %s", got)
+	}
+}
+
+// A server says which of its two figures answers, as the pages of companies do, and why where that is not the one that it is set to.
+func TestWhichFigureOfAServerAnswers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	counted := func(server usage.ServerID, s usage.Snapshot) {
+		t.Helper()
+		units, none := usage.Units(len(s.Workloads))*usage.One, usage.Units(0)
+		s.Counters = []usage.Counter{{Type: s.Workloads[0].Type, Used: int64(len(s.Workloads)), UsedUnits: &units, NewUnits: &none, RentalUnits: &none}}
+		must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), server, false, s))
+	}
+	add := func(n fleet.NewServer) usage.ServerID {
+		return must[fleet.Server](t)(w.fleet.AddServer(t.Context(), n)).ID
+	}
+	counted(2, reading(vbr02, "<i>db", 3, october.Add(-time.Minute)))
+	shared := reading("cc", "pc", 2, october.Add(-time.Minute))
+	shared.Product = usage.ProductCloudConnect
+	for i := range shared.Workloads {
+		shared.Workloads[i].Type, shared.Workloads[i].Tenant = "CC_Server_Backup", "third"
+	}
+	counted(add(fleet.NewServer{Name: "cloud", Shared: true, Product: usage.ProductCloudConnect, InstallationID: "cc"}), shared)
+	for _, name := range []string{"em1", "em2"} {
+		id := add(fleet.NewServer{Name: name, Company: 3, Domain: "em", InstallationID: name})
+		counted(id, reading(name, name, 2, october.Add(-time.Minute)))
+	}
+	add(fleet.NewServer{Name: "quiet", Company: 3, InstallationID: "quiet", Authority: metering.Computed})
+	w.clock.Add(time.Minute)
+	const reported, computed = "<dt>Counted by</dt><dd>the server&#39;s own counters", "<dt>Counted by</dt><dd>its list of workloads"
+	for path, want := range map[string][]string{
+		"/servers/1": {computed, "It is set to its own counters, and gives none.", "The server gives no counters of its own, so there is nothing to compare."},
+		"/servers/2": {reported + "</dd>", "They have agreed since the beginning of last month"},
+		"/servers/3": {computed, "Its own counters name no company."},
+		"/servers/4": {computed, "another server in the same domain"},
+		"/servers/6": {computed + "</dd>", "Nothing has been read yet, so there is nothing to compare."},
+	} {
+		w.has(w.get(path), want...)
 	}
 }
 
