@@ -48,6 +48,35 @@ test("a number of the overview is explained down to a machine, and to the readin
   await r.end();
 });
 
+test("who follows a machine out of the panel and comes back finds the panel as it was, by mouse and by keyboard", async () => {
+  const r = await reader();
+  const place = () => r.page.evaluate(() => ({ open: document.querySelector("dialog").open, top: document.querySelector("dialog").scrollTop, focus: document.activeElement.textContent, href: document.activeElement.getAttribute("href") }));
+  await r.page.goto("/companies/2");
+  for (const way of ["click", "press"]) {
+    const number = r.page.locator('tr:has-text("VBR_vSphere_VM") a[data-why]').first();
+    if (way === "click") await number.click(); else { await number.focus(); await r.page.keyboard.press("Enter"); }
+    await r.page.waitForSelector("dialog[open] h1:has-text('Used')");
+    const head = await r.page.textContent("#why-body h1");
+    const machine = r.page.locator("#why-body tbody th a").nth(20);
+    await machine.focus(); // which scrolls to it
+    const before = await place();
+    assert.ok(before.top > 0, "the panel is too short to be scrolled");
+    if (way === "click") await machine.click(); else await r.page.keyboard.press("Enter");
+    await r.page.waitForSelector(`h1:has-text("${before.focus} over time")`);
+    await r.page.goBack();
+    await r.page.waitForSelector("dialog[open] h1");
+    assert.equal(await r.page.textContent("#why-body h1"), head);
+    assert.deepEqual(await place(), before);
+    await r.page.keyboard.press("Escape");
+    const after = await place();
+    assert.deepEqual([after.open, new URL(after.href, console_.base).pathname], [false, "/companies/2/why"], "the focus is not back at the number");
+    await r.page.reload();
+    await r.page.waitForFunction(() => document.readyState === "complete");
+    assert.equal(await r.page.locator("dialog[open]").count(), 0, "what was closed is open again");
+  }
+  await r.end();
+});
+
 test("a machine is found, and its figure", async () => {
   const r = await reader();
   await r.page.fill("#find", "WEB01");

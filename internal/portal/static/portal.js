@@ -8,18 +8,37 @@
   const nav = document.querySelector(".bar nav"), open = nav?.querySelector("[aria-current]");
   if (open) nav.scrollLeft = open.offsetLeft - nav.offsetLeft - (nav.clientWidth - open.offsetWidth) / 2;
 
-  // A number opens the reasons for it beside the page.
-  document.addEventListener("click", async (event) => {
-    const link = event.target.closest("a[data-why]");
-    const dialog = document.getElementById("why");
-    if (!link || !dialog || event.metaKey || event.ctrlKey || event.shiftKey) return;
-    event.preventDefault();
-    const answer = await fetch(link.href, ask).catch(() => null);
-    if (!answer?.ok) { location.href = link.href; return; }
+  // A number opens the reasons for it beside the page. The page's place in the history keeps which, and where the reader was in there: who follows
+  // a link of the panel and comes back finds it as it was.
+  const panel = document.getElementById("why");
+  const links = () => [...panel.querySelectorAll("#why-body a")];
+  const note = (why) => history.replaceState({ ...history.state, why }, "");
+  const noteOpen = (link) => note({ of: panel.dataset.of, top: panel.scrollTop, at: links().indexOf(link) });
+  const openWhy = async (of, was) => {
+    const answer = await fetch(of, ask).catch(() => null);
+    if (!answer?.ok) return false;
     document.getElementById("why-body").innerHTML = await answer.text();
-    dialog.showModal();
-    dialog.scrollTop = 0;
+    panel.dataset.of = of;
+    panel.showModal();
+    panel.scrollTop = was?.top ?? 0;
+    links()[was?.at]?.focus({ preventScroll: true });
+    noteOpen(document.activeElement);
+    return true;
+  };
+  document.addEventListener("click", async (event) => {
+    const inside = event.target.closest("#why-body a");
+    if (inside) noteOpen(inside);
+    const link = event.target.closest("a[data-why]");
+    if (!link || !panel || event.metaKey || event.ctrlKey || event.shiftKey) return;
+    event.preventDefault();
+    if (!await openWhy(link.href)) location.href = link.href;
   });
+  panel?.addEventListener("close", () => note(undefined));
+  const whyWas = panel && history.state?.why;
+  if (whyWas) {
+    [...document.querySelectorAll("a[data-why]")].find((a) => a.href === whyWas.of)?.focus({ preventScroll: true }); // where closing leads back to
+    openWhy(whyWas.of, whyWas);
+  }
 
   // Of many, those are suggested whose names fit what is typed. A whole name or a number does without.
   let typing = 0;
