@@ -59,8 +59,14 @@ test("a final statement is superseded and billed otherwise, and what was typed w
   await c.said("This new draft supersedes the final statement.");
   await c.fill("#adjust-count", "4000");
   await c.fill("#adjust-reason", "a test machine");
+  const places = () => c.page.locator("form[action$='/adjust']").evaluate((form) => [...form.querySelectorAll("select, input:not([type=hidden]), button")].map((x) => {
+    const [box, of] = [x.getBoundingClientRect(), form.getBoundingClientRect()];
+    return [x.name || x.textContent, box.x - of.x, box.y - of.y, box.width].join(" ");
+  }));
+  const before = await places();
   await c.button("Take it off");
   await c.said("4000 cannot be taken");
+  assert.deepEqual(await places(), before, "what is wrong moves the fields");
   assert.equal(await c.page.inputValue("#adjust-reason"), "a test machine");
   await c.fill("#adjust-count", "1");
   await c.button("Take it off");
