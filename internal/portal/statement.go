@@ -50,6 +50,8 @@ type statementView struct {
 	Differences        []differenceView
 	Licenses           []licenseRow
 	Servers            []readView
+	Sparse             bool // some were not covered for all of the month
+	Peaks              bool // a row is billed by its peak
 	Trail              []stepView
 	Workloads          int
 	WorkloadsTo        string
@@ -355,6 +357,7 @@ func (p *Portal) billed(v *visit, s *stated, out *statementView) error {
 		is := &s.Content.Rows[i]
 		r := row(is.RowKey)
 		r.Used, r.New, r.Rental, r.Peak = is.Used, is.New, is.Rental, v.momentOf(is.PeakAt)
+		out.Peaks = out.Peaks || r.Peak != nil
 		q := s.query()
 		q.Set("row", rowText(is.RowKey))
 		r.To = s.path() + "/workloads?" + q.Encode()
@@ -475,6 +478,7 @@ func (p *Portal) rest(v *visit, s *stated, out *statementView) {
 			Server: v.serverLink(is.ID, is.Name), Origin: is.Origin, Readings: is.Reading.Count, First: v.momentOf(is.Reading.First), Last: v.momentOf(is.AsOf), Covered: is.Reading.Coverage,
 			Without: is.Reading.HoursWithout, Unknown: is.Unknown, Stale: is.Stale,
 		}
+		out.Sparse = out.Sparse || r.Covered < 100*usage.One
 		for _, g := range is.Gaps {
 			text := p.plainly(g.Text)
 			if v.only() != 0 { // where the server is, is the provider's business

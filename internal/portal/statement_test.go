@@ -612,3 +612,19 @@ func TestOpenStatementHasALink(t *testing.T) {
 	}
 	w.want(http.StatusNotFound, request{path: octoberPath + "/3" + query, role: access.CompanyReadonly})
 }
+
+// A month that was covered in part says what that means for its bill, where it says that nothing needs a reason.
+func TestCoverageIsExplained(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	must[fleet.Company](t)(w.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Fabrikam"}))
+	w.clock.Add(time.Date(2026, 11, 2, 3, 0, 0, 0, time.UTC).Sub(october))
+	w.work()
+	w.all("draft")
+	const hint = "It needs no reason and keeps nothing from being approved, because the month is billed by the last reading before its end"
+	w.has(w.get(northwind), "Nothing needs a reason: at the month&#39;s end no reading was missing or too old", hint, "38.57 %")
+	w.lacks(w.get(northwind), "Where a peak is billed")
+	bare := w.get(octoberPath + "/4")
+	w.has(bare, "<p>Nothing needs a reason.</p>")
+	w.lacks(bare, hint)
+}
