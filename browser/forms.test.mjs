@@ -88,7 +88,7 @@ const crawl = (page) => page.evaluate(async (most) => {
     }
   }
   return { found, pages: asked.size };
-}, 12);
+}, 24);
 
 test("no form is missing below", async () => {
   const page = await open(browser, console_);

@@ -48,7 +48,7 @@ var routesFor = map[string][]string{
 		"GET /companies/{company}/why", "GET /servers/{server}", "GET /statements/{month}/{company}", "GET /statements/{month}/{company}/bundle", "GET /statements/{month}/{company}/report",
 		"GET /statements/{month}/{company}/workloads", "GET /workloads/life", "POST /tokens/{token}/revoke",
 	},
-	forProvider: {"GET /catalogue/own", "GET /settings", "GET /statements/{month}", "GET /statements/{month}/report"},
+	forProvider: {"GET /catalogue/own", "GET /companies/suggest", "GET /servers/suggest", "GET /settings", "GET /statements/{month}", "GET /statements/{month}/report"},
 	forOperators: {
 		"GET /companies/new", "GET /companies/{company}/edit", "GET /credentials", "GET /servers/new", "GET /servers/pushed", "GET /servers/{server}/edit",
 		"POST /alarms/{alarm}", "POST /companies/new", "POST /companies/{company}/edit", "POST /companies/{company}/remove", "POST /servers/new", "POST /servers/pushed", "POST /servers/{server}/edit",
@@ -57,7 +57,7 @@ var routesFor = map[string][]string{
 		"POST /statements/{month}/{company}/workloads",
 	},
 	forAdmins: {
-		"GET /audit", "GET /credentials/new", "GET /credentials/{set}", "GET /users", "GET /users/new", "GET /users/{user}",
+		"GET /audit", "GET /credentials/new", "GET /credentials/{set}", "GET /users", "GET /users/new", "GET /users/suggest", "GET /users/{user}",
 		"POST /catalogue/own", "POST /credentials/new", "POST /credentials/{set}", "POST /credentials/{set}/remove", "POST /settings", "POST /statements/{month}/finalise",
 		"POST /statements/{month}/{company}/finalise", "POST /statements/{month}/{company}/supersede", "POST /users", "POST /users/{user}/enabled", "POST /users/{user}/password", "POST /users/{user}/role",
 		"POST /users/{user}/second-factor", "POST /users/{user}/sessions", "POST /users/{user}/single",
