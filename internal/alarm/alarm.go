@@ -130,6 +130,22 @@ type Step struct {
 	Remark  string
 }
 
+// During gives those steps of a history that came about while something was so, and the activations that have any.
+func During(history []Activation, so func(time.Time) bool) (left []Activation) {
+	for _, a := range history {
+		var steps []Step
+		for _, s := range a.Steps {
+			if so(s.At) {
+				steps = append(steps, s)
+			}
+		}
+		if len(steps) > 0 {
+			left = append(left, Activation{a.Number, steps})
+		}
+	}
+	return left
+}
+
 // Store keeps events.
 type Store interface {
 	// Settle makes the conditions of one server, among the given templates, the ones that hold: new ones

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
 
@@ -181,6 +182,21 @@ func TestAlarmsOfACompany(t *testing.T) {
 	}
 	w.send(http.StatusNotFound, theirs, "/alarms/1", "do", "resolve", "reason", "r")
 	w.has(w.want(http.StatusOK, request{path: "/alarms?company=2&status=all", role: theirs}), "0 alarms")
+
+	// A server that becomes theirs brings its alarm, and nothing of what was said of it before.
+	w.clock.Add(time.Hour)
+	w.send(http.StatusSeeOther, admin, "/alarms/1", "do", "acknowledge", "reason", "told Anna of Northwind")
+	w.clock.Add(time.Hour)
+	to := usage.CompanyID(3)
+	must[fleet.Server](t)(w.fleet.EditServer(t.Context(), 1, fleet.ServerEdit{Company: &to, From: w.clock.Now()}))
+	w.clock.Add(time.Hour)
+	moved := w.want(http.StatusOK, request{path: "/alarms/1", role: theirs})
+	w.has(moved, "VBR01")
+	w.lacks(moved, "Northwind")
+	w.send(http.StatusSeeOther, admin, "/alarms/1", "do", "resolve", "reason", "told Bert")
+	w.has(w.want(http.StatusOK, request{path: "/alarms/1", role: theirs}), "told Bert")
+	w.lacks(w.want(http.StatusOK, request{path: "/alarms/1", role: theirs}), "Northwind")
+	w.has(w.get("/alarms/1"), "told Anna of Northwind", "told Bert")
 }
 
 // A user is added, and what was wrong with that is said where it is, with what was typed; but passwords are never sent back.

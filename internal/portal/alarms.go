@@ -278,7 +278,7 @@ func (p *Portal) alarmPage(v *visit, e *alarm.Event) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	history, err := p.Answers.EventHistory(v.ctx(), e.ID)
+	history, err := p.historyOf(v, e)
 	if err != nil {
 		return nil, err
 	}
@@ -303,6 +303,19 @@ func (p *Portal) alarmPage(v *visit, e *alarm.Event) (any, error) {
 		out.Answer = &f
 	}
 	return page{name: "alarm", title: row.Name, data: out, status: statusOf(v.wrong)}, nil
+}
+
+// historyOf gives what became of an alarm. A company's people are told of the time in which the server was theirs: what was said before is about others.
+func (p *Portal) historyOf(v *visit, e *alarm.Event) ([]alarm.Activation, error) {
+	history, err := p.Answers.EventHistory(v.ctx(), e.ID)
+	if err != nil || v.only() == 0 || e.Server == 0 {
+		return history, err
+	}
+	mine, err := p.Ledger.Owned(v.ctx(), e.Server, v.only())
+	if err != nil {
+		return nil, err
+	}
+	return alarm.During(history, mine), nil
 }
 
 // What a person says of an alarm.

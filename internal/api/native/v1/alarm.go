@@ -2,6 +2,7 @@ package v1
 
 import (
 	"context"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
@@ -61,6 +62,9 @@ func (s *Surface) listAlarms(c *call) (any, error) {
 	list := []event{}
 	for i := range events {
 		if v := &events[i]; (company == 0 || v.Company == company) && !(open && v.Status == alarm.StatusResolved) {
+			if err := s.outward(c, v); err != nil {
+				return nil, err
+			}
 			list = append(list, toEvent(c, v))
 		}
 	}
@@ -87,8 +91,32 @@ func (s *Surface) event(c *call, action access.Action) (alarm.Event, error) {
 	return v, c.may(action, v.Company, absent)
 }
 
+// whileTheirs tells whether an alarm was about the caller at an instant: what was said while its server was another company's is none of this one's
+// business.
+func (s *Surface) whileTheirs(c *call, v *alarm.Event) (func(time.Time) bool, error) {
+	if c.only() == 0 || v.Server == 0 {
+		return func(time.Time) bool { return true }, nil
+	}
+	return s.Ledger.Owned(c.ctx(), v.Server, c.only())
+}
+
+// outward takes out of an alarm what was said of it before it was about the caller.
+func (s *Surface) outward(c *call, v *alarm.Event) error {
+	if v.Actor == "" && v.Remark == "" {
+		return nil
+	}
+	mine, err := s.whileTheirs(c, v)
+	if err == nil && !mine(v.At) {
+		v.Actor, v.Remark = "", ""
+	}
+	return err
+}
+
 func (s *Surface) getAlarm(c *call) (any, error) {
 	v, err := s.event(c, access.Read)
+	if err == nil {
+		err = s.outward(c, &v)
+	}
 	return object{value: toEvent(c, &v)}, err
 }
 
@@ -112,9 +140,16 @@ func (s *Surface) listAlarmHistory(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	mine, err := s.whileTheirs(c, &v)
+	if err != nil {
+		return nil, err
+	}
 	list := []activation{}
 	for _, a := range history {
 		for i, step := range a.Steps {
+			if !mine(step.At) {
+				continue
+			}
 			list = append(list, activation{a.Number, i + 1, instant(step.At), string(step.Status), c.message(v.Template, step.Message), step.Actor, step.Remark})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -82,6 +83,12 @@ func TestPasswordsStayWhereTheyWereSent(t *testing.T) {
 func TestHistoryBeforeItWasTheirs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	holds := []alarm.Condition{{Template: alarm.ServerConnection, Status: alarm.StatusError, Message: "VBR01 cannot be read (unreachable): no route"}}
+	if err := w.store.Settle(t.Context(), 1, []alarm.TemplateID{alarm.ServerConnection}, holds, w.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	id := must[[]alarm.Event](t)(w.store.EventsOf(t.Context(), 1))[0].ID
+	w.want(http.StatusOK, request{method: "POST", path: fmt.Sprint("/alarms/", id, "/acknowledge"), body: `{"reason":"told Anna of the former one"}`})
 	w.clock.Set(october.Add(50 * time.Minute))
 	w.want(http.StatusOK, request{method: "PATCH", path: "/servers/1", body: `{"company":3}`})
 	w.clock.Set(october.Add(2 * time.Hour))
@@ -93,6 +100,16 @@ func TestHistoryBeforeItWasTheirs(t *testing.T) {
 	}
 	if a := w.want(http.StatusOK, request{method: "GET", path: "/servers/1", token: token}); strings.Contains(a.body, "secret-host") {
 		t.Error(a.body)
+	}
+	provider := must[access.Pair](t)(w.access.Login(t.Context(), string(access.PortalReadonly), password, "127.0.0.1")).Access
+	for _, path := range []string{"/alarms", fmt.Sprint("/alarms/", id), fmt.Sprint("/alarms/", id, "/history")} {
+		a := w.want(http.StatusOK, request{method: "GET", path: path, token: token})
+		if strings.Contains(a.body, "Anna") || !strings.Contains(path, "history") && !strings.Contains(a.body, "VBR01") {
+			t.Errorf("%s: %s", path, a.body)
+		}
+		if a := w.want(http.StatusOK, request{method: "GET", path: path, token: provider}); !strings.Contains(a.body, "told Anna of the former one") {
+			t.Errorf("%s: %s", path, a.body)
+		}
 	}
 }
 
