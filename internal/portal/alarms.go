@@ -194,7 +194,7 @@ func (p *Portal) alarmsStanding(ctx context.Context) (*standingAlarms, error) {
 		return nil, err
 	}
 	if c.kept != nil {
-		if same, err := p.unchanged(ctx, &c.read, ends.Last, func(f *feed.Change) bool { return f.Kind == feed.Alarm }); err != nil || same {
+		if same, err := p.unchanged(ctx, &c.read, ends, func(f *feed.Change) bool { return f.Kind == feed.Alarm }); err != nil || same {
 			return c.kept, err
 		}
 	}

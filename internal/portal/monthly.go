@@ -144,7 +144,7 @@ func (p *Portal) monthly(ctx context.Context, month usage.Month) (*monthly, erro
 	}
 	m := p.monthlies.kept[month]
 	if m != nil {
-		if stands, err := p.stands(ctx, m, month, ends.Last); err != nil || stands {
+		if stands, err := p.stands(ctx, m, month, ends); err != nil || stands {
 			return m, err
 		}
 	}
@@ -160,16 +160,20 @@ func (p *Portal) monthly(ctx context.Context, month usage.Month) (*monthly, erro
 }
 
 // stands reports whether none of the statements that a month was read from has changed up to a change.
-func (p *Portal) stands(ctx context.Context, m *monthly, month usage.Month, last int64) (bool, error) {
-	return p.unchanged(ctx, &m.read, last, func(c *feed.Change) bool {
+func (p *Portal) stands(ctx context.Context, m *monthly, month usage.Month, ends feed.Ends) (bool, error) {
+	return p.unchanged(ctx, &m.read, ends, func(c *feed.Change) bool {
 		return c.Month == month.String() || c.Month == month.Previous().String()
 	})
 }
 
-// unchanged reports whether none of the changes behind one that was read, up to the last, concerns something; then the last was read.
-func (p *Portal) unchanged(ctx context.Context, read *int64, last int64, concerns func(*feed.Change) bool) (bool, error) {
-	if *read == last {
+// unchanged reports whether none of the changes behind one that was read, up to the last, concerns something; then the last was read. Of what is
+// not kept any more nobody can tell.
+func (p *Portal) unchanged(ctx context.Context, read *int64, ends feed.Ends, concerns func(*feed.Change) bool) (bool, error) {
+	switch {
+	case *read == ends.Last:
 		return true, nil
+	case *read < ends.First-1:
+		return false, nil
 	}
 	changes, err := p.Feed.ChangesAfter(ctx, *read, changesLooked)
 	if err != nil || len(changes) == changesLooked {
@@ -180,7 +184,7 @@ func (p *Portal) unchanged(ctx context.Context, read *int64, last int64, concern
 			return false, nil
 		}
 	}
-	*read = last
+	*read = ends.Last
 	return true, nil
 }
 

@@ -2,9 +2,11 @@ package portal_test
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/alarm"
@@ -226,4 +228,37 @@ func TestProviderReads(t *testing.T) {
 			w.want(http.StatusOK, request{path: path, role: role})
 		}
 	}
+}
+
+// What is kept at hand says what became of it, also where the changes that tell of it are forgotten by the time somebody looks.
+func TestForgottenChangesAreNotMissed(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.all("draft")
+	settle := func(holds ...alarm.Condition) {
+		t.Helper()
+		if err := w.store.Settle(t.Context(), 1, []alarm.TemplateID{alarm.ServerConnection}, holds, w.clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget := func() {
+		t.Helper()
+		if gone := must[int](t)(w.store.ForgetChanges(t.Context(), w.clock.Now().Add(time.Minute))); gone == 0 { // all but the last
+			t.Fatal("nothing is forgotten")
+		}
+	}
+	const drafts, fewer = "3 are still drafts", "2 are still drafts"
+	standing := func(count string) string { return `<a href="/alarms">` + count + `</a>` }
+	settle()
+	w.has(w.get(octoberPath), drafts)
+	w.has(w.get("/"), standing("1"))
+	w.did(northwind+"/approve", url.Values{"*": {"known"}})
+	settle(alarm.Condition{Template: alarm.ServerConnection, Status: alarm.StatusWarning, Message: "slow"})
+	forget()
+	w.has(w.get(octoberPath), fewer)
+	w.has(w.get("/"), standing("2"))
+	settle()
+	w.did(northwind+"/reopen", url.Values{"reason": {"a test"}})
+	forget()
+	w.has(w.get("/"), standing("1"))
 }
