@@ -15,7 +15,7 @@ var actions = map[string]string{
 }
 
 // Noted says for the audit trail by which step the statement became what is to be kept. A step of the clock is in the statement's own trail
-// alone: nobody did it.
+// alone: nobody did it. One that somebody takes under the clock's name is somebody's.
 func (t *Statement) Noted(ctx context.Context) context.Context {
 	if len(t.Trail) == 0 {
 		return ctx
@@ -25,7 +25,7 @@ func (t *Statement) Noted(ctx context.Context) context.Context {
 		step = &t.Trail[0]
 	}
 	action, known := actions[step.Did]
-	if !known || step.Actor == Clock {
+	if !known || step.Actor == Clock && audit.Who(ctx) == (audit.Actor{}) {
 		return ctx
 	}
 	var d audit.Detail
@@ -45,7 +45,9 @@ func (t *Statement) say(step *Step, d *audit.Detail) {
 	case didRedraft:
 		d.Say("again")
 	case didWithdraw:
-		d.Say("taken back: adjustment " + step.Text)
+		which, why := step.withdrawn()
+		d.Say("taken back: adjustment " + which)
+		d.Change("reason", "", why)
 	case didApprove:
 		t.sayReasons(d)
 	case didAdjust:
@@ -57,6 +59,15 @@ func (t *Statement) say(step *Step, d *audit.Detail) {
 	default:
 		d.Change("reason", "", step.Text)
 	}
+}
+
+// withdrawn parts what the statement's own trail says of an adjustment that was taken back: which it was, and why.
+func (s *Step) withdrawn() (which, why string) {
+	which, why, found := strings.Cut(s.Text, "): ")
+	if found {
+		which += ")"
+	}
+	return which, why
 }
 
 // issuesNamed is how many issues are named that have one reason; of more it is said how many there are.

@@ -46,7 +46,7 @@ func TestStepsAreAudited(t *testing.T) {
 	row := draft.Content.Rows[0].RowKey
 	w.must(w.Adjust(ctx, c, september, statement.Less{Row: row, Count: 1, Reason: `a "gift"; really`, Actor: "jane"}))
 	w.must(w.Adjust(ctx, c, september, statement.Less{Row: row, Workloads: []statement.Ref{{Server: v, ID: "VBR_vSphere_VM-02"}}, Reason: "ours", Actor: "jane"}))
-	w.must(w.Withdraw(ctx, c, september, 1, "jane", "no gift"))
+	w.must(w.Withdraw(ctx, c, september, 1, "jane", `no gift; in the name of "joe"`))
 	if _, err := w.Approve(ctx, c, september, "jane", nil, false); err == nil {
 		t.Fatal("it needs a reason")
 	}
@@ -58,9 +58,9 @@ func TestStepsAreAudited(t *testing.T) {
 	w.must(w.Withdraw(ctx, c, september, 1, "jane", "billed after all"))
 	want := []string{
 		"drafted: ", "drafted: again", `adjusted: adjustment 1 (VBR_vSphere_VM, -1); reason "a \"gift\"; really"`, `adjusted: adjustment 2 (VBR_vSphere_VM, -1); reason "ours"`,
-		"adjusted: taken back: adjustment 1 (VBR_vSphere_VM, -1): no gift", `approved: reason for unknown/2 "not in use"`, `reopened: reason "one too many"; in the name of "joe"`,
+		`adjusted: taken back: adjustment 1 (VBR_vSphere_VM, -1); reason "no gift; in the name of \"joe\""`, `approved: reason for unknown/2 "not in use"`, `reopened: reason "one too many"; in the name of "joe"`,
 		`approved: reason for unknown/2 "so be it"`, "finalised: ", `superseded: number 2 in place of number 1; reason "too much"`,
-		"adjusted: number 2; taken back: adjustment 1 (VBR_vSphere_VM, -1): billed after all",
+		`adjusted: number 2; taken back: adjustment 1 (VBR_vSphere_VM, -1); reason "billed after all"`,
 	}
 	for i := range want {
 		want[i] = "jane by cli: 2 statement 2026-09 of company 2 " + want[i]
@@ -76,7 +76,7 @@ func TestMonthsAreAudited(t *testing.T) {
 	before := len(w.said())
 	_, err := w.DraftAll(audit.By(t.Context(), audit.Actor{Name: "jane", Via: "portal"}), companies[:2], september, "jane", nil)
 	w.check(err)
-	_, _, err = w.ApproveDue(t.Context(), companies, september)
+	_, _, err = w.ApproveDue(audit.By(t.Context(), audit.Actor{Name: "root", Via: "cli"}), companies, september) // who started the console
 	w.check(err)
 	same(t, []string{
 		fmt.Sprintf("jane by portal: %d statement 2026-09 of company %[1]d drafted: ", companies[0]), fmt.Sprintf("jane by portal: %d statement 2026-09 of company %[1]d drafted: ", companies[1]),
@@ -96,4 +96,14 @@ func TestReasonsAreToldOnce(t *testing.T) {
 	s.Reasons = append(s.Reasons, statement.Reason{Issue: "unassigned", Text: "nobody's"})
 	e, _ := audit.Noted(s.Noted(audit.By(context.Background(), audit.Actor{Name: "jane"})), 1, "", time.Time{})
 	same(t, `reason for 5 issues "known"; reason for unassigned "nobody's"`, e.Detail)
+}
+
+// Whoever acts under the clock's name is in the audit trail as who they are.
+func TestClockIsNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.crowd(1)[0]
+	before := len(w.said())
+	w.must(statementOf(w.Draft(audit.By(t.Context(), audit.Actor{Name: "jane", Via: "cli"}), c, september, statement.Clock)))
+	same(t, []string{`jane by cli: 2 statement 2026-09 of company 2 drafted: in the name of "auto-approval"`}, w.said()[before:])
 }
