@@ -87,7 +87,7 @@ func (p *Portal) firstDrafts(ctx context.Context, month usage.Month) (map[usage.
 func (m *monthly) firstDrafts() map[usage.CompanyID]bool {
 	drafts := make(map[usage.CompanyID]bool)
 	for i := range m.rows {
-		if r := &m.rows[i]; r.State == statement.Draft && r.Change == nil { // months have no hole: there is none before the first
+		if r := &m.rows[i]; r.State == statement.Draft && !r.corrects && r.Change == nil { // months have no hole: there is none before the first
 			drafts[r.company] = true
 		}
 	}

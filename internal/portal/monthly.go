@@ -44,6 +44,7 @@ type statedRow struct {
 	Issues, Missing, Adjusted int
 	Behind                    string // where the workloads are of the one type that the list is narrowed to, but for their state
 	company                   usage.CompanyID
+	corrects                  bool   // it supersedes another one, or is to
 	folded                    string // the name without regard to case
 	types                     []typedAmounts
 }
@@ -221,7 +222,7 @@ func (p *Portal) readMonth(ctx context.Context, month usage.Month) (*monthly, er
 func statedRows(t, before *statement.Statement, month usage.Month) []statedRow {
 	row := statedRow{
 		Name: t.CompanyName, To: statementPath(month, t.Company), State: t.State, Unreviewed: t.Unreviewed, Issues: len(t.Content.Issues), Adjusted: len(t.Adjustments), company: t.Company,
-		folded: strings.ToLower(t.CompanyName),
+		corrects: t.Supersedes != 0, folded: strings.ToLower(t.CompanyName),
 	}
 	if t.State == statement.Draft {
 		row.Missing = len(t.Missing())

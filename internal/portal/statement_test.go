@@ -473,7 +473,12 @@ func TestPassedCompanyHoldsUpNobody(t *testing.T) {
 	w.did(november+"/approve", url.Values{"*": {"known"}})
 	page := w.get(octoberPath)
 	w.lacks(page, "cannot be made final yet")
-	w.has(page, "No statement of this month can be drafted any more", "keeps no other company&#39;s statement", `action="/statements/2026-10/finalise"`)
+	final := `action="/statements/2026-10/finalise"`
+	w.has(page, "No statement of this month can be drafted any more", "keeps no other company&#39;s statement", final)
+	w.did(november+"/finalise", nil)
+	w.did(november+"/supersede", url.Values{"reason": {"it is to be adjusted"}, "to-adjust": {"yes"}})
+	w.has(w.get(november), "Draft")
+	w.has(w.get(octoberPath), "No statement of this month can be drafted any more", final) // what is to be corrected is no first draft
 	w.has(w.all("finalise"), "1 statement was made final.")
 	w.has(w.get(northwind), "Final")
 }
