@@ -58,7 +58,7 @@ func (k *pick) field(in input, none string) input {
 	return in
 }
 
-// wordsOf is what is typed for a value: a name, or the number of what has none.
+// wordsOf is what is typed for a value: a name, or the number of what has none, or one that may mean something else.
 func (k *pick) wordsOf(value string) string {
 	for _, o := range k.other {
 		if o.Value == value {
@@ -67,6 +67,9 @@ func (k *pick) wordsOf(value string) string {
 	}
 	for i := range k.count {
 		if id, name := k.at(i); strconv.FormatInt(id, 10) == value {
+			if k.otherOf(name) != "" || len(k.meant(name)) != 1 {
+				return "#" + value
+			}
 			return name
 		}
 	}

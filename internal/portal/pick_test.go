@@ -125,6 +125,27 @@ func TestCompanyIsTyped(t *testing.T) {
 	w.has(w.send(http.StatusOK, admin, "/tokens", "name", "t", "user", "1", "scopes", "read", "company", "Fabrikam", "expiresAt", "2027-06-01"), `id="secret"`)
 }
 
+// A form says by its number who would be taken for another one by name, so that it can be sent as it is.
+func TestTypedFormsCanBeSentAsTheyAre(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cookie(admin)
+	w.crowd(48)
+	w.crowdBeyond() // company 52 is called "2"
+	server := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "A", Company: 52, URL: "host.example", Username: "u", Password: password}))
+	path := "/servers/" + server.ID.String() + "/edit"
+	page := w.get(path)
+	w.has(page, `name="company" value="#52"`)
+	w.send(http.StatusSeeOther, admin, path, "state", w.hiddenOf(page, path, "state"), "name", "B", "company", "#52", "url", server.Connection.URL, "username", "u", "every", "14400", "authority", string(server.Authority))
+	if is := must[fleet.Server](t)(w.store.Server(t.Context(), server.ID)); is.Company != 52 || is.Name != "B" {
+		t.Errorf("%+v", is)
+	}
+	w.has(w.get("/audit?company=52"), `name="company" value="#52"`)
+	shared := must[fleet.Company](t)(w.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Shared by companies"}))
+	w.has(w.get("/servers/new?company="+shared.ID.String()), `name="company" value="#`+shared.ID.String()+`"`)
+	w.has(w.get("/audit?company="+shared.ID.String()), `name="company" value="Shared by companies"`) // there it means nothing else
+}
+
 // The trail is narrowed by a number, as links have it, and by a name; also to a company that was removed.
 func TestTrailOfACompany(t *testing.T) {
 	t.Parallel()
