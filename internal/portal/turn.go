@@ -30,3 +30,14 @@ func (p *Portal) inTurn(do endpoint) endpoint {
 		}
 	}
 }
+
+// pastInTurn is inTurn where the page is asked for as of an instant: what is kept, or counted now, waits for nobody.
+func (p *Portal) pastInTurn(do endpoint) endpoint {
+	waiting := p.inTurn(do)
+	return func(v *visit) (any, error) {
+		if v.field("before") != "" {
+			return waiting(v)
+		}
+		return do(v)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http/httptest"
+	"net/url"
 	"testing"
 	"time"
 
@@ -58,5 +59,18 @@ func TestTurns(t *testing.T) {
 	}
 	if n := len(p.turns); n != 0 {
 		t.Errorf("%d places are taken", n)
+	}
+}
+
+// A statement waits for its turn where it is counted as of an instant, and only there.
+func TestPastsInTurn(t *testing.T) {
+	t.Parallel()
+	p := &Portal{TurnWithin: time.Microsecond, turns: make(chan struct{}), texts: texts{"problem.turn": "busy"}} // nobody's turn comes
+	page := p.pastInTurn(func(*visit) (any, error) { return "shown", nil })
+	for before, busy := range map[string]bool{"": false, "2026-11-02T00:00:00Z": true} {
+		shown, err := page(&visit{Request: httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), form: url.Values{"before": {before}}})
+		if fault.Is(err, fault.Unavailable) != busy || (shown == "shown") == busy {
+			t.Errorf("before %q: %v, %v", before, shown, err)
+		}
 	}
 }
