@@ -71,7 +71,8 @@ export async function fill(page, month) {
   await page.waitForSelector("text=statements were drafted.");
   for (const company of [3, 4]) {
     await page.goto(`/statements/${month}/${company}`);
-    const reasons = page.locator("form[action$='/approve'] input:not([type=hidden])");
+    const reasons = page.locator("form[action$='/approve'] input:not([type=hidden], [type=checkbox])");
+    for (const box of await page.locator("[name=knowing]").all()) await box.check(); // earlier months are passed over
     for (let i = 0; i < await reasons.count(); i++) await reasons.nth(i).fill("It was being moved; the figure is right.");
     await send("form[action$='/approve']");
     await page.waitForSelector("text=The statement is approved.");

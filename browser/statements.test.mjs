@@ -30,6 +30,8 @@ test("last month is billed in a few clicks", async () => {
   await c.click('h2 a:has-text("Statements of")');
   await c.button("Draft all");
   await c.said("6 statements were drafted.");
+  await c.click('summary:text-is("Approve all without issues …")');
+  await c.said("it cannot be drafted any more: it is passed over");
   await c.button("Approve all without issues");
   await c.said("6 statements were approved.");
   await c.click('summary:text-is("Make the month final …")');

@@ -16,13 +16,16 @@ import (
 
 // companiesView is the value of the list of companies.
 type companiesView struct {
-	Search    string
-	Uncertain bool
-	Sort      string
-	Columns   []column
-	Rows      []companyRow
-	Part      part
-	New       bool // the reader may add one
+	Search     string
+	Uncertain  bool
+	Unit       usage.UnitKind // only rows of this; empty: all
+	Together   *figure.Total  // of the unit kind, over all companies
+	Everything string         // the list without that
+	Sort       string
+	Columns    []column
+	Rows       []companyRow
+	Part       part
+	New        bool // the reader may add one
 }
 
 type companyRow struct {
@@ -49,8 +52,11 @@ func (p *Portal) companies(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := companiesView{Search: v.field("search"), Uncertain: v.field("uncertain") != "", Sort: cmp.Or(v.field("sort"), "name"), New: v.may(access.ManageCompanies, access.Provider)}
+	out := companiesView{Search: v.field("search"), Uncertain: v.field("uncertain") != "", Unit: usage.UnitKind(v.field("unit")), Sort: cmp.Or(v.field("sort"), "name"), New: v.may(access.ManageCompanies, access.Provider)}
 	rows := out.inOrder(companyRows(o, &out))
+	if out.Unit != "" {
+		out.Together, out.Everything = togetherOf(o, out.Unit), out.everything()
+	}
 	list := out.listing()
 	out.Part, out.Columns = list.part(v, len(rows)), p.companyColumns(list)
 	out.Rows, out.Part.Live = rows[out.Part.From:out.Part.To], true
@@ -66,15 +72,18 @@ func companyRows(o *figure.Overview, want *companiesView) (rows, bare []companyR
 		if !fits {
 			continue
 		}
-		if len(sums.pairs) == 0 {
+		if len(sums.pairs) == 0 && want.Unit == "" {
 			bare = append(bare, row)
 		}
 		for i := range sums.pairs {
+			if want.Unit != "" && sums.pairs[i].Unit != want.Unit {
+				continue
+			}
 			rows = append(rows, row.of(&sums.pairs[i], sums.counted, then))
 		}
 	}
 	for _, c := range o.Bare {
-		if row, fits := want.rowOf(&companySums{company: c, complete: true, noServer: true}); fits {
+		if row, fits := want.rowOf(&companySums{company: c, complete: true, noServer: true}); fits && want.Unit == "" {
 			bare = append(bare, row)
 		}
 	}
@@ -193,5 +202,29 @@ func (out *companiesView) listing() *listing {
 	if out.Uncertain {
 		q.Set("uncertain", "1")
 	}
+	if out.Unit != "" {
+		q.Set("unit", string(out.Unit))
+	}
 	return &listing{path: "/companies", narrow: q, sort: out.Sort, usual: "name"}
+}
+
+// everything is where the list is that is not narrowed to a unit kind.
+func (out *companiesView) everything() string {
+	all := *out
+	all.Unit = ""
+	return all.listing().address(out.Sort, 0)
+}
+
+// togetherOf adds a unit kind up over all companies.
+func togetherOf(o *figure.Overview, unit usage.UnitKind) *figure.Total {
+	var sum []figure.Total
+	for i := range o.Standings {
+		sum = figure.Add(sum, o.Standings[i].Now.Rows)
+	}
+	for i := range sum {
+		if sum[i].Unit == unit {
+			return &sum[i]
+		}
+	}
+	return &figure.Total{Unit: unit}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/statement"
 )
@@ -132,4 +134,60 @@ func (p *Portal) earliestOpen(v *visit, month usage.Month, o *order) (earliest u
 		}
 	}
 	return earliest, nil
+}
+
+// skips gives the first month that a company can have a statement of, and whether approving its only one, a draft of a later month, passes that over
+// for good.
+func (p *Portal) skips(v *visit, month usage.Month, company usage.CompanyID) (first usage.Month, skips bool, err error) {
+	m, err := p.monthly(v.ctx(), month)
+	if err != nil || !m.firstDrafts()[company] {
+		return first, false, err
+	}
+	last, err := p.Kept.LatestMonths(v.ctx())
+	if err != nil {
+		return first, false, err
+	}
+	firsts, err := p.firsts(v.ctx())
+	at, read := firsts[company]
+	if err != nil || !read {
+		return first, false, err
+	}
+	first = usage.MonthOf(at, v.zone)
+	return first, first.Before(month) && last[company] == month, nil
+}
+
+// knowing gives an endpoint that passes months over, where that is so, only for who says to know it. Conflict: nothing is done.
+func (p *Portal) knowing(do endpoint) endpoint {
+	return func(v *visit) (any, error) {
+		if err := v.allow(access.WorkOnStatements, access.Provider); err != nil || v.form.Has("knowing") {
+			return orElse(v, do, err)
+		}
+		month, err := v.month()
+		if err != nil {
+			return nil, err
+		}
+		m, err := p.monthly(v.ctx(), month)
+		if err != nil {
+			return nil, err
+		}
+		firsts, err := p.firsts(v.ctx())
+		if err != nil {
+			return nil, err
+		}
+		o, err := p.orderOf(v, month, m, nil, firsts)
+		if err == nil && len(o.earlier) > 0 {
+			var text string
+			if text, err = p.texts.say("statements.skips", o.earlier[0].Month); err == nil {
+				err = fault.New(fault.Conflict, "%s", text)
+			}
+		}
+		return orElse(v, do, err)
+	}
+}
+
+func orElse(v *visit, do endpoint, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	return do(v)
 }

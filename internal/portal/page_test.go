@@ -131,6 +131,20 @@ func TestProblemsInWords(t *testing.T) {
 	}
 }
 
+// The overview's numbers lead to the companies that have units of the kind, and to what they add up to.
+func TestCompaniesOfOneUnit(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	overview := w.get("/")
+	w.has(overview, `href="/companies?sort=-used&amp;unit=Instances">`)
+	total := regexp.MustCompile(`unit=Instances">([^<]+)</a>`).FindStringSubmatch(overview.body)
+	list := w.get("/companies?sort=-used&unit=Instances")
+	w.has(list, "Only Instances. All companies together:", `<span class="n">`+total[1]+`</span> used`, `href="/companies?sort=-used">All units`, `name="unit" value="Instances"`, "unit=Instances&amp;", "Northwind")
+	none := w.get("/companies?unit=Points")
+	w.has(none, "Only Points. All companies together:", `<span class="n">0</span> used`)
+	w.lacks(none, "Northwind")
+}
+
 // How many alarms stand is kept at hand, and what becomes of one shows at once.
 func TestAlarmsAreCountedAnew(t *testing.T) {
 	t.Parallel()

@@ -159,7 +159,7 @@ func (p *Portal) table() []api.Route {
 		p.get("/statements/{month}", p.monthPage),
 		p.get("/statements/{month}/report", p.monthFile),
 		p.post("/statements/{month}/draft", p.start(access.WorkOnStatements, draftAll, p.drafting)),
-		p.post("/statements/{month}/approve", p.start(access.WorkOnStatements, approveAll, p.approving)),
+		p.post("/statements/{month}/approve", p.knowing(p.start(access.WorkOnStatements, approveAll, p.approving))),
 		p.post("/statements/{month}/finalise", p.start(access.FinaliseStatements, finaliseAll, p.finalising)),
 		p.get("/statements/{month}/{company}", p.pastInTurn(p.statement)),
 		p.get("/statements/{month}/{company}/report", p.pastInTurn(p.reportFile)),

@@ -63,6 +63,8 @@ type statementView struct {
 	}
 	Reopen, Supersede *input
 	ToAdjust          bool
+	Skips             *link  // the first month that is passed over by approving
+	Knowing           *input // that it is known
 	Wrong             []wrongInput
 }
 
@@ -284,7 +286,7 @@ func (out *statementView) inputs() (all []*input) {
 	for _, is := range out.Issues {
 		all = append(all, is.In)
 	}
-	all = append(all, out.Reason)
+	all = append(all, out.Reason, out.Knowing)
 	for _, a := range out.Adjustments {
 		all = append(all, a.WithdrawReason)
 	}
@@ -322,7 +324,17 @@ func (p *Portal) offer(v *visit, s *stated, out *statementView) (err error) {
 	}
 	out.May.Draft = mayWork && (draft || inOrder)
 	out.May.Adjust = mayWork && draft && len(s.Content.Rows) > 0
-	out.May.Approve = mayWork && draft
+	if out.May.Approve = mayWork && draft; out.May.Approve {
+		first, skips, err := p.skips(v, s.month, s.company.ID)
+		if err != nil {
+			return err
+		}
+		if skips {
+			out.Skips = &link{p.month(first), monthPath(first)}
+			out.Knowing = p.input(v, "approve", "knowing", p.texts["statements.knowing-head"])
+			out.Knowing.Kind, out.Knowing.Choices = checkBoxes, []choice{{Value: "1", Name: p.texts["statements.knowing"], Chosen: out.Knowing.Value != ""}}
+		}
+	}
 	out.May.Reopen = mayWork && s.State == statement.Approved
 	out.May.Finalise = mayFinalise && s.State == statement.Approved
 	out.May.Supersede = mayFinalise && s.State == statement.Final

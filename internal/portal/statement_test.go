@@ -410,7 +410,14 @@ func TestEarlierMonths(t *testing.T) {
 	w.has(w.all("draft"), "<b>Northwind</b>: There is no statement of September 2026 yet") // it can still be made
 	w.offered(w.get("/statements/2026-09/2"), "draft")
 
-	w.did(northwind+"/approve", url.Values{"*": {"known"}})
+	// By approving October, September is passed over for good: only by who says to know it, with one company as with all.
+	over := "Once a later one is approved, it cannot be drafted any more"
+	w.has(w.get(northwind), over, `name="knowing"`)
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/approve", url.Values{"*": {"known"}}, ""), over, `href="#approve-knowing"`)
+	w.has(w.want(http.StatusConflict, request{method: http.MethodPost, path: octoberPath + "/approve"}), over)
+	w.has(w.get(northwind), "Draft")
+
+	w.did(northwind+"/approve", url.Values{"*": {"known"}, "knowing": {"1"}})
 	late := w.get("/statements/2026-09/2")
 	w.offered(late, "")
 	w.has(late, "Northwind can have no statement of September 2026 any more", `<a href="/statements/2026-11/2">November 2026</a>`)
@@ -446,7 +453,7 @@ func TestPassedMonth(t *testing.T) {
 	to := w.want(http.StatusSeeOther, request{method: http.MethodPost, path: "/statements/2026-11/draft"}).header.Get("Location")
 	w.has(w.get(to), "<b>Northwind</b>", "There is no statement of October 2026 yet")
 	for _, company := range []string{"/2", "/3"} {
-		w.did("/statements/2026-11"+company+"/approve", url.Values{"*": {"known"}})
+		w.did("/statements/2026-11"+company+"/approve", url.Values{"*": {"known"}, "knowing": {"1"}})
 	}
 	passed := w.get(octoberPath)
 	w.offered(passed, "")
@@ -470,7 +477,7 @@ func TestPassedCompanyHoldsUpNobody(t *testing.T) {
 	waits := w.get(octoberPath)
 	w.has(waits, "1 company has no statement.")
 	w.lacks(waits, "finalise")
-	w.did(november+"/approve", url.Values{"*": {"known"}})
+	w.did(november+"/approve", url.Values{"*": {"known"}, "knowing": {"1"}})
 	page := w.get(octoberPath)
 	w.lacks(page, "cannot be made final yet")
 	final := `action="/statements/2026-10/finalise"`

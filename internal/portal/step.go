@@ -85,13 +85,25 @@ func (p *Portal) draftOne(v *visit, s *stated) error {
 }
 
 func (p *Portal) approveOne(v *visit, s *stated) error {
+	first, skips, err := p.skips(v, s.month, s.company.ID)
+	if err != nil {
+		return err
+	}
+	if skips && v.field("knowing") == "" {
+		text, err := p.texts.say("statements.skips", p.month(first))
+		if err != nil {
+			return err
+		}
+		v.fail("knowing", text)
+		return nil
+	}
 	reasons := make(map[string]string)
 	for _, key := range append(keysOf(&s.Content), "*") {
 		if text := v.field(key); text != "" {
 			reasons[key] = text
 		}
 	}
-	_, err := p.Months.Approve(v.ctx(), s.company.ID, s.month, v.actor.Name, reasons, false)
+	_, err = p.Months.Approve(v.ctx(), s.company.ID, s.month, v.actor.Name, reasons, false)
 	return err
 }
 
