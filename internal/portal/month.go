@@ -41,6 +41,7 @@ type monthView struct {
 	Lacking    bool     // drafting all is what comes next
 	Listed     bool     // there is something to list
 	InTheWay   []string // why it cannot be made final, in words
+	First      *link    // the month that is to be made final first
 	Earlier    []otherMonth
 	Passed     []otherMonth
 	Files      []file
@@ -156,6 +157,9 @@ func (p *Portal) fill(v *visit, month usage.Month, out *monthView) error {
 	if err := p.standOf(v, m, len(waiting), &o, out); err != nil {
 		return err
 	}
+	if err := p.finalInOrder(v, month, m, out); err != nil {
+		return err
+	}
 	if key, is := rowOfText(out.Row); is {
 		for i := range rows {
 			if !rows[i].only(key, out.Of) {
@@ -221,6 +225,25 @@ func (p *Portal) standOf(v *visit, m *monthly, without int, o *order, out *month
 	out.May.Finalise = mayFinalise && !open && m.states[statement.Approved] > 0
 	if out.Begun {
 		out.Files = p.files(out.Path, url.Values{})
+	}
+	return nil
+}
+
+// finalInOrder offers to make a month final only where the statements of the month before are, of those who have one of both.
+func (p *Portal) finalInOrder(v *visit, month usage.Month, m *monthly, out *monthView) error {
+	if !out.May.Finalise {
+		return nil
+	}
+	before, err := p.monthly(v.ctx(), month.Previous())
+	if err != nil {
+		return err
+	}
+	have := make(map[usage.CompanyID]bool, len(m.have))
+	for i := range m.have {
+		have[m.have[i].Company] = true
+	}
+	if slices.ContainsFunc(before.rows, func(r statedRow) bool { return r.State != statement.Final && have[r.company] }) {
+		out.May.Finalise, out.First = false, &link{p.month(month.Previous()), monthPath(month.Previous())}
 	}
 	return nil
 }

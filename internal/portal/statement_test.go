@@ -444,6 +444,29 @@ func TestEarlierMonths(t *testing.T) {
 	w.has(early, "Northwind cannot have a statement of December 2026 yet", `<a href="/statements/2026-11/2">November 2026</a>`)
 }
 
+// A month is offered to be made final behind the one before it.
+func TestMonthsAreFinalInOrder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock.Add(time.Date(2026, 12, 2, 3, 0, 0, 0, time.UTC).Sub(october))
+	w.work()
+	const november = "/statements/2026-11"
+	for _, month := range []string{octoberPath, november} {
+		w.want(http.StatusSeeOther, request{method: http.MethodPost, path: month + "/draft"})
+		for _, company := range []string{"/2", "/3"} {
+			w.did(month+company+"/approve", url.Values{"*": {"known"}})
+		}
+	}
+	first := "Months are made final in their order, and not all statements of October 2026 are:"
+	waits := w.get(november)
+	w.has(waits, first)
+	w.lacks(waits, `action="/statements/2026-11/finalise"`)
+	w.has(w.all("finalise"), "were made final.")
+	next := w.get(november)
+	w.has(next, `action="/statements/2026-11/finalise"`)
+	w.lacks(next, first)
+}
+
 // A month that cannot be drafted any more says whose it is, and of which month the next one is.
 func TestPassedMonth(t *testing.T) {
 	t.Parallel()
