@@ -92,10 +92,57 @@ test("two clerks do not overwrite each other", async () => {
   for (const c of [first, second]) {
     await c.fill("#supersede-reason", "seen twice");
     await c.page.check("[name=to-adjust]");
-    await c.button("Supersede");
   }
+  for (const c of [first, second]) await c.button("Supersede"); // what the second has typed stays, whatever the first does
   await first.said("This new draft supersedes the final statement.");
   await second.said("Somebody changed this statement while you had it open.");
   await second.said("You had typed: seen twice");
   for (const c of [first, second]) await c.page.context().close();
+});
+
+test("what another clerk does shows without a reload, and what is half typed stays", async () => {
+  const [seen, month, other] = [await clerk(), await clerk(), await clerk()];
+  await seen.page.goto(`/statements/${lastMonth}/4`);
+  await month.page.goto(`/statements/${lastMonth}`);
+  await other.page.goto(`/statements/${lastMonth}/4`);
+  for (const { page } of [seen, month]) {
+    await page.waitForFunction(() => window.htmx);
+    await page.evaluate(() => { window.loadedOnce = true; });
+  }
+  const row = (state) => month.page.waitForSelector(`#rows tr:has(a[href="/statements/${lastMonth}/4"]) :text-is("${state}")`);
+  const counted = (count) => month.page.waitForFunction((of) => document.querySelector('#live a[href*="state=approved"]').textContent.trim().endsWith(` ${of}`), count);
+  await counted(0);
+  await other.fill("#supersede-reason", "counted wrongly");
+  await other.page.check("[name=to-adjust]");
+  const begun = performance.now();
+  await other.button("Supersede");
+  await seen.page.waitForSelector("#live h1 :text-is('Draft')");
+  await row("Draft");
+  console.log(`  a step of somebody else's shows ${((performance.now() - begun) / 1000).toFixed(1)} s after the button`);
+
+  await seen.page.fill("#adjust-reason", "half a rea");
+  await seen.page.evaluate(() => { window.heard = new Promise((on) => document.addEventListener("refresh", on, { once: true })); });
+  await other.button("Approve");
+  await row("Approved");
+  await counted(1);
+  await seen.page.evaluate(() => window.heard.then(() => true));
+  assert.equal(await seen.page.inputValue("#adjust-reason"), "half a rea");
+  await seen.said("Draft");
+
+  await seen.page.fill("#adjust-reason", "");
+  await seen.page.focus("#main");
+  await seen.page.waitForSelector("#live h1 :text-is('Approved')");
+  await seen.page.click('summary:text-is("Make final …")');
+  await other.fill("#reopen-reason", "looked at again");
+  await seen.page.evaluate(() => { window.heard = new Promise((on) => document.addEventListener("refresh", on, { once: true })); });
+  await other.button("Reopen");
+  await seen.page.evaluate(() => window.heard.then(() => true));
+  assert.equal(await seen.page.isVisible('button:text-is("Make final")'), true, "what was opened is closed");
+  await seen.page.click('summary:text-is("Make final …")');
+  await seen.page.waitForSelector("#live h1 :text-is('Draft')");
+  for (const { page } of [seen, month]) {
+    assert.equal(await page.evaluate(() => window.loadedOnce), true);
+    assert.deepEqual(page.errors, []);
+  }
+  for (const c of [seen, month, other]) await c.page.context().close();
 });

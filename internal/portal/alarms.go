@@ -87,11 +87,7 @@ func (p *Portal) alarms(v *visit) (any, error) {
 	out.List = listedOf(v, rows)
 	out.List.Live = true
 	out.Narrowed = v.field("status") != standing || v.field("kind") != "" || v.field("company") != ""
-	shown := page{name: "alarms", title: p.texts["alarms.title"], data: out, status: statusOf(v.wrong)}
-	if v.Header.Get("HX-Target") == "rows" { // else it is the number of them that is asked for again
-		shown.part = "rows"
-	}
-	return shown, nil
+	return page{name: "alarms", title: p.texts["alarms.title"], data: out, part: "rows", status: statusOf(v.wrong)}, nil
 }
 
 // fits reports whether an alarm is among those that are asked for; company 0: of all.

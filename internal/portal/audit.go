@@ -66,6 +66,7 @@ func (p *Portal) audit(v *visit) (any, error) {
 	for i := range out.Filter {
 		out.Filter[i].Wrong = textsOf(v.wrong, out.Filter[i].Name)
 	}
+	out.Part.Live = want.Before == 0
 	if len(v.wrong) == 0 {
 		err = p.entries(v, want, from, &out)
 	}

@@ -33,11 +33,12 @@ type companyHead struct {
 	Removed bool
 	Edit    string // where it is changed; empty: the reader may not
 	Tabs    []navItem
+	Live    bool // what changes at the console changes here
 }
 
 // headOf gives the head of a page of a company's, by the end of its address.
 func (p *Portal) headOf(v *visit, c *fleet.Company, here string) companyHead {
-	out := companyHead{Name: c.Name, Removed: c.RemovedAt != nil}
+	out := companyHead{Name: c.Name, Removed: c.RemovedAt != nil, Live: here != "/trend" && here != "/changes"} // these two count many days
 	for _, tab := range []struct{ key, to string }{{"figure", ""}, {"trend", "/trend"}, {"changes", "/changes"}, {"servers", "/servers"}, {"statements", "/statements"}} {
 		if out.Removed && tab.to != "/statements" {
 			continue
@@ -92,6 +93,7 @@ func (p *Portal) company(v *visit) (any, error) {
 	if out.When, err = p.whenOf(v, &c, path, l.instant()); err != nil {
 		return nil, err
 	}
+	out.Head.Live = !out.Past
 	out.Link = path + "?" + l.query().Encode()
 	for _, resource := range figure.Resources() {
 		f, there, err := p.figureOf(v, &c, resource, l.asOf, l.now)

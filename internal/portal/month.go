@@ -89,7 +89,9 @@ func (p *Portal) monthPage(v *visit) (any, error) {
 	}
 	shown := page{name: "month", title: title}
 	w := p.works.running(month)
-	if number, given := v.form["work"]; given {
+	if target := v.Header.Get("HX-Target"); target == "rows" || v.again() { // whatever is done with it now, an open page shows how far it is
+		shown.part, w = "rows", nil
+	} else if number, given := v.form["work"]; given {
 		if n, err := strconv.Atoi(number[0]); w == nil && err == nil {
 			w = p.works.of(month, n)
 		}
@@ -174,7 +176,7 @@ func (p *Portal) fill(v *visit, month usage.Month, out *monthView) error {
 	})
 	list := &listing{path: out.Path, narrow: out.narrow(out.State), sort: out.Sort, usual: "name"}
 	out.Part, out.Columns = list.part(v, len(rows)), p.statedColumns(list)
-	out.Rows = rows[out.Part.From:out.Part.To]
+	out.Rows, out.Part.Live = rows[out.Part.From:out.Part.To], true
 	return nil
 }
 

@@ -183,6 +183,9 @@ func (p *Portal) render(r *http.Request, v *page) (api.Raw, error) {
 	var out bytes.Buffer
 	var err error
 	if v.visit != nil && v.visit.fragment() {
+		if v.visit.again() {
+			v.part = ""
+		}
 		err = t.ExecuteTemplate(&out, cmp.Or(v.part, "main"), v.data)
 	} else {
 		err = t.ExecuteTemplate(&out, "frame", p.shellOf(r, v))

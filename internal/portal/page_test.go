@@ -108,6 +108,35 @@ func TestParts(t *testing.T) {
 	}
 }
 
+var (
+	forRows = http.Header{"Hx-Request": {"true"}, "Hx-Target": {"rows"}}
+	forLive = http.Header{"Hx-Request": {"true"}, "Hx-Target": {"live"}}
+)
+
+// Open pages follow what changes: what is said above a list comes apart from its rows. What is of an instant stays.
+func TestPagesFollow(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.all("draft")
+	const live, rows = ` data-live>`, `<tbody id="rows"`
+	for path, want := range map[string]string{
+		"/statements": `id="live"`, octoberPath: `id="live"`, octoberPath + "?work=1": `id="live-sums"`, northwind: `id="live"`, "/companies/2": `id="live-head"`,
+		"/companies/2/statements": `id="live"`, "/companies/2/servers": `id="live-head"`, "/servers/1": `id="live-head"`, "/alarms": `id="live"`,
+	} {
+		w.has(w.get(path), want+live)
+		w.has(w.want(http.StatusOK, request{path: path, header: forLive}), want+live)
+	}
+	for _, path := range []string{octoberPath, "/audit", "/users", "/tokens", "/alarms", "/companies", "/companies/2/servers"} {
+		a := w.want(http.StatusOK, request{path: path, header: forRows})
+		if !strings.HasPrefix(a.body, rows) || !strings.Contains(a.body[:strings.Index(a.body, ">")+1], live) {
+			t.Errorf("%s: the rows are %s", path, a.body)
+		}
+	}
+	for _, path := range []string{northwind + "?before=2026-11-01T00:00:00Z", "/audit?before=3", "/companies/2?day=2026-10-01"} {
+		w.lacks(w.get(path), live)
+	}
+}
+
 // Who is refused is told which roles may, and what is wrong with an address in one sentence: in words of the portal.
 func TestProblemsInWords(t *testing.T) {
 	t.Parallel()

@@ -333,6 +333,7 @@ func TestLongWork(t *testing.T) {
 		w.offered(running, "")
 	}
 	w.has(w.want(http.StatusConflict, request{method: http.MethodPost, path: octoberPath + "/approve"}), "portal-administrator has begun something", "wait for it")
+	w.has(w.want(http.StatusOK, request{path: octoberPath, header: forRows}), `<tbody id="rows"`) // an open list goes on
 	w.work()
 	deadline := time.After(20 * time.Second)
 	tick := time.NewTicker(10 * time.Millisecond)

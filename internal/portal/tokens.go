@@ -62,6 +62,7 @@ func (p *Portal) tokens(v *visit) (any, error) {
 		rows = append(rows, row)
 	}
 	out := tokensView{v.everybodys(), listedOf(v, rows)}
+	out.List.Live = true
 	return page{name: "tokens", title: p.texts["tokens.title"], data: out, part: "rows"}, nil
 }
 

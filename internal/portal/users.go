@@ -58,6 +58,7 @@ func (p *Portal) users(v *visit) (any, error) {
 		}
 		row.Sessions = len(open)
 	}
+	out.List.Live = true
 	return page{name: "users", title: p.texts["users.title"], data: out, part: "rows"}, nil
 }
 

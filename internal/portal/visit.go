@@ -77,6 +77,9 @@ func (v *visit) field(name string) string { return strings.TrimSpace(v.form.Get(
 // fragment reports whether a script of ours asks for a part of a page.
 func (v *visit) fragment() bool { return v.Header.Get("HX-Request") == "true" }
 
+// again reports whether an open page asks for itself, as something has changed: a list that it has asks for its rows apart.
+func (v *visit) again() bool { return v.Header.Get("HX-Target") == "live" }
+
 // fail notes what is wrong with a field of a form.
 func (v *visit) fail(path, text string) {
 	v.wrong = append(v.wrong, fault.Field{Path: path, Text: text})

@@ -97,7 +97,7 @@
       next?.remove();
       sheet.failed = false;
       if (this.rows < 0) { // now it is known how many it has
-        if (more) this.sheets[sheet.k + 1] ??= this.sheet(sheet.k + 1, new URL(more.href, location.href));
+        if (more) this.follows(sheet, new URL(more.href, location.href));
         if (!this.sheets[sheet.k + 2]) this.divide(sheet.from + (more ? 2 * this.step : body.rows.length));
       }
       // Rows that are none of the list: what a form shows above it, or that there is none.
@@ -107,11 +107,23 @@
       let at = 0;
       for (const p of parts) {
         const rows = all.slice(at, at += p.rows + (p === parts[0] ? extra : 0));
+        if (p.shown && p.body?.querySelector("details[open]")) { this.late = true; continue; }
         if (p.body && !p.failed && this.same(p, rows)) continue;
         const piece = p === parts[0] ? body : body.cloneNode(false);
         if (p.k > 0) piece.removeAttribute("id");
         this.put(p, piece, rows);
       }
+    }
+
+    // follows says where the sheet behind one is. Where that is another place than before, other rows are on it.
+    follows(sheet, address) {
+      const next = this.sheets[sheet.k + 1] ??= this.sheet(sheet.k + 1, address);
+      if (next.address.href === address.href) return;
+      this.cancel(next);
+      next.address = address;
+      const parts = this.of(next);
+      for (const p of parts) if (!p.shown) p.body = null;
+      if (parts.some((p) => p.shown)) this.fetch(next);
     }
 
     // put gives a part its rows. Who was in there finds the focus in the new ones.
@@ -431,6 +443,11 @@
   });
   addEventListener("afterprint", () => list?.soon());
   document.addEventListener("refresh", () => { if (list?.live) list.refresh(null); });
+  document.addEventListener("toggle", () => { // what was opened in a row kept others from coming
+    if (!list?.late) return;
+    list.late = false;
+    list.refresh(null);
+  }, true);
 
   // Who comes back finds the place. What is noted when a page is left is lost where it is loaded again.
   addEventListener("pagehide", () => list?.note());

@@ -100,17 +100,40 @@
   const lost = document.getElementById("lost");
   const refreshEvery = 2000; // milliseconds
   const lostAfter = 5000;
-  let source = null, due = 0, last = 0, gone = 0;
+  let source = null, due = 0, last = 0, gone = 0, late = false;
+
+  // What somebody is at stays as it is: what is typed, chosen or opened, and what was refused.
+  const typed = (field) => {
+    if (field.matches("[type=checkbox], [type=radio]")) return field.checked !== field.defaultChecked;
+    if (!field.matches("select")) return field.value !== field.defaultValue;
+    const chosen = [...field.options].findIndex((o) => o.defaultSelected);
+    return field.selectedIndex !== Math.max(0, chosen);
+  };
+  const inUse = (part) => Boolean(document.querySelector("dialog[open]") || part.querySelector("details[open], [role=alert]")
+    || part.contains(document.activeElement) && document.activeElement.closest("form")
+    || [...part.querySelectorAll("input, select, textarea")].some(typed));
+  const liveParts = () => [...document.querySelectorAll("[id^=live][data-live]")];
 
   const refresh = () => {
     clearTimeout(due);
     due = setTimeout(async () => {
       last = Date.now();
       document.dispatchEvent(new Event("refresh"));
-      if (!document.querySelector("#live[data-live]") || document.querySelector("dialog[open]")) return;
-      await htmx.ajax("GET", location.href, { target: "#live", select: "#live", swap: "outerMorph" });
+      const parts = liveParts();
+      late = parts.some(inUse);
+      if (parts.every(inUse)) return;
+      const answer = await fetch(location.href, { headers: { ...ask.headers, "HX-Target": "live" } }).catch(() => null);
+      if (!answer?.ok || answer.redirected) return;
+      const now = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of liveParts()) {
+        const then = now.getElementById(part.id);
+        if (!then) continue;
+        if (inUse(part)) late = true; // it came to be while the answer was on its way
+        else await htmx.swap({ sourceElement: part, target: part, text: then.outerHTML, swap: "outerMorph" });
+      }
     }, Math.max(100, last + refreshEvery - Date.now()));
   };
+  for (const left of ["focusout", "toggle", "close"]) document.addEventListener(left, () => { if (late) refresh(); }, true);
   const heard = () => {
     clearTimeout(gone);
     gone = 0;
