@@ -39,3 +39,60 @@ test("a lost connection shows, and heals without a reload", async () => {
   assert.deepEqual(page.elsewhere, []);
   await page.context().close();
 });
+
+test("users, tokens, the trail and names follow what is done elsewhere", async () => {
+  const [page, other] = [await open(browser, console_, { viewport: { width: 1280, height: 15000 } }), await open(browser, console_)]; // all rows are in sight
+  for (const one of [page, other]) await signIn(one, console_);
+  const post = async (path, form) => assert.equal((await other.context().request.post(path, { form, headers: { Origin: console_.base }, maxRedirects: 0 })).status(), 303, path);
+  const rename = async (name) => {
+    const form = await (await other.context().request.get("/companies/2/edit")).text();
+    const [, state] = /action="\/companies\/2\/edit">[^]*?name="state" value="([^"]*)"/.exec(form);
+    await post("/companies/2/edit", { state, name, enabled: "1" });
+  };
+  const watch = async (at) => {
+    await page.goto(at);
+    await page.waitForFunction(() => window.htmx);
+    await page.evaluate(() => { window.loadedOnce = true; });
+  };
+  const shows = async (at) => {
+    await page.waitForSelector(at, { timeout: 20_000 });
+    assert.equal(await page.evaluate(() => window.loadedOnce), true);
+  };
+  await watch("/users");
+  const words = "a sentence of a few words";
+  await post("/users", { name: "berta", role: "portal-readonly", company: "", password: words, again: words });
+  await shows("#rows th:has-text('berta')");
+
+  await watch("/companies/2/servers");
+  await rename("Northwind Traders");
+  await shows("h1:text-is('Northwind Traders')");
+
+  // The trail is longer than a sheet: what is pushed off the first one is on the next.
+  for (let i = 0; i < 105; i++) await rename(`Name ${i}`);
+  await watch("/audit");
+  const names = () => page.locator("tbody tr:not(.next) td.words").evaluateAll((cells) => cells.map((c) => /Name (\d+)$/.exec(c.textContent.trim())?.[1]).filter(Boolean).map(Number));
+  const count = (many) => page.waitForFunction((of) => [...document.querySelectorAll("tbody td.words")].filter((c) => /Name \d+$/.test(c.textContent.trim())).length === of, many, { timeout: 20_000 })
+    .catch(async () => assert.deepEqual(await names(), [...Array(many).keys()].reverse(), "the trail"));
+  await count(105);
+  for (let i = 105; i < 108; i++) await rename(`Name ${i}`);
+  await count(108);
+  assert.deepEqual(await names(), [...Array(108).keys()].reverse(), "a row is missing, or there twice");
+  assert.equal(await page.evaluate(() => window.loadedOnce), true);
+
+  // What is opened in a row stays open.
+  const soon = new Date(Date.now() + 30 * 86400e3).toISOString().slice(0, 10);
+  const token = async (name) => assert.equal((await other.context().request.post("/tokens", { form: { name, scopes: "read", expiresAt: soon }, headers: { Origin: console_.base } })).status(), 200);
+  await watch("/tokens");
+  await token("first");
+  await shows("#rows th:has-text('first')");
+  await page.click("#rows summary");
+  await page.evaluate(() => { window.heard = new Promise((on) => document.addEventListener("refresh", on, { once: true })); });
+  await token("second");
+  await page.evaluate(() => window.heard.then(() => true));
+  await page.waitForFunction(() => !document.querySelector("main table[aria-busy]"));
+  assert.equal(await page.locator("#rows details[open]").count(), 1);
+  await page.click("#rows details[open] summary");
+  await shows("#rows th:has-text('second')");
+  assert.deepEqual(page.errors, []);
+  for (const one of [page, other]) await one.context().close();
+});
