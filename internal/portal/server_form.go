@@ -443,14 +443,17 @@ func (p *Portal) editServer(v *visit) (any, error) {
 		p.flagged(v, fault.InvalidFields("", e.Check(s, p.Now())))
 		return p.serverEditPage(v, &s, nil)
 	}
-	if (e.URL != nil || e.TLS != nil) && len(e.Check(s, p.Now())) == 0 {
+	if reachedOtherwise(&e) && len(e.Check(s, p.Now())) == 0 {
 		probe, err := p.Directory.ProbeEdit(v.ctx(), s.ID, e)
-		if unsure, err := p.unconfirmed(v, &probe, err); err != nil || unsure != nil {
-			if err != nil {
-				return nil, err
-			}
-			v.fail("", p.texts["servers.confirm-before-saving"])
-			return p.serverEditPage(v, &s, unsure)
+		out, err := p.triedEdit(v, &s, &e, &probe, err)
+		if err != nil {
+			return nil, err
+		}
+		if why := out.keeps(); why != "" {
+			v.fail("", p.texts[why])
+		}
+		if len(v.wrong) > 0 {
+			return p.serverEditPage(v, &s, out)
 		}
 	}
 	if _, err = p.Directory.EditServer(v.ctx(), s.ID, e); err == nil {
@@ -476,11 +479,16 @@ func (p *Portal) testEdit(v *visit, s *fleet.Server) (any, error) {
 		return p.serverEditPage(v, s, &testedView{})
 	}
 	probe, err := p.Directory.ProbeEdit(v.ctx(), s.ID, e)
-	out, err := p.tried(v, &probe, err)
+	out, err := p.triedEdit(v, s, &e, &probe, err)
 	if err != nil {
 		return nil, err
 	}
 	return p.serverEditPage(v, s, out)
+}
+
+// reachedOtherwise reports whether an edit changes how a server is reached, or as whom.
+func reachedOtherwise(e *fleet.ServerEdit) bool {
+	return e.URL != nil || e.TLS != nil || e.Credential != nil || e.Username != nil || e.Password != nil
 }
 
 // readServerEdit reads what is another than it is.

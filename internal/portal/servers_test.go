@@ -307,6 +307,54 @@ func TestEditedServerIsTested(t *testing.T) {
 	w.lacks(w.get("/servers/1/edit"), "Test the connection")
 }
 
+// What does not log in is not saved, whatever certificate was trusted before, unless it is ticked that just this is.
+func TestSavedServerLogsIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.send(http.StatusSeeOther, admin, "/servers/new", "do", "add", "company", "2", "url", "vbr09", "username", "svc", "password", "right", "fingerprint", shown)
+	path, other := "/servers/3/edit", strings.Repeat("cd", 32)
+	state := w.hiddenOf(w.get(path), path, "state")
+	save := func(status int, more ...string) answered {
+		return w.send(status, admin, path, append([]string{"state", state, "company", "2", "name", "vbr09", "username", "svc", "every", "14400", "authority", "reported"}, more...)...)
+	}
+	another := save(http.StatusUnprocessableEntity, "do", "save", "url", "vbr10", "fingerprint", other, "password", "right")
+	w.has(another, "confirm the certificate first", "another certificate than the one that was confirmed", `name="confirmed" value="`+shown+`"`)
+	w.lacks(another, `name="anyway"`) // it can be confirmed: that is what is asked
+	save(http.StatusUnprocessableEntity, "do", "save", "url", "vbr10", "fingerprint", other, "password", "right", "anyway", "https://vbr10")
+	w.has(save(http.StatusOK, "do", "test", "url", "vbr10", "fingerprint", shown, "password", "wrong"), "it refuses the account", `name="anyway" value="https://vbr10"`)
+	off := save(http.StatusUnprocessableEntity, "do", "save", "url", "vbr10", "fingerprint", shown, "password", "wrong")
+	w.has(off, "Nothing was saved yet: the console cannot log in", "it refuses the account", `name="anyway" value="https://vbr10"`)
+	w.lacks(off, "checked> <span>Save it although")
+	save(http.StatusUnprocessableEntity, "do", "save", "url", "vbr11", "fingerprint", shown, "password", "wrong", "anyway", "https://vbr10") // ticked for another one
+	save(http.StatusUnprocessableEntity, "do", "save", "url", "vbr09", "fingerprint", shown, "password", "wrong")                            // the password alone
+	w.lacks(w.get("/servers/3"), "vbr10", "vbr11")
+	save(http.StatusSeeOther, "do", "save", "url", "vbr10", "fingerprint", shown, "password", "wrong", "anyway", "https://vbr10")
+	w.has(w.get("/servers/3"), "vbr10")
+	state = w.hiddenOf(w.get(path), path, "state")
+	save(http.StatusSeeOther, "do", "save", "name", "renamed", "url", "vbr10", "fingerprint", shown) // it is reached as before: nothing is asked
+}
+
+// A server that is another installation than before is said to be, and it takes a tick to save it.
+func TestAnotherInstallation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const was = "c0de0000-0000-4000-8000-000000000009"
+	w.send(http.StatusSeeOther, admin, "/servers/new", "do", "add", "company", "2", "url", "vbr09", "username", "svc", "password", "right", "fingerprint", shown, "installation-id", was)
+	path := "/servers/3/edit"
+	state := w.hiddenOf(w.get(path), path, "state")
+	send := func(status int, more ...string) answered {
+		return w.send(status, admin, path, append([]string{
+			"state", state, "company", "2", "name", "vbr09", "username", "svc", "every", "14400", "authority", "reported", "url", "vbr10", "fingerprint", shown, "password", "right",
+		}, more...)...)
+	}
+	w.has(send(http.StatusOK, "do", "test"), "This is another installation than before", was, "What is counted so far stays", `name="another" value="`+vbr01+`"`)
+	w.has(send(http.StatusUnprocessableEntity, "do", "save"), "Nothing was saved yet: another installation", was, `name="another"`)
+	send(http.StatusUnprocessableEntity, "do", "save", "another", was)
+	w.lacks(w.get("/servers/3"), "vbr10")
+	send(http.StatusSeeOther, "do", "save", "another", vbr01)
+	w.has(w.get("/servers/3"), "vbr10")
+}
+
 // A company is added, its servers are what comes next, and it is removed once it has none.
 func TestEditCompany(t *testing.T) {
 	t.Parallel()

@@ -26,6 +26,19 @@ type testedView struct {
 	License     licenseView
 	Hints       []string
 	Twins       []link // with the same installation id
+	Anyway      tick   // that it is saved although it cannot be logged in to
+	Was         string // the installation id that it had before, where it shows another one
+	Another     tick   // that it is saved although it does
+}
+
+// tick is a box by which the reader takes one thing upon himself; without a value it is not offered.
+type tick struct {
+	Name, Value string // the value says of what: where something else is typed meanwhile, it does not hold
+	On          bool
+}
+
+func (v *visit) tick(name, value string) tick {
+	return tick{name, value, value != "" && v.field(name) == value}
 }
 
 // confirmedField is the field of a fingerprint that is confirmed where the form has one for it that can be typed into.
@@ -77,6 +90,38 @@ func (p *Portal) tried(v *visit, probe *fleet.Server, wrong error) (*testedView,
 		out.Twins = append(out.Twins, link{twin.Name, serverPath(twin.ID)})
 	}
 	return out, nil
+}
+
+// triedEdit tries a server as it would be reached after an edit, and offers what there is to tick before that is kept.
+func (p *Portal) triedEdit(v *visit, s *fleet.Server, e *fleet.ServerEdit, probe *fleet.Server, wrong error) (*testedView, error) {
+	out, err := p.tried(v, probe, wrong)
+	if err != nil || !out.Done {
+		return out, err
+	}
+	if out.Install != "" && s.InstallationID != "" && usage.Fold(out.Install) != usage.Fold(s.InstallationID) {
+		out.Was = s.InstallationID
+	}
+	switch {
+	case !reachedOtherwise(e): // there is nothing to keep
+	case out.Was != "":
+		out.Another = v.tick("another", out.Install)
+	case out.Failed != "" && !out.Untrusted:
+		out.Anyway = v.tick("anyway", probe.Connection.URL)
+	}
+	return out, nil
+}
+
+// keeps gives the key of why a connection that was tried is not kept; empty: it may be.
+func (t *testedView) keeps() string {
+	switch {
+	case t.Untrusted:
+		return "servers.confirm-before-saving"
+	case t.Failed != "" && !t.Anyway.On:
+		return "servers.unreached-before-saving"
+	case t.Was != "" && !t.Another.On:
+		return "servers.another-before-saving"
+	}
+	return ""
 }
 
 // unconfirmed looks whether a server shows a certificate that nobody vouches for, and that was not confirmed: nil, it does not. Whatever else is
