@@ -312,7 +312,7 @@ func (c *serverTest) Run(e *env) error {
 	if e.json {
 		return e.printJSON(map[string]any{
 			"product": found.Product, "version": found.Version, "revision": found.Revision, "serverName": found.ServerName,
-			"installationId": found.InstallationID, "license": licenseText(&found.License), "fingerprint": found.Fingerprint, "hints": found.Hints,
+			"installationId": found.InstallationID, "license": licenseText(&found.License), "fingerprint": found.Fingerprint, "hints": append([]string{}, found.Hints...),
 		})
 	}
 	if err := e.printFinding(&found); err != nil {

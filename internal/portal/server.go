@@ -62,6 +62,11 @@ type licenseView struct {
 	Expires                                    *moment
 }
 
+// Words are what is known of it, but for when it ends.
+func (l licenseView) Words() []string {
+	return slices.DeleteFunc([]string{l.Type, l.Edition, l.Package, l.Status, l.LicensedTo}, func(word string) bool { return word == "" })
+}
+
 type labelView struct{ Key, Value string }
 
 // countedBy says which of a server's two figures answers now (C21, C24), and why it is not the one that is wanted.

@@ -287,7 +287,7 @@ func TestEditedServerIsTested(t *testing.T) {
 	w.has(first, "Compare the fingerprint", `name="confirmed" value="`+shown+`"`, `value="vbr10"`)
 	w.lacks(first, `value="typed"`, "It works")
 	works := send(http.StatusOK, "do", "test", "url", "vbr10", "password", "typed", "confirmed", shown)
-	w.has(works, "It works", `name="confirmed" value="`+shown+`" checked`)
+	w.has(works, "It works", `name="confirmed" value="`+shown+`" checked`, "Rental · EnterprisePlus · Valid · Northwind<", "<p>nothing consumes it</p>")
 	if got := w.probed[len(w.probed)-1]; got != "https://vbr10 svc sealed:typed" {
 		t.Errorf("tested was %q", got)
 	}

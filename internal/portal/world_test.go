@@ -268,7 +268,10 @@ func (r *running) Test(_ context.Context, s fleet.Server) (api.Finding, error) {
 	if string(c.Sealed) == "sealed:wrong" {
 		return api.Finding{Failed: &api.Failure{Reason: usage.GapRefused, Text: "it refuses the account"}}, nil
 	}
-	return api.Finding{Product: "Veeam Backup & Replication", Version: "12.3.1", ServerName: "VBR", InstallationID: vbr01, Fingerprint: shown}, nil
+	return api.Finding{
+		Product: "Veeam Backup & Replication", Version: "12.3.1", ServerName: "VBR", InstallationID: vbr01, Fingerprint: shown,
+		License: usage.License{Type: usage.LicenseRental, Edition: "EnterprisePlus", Status: "Valid", LicensedTo: "Northwind"}, Hints: []string{"nothing consumes it"},
+	}, nil
 }
 
 func (r *running) TestSet(_ context.Context, s fleet.Server, _ fleet.CredentialID, _ fleet.CredentialEdit) error {

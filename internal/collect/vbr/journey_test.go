@@ -660,6 +660,9 @@ func TestTLS(t *testing.T) {
 	trust := func(tls fleet.TLS) { w.target.Server.Connection.TLS = tls }
 	trust(fleet.TLS{CA: string(w.server.CertificatePEM)})
 	w.read()
+	if found, err := w.collector.Test(t.Context(), w.target); err != nil || len(found.Hints) > 0 { // all was read: there is nothing to be told
+		t.Errorf("%q, %v", found.Hints, err)
+	}
 	trust(fleet.TLS{Insecure: true})
 	w.read()
 	found, err := w.collector.Test(t.Context(), w.target)

@@ -341,5 +341,5 @@ func (m *material) hints(insecure bool) []string {
 	if len(m.rows) == 0 {
 		hints = append(hints, "nothing consumes its license at present")
 	}
-	return append(hints, "the account must be a Backup Administrator to read licenses; nothing but reads and the license report is ever called")
+	return hints
 }
