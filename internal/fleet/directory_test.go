@@ -95,7 +95,7 @@ func TestServersAreValidated(t *testing.T) {
 		"plain http":       {func(n *fleet.NewServer) { n.URL = "http://vbr01" }, []string{"--url"}},
 		"a path":           {func(n *fleet.NewServer) { n.URL = "https://vbr01/api" }, []string{"--url"}},
 		"a password in it": {func(n *fleet.NewServer) { n.URL = "https://a:b@vbr01" }, []string{"--url"}},
-		"no host":          {func(n *fleet.NewServer) { n.URL = "https://" }, []string{"--name", "--url"}},
+		"no host":          {func(n *fleet.NewServer) { n.URL = "https://" }, []string{"--url"}},
 		"port 0":           {func(n *fleet.NewServer) { n.URL = "https://vbr01:0" }, []string{"--url"}},
 		"SHA-1":            {func(n *fleet.NewServer) { n.TLS.Fingerprint = strings.Repeat("ab", 20) }, []string{"--fingerprint"}},
 		"two trusts":       {func(n *fleet.NewServer) { n.TLS.Insecure = true }, []string{"--ca, --fingerprint, --insecure"}},

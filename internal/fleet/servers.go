@@ -129,7 +129,9 @@ func (n NewServer) server(fields *[]fault.Field) Server {
 	if name == "" {
 		name = host
 	}
-	s.Name = checkName(fields, "--name", name)
+	if name != "" || n.URL == "" { // else the address is what is wrong, which would name it
+		s.Name = checkName(fields, "--name", name)
+	}
 	s.Labels = Labels{}.WithLabels(n.Labels, fields)
 	checkDated(fields, &s)
 	return s

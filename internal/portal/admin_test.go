@@ -208,7 +208,7 @@ func TestAddUser(t *testing.T) {
 	w.lacks(wrong, "secret-one", "secret-two")
 	wrong = w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "", "role", "company-administrator", "company", "2", "password", "short", "again", "short")
 	w.has(wrong, "is required", "needs at least 8 characters", `<option value="2" selected>Northwind`)
-	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "anna", "role", "company-readonly"), "is required with the role")
+	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "anna", "role", "company-readonly"), "is required with the role “Reader of a company”")
 	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "anna", "role", "company-readonly", "company", "99"), "is no company that is there")
 	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "Portal-Administrator", "role", "portal-readonly"), "there is already a user")
 	if to := w.send(http.StatusSeeOther, admin, "/users", "name", "anna", "role", "company-administrator", "company", "2", "password", password, "again", password).header.Get("Location"); to != "/users/2?told=user-added" {
@@ -295,7 +295,7 @@ func TestOwnPassword(t *testing.T) {
 	w := newWorld(t)
 	w.cookie(theirs)
 	wrong := w.send(http.StatusUnprocessableEntity, theirs, "/account/password", "old", "not mine at all", "password", "the next password", "again", "the next password")
-	w.has(wrong, "is not your password", `href="#own-password-old"`)
+	w.has(wrong, "is not the right one", `href="#own-password-old"`)
 	w.lacks(wrong, "not mine at all", "the next password")
 	w.has(w.send(http.StatusUnprocessableEntity, theirs, "/account/password", "old", password, "password", "the next password", "again", "x"), "is not the same password")
 	w.has(w.send(http.StatusUnprocessableEntity, theirs, "/account/password", "old", password, "password", "short", "again", "short"), "needs at least 8 characters")

@@ -12,6 +12,8 @@ var spoken = []struct{ said, key string }{
 	{", or name its authority with --ca", "plain.or-authority"},
 	{"with server edit --ca", "plain.authority"},
 	{"in --url", "plain.url"},
+	{"is written as https://host or https://host:9419", "plain.address"},
+	{"must not hold a path: only https://host:port", "plain.address-alone"},
 	{" (--insecure)", "plain.insecure"},
 	{"Run server test for it: it says in words what is wrong.", "plain.test"},
 	{"Run reconcile without a company, which shows shared servers as a whole, too: it names the machines that may be why.", "plain.reconcile"},

@@ -54,7 +54,7 @@ func TestSecondFactor(t *testing.T) {
 	wrong := w.post(http.StatusUnprocessableEntity, "/account/second-factor", role, url.Values{"offer": {offer}, "code": {"12 34"}, "password": {password}})
 	w.has(wrong, `value="12 34"`, `aria-invalid="true"`, offer, secret, "is not what the app shows now")
 	wrong = w.post(http.StatusUnprocessableEntity, "/account/second-factor", role, url.Values{"offer": {offer}, "code": {w.code(secret)}, "password": {"wrong"}})
-	w.has(wrong, "is not your password", secret)
+	w.has(wrong, "is not the right one", secret)
 	on := w.post(http.StatusOK, "/account/second-factor", role, url.Values{"offer": {offer}, "code": {w.code(secret)}, "password": {password}})
 	paper := onPaper.FindAllStringSubmatch(on.body, -1)
 	w.want(http.StatusSeeOther, request{path: "/account", role: role}) // signed out wherever else that was

@@ -165,6 +165,9 @@ func (p *Portal) addServer(v *visit) (any, error) {
 	if v.field("do") == doTest {
 		return p.testServer(v, n)
 	}
+	if n.URL == "" {
+		v.fail("url", p.texts["form.no-address"])
+	}
 	if len(v.wrong) == 0 && len(n.Check()) == 0 {
 		probe, err := p.Directory.Probe(v.ctx(), n)
 		if unsure, err := p.unconfirmed(v, &probe, err); err != nil || unsure != nil {
@@ -202,6 +205,11 @@ func (p *Portal) added(v *visit, n fleet.NewServer) (s fleet.Server, ok bool, er
 	wrong := n.Check()
 	if len(textsOf(v.wrong, "company")) > 0 { // which is said already
 		wrong = slices.DeleteFunc(wrong, func(f fault.Field) bool { return f.Path == "--company" })
+	}
+	if len(textsOf(v.wrong, "url")) > 0 { // without it others are asked for that the form has not, or that it would give
+		wrong = slices.DeleteFunc(wrong, func(f fault.Field) bool {
+			return f.Path == "--url" || f.Path == "--installation-id" || f.Path == "--name" && n.Name == ""
+		})
 	}
 	if len(v.wrong) > 0 || len(wrong) > 0 {
 		p.flagged(v, fault.InvalidFields("", wrong))
@@ -246,6 +254,7 @@ func (p *Portal) flagged(v *visit, err error) bool {
 		if !flag {
 			continue
 		}
+		w.Text = p.plainly(w.Text)
 		path, rest, _ := strings.Cut(path, " ")
 		path = strings.TrimSuffix(path, ",")
 		if path == "password-stdin" {

@@ -355,6 +355,23 @@ func TestAnotherInstallation(t *testing.T) {
 	w.has(w.get("/servers/3"), "vbr10")
 }
 
+// What is wrong with an address is said as its hint has it, and nothing else is said to be missing for it.
+func TestWrongAddress(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for address, said := range map[string]string{
+		"":                    "is required",
+		"https://":            "is written as vbr01.example.com, or vbr01.example.com:9419",
+		"vbr01.example/x":     "has something behind the host: it is written as vbr01.example.com",
+		"ftp://vbr01":         "must be https",
+		"vbr01.example:99999": "has a port that is not between 1 and 65535",
+	} {
+		wrong := w.send(http.StatusUnprocessableEntity, admin, "/servers/new", "do", "add", "company", "2", "url", address, "username", "svc", "password", "right")
+		w.has(wrong, `id="server-url-wrong">`+said)
+		w.lacks(wrong, `id="server-name-wrong"`, "installation id", "https://host")
+	}
+}
+
 // A company is added, its servers are what comes next, and it is removed once it has none.
 func TestEditCompany(t *testing.T) {
 	t.Parallel()

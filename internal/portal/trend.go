@@ -294,7 +294,11 @@ func (p *Portal) changes(v *visit) (any, error) {
 		return nil, err
 	}
 	now := usage.Truncate(p.Now())
-	span, out := p.spanOf(v, now), changesView{Head: p.headOf(v, &c, "/changes"), Path: companyPath(c.ID) + "/changes", Today: v.moment(now).Day()}
+	span, err := p.spanOf(v, now)
+	if err != nil {
+		return nil, err
+	}
+	out := changesView{Head: p.headOf(v, &c, "/changes"), Path: companyPath(c.ID) + "/changes", Today: v.moment(now).Day()}
 	span.Company = c.ID
 	out.From, out.To = v.moment(span.From).Day(), v.moment(span.To).Day()
 	known := span.RecordedBefore
@@ -328,7 +332,7 @@ func changesPath(company usage.CompanyID, begin, end, before time.Time) string {
 }
 
 // spanOf reads begin and end, or the days from and to, whose ends are meant.
-func (p *Portal) spanOf(v *visit, now time.Time) ledger.Span {
+func (p *Portal) spanOf(v *visit, now time.Time) (ledger.Span, error) {
 	today := usage.DateOf(now, v.zone)
 	first, last := v.day("from", usage.Date{Year: today.Year, Month: today.Month, Day: 1}.Add(-1)), v.day("to", today)
 	span := ledger.Span{From: v.instant("begin"), To: v.instant("end"), RecordedBefore: v.instant("before")}
@@ -341,7 +345,16 @@ func (p *Portal) spanOf(v *visit, now time.Time) ledger.Span {
 	if span.To.After(now) {
 		span.To = now
 	}
-	return span
+	if len(v.wrong) > 0 || span.From.Before(span.To) {
+		return span, nil
+	}
+	from, to := v.moment(span.From).Day(), v.moment(span.To).Day()
+	text, err := p.texts.say("trend.swapped", from, to)
+	if from == to {
+		text, err = p.texts.say("trend.same-day", from)
+	}
+	v.fail("from", text)
+	return span, err
 }
 
 func endOf(d usage.Date, zone *time.Location) time.Time {

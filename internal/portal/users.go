@@ -118,6 +118,20 @@ func (p *Portal) newPassword(v *visit) (password string, made bool) {
 	return password, false
 }
 
+// faultsOfUser takes the fields out of an error as faults does; in its texts roles have their names.
+func (p *Portal) faultsOfUser(v *visit, err error) bool {
+	before := len(v.wrong)
+	if !v.faults(err) {
+		return false
+	}
+	for i := before; i < len(v.wrong); i++ {
+		for _, role := range access.Roles() {
+			v.wrong[i].Text = strings.ReplaceAll(v.wrong[i].Text, string(role), "“"+p.texts["role."+string(role)]+"”")
+		}
+	}
+	return true
+}
+
 func (p *Portal) addUser(v *visit) (any, error) {
 	if err := v.allow(access.ManageUsers, access.Provider); err != nil {
 		return nil, err
@@ -137,7 +151,7 @@ func (p *Portal) addUser(v *visit) (any, error) {
 		Name: v.field("name"), Role: access.Role(v.field("role")), Company: company, Password: password, Single: v.field("singleSignOn"),
 	})
 	switch {
-	case err != nil && v.faults(err):
+	case err != nil && p.faultsOfUser(v, err):
 		return p.newUserPage(v)
 	case err != nil:
 		return nil, err
@@ -299,7 +313,7 @@ func (p *Portal) changeUser(v *visit, u *access.User, e access.UserEdit, told st
 	e.KeepOne = v.field("sure") == ""
 	e.When = func(now *access.User) error { return p.meanwhile(v, stateOfUser(now)) }
 	if err := p.Access.EditUser(v.ctx(), u.ID, e); err != nil {
-		if !v.faults(err) {
+		if !p.faultsOfUser(v, err) {
 			return nil, err
 		}
 		now, err := p.Users.User(v.ctx(), u.ID)
