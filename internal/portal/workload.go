@@ -130,6 +130,7 @@ type lifeRow struct {
 	Type      string
 	Words     string
 	Age       string
+	NotFree   bool // the words say why its first month is charged
 	ChargedBy link
 	Unit      usage.UnitKind
 	Units     usage.Units
@@ -260,7 +261,10 @@ func (p *Portal) tell(v *visit, s *fleet.Server, key usage.WorkloadKey, life []s
 		}
 		if n := len(out.Rows); n > 0 && out.Rows[n-1].goesOn(&row) {
 			later := &out.Rows[n-1]
-			row.Until, row.Words, row.Age = later.Until, later.Words, later.Age // what is known of it last
+			if !row.NotFree {
+				row.Words, row.NotFree = later.Words, later.NotFree
+			}
+			row.Until, row.Age = later.Until, later.Age // what is known of it last
 			*later = row
 			continue
 		}
@@ -285,6 +289,7 @@ func (p *Portal) lifeRow(v *visit, s *fleet.Server, l *stretch, links *companyLi
 		return row, nil
 	}
 	row.State, row.Type, row.Words, row.Age, row.Unit, row.Units = m.State, m.Type, m.Words(), m.AgeWords(), m.Unit, m.Units
+	row.NotFree = m.NotFree != ""
 	if by := m.ChargedBy; by != nil {
 		row.ChargedBy = link{by.Key.ID, lifePath(by.Server, by.Key)}
 	}
@@ -299,7 +304,7 @@ func (p *Portal) lifeRow(v *visit, s *fleet.Server, l *stretch, links *companyLi
 func (r *lifeRow) goesOn(earlier *lifeRow) bool {
 	a, b := *r, *earlier
 	for _, l := range []*lifeRow{&a, &b} {
-		l.From, l.Until, l.To, l.Readings, l.Words, l.Age = moment{}, nil, "", "", "", ""
+		l.From, l.Until, l.To, l.Readings, l.Words, l.Age, l.NotFree = moment{}, nil, "", "", "", "", false
 	}
 	return a == b && r.From.At.Equal(*untilOf(earlier))
 }

@@ -214,7 +214,7 @@ func (n *count) members() []Member {
 			Unit: s.Snapshot.License.Unit, Units: it.units, Weighed: it.how, Evidence: *it.age, Last: it.w.LastProtectedAt,
 		}
 		if it.dated {
-			m.First = &it.first
+			m.First, m.NotFree = &it.first, n.notFree(it)
 		}
 		if it.by >= 0 {
 			by := &n.items[it.by]

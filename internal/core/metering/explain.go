@@ -79,6 +79,9 @@ func (m *Member) Words() string {
 	case New:
 		return "C6: first protected in this month: charged from the next one on"
 	case Used:
+		if m.NotFree != "" {
+			return "C7: protected: charged from the first day on, as " + m.NotFree
+		}
 		return "C7: protected, and not new: charged"
 	}
 	return ""

@@ -57,6 +57,21 @@ func (n *count) chargedState(it *item, group []int) (State, string) {
 	}
 }
 
+// notFree says why a workload is charged for the month in which it was first protected; empty: it is not.
+func (n *count) notFree(it *item) string {
+	if it.state != Used || usage.MonthOf(it.first, n.facts.zone()) != n.month {
+		return ""
+	}
+	switch license := n.facts.Servers[it.server].Snapshot.License.Type; license {
+	case usage.LicenseRental:
+		return "the same machine was protected before, or nobody knows since when (C13)"
+	case "":
+		return "the license is of no known type, and the first month is free under Rental only (C6, C11)"
+	default:
+		return "the license is of type " + string(license) + ", and the first month is free under Rental only (C6, C11)"
+	}
+}
+
 // isNew: the oldest member's first protection lies in T's month; a member of unknown age makes the group not new (C9, C13).
 func (n *count) isNew(group []int) bool {
 	oldest := n.items[group[0]].first

@@ -92,6 +92,7 @@ type Member struct {
 	Weighed   Weighed     // where they come from
 	First     *time.Time  // first protection (C9); nil: unknown
 	Evidence  Evidence    // what it follows from
+	NotFree   string      // used though first protected in T's month: why that month is not free, with the rules' numbers
 	Last      *time.Time  // last protection as stated
 	ChargedBy *MemberRef  // with state covered: the member that is charged instead (C4)
 }
