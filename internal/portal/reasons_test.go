@@ -32,3 +32,24 @@ func TestChargedInItsFirstMonthSaysWhy(t *testing.T) {
 	w.lacks(w.get("/companies/2/why?unit=Instances&state=used"), said)
 	w.has(w.get("/workloads/life?server=1&id=young"), said)
 }
+
+// The reasons of a number say how the units of each workload come about: by object, by steps of its size, or as stated.
+func TestUnitsSayHowTheyComeAbout(t *testing.T) {
+	t.Parallel()
+	old := time.Date(2026, 8, 3, 20, 0, 0, 0, time.UTC)
+	gb := func(n usage.Units) *usage.Units { n *= usage.One; return &n }
+	share := func(id string, size, units *usage.Units) usage.Workload {
+		return usage.Workload{ID: id, Name: id, Type: "VBR_Nas_Backup", FirstProtectedAt: &old, SizeGB: size, Units: units}
+	}
+	w := subscribed(t,
+		share("large", gb(1700), nil), share("small", gb(499), nil), share("stated", gb(9000), gb(10)), share("blind", nil, nil),
+		usage.Workload{ID: "desk", Name: "desk", Type: "VBR_Workstation_Agent", FirstProtectedAt: &old},
+		usage.Workload{ID: "odd", Name: "odd", Type: "Toaster", FirstProtectedAt: &old},
+	)
+	w.has(w.get("/companies/2/why?unit=Instances&state=used"),
+		"C16: 1\u202f700 GB hold 3 × 500 GB, 1 for each", "C16: 499 GB: less than a first step of 500 GB, so 0", "C16: units as the server states them",
+		"C16: neither size nor units of VBR_Nas_Backup are stated: counted as 1", "C16: 0.33 for each workload of this type", "C16: 1 for each workload of this type",
+		"C19: 1, as the catalogue does not know its type")
+	w.has(w.get("/workloads/life?server=1&id=large"), "C16: 1\u202f700 GB hold 3 × 500 GB, 1 for each")
+	w.has(w.get("/workloads/life?server=1&id=desk"), "C16: 0.33 for each workload of this type")
+}

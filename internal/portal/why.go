@@ -77,6 +77,7 @@ type whyCounter struct {
 
 type whyMember struct {
 	Name, Tenant, ID, Words, Age string
+	Weighed                      string // how its units come about
 	To                           string // its life
 	Units                        usage.Units
 	First                        *moment
@@ -163,7 +164,9 @@ func (p *Portal) countWhy(v *visit, c *fleet.Company, when *asOf, out *whyView) 
 		all = lacking{all.unknown + l.unknown, all.stale + l.stale, all.early + l.early}
 		for _, e := range t.Explain() {
 			if (out.Type == "" || e.Row.Type == out.Type) && e.Row.Unit == out.Unit {
-				out.explain(v, &e)
+				if err := p.explain(v, out, &e); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -174,7 +177,7 @@ func (p *Portal) countWhy(v *visit, c *fleet.Company, when *asOf, out *whyView) 
 }
 
 // explain takes in what a row is made of, as far as the state goes.
-func (out *whyView) explain(v *visit, e *metering.Explained) {
+func (p *Portal) explain(v *visit, out *whyView, e *metering.Explained) error {
 	total := amountOf(&e.Row, out.State)
 	out.Count, out.Units = out.Count+int(total.Count), out.Units+total.Units
 	for i := range e.Parts {
@@ -196,9 +199,13 @@ func (out *whyView) explain(v *visit, e *metering.Explained) {
 			case len(w.Members) == membersMax || out.shown == membersInAll:
 				w.Left++
 			default:
+				weighed, err := p.weighedWords(&m.Weighed)
+				if err != nil {
+					return err
+				}
 				out.shown++
 				w.Members = append(w.Members, whyMember{
-					m.Name, m.Key.Tenant, m.Key.ID, m.Words(), m.AgeWords(), lifePath(m.Server, m.Key), m.Units, v.momentOf(m.First),
+					m.Name, m.Key.Tenant, m.Key.ID, m.Words(), m.AgeWords(), weighed, lifePath(m.Server, m.Key), m.Units, v.momentOf(m.First),
 				})
 			}
 		}
@@ -206,4 +213,31 @@ func (out *whyView) explain(v *visit, e *metering.Explained) {
 			out.Parts = append(out.Parts, w)
 		}
 	}
+	return nil
+}
+
+// weighedWords says how a workload's units come about (C16, C17, C19).
+func (p *Portal) weighedWords(w *metering.Weighed) (text string, err error) {
+	switch w.By {
+	case metering.ByStatement:
+		return p.texts["weighed.stated"], nil
+	case metering.ByObject:
+		text, err = p.texts.say("weighed.object", number(w.Weight))
+	case metering.BySize:
+		size, block := number(w.Size), number(w.Block)
+		if w.Blocks == 0 {
+			text, err = p.texts.say("weighed.below", size, block)
+		} else {
+			text, err = p.texts.say("weighed.size", size, number(w.Blocks), block, number(w.Weight))
+		}
+	case metering.ByDefault:
+		if w.Why == "" {
+			return p.texts["weighed.unknown"], nil
+		}
+		return p.texts.say("weighed.default", w.Why)
+	}
+	if err == nil && w.Why != "" {
+		text, err = p.texts.say("weighed.assumed", text, w.Why)
+	}
+	return text, err
 }

@@ -130,6 +130,7 @@ type lifeRow struct {
 	Type      string
 	Words     string
 	Age       string
+	Weighed   string
 	NotFree   bool // the words say why its first month is charged
 	ChargedBy link
 	Unit      usage.UnitKind
@@ -264,7 +265,7 @@ func (p *Portal) tell(v *visit, s *fleet.Server, key usage.WorkloadKey, life []s
 			if !row.NotFree {
 				row.Words, row.NotFree = later.Words, later.NotFree
 			}
-			row.Until, row.Age = later.Until, later.Age // what is known of it last
+			row.Until, row.Age, row.Weighed = later.Until, later.Age, later.Weighed // what is known of it last
 			*later = row
 			continue
 		}
@@ -290,6 +291,9 @@ func (p *Portal) lifeRow(v *visit, s *fleet.Server, l *stretch, links *companyLi
 	}
 	row.State, row.Type, row.Words, row.Age, row.Unit, row.Units = m.State, m.Type, m.Words(), m.AgeWords(), m.Unit, m.Units
 	row.NotFree = m.NotFree != ""
+	if row.Weighed, err = p.weighedWords(&m.Weighed); err != nil {
+		return row, err
+	}
 	if by := m.ChargedBy; by != nil {
 		row.ChargedBy = link{by.Key.ID, lifePath(by.Server, by.Key)}
 	}
@@ -304,7 +308,7 @@ func (p *Portal) lifeRow(v *visit, s *fleet.Server, l *stretch, links *companyLi
 func (r *lifeRow) goesOn(earlier *lifeRow) bool {
 	a, b := *r, *earlier
 	for _, l := range []*lifeRow{&a, &b} {
-		l.From, l.Until, l.To, l.Readings, l.Words, l.Age, l.NotFree = moment{}, nil, "", "", "", "", false
+		l.From, l.Until, l.To, l.Readings, l.Words, l.Age, l.Weighed, l.NotFree = moment{}, nil, "", "", "", "", "", false
 	}
 	return a == b && r.From.At.Equal(*untilOf(earlier))
 }

@@ -58,7 +58,9 @@ func (n *count) weigh(w *usage.Workload, k *kind) (units usage.Units, how Weighe
 		return usage.One, Weighed{By: ByDefault, Weight: usage.One, Why: "neither size nor units of " + k.typ.ID + " are stated: counted as 1"}
 	}
 	blocks := int64(*w.SizeGB / k.typ.Block) // floored for each workload, before anything is summed (C16)
-	return n.times(k.weight.Units, blocks), Weighed{By: BySize, Weight: k.weight.Units, Blocks: blocks, Why: k.weight.Why}
+	return n.times(k.weight.Units, blocks), Weighed{
+		By: BySize, Weight: k.weight.Units, Blocks: blocks, Size: *w.SizeGB, Block: k.typ.Block, Why: k.weight.Why,
+	}
 }
 
 // times multiplies, and remembers that a product did not fit.
