@@ -38,7 +38,7 @@ type Reason string
 
 // The reasons. A workload that changed in several ways has several.
 const (
-	Came     Reason = "came"      // a later reading lists it
+	Came     Reason = "came"      // a later reading lists it (C1)
 	Went     Reason = "went"      // the latest reading does not list it any more (C1)
 	MovedIn  Reason = "moved-in"  // it belonged to another company (C30)
 	MovedOut Reason = "moved-out" // it belongs to another company now
@@ -342,7 +342,7 @@ func rowChanges(c *catalog.Catalog, from, to []Row) []RowChange {
 func (r Reason) Words() string { return reasonWords[r] }
 
 var reasonWords = map[Reason]string{
-	Came:          "a later reading lists it",
+	Came:          "C1: a later reading lists it",
 	Went:          "C1: it is not listed any more",
 	MovedIn:       "C30: it belonged to another company",
 	MovedOut:      "C30: it belongs to another company now",

@@ -48,3 +48,13 @@ func TestChargedFromTheFirstDayOnSaysWhy(t *testing.T) {
 		}
 	}
 }
+
+// What came and what went is told with the rule that says so.
+func TestComingAndGoingNameTheirRule(t *testing.T) {
+	t.Parallel()
+	for _, r := range []metering.Reason{metering.Came, metering.Went} {
+		if !strings.HasPrefix(r.Words(), "C1: ") {
+			t.Errorf("%s: %q", r, r.Words())
+		}
+	}
+}
