@@ -58,7 +58,7 @@ func (o *office) finaliseMonth(month usage.Month) {
 	o.check(err)
 }
 
-const nothingDrafted = "the statements of 2026-11 are not final of Northwind (not drafted)"
+const nothingDrafted = "The statements of 2026-11 are not final: Northwind (not drafted)"
 
 // C40: statements of a month wait from the 10th of the next one on, until they are final.
 func TestStatementsThatWaitAreAnAlarm(t *testing.T) {
@@ -72,11 +72,11 @@ func TestStatementsThatWaitAreAnAlarm(t *testing.T) {
 	_, err := o.Fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Southridge"}) // has no November
 	o.check(err)
 	o.draft(novemberMonth)
-	o.months(december(12), "the statements of 2026-11 are not final of Northwind (draft)")
-	o.months(december(41), "the statements of 2026-11 are not final of Northwind (draft)",
-		"the statements of 2026-12 are not final of Northwind (not drafted), Southridge (not drafted)")
+	o.months(december(12), "The statements of 2026-11 are not final: Northwind (draft)")
+	o.months(december(41), "The statements of 2026-11 are not final: Northwind (draft)",
+		"The statements of 2026-12 are not final: Northwind (not drafted), Southridge (not drafted)")
 	o.finaliseMonth(novemberMonth)
-	o.months(december(41), "the statements of 2026-12 are not final of Northwind (not drafted), Southridge (not drafted)")
+	o.months(december(41), "The statements of 2026-12 are not final: Northwind (not drafted), Southridge (not drafted)")
 	events, err := o.Store.Events(t.Context(), alarm.StatementWaiting)
 	o.check(err)
 	if len(events) != 2 || events[0].RepeatCount != 1 || events[0].Company != usage.Unassigned || events[0].Subject != "2026-11" {
@@ -165,6 +165,6 @@ func TestDamagedStatementKeepsNoOtherFromItsAlarm(t *testing.T) {
 	if err := o.Alarms.CheckMonths(t.Context()); err == nil || !strings.Contains(err.Error(), "company 3") {
 		t.Errorf("%v", err)
 	}
-	o.says("the statements of 2026-11 are not final of Northwind (draft)",
+	o.says("The statements of 2026-11 are not final: Northwind (draft)",
 		"Northwind, 2026-11: its figures are not those of the month before: VBR_vSphere_VM in Instances used 7 → 17 (7 → 17 units)")
 }

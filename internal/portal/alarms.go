@@ -35,6 +35,9 @@ type alarmRow struct {
 func (p *Portal) alarmRow(v *visit, e *alarm.Event, links *companyLinks) (alarmRow, error) {
 	t, _ := alarm.TemplateByID(e.Template)
 	company, err := links.of(v.ctx(), e.Company)
+	if e.Template == alarm.StatementWaiting { // of all, in one alarm
+		company = link{Name: p.texts["any-company"]}
+	}
 	return alarmRow{t.Name, alarmPath(e.ID), e.Status, v.serverLink(e.Server, e.ServerName), company, p.alarmWords(v, e.Template, e.Message), v.moment(e.At), e.RepeatCount}, err
 }
 
@@ -225,11 +228,12 @@ func sortChoices(all []choice) {
 type alarmView struct {
 	alarmRow
 
-	FirstAt   moment
-	Began     *moment // the time that it stands now, or stood last, before anybody answered; nil: that is not kept
-	Knowledge alarm.Knowledge
-	History   []alarmTime
-	Answer    *form // nil: the reader may not, or it is over
+	FirstAt    moment
+	Began      *moment // the time that it stands now, or stood last, before anybody answered; nil: that is not kept
+	Knowledge  alarm.Knowledge
+	Statements link // what is to be done is done there; empty: elsewhere
+	History    []alarmTime
+	Answer     *form // nil: the reader may not, or it is over
 }
 
 // alarmTime is one time that the alarm stood.
@@ -279,7 +283,7 @@ func (p *Portal) alarmPage(v *visit, e *alarm.Event) (any, error) {
 		return nil, err
 	}
 	t, _ := alarm.TemplateByID(e.Template)
-	out := alarmView{alarmRow: row, FirstAt: v.moment(e.FirstAt), Knowledge: p.plainKnowledge(t.Knowledge)}
+	out := alarmView{alarmRow: row, FirstAt: v.moment(e.FirstAt), Knowledge: p.plainKnowledge(t.Knowledge), Statements: p.statementsOf(e)}
 	if n := len(history); n > 0 && len(history[n-1].Steps) > 0 {
 		out.Began = v.momentOf(&history[n-1].Steps[0].At)
 	}
@@ -299,6 +303,19 @@ func (p *Portal) alarmPage(v *visit, e *alarm.Event) (any, error) {
 		out.Answer = &f
 	}
 	return page{name: "alarm", title: row.Name, data: out, status: statusOf(v.wrong)}, nil
+}
+
+// statementsOf leads to the statements that an alarm is about.
+func (p *Portal) statementsOf(e *alarm.Event) link {
+	month, err := usage.ParseMonth(e.Subject)
+	switch {
+	case err != nil: // it is about something else
+	case e.Template == alarm.StatementWaiting:
+		return link{p.texts["statements.title"] + ", " + p.month(month), monthPath(month)}
+	case e.Template == alarm.FigureChanged:
+		return link{p.texts["statements.one"] + ", " + p.month(month), statementPath(month, e.Company)}
+	}
+	return link{}
 }
 
 // historyOf gives what became of an alarm. A company's people are told of the time in which the server was theirs: what was said before is about others.

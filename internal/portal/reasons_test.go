@@ -1,9 +1,11 @@
 package portal_test
 
 import (
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/alarm"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
@@ -52,4 +54,27 @@ func TestUnitsSayHowTheyComeAbout(t *testing.T) {
 		"C19: 1, as the catalogue does not know its type")
 	w.has(w.get("/workloads/life?server=1&id=large"), "C16: 1\u202f700 GB hold 3 × 500 GB, 1 for each")
 	w.has(w.get("/workloads/life?server=1&id=desk"), "C16: 0.33 for each workload of this type")
+}
+
+// What waits of a month's statements is about all companies, and what is to be done is done on the month's page; a figure that moved leads to its statement.
+func TestAlarmsAboutStatementsLeadToThem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const waits, moved = "The statements of 2026-09 are not final: Northwind (draft)", "its figures are not those of the month before"
+	err := w.store.SettleCompanies(t.Context(), []alarm.TemplateID{alarm.StatementWaiting, alarm.FigureChanged}, map[usage.CompanyID][]alarm.Condition{
+		usage.Unassigned: {{Template: alarm.StatementWaiting, Subject: "2026-09", Status: alarm.StatusWarning, Message: waits}},
+		2:                {{Template: alarm.FigureChanged, Subject: "2026-09", Status: alarm.StatusWarning, Message: moved}},
+	}, w.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := map[string]string{}
+	for _, e := range must[[]alarm.Event](t)(w.store.Events(t.Context(), 0)) {
+		to[e.Message] = "/alarms/" + strconv.FormatInt(e.ID, 10)
+	}
+	one := w.get(to[waits])
+	w.has(one, waits, "<dd>All companies</dd>", `<p>On the month&#39;s page, draft, approve and finalise what is left. <a href="/statements/2026-09">Statements, September 2026</a></p>`)
+	w.lacks(one, "Unassigned", "statement list")
+	w.has(w.get("/alarms?status=Warning"), "<td>All companies</td>")
+	w.has(w.get(to[moved]), `<a href="/statements/2026-09/2">Statement, September 2026</a>`)
 }

@@ -147,7 +147,7 @@ func TestWhatBelongsToNobodyIsWaitedFor(t *testing.T) {
 	}
 	approve(september, companies...)
 	undrafted(1, september)
-	refused(september, "of Unassigned (not drafted)")
+	refused(september, "final: Unassigned (not drafted)")
 	approve(september, usage.Unassigned)
 	undrafted(0, september)
 	w.check(w.FinaliseMonth(t.Context(), september, "a"))
@@ -156,7 +156,7 @@ func TestWhatBelongsToNobodyIsWaitedFor(t *testing.T) {
 	w.now = at(2026, 11, 2)
 	w.check(w.fleet.RemoveServer(t.Context(), shared, october.End(time.UTC)))
 	approve(october, companies...)
-	refused(october, "of Unassigned (not drafted)")
+	refused(october, "final: Unassigned (not drafted)")
 	approve(october, usage.Unassigned)
 	w.check(w.FinaliseMonth(t.Context(), october, "a"))
 	w.now = at(2026, 12, 1)
@@ -190,7 +190,7 @@ func TestRemovedCompanyIsWaitedFor(t *testing.T) {
 	w.now = at(2026, 10, 2)
 	remove(2) // without a statement of September
 	err = w.FinaliseMonth(t.Context(), september, "a")
-	if w.refused(err, fault.Conflict); !strings.Contains(err.Error(), "of company 2 (not drafted)") {
+	if w.refused(err, fault.Conflict); !strings.Contains(err.Error(), "final: company 2 (not drafted)") {
 		t.Error(err)
 	}
 	approve(september, companies[2])
@@ -199,7 +199,7 @@ func TestRemovedCompanyIsWaitedFor(t *testing.T) {
 	w.now = at(2026, 11, 1)
 	approve(october, companies[0])
 	err = w.FinaliseMonth(t.Context(), october, "a")
-	if w.refused(err, fault.Conflict); !strings.Contains(err.Error(), "of company 1 (not drafted), company 2 (not drafted)") {
+	if w.refused(err, fault.Conflict); !strings.Contains(err.Error(), "final: company 1 (not drafted), company 2 (not drafted)") {
 		t.Error(err)
 	}
 	approve(october, companies[1:]...)

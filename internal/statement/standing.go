@@ -224,7 +224,7 @@ func (s *MonthStanding) WaitingText() string {
 	if more := len(s.Waiting) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
 	}
-	return fmt.Sprintf("the statements of %s are not final of %s", s.Month, strings.Join(names, ", "))
+	return fmt.Sprintf("The statements of %s are not final: %s", s.Month, strings.Join(names, ", "))
 }
 
 // jumps gives the rows whose used units moved by more than a limit.
