@@ -73,7 +73,7 @@ test("a final statement is superseded and billed otherwise, and what was typed w
   await c.fill("#adjust-count", "1");
   await c.button("Take it off");
   await c.said("Less is billed now.");
-  await c.said("What differs from number 1");
+  await c.said("What differs from version 1");
   await c.button("Approve");
   await c.said("The statement is approved.");
   await c.click('summary:text-is("Make final …")');

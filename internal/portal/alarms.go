@@ -283,7 +283,7 @@ func (p *Portal) alarmPage(v *visit, e *alarm.Event) (any, error) {
 		return nil, err
 	}
 	t, _ := alarm.TemplateByID(e.Template)
-	out := alarmView{alarmRow: row, FirstAt: v.moment(e.FirstAt), Knowledge: p.plainKnowledge(t.Knowledge), Statements: p.statementsOf(e)}
+	out := alarmView{alarmRow: row, FirstAt: v.moment(e.FirstAt), Knowledge: p.plainKnowledge(t.Knowledge), Statements: p.statementsOf(v, e)}
 	if n := len(history); n > 0 && len(history[n-1].Steps) > 0 {
 		out.Began = v.momentOf(&history[n-1].Steps[0].At)
 	}
@@ -306,13 +306,13 @@ func (p *Portal) alarmPage(v *visit, e *alarm.Event) (any, error) {
 }
 
 // statementsOf leads to the statements that an alarm is about.
-func (p *Portal) statementsOf(e *alarm.Event) link {
+func (p *Portal) statementsOf(v *visit, e *alarm.Event) link {
 	month, err := usage.ParseMonth(e.Subject)
 	switch {
 	case err != nil: // it is about something else
 	case e.Template == alarm.StatementWaiting:
 		return link{p.texts["statements.title"] + ", " + p.month(month), monthPath(month)}
-	case e.Template == alarm.FigureChanged:
+	case e.Template == alarm.FigureChanged && v.only() == 0: // a company's people see no statement before it is final
 		return link{p.texts["statements.one"] + ", " + p.month(month), statementPath(month, e.Company)}
 	}
 	return link{}

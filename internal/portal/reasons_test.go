@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"net/http"
 	"strconv"
 	"testing"
 	"time"
@@ -63,7 +64,7 @@ func TestAlarmsAboutStatementsLeadToThem(t *testing.T) {
 	const waits, moved = "The statements of 2026-09 are not final: Northwind (draft)", "its figures are not those of the month before"
 	err := w.store.SettleCompanies(t.Context(), []alarm.TemplateID{alarm.StatementWaiting, alarm.FigureChanged}, map[usage.CompanyID][]alarm.Condition{
 		usage.Unassigned: {{Template: alarm.StatementWaiting, Subject: "2026-09", Status: alarm.StatusWarning, Message: waits}},
-		2:                {{Template: alarm.FigureChanged, Subject: "2026-09", Status: alarm.StatusWarning, Message: moved}},
+		3:                {{Template: alarm.FigureChanged, Subject: "2026-09", Status: alarm.StatusWarning, Message: moved}},
 	}, w.clock.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -76,5 +77,6 @@ func TestAlarmsAboutStatementsLeadToThem(t *testing.T) {
 	w.has(one, waits, "<dd>All companies</dd>", `<p>On the month&#39;s page, draft, approve and finalise what is left. <a href="/statements/2026-09">Statements, September 2026</a></p>`)
 	w.lacks(one, "Unassigned", "statement list")
 	w.has(w.get("/alarms?status=Warning"), "<td>All companies</td>")
-	w.has(w.get(to[moved]), `<a href="/statements/2026-09/2">Statement, September 2026</a>`)
+	w.has(w.get(to[moved]), `<a href="/statements/2026-09/3">Statement, September 2026</a>`)
+	w.lacks(w.want(http.StatusOK, request{path: to[moved], role: theirs}), "/statements/2026-09/3") // which they see when it is final
 }

@@ -158,19 +158,19 @@ func TestMonthToFinal(t *testing.T) {
 	same := w.take(http.StatusUnprocessableEntity, northwind+"/supersede", url.Values{"reason": {"a gift"}}, "")
 	w.has(same, "What is known now makes the same statement of Northwind for October 2026, so there is nothing to supersede.", `value="a gift"`,
 		"tick “Make a new draft although nothing else is known by now: to bill it otherwise”", `value="1"> Make a new draft although nothing else is known by now`)
-	w.has(w.did(northwind+"/supersede", url.Values{"reason": {"a gift"}, "to-adjust": {"1"}}), "This new draft supersedes the final statement.", "supersedes number 1", "a gift")
-	w.has(w.did(northwind+"/adjust", url.Values{"row": {row}, "count": {"1"}, "reason": {"a gift"}}), "What differs from number 1", "1\u202f234</a> → <a", ">1\u202f233</a>")
-	w.has(w.get(northwind), `<a href="/statements/2026-10/2?number=1">supersedes number 1</a>`)
+	w.has(w.did(northwind+"/supersede", url.Values{"reason": {"a gift"}, "to-adjust": {"1"}}), "This new draft supersedes the final statement.", "Version 2 supersedes version 1", "a gift")
+	w.has(w.did(northwind+"/adjust", url.Values{"row": {row}, "count": {"1"}, "reason": {"a gift"}}), "What differs from version 1", "1\u202f234</a> → <a", ">1\u202f233</a>")
+	w.has(w.get(northwind), `<a href="/statements/2026-10/2?number=1">Version 2 supersedes version 1</a>`, "<dt>Version</dt>")
 	first := w.proper(northwind+"?number=1", http.StatusOK)
 	w.offered(first, "")
-	w.has(first, "This statement counts until number 2, which is to supersede it, is final.", `<a href="/statements/2026-10/2?number=2">Number 2</a>`)
+	w.has(first, "This statement counts until version 2, which is to supersede it, is final.", `<a href="/statements/2026-10/2?number=2">Version 2</a>`)
 	w.did(northwind+"/approve", url.Values{"*": {"a gift"}})
 	w.did(northwind+"/finalise", nil)
-	w.has(w.get(northwind+"?number=1"), "This statement does not count any more: number 2 supersedes it.", `<a href="/statements/2026-10/2?number=2">Number 2</a>`)
+	w.has(w.get(northwind+"?number=1"), "This statement does not count any more: version 2 supersedes it.", `<a href="/statements/2026-10/2?number=2">Version 2</a>`)
 	if now := w.get(northwind); strings.Contains(now.body, "supersedes it") || strings.Contains(now.body, "is to supersede it") {
 		t.Errorf("the one that counts is called superseded: %s", now.body)
 	}
-	w.has(w.get("/companies/2/statements"), "?number=1", "?number=2", "October 2026")
+	w.has(w.get("/companies/2/statements"), `<th scope="col">Version</th>`, "?number=1", "?number=2", "October 2026")
 	for _, path := range []string{northwind + "?number=3", northwind + "?number=x", northwind + "?number=-1", "/statements/2026-13", "/statements/october/2", "/statements/2026-10/99", "/statements/2026-10/name:Northwind"} {
 		w.want(http.StatusNotFound, request{path: path})
 	}
@@ -376,7 +376,7 @@ func TestLateFacts(t *testing.T) {
 	}
 	w.has(w.get(northwind), "What is known by now makes another statement: supersede it.")
 	w.has(w.get(octoberPath), `<span class="tag bad">outdated</span>`)
-	w.has(w.did(northwind+"/supersede", url.Values{"reason": {"a late reading"}}), "What differs from number 1", "1\u202f234</a> → <a", ">1\u202f300</a>")
+	w.has(w.did(northwind+"/supersede", url.Values{"reason": {"a late reading"}}), "What differs from version 1", "1\u202f234</a> → <a", ">1\u202f300</a>")
 	if err := w.fleet.RemoveCompany(t.Context(), 4); err != nil {
 		t.Fatal(err)
 	}
