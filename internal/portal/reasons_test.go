@@ -45,12 +45,12 @@ func TestUnitsSayHowTheyComeAbout(t *testing.T) {
 		return usage.Workload{ID: id, Name: id, Type: "VBR_Nas_Backup", FirstProtectedAt: &old, SizeGB: size, Units: units}
 	}
 	w := subscribed(t,
-		share("large", gb(1700), nil), share("small", gb(499), nil), share("stated", gb(9000), gb(10)), share("blind", nil, nil),
+		share("large", gb(1700), nil), share("small", gb(499), nil), share("stated", gb(9000), gb(10)), share("blind", nil, nil), share("bare", nil, gb(2)),
 		usage.Workload{ID: "desk", Name: "desk", Type: "VBR_Workstation_Agent", FirstProtectedAt: &old},
 		usage.Workload{ID: "odd", Name: "odd", Type: "Toaster", FirstProtectedAt: &old},
 	)
 	w.has(w.get("/companies/2/why?unit=Instances&state=used"),
-		"C16: 1\u202f700 GB hold 3 × 500 GB, 1 for each", "C16: 499 GB: less than a first step of 500 GB, so 0", "C16: units as the server states them",
+		"C16: 1\u202f700 GB hold 3 × 500 GB, 1 for each", "C16: 499 GB: less than a first step of 500 GB, so 0", "C16: units as the server states them for 9\u202f000 GB; it is sold by 500 GB", ">C16: units as the server states them<",
 		"C16: neither size nor units of VBR_Nas_Backup are stated: counted as 1", "C16: 0.33 for each workload of this type", "C16: 1 for each workload of this type",
 		"C19: 1, as the catalogue does not know its type")
 	w.has(w.get("/workloads/life?server=1&id=large"), "C16: 1\u202f700 GB hold 3 × 500 GB, 1 for each")

@@ -220,6 +220,9 @@ func (p *Portal) explain(v *visit, out *whyView, e *metering.Explained) error {
 func (p *Portal) weighedWords(w *metering.Weighed) (text string, err error) {
 	switch w.By {
 	case metering.ByStatement:
+		if w.Block > 0 {
+			return p.texts.say("weighed.stated-size", number(w.Size), number(w.Block))
+		}
 		return p.texts["weighed.stated"], nil
 	case metering.ByObject:
 		text, err = p.texts.say("weighed.object", number(w.Weight))

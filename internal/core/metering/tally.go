@@ -113,8 +113,8 @@ type Weighed struct {
 	By     WeighedBy
 	Weight usage.Units // of one object or block; 0 where the source states units
 	Blocks int64       // with BySize
-	Size   usage.Units // GB as stated, with BySize
-	Block  usage.Units // GB of one block, with BySize
+	Size   usage.Units // GB as stated, of a type sold by size; else 0
+	Block  usage.Units // GB of one block, with a size
 	Why    string      // where something was assumed: in words
 }
 

@@ -49,7 +49,11 @@ func (ks kinds) of(stated string) *kind {
 func (n *count) weigh(w *usage.Workload, k *kind) (units usage.Units, how Weighed) {
 	switch {
 	case w.Units != nil:
-		return *w.Units, Weighed{By: ByStatement}
+		how = Weighed{By: ByStatement}
+		if w.SizeGB != nil && k.typ.SoldBy == catalog.BySize {
+			how.Size, how.Block = *w.SizeGB, k.typ.Block
+		}
+		return *w.Units, how
 	case !k.known:
 		return k.weight.Units, Weighed{By: ByDefault, Weight: k.weight.Units}
 	case k.typ.SoldBy != catalog.BySize:
