@@ -29,12 +29,14 @@
     q.delete("shown");
     const to = `${form.getAttribute("action")}?${q}`;
     const answer = await fetch(to, { headers: { "HX-Request": "true" } }).catch(() => null);
-    const found = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
+    const found = answer?.ok ? [...new DOMParser().parseFromString(await answer.text(), "text/html").querySelectorAll("[id^=live]")] : [];
     busy = false;
-    if (!found) { location.href = to; return; }
+    if (found.length === 0) { location.href = to; return; }
     if (again) { go(); return; }
-    document.getElementById("live").replaceWith(found);
-    htmx.process(found);
+    for (const part of found) {
+      document.getElementById(part.id)?.replaceWith(part);
+      htmx.process(part);
+    }
     history.pushState({ day: day.value }, "", to);
   };
 
