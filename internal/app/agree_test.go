@@ -281,14 +281,22 @@ func (w *world) said(path, form string) string {
 
 func (w *world) answer(path, form string) (http.Header, string) {
 	w.t.Helper()
+	return w.fetch(path, func(r *http.Request) {
+		r.Header.Set("Authorization", "Bearer "+w.token)
+		if form != "" {
+			r.Header.Set("Accept", form)
+		}
+	})
+}
+
+// fetch gives what a request is answered with, as somebody's.
+func (w *world) fetch(path string, as func(*http.Request)) (http.Header, string) {
+	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.base+path, http.NoBody)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer "+w.token)
-	if form != "" {
-		r.Header.Set("Accept", form)
-	}
+	as(r)
 	answer, err := w.http.Do(r)
 	if err != nil {
 		w.t.Fatal(err)

@@ -87,21 +87,10 @@ func saidOnPage(page string) (lines []string) {
 // page gives a page of the portal as a browser that signed in sees it.
 func (w *world) page(path string) string {
 	w.t.Helper()
-	request, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.base+path, http.NoBody)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	request.AddCookie(&http.Cookie{Name: "__Host-tallystick", Value: w.token}) //nolint:gosec // what browsers send has no attributes
-	answer, err := w.http.Do(request)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		w.t.Fatalf("%s: %d %s, %v", path, answer.StatusCode, body, err)
-	}
-	return string(body)
+	_, body := w.fetch(path, func(r *http.Request) {
+		r.AddCookie(&http.Cookie{Name: "__Host-tallystick", Value: w.token}) //nolint:gosec // what browsers send has no attributes
+	})
+	return body
 }
 
 // GitLab #292496, #368644: two screens showed two numbers under one label. Here everything that tells the figure of a month's

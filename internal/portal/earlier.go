@@ -45,10 +45,7 @@ func (p *Portal) orderOf(v *visit, month usage.Month, m *monthly, waiting []stat
 	}
 	before, past := make(map[usage.Month][]usage.CompanyID), make(map[usage.Month][]usage.CompanyID)
 	o.next = make(map[usage.CompanyID]bool)
-	have := make(map[usage.CompanyID]bool, len(m.have))
-	for i := range m.have {
-		have[m.have[i].Company] = true
-	}
+	have := m.companies()
 	for _, w := range waiting {
 		switch next := last[w.Company].Next(); {
 		case last[w.Company] == usage.Month{} || next == month || after[w.Company]:
@@ -136,58 +133,55 @@ func (p *Portal) earliestOpen(v *visit, month usage.Month, o *order) (earliest u
 	return earliest, nil
 }
 
-// skips gives the first month that a company can have a statement of, and whether approving its only one, a draft of a later month, passes that over
-// for good.
-func (p *Portal) skips(v *visit, month usage.Month, company usage.CompanyID) (first usage.Month, skips bool, err error) {
-	m, err := p.monthly(v.ctx(), month)
-	if err != nil || !m.firstDrafts()[company] {
-		return first, false, err
-	}
-	last, err := p.Kept.LatestMonths(v.ctx())
-	if err != nil {
-		return first, false, err
+// skips gives the first month that is passed over for good by approving a company's only statement, a draft of a later one; zero: none is.
+func (p *Portal) skips(v *visit, s *stated) (usage.Month, error) {
+	if !s.alone || s.State != statement.Draft || s.Supersedes != 0 {
+		return usage.Month{}, nil
 	}
 	firsts, err := p.firsts(v.ctx())
-	at, read := firsts[company]
-	if err != nil || !read {
-		return first, false, err
+	at, read := firsts[s.company.ID]
+	if first := usage.MonthOf(at, v.zone); err == nil && read && first.Before(s.month) {
+		return first, nil
 	}
-	first = usage.MonthOf(at, v.zone)
-	return first, first.Before(month) && last[company] == month, nil
+	return usage.Month{}, err
 }
 
 // knowing gives an endpoint that passes months over, where that is so, only for who says to know it. Conflict: nothing is done.
 func (p *Portal) knowing(do endpoint) endpoint {
 	return func(v *visit) (any, error) {
-		if err := v.allow(access.WorkOnStatements, access.Provider); err != nil || v.form.Has("knowing") {
-			return orElse(v, do, err)
-		}
-		month, err := v.month()
-		if err != nil {
+		if err := v.allow(access.WorkOnStatements, access.Provider); err != nil {
 			return nil, err
 		}
-		m, err := p.monthly(v.ctx(), month)
-		if err != nil {
-			return nil, err
-		}
-		firsts, err := p.firsts(v.ctx())
-		if err != nil {
-			return nil, err
-		}
-		o, err := p.orderOf(v, month, m, nil, firsts)
-		if err == nil && len(o.earlier) > 0 {
-			var text string
-			if text, err = p.texts.say("statements.skips", o.earlier[0].Month); err == nil {
-				err = fault.New(fault.Conflict, "%s", text)
+		if !v.form.Has("knowing") {
+			if err := p.skipsNone(v); err != nil {
+				return nil, err
 			}
 		}
-		return orElse(v, do, err)
+		return do(v)
 	}
 }
 
-func orElse(v *visit, do endpoint, err error) (any, error) {
+// skipsNone refuses where a company has statements to come before those of the path's month.
+func (p *Portal) skipsNone(v *visit) error {
+	month, err := v.month()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return do(v)
+	m, err := p.monthly(v.ctx(), month)
+	if err != nil {
+		return err
+	}
+	firsts, err := p.firsts(v.ctx())
+	if err != nil {
+		return err
+	}
+	o, err := p.orderOf(v, month, m, nil, firsts)
+	if err != nil || len(o.earlier) == 0 {
+		return err
+	}
+	text, err := p.texts.say("statements.skips", o.earlier[0].Month)
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Conflict, "%s", text)
 }

@@ -163,12 +163,13 @@ func (p *Portal) fill(v *visit, month usage.Month, out *monthView) error {
 		return err
 	}
 	if key, is := rowOfText(out.Row); is {
+		among := rows[:0]
 		for i := range rows {
-			if !rows[i].only(key, out.Of) {
-				rows[i].State = "" // it is none of those that are looked for
+			if rows[i].only(key, out.Of) {
+				among = append(among, rows[i])
 			}
 		}
-		rows = slices.DeleteFunc(rows, func(r statedRow) bool { return r.State == "" })
+		rows = among
 	}
 	rows = slices.DeleteFunc(rows, func(r statedRow) bool { return !out.fits(&r) })
 	sortBy(rows, out.Sort, statedSorts, func(a, b *statedRow) int {
@@ -240,10 +241,7 @@ func (p *Portal) finalInOrder(v *visit, month usage.Month, m *monthly, out *mont
 	if err != nil {
 		return err
 	}
-	have := make(map[usage.CompanyID]bool, len(m.have))
-	for i := range m.have {
-		have[m.have[i].Company] = true
-	}
+	have := m.companies()
 	if slices.ContainsFunc(before.rows, func(r statedRow) bool { return r.State != statement.Final && have[r.company] }) {
 		out.May.Finalise, out.First = false, &link{p.month(month.Previous()), monthPath(month.Previous())}
 	}

@@ -31,6 +31,15 @@ type monthly struct {
 	waitingAt time.Time                      // zero: they were not counted
 }
 
+// companies are those that have a statement of the month.
+func (m *monthly) companies() map[usage.CompanyID]bool {
+	have := make(map[usage.CompanyID]bool, len(m.have))
+	for i := range m.have {
+		have[m.have[i].Company] = true
+	}
+	return have
+}
+
 // statedRow is a company's statement in one unit kind.
 type statedRow struct {
 	Name, To                  string

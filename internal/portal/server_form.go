@@ -168,14 +168,16 @@ func (p *Portal) addServer(v *visit) (any, error) {
 	if n.URL == "" {
 		v.fail("url", p.texts["form.no-address"])
 	}
-	if len(v.wrong) == 0 && len(n.Check()) == 0 {
-		probe, err := p.Directory.Probe(v.ctx(), n)
-		if unsure, err := p.unconfirmed(v, &probe, err); err != nil || unsure != nil {
+	if len(v.wrong) == 0 && len(n.Check()) == 0 && n.TLS.Fingerprint == "" {
+		if probe, err := p.Directory.Probe(v.ctx(), n); err == nil { // else adding it says why
+			out, err := p.tried(v, &probe, nil)
 			if err != nil {
 				return nil, err
 			}
-			v.fail("", p.texts["servers.confirm-first"])
-			return p.newServerForm(v, unsure)
+			if out.Untrusted { // whatever else is wrong with the connection, the server's page says it
+				v.fail("", p.texts["servers.confirm-first"])
+				return p.newServerForm(v, out)
+			}
 		}
 	}
 	added, ok, err := p.added(v, n)

@@ -140,6 +140,7 @@ type stated struct {
 	counts  int         // the last final one of these; 0: none is
 	next    usage.Month // of which the company's next statement is, where the month has none
 	numbers []int       // of the month, that the reader may see
+	alone   bool        // the company has none of another month
 	known   time.Time   // as of which it is counted, whatever is kept of the month; zero: it is not
 }
 
@@ -166,6 +167,7 @@ func (p *Portal) statementOf(v *visit) (s stated, err error) {
 		return s, err
 	}
 	found := false
+	s.alone = !slices.ContainsFunc(all, func(t statement.Statement) bool { return t.Month != s.month.String() })
 	for i := range all {
 		if t := &all[i]; t.Month == s.month.String() && (v.only() == 0 || t.State == statement.Final) {
 			if s.numbers = append(s.numbers, t.Number); t.State == statement.Final {
@@ -325,11 +327,11 @@ func (p *Portal) offer(v *visit, s *stated, out *statementView) (err error) {
 	out.May.Draft = mayWork && (draft || inOrder)
 	out.May.Adjust = mayWork && draft && len(s.Content.Rows) > 0
 	if out.May.Approve = mayWork && draft; out.May.Approve {
-		first, skips, err := p.skips(v, s.month, s.company.ID)
+		first, err := p.skips(v, s)
 		if err != nil {
 			return err
 		}
-		if skips {
+		if first != (usage.Month{}) {
 			out.Skips = &link{p.month(first), monthPath(first)}
 			out.Knowing = p.input(v, "approve", "knowing", p.texts["statements.knowing-head"])
 			out.Knowing.Kind, out.Knowing.Choices = checkBoxes, []choice{{Value: "1", Name: p.texts["statements.knowing"], Chosen: out.Knowing.Value != ""}}

@@ -85,11 +85,11 @@ func (p *Portal) draftOne(v *visit, s *stated) error {
 }
 
 func (p *Portal) approveOne(v *visit, s *stated) error {
-	first, skips, err := p.skips(v, s.month, s.company.ID)
+	first, err := p.skips(v, s)
 	if err != nil {
 		return err
 	}
-	if skips && v.field("knowing") == "" {
+	if first != (usage.Month{}) && v.field("knowing") == "" {
 		text, err := p.texts.say("statements.skips", p.month(first))
 		if err != nil {
 			return err

@@ -44,13 +44,6 @@ func (v *visit) tick(name, value string) tick {
 // confirmedField is the field of a fingerprint that is confirmed where the form has one for it that can be typed into.
 const confirmedField = "confirmed"
 
-// find logs in to a server, as long as readers wait.
-func (p *Portal) find(v *visit, probe *fleet.Server) (api.Finding, error) {
-	ctx, cancel := context.WithTimeout(v.ctx(), api.ReadingWithin)
-	defer cancel()
-	return p.Console.Test(ctx, *probe)
-}
-
 // tried logs in to a server as it would be, and says what came of it, or notes why it is not one to be logged in to.
 func (p *Portal) tried(v *visit, probe *fleet.Server, wrong error) (*testedView, error) {
 	switch {
@@ -60,7 +53,9 @@ func (p *Portal) tried(v *visit, probe *fleet.Server, wrong error) (*testedView,
 	default:
 		return nil, wrong
 	}
-	found, err := p.find(v, probe)
+	ctx, cancel := context.WithTimeout(v.ctx(), api.ReadingWithin)
+	defer cancel()
+	found, err := p.Console.Test(ctx, *probe)
 	if err != nil {
 		return nil, err
 	}
@@ -122,17 +117,4 @@ func (t *testedView) keeps() string {
 		return "servers.another-before-saving"
 	}
 	return ""
-}
-
-// unconfirmed looks whether a server shows a certificate that nobody vouches for, and that was not confirmed: nil, it does not. Whatever else is
-// wrong with the connection, it may be kept, and the server's page says it. What could not be probed is said by what keeps it.
-func (p *Portal) unconfirmed(v *visit, probe *fleet.Server, wrong error) (*testedView, error) {
-	if wrong != nil || probe.Connection == nil || probe.Connection.TLS.Fingerprint != "" {
-		return nil, nil //nolint:nilerr,nilnil // there is nothing to confirm
-	}
-	found, err := p.find(v, probe)
-	if err != nil || found.Failed == nil || found.Failed.Reason != usage.GapTLS || found.Fingerprint == "" {
-		return nil, err
-	}
-	return &testedView{Done: true, Fingerprint: found.Fingerprint, Failed: p.texts["servers.untrusted"], Untrusted: true}, nil
 }
