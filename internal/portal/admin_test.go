@@ -417,11 +417,13 @@ func TestOwnCatalogue(t *testing.T) {
 	w.has(page, "weight  VBR_vSphere_VM")
 	state = w.hiddenOf(page, path, "state")
 	statuses := make(chan int, 2)
-	for _, units := range []string{"4", "5"} { // two at once: what the one did not see is not overwritten
+	var both []url.Values // both looked at what the other had not let count yet
+	for _, units := range []string{"4", "5"} {
 		checked := w.hiddenOf(w.send(http.StatusOK, admin, path, "state", state, "do", "check", "text", row(units)), path, "checked")
-		go func() {
-			statuses <- w.do(request{method: http.MethodPost, path: path, form: url.Values{"state": {state}, "checked": {checked}, "do": {"set"}, "text": {row(units)}}}).status
-		}()
+		both = append(both, url.Values{"state": {state}, "checked": {checked}, "do": {"set"}, "text": {row(units)}})
+	}
+	for _, form := range both { // two at once: what the one did not see is not overwritten
+		go func() { statuses <- w.do(request{method: http.MethodPost, path: path, form: form}).status }()
 	}
 	if a, b := <-statuses, <-statuses; min(a, b) != http.StatusSeeOther || max(a, b) != http.StatusUnprocessableEntity {
 		t.Errorf("two at once: %d and %d", a, b)
