@@ -1,7 +1,7 @@
 // A console that is stopped and comes back: an open page says so, and heals without a reload. What is done on the command line shows on it, too.
 import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
-import { launch, open, restartable, signIn } from "./world.mjs";
+import { launch, open, restartable, server, signIn } from "./world.mjs";
 
 let console_, browser;
 before(async () => { console_ = await restartable(); browser = await launch(); });
@@ -95,4 +95,49 @@ test("users, tokens, the trail and names follow what is done elsewhere", async (
   await shows("#rows th:has-text('second')");
   assert.deepEqual(page.errors, []);
   for (const one of [page, other]) await one.context().close();
+});
+
+test("a trend and what changed follow their own company, and are not asked for because of others", async (t) => {
+  await console_.command("company", "add", "--name", "Contoso");
+  const add = async (name, company) => {
+    const one = await server(name);
+    t.after(() => one.stop());
+    await console_.command("server", "add", "--company", company, "--name", name, "--url", `https://${one.address}`, "--username", one.username, "--password-stdin", "--insecure");
+  };
+  await add("ours", "2");
+  await add("theirs", "name:Contoso");
+  const read = (name) => console_.command("collect", `name:${name}`);
+  await read("ours");
+  for (const [path, moment] of [["/companies/2/trend", "tbody tr:last-child[data-t]"], ["/companies/2/changes", "section p time:last-of-type"]]) {
+    const page = await open(browser, console_);
+    await signIn(page, console_);
+    await page.goto(path);
+    await page.waitForFunction(() => window.htmx);
+    await page.evaluate(() => { window.loadedOnce = true; });
+    const said = () => page.evaluate((at) => document.querySelector(at).outerHTML, moment);
+    const first = await said();
+    let asked = 0;
+    page.on("request", (r) => { if (r.url().endsWith(path)) asked++; });
+    const heard = page.evaluate(() => new Promise((on) => { // this one listens after the page does, and hears when it does
+      const source = new EventSource("/live?company=2");
+      source.addEventListener("open", () => { window.listening = true; });
+      source.addEventListener("changed", (event) => { if (event.data === "") on(event.data); });
+    }));
+    await page.waitForFunction(() => window.listening);
+    await read("theirs");
+    assert.equal(await heard, "");
+    await page.waitForTimeout(3000); // by now the page would have asked
+    assert.equal(asked, 0, `${path}: another company's reading was asked for`);
+    assert.equal(await said(), first);
+    await read("ours");
+    await page.waitForFunction(([at, was]) => document.querySelector(at).outerHTML !== was, [moment, first], { timeout: 20_000 });
+    assert.ok(asked > 0);
+    if (path.endsWith("trend")) {
+      await page.waitForSelector(".chart .u-over", { state: "attached" });
+      assert.equal(await page.locator(".chart").count(), await page.locator(".chart .u-over").count(), "a chart is gone, or there twice");
+    }
+    assert.equal(await page.evaluate(() => window.loadedOnce), true);
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  }
 });

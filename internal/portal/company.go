@@ -29,6 +29,7 @@ type companyView struct {
 
 // companyHead is what all pages of a company begin with.
 type companyHead struct {
+	ID      usage.CompanyID
 	Name    string
 	Removed bool
 	Edit    string // where it is changed; empty: the reader may not
@@ -38,7 +39,7 @@ type companyHead struct {
 
 // headOf gives the head of a page of a company's, by the end of its address.
 func (p *Portal) headOf(v *visit, c *fleet.Company, here string) companyHead {
-	out := companyHead{Name: c.Name, Removed: c.RemovedAt != nil, Live: here != "/trend" && here != "/changes"} // these two count many days
+	out := companyHead{ID: c.ID, Name: c.Name, Removed: c.RemovedAt != nil, Live: true}
 	for _, tab := range []struct{ key, to string }{{"figure", ""}, {"trend", "/trend"}, {"changes", "/changes"}, {"servers", "/servers"}, {"statements", "/statements"}} {
 		if out.Removed && tab.to != "/statements" {
 			continue

@@ -25,13 +25,21 @@ type end struct {
 	change  int64
 }
 
-// live tells a page that what it shows may have changed; the page asks for it again. Of a company's people, it says so where
-// something was written about their company, so that they cannot tell how busy the others are.
+// live tells a page that what it shows may have changed; the page asks for it again. Where the page is one company's, it is
+// told besides whether something was written about that one: what counts many days is not asked for because of others. Of a
+// company's people, it says nothing else, so that they cannot tell how busy the others are.
 func (p *Portal) live(v *visit) (any, error) {
-	if err := v.allow(access.Read, v.only()); err != nil {
+	f := &listening{Portal: p, visit: v, token: p.Token(v.Request), company: v.only()}
+	if text := v.field("company"); text != "" {
+		c, err := p.companyNamed(v, text, true)
+		if err != nil {
+			return nil, err
+		}
+		f.company = c.ID
+	}
+	if err := v.allow(access.Read, f.company); err != nil {
 		return nil, err
 	}
-	f := &listening{Portal: p, visit: v, token: p.Token(v.Request)}
 	return stream{
 		ContentType: "text/event-stream", Live: true, Stream: f.run,
 		Fields: []api.Field{field("X-Accel-Buffering", "no")}, // else nginx keeps events back
@@ -42,9 +50,10 @@ func (p *Portal) live(v *visit) (any, error) {
 type listening struct {
 	*Portal
 
-	visit *visit
-	token string
-	at    end
+	visit   *visit
+	token   string
+	company usage.CompanyID // whose page it is; 0: of all
+	at      end
 }
 
 // stepWithin bounds how long a page waits for the store at a time.
@@ -70,9 +79,7 @@ func (l *listening) run(out *bufio.Writer) error {
 		if err != nil {
 			return err
 		}
-		if moved {
-			text += "event: changed\ndata:\n\n"
-		}
+		text += moved
 		if _, err := out.WriteString(text); err != nil {
 			return err
 		}
@@ -126,26 +133,34 @@ func (l *listening) ends(wakes uint64) (at end, err error) {
 	return at, err
 }
 
-// moved reports whether something changed that the reader may see, since it was asked last.
-func (l *listening) moved(wakes uint64) (bool, error) {
+// moved gives the event that something changed that the reader may see, since it was asked last; its data is the company
+// whose page it is, where it concerns that one. Empty: nothing did.
+func (l *listening) moved(wakes uint64) (event string, err error) {
 	at, err := l.ends(wakes)
 	if err != nil || at == l.at {
-		return false, err
+		return "", err
 	}
-	before := l.at
+	before, of := l.at, ""
 	l.at = at
-	if l.visit.only() == 0 {
-		return true, nil
+	if l.company != 0 {
+		concerned, err := l.concerned(before)
+		switch {
+		case err != nil:
+			return "", err
+		case concerned:
+			of = " " + l.company.String()
+		case l.visit.only() != 0:
+			return "", nil
+		}
 	}
-	return l.concerned(before)
+	return "event: changed\ndata:" + of + "\n\n", nil
 }
 
 // lookMax is how many entries and changes are looked through for a company; where there are more, it is told of one that may not be.
 const lookMax = 1000
 
-// concerned reports whether something was written about the reader's company behind a place.
+// concerned reports whether something was written about the company behind a place.
 func (l *listening) concerned(before end) (is bool, err error) {
-	only := l.visit.only()
 	err = l.step(func(ctx context.Context) error {
 		entries, err := l.Ledger.History.Logged(ctx, before.entry, lookMax)
 		if err != nil {
@@ -154,11 +169,11 @@ func (l *listening) concerned(before end) (is bool, err error) {
 		changes, err := l.Feed.ChangesAfter(ctx, before.change, lookMax)
 		is = len(entries) == lookMax || len(changes) == lookMax
 		for i := range entries {
-			is = is || entries[i].AnyCompany || slices.Contains(entries[i].Companies, only)
+			is = is || entries[i].AnyCompany || slices.Contains(entries[i].Companies, l.company)
 		}
 		for i := range changes {
-			c := &changes[i] // of its statements, a company is told when they are final
-			is = is || c.Company == only && (c.Month == "" || c.Status == string(statement.Final))
+			c := &changes[i] // of its statements, a company's people are told when they are final
+			is = is || c.Company == l.company && (l.visit.only() == 0 || c.Month == "" || c.Status == string(statement.Final))
 		}
 		return err
 	})

@@ -13,14 +13,14 @@ import (
 )
 
 // listen gives the lines that an open page is sent, until the test ends.
-func (w *world) listen(role access.Role) <-chan string {
+func (w *world) listen(role access.Role, path string) <-chan string {
 	t := w.t
 	t.Helper()
 	server := httptest.NewServer(w.handler)
 	t.Cleanup(server.Close)
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
-	r := must[*http.Request](t)(http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/live", http.NoBody))
+	r := must[*http.Request](t)(http.NewRequestWithContext(ctx, http.MethodGet, server.URL+path, http.NoBody))
 	r.AddCookie(&http.Cookie{Name: "__Host-tallystick", Value: w.cookie(role)}) //nolint:gosec // what browsers send has no attributes
 	answer, err := server.Client().Do(r)
 	if err != nil {
@@ -40,7 +40,7 @@ func (w *world) listen(role access.Role) <-chan string {
 	return lines
 }
 
-// next waits for a line that begins with a text; false: the stream ended.
+// next waits for a line; false: the stream ended.
 func next(t *testing.T, lines <-chan string, want string) bool {
 	t.Helper()
 	for {
@@ -62,8 +62,8 @@ func next(t *testing.T, lines <-chan string, want string) bool {
 func TestLive(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	all, own := w.listen(access.PortalReadonly), w.listen(access.CompanyReadonly)
-	if !next(t, all, ": here") || !next(t, own, ": here") {
+	all, own, theirs := w.listen(access.PortalReadonly, "/live"), w.listen(access.CompanyReadonly, "/live"), w.listen(access.PortalAdministrator, "/live?company=3")
+	if !next(t, all, ": here") || !next(t, own, ": here") || !next(t, theirs, ": here") {
 		t.Fatal("no beginning")
 	}
 	gap := func(server usage.ServerID) {
@@ -74,10 +74,13 @@ func TestLive(t *testing.T) {
 		w.portal.Wake()
 	}
 	gap(1)
-	if !next(t, all, "event: changed") {
-		t.Fatal("the provider does not hear of it")
+	if !next(t, all, "event: changed") || !next(t, all, "data:") || !next(t, theirs, "event: changed") || <-theirs != "data:" {
+		t.Fatal("the provider does not hear of it, or a page of one company hears that it is concerned by another")
 	}
 	gap(2)
+	if !next(t, theirs, "event: changed") || <-theirs != "data: 3" {
+		t.Fatal("a page of one company does not hear that it is concerned")
+	}
 	if !next(t, own, "event: changed") || !next(t, all, "event: changed") {
 		t.Fatal("who is concerned does not hear of it")
 	}

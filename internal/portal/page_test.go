@@ -121,10 +121,13 @@ func TestPagesFollow(t *testing.T) {
 	const live, rows = ` data-live>`, `<tbody id="rows"`
 	for path, want := range map[string]string{
 		"/statements": `id="live"`, octoberPath: `id="live"`, octoberPath + "?work=1": `id="live-sums"`, northwind: `id="live"`, "/companies/2": `id="live-head"`,
-		"/companies/2/statements": `id="live"`, "/companies/2/servers": `id="live-head"`, "/servers/1": `id="live-head"`, "/alarms": `id="live"`,
+		"/companies/2/statements": `id="live"`, "/companies/2/servers": `id="live-head"`, "/servers/1": `id="live-head"`, "/alarms": `id="live"`, "/settings": `id="live"`,
 	} {
 		w.has(w.get(path), want+live)
 		w.has(w.want(http.StatusOK, request{path: path, header: forLive}), want+live)
+	}
+	for _, path := range []string{"/companies/2/trend", "/companies/2/trend?by=month&to=2026-11-02", "/companies/2/changes", "/companies/2/changes?from=2026-10-20"} {
+		w.has(w.get(path), `id="live" data-live="company">`)
 	}
 	for _, path := range []string{octoberPath, "/audit", "/users", "/tokens", "/alarms", "/companies", "/companies/2/servers"} {
 		a := w.want(http.StatusOK, request{path: path, header: forRows})

@@ -124,7 +124,7 @@ func (p *Portal) trend(v *visit) (any, error) {
 			break
 		}
 	}
-	out.Wrong = v.wrong
+	out.Wrong, out.Head.Live = v.wrong, before.IsZero() && out.To == out.Today
 	shown := page{name: "trend", title: p.titleOf(&c, "trend"), data: &out, chart: true, status: statusOf(v.wrong)}
 	if recent {
 		shown.part = "recent"
@@ -318,7 +318,7 @@ func (p *Portal) changes(v *visit) (any, error) {
 			out.Parts = append(out.Parts, part)
 		}
 	}
-	out.Wrong = v.wrong
+	out.Wrong, out.Head.Live = v.wrong, v.field("end") == "" && v.field("before") == "" && out.To == out.Today
 	return page{name: "changes", title: p.titleOf(&c, "changes"), data: out, status: statusOf(v.wrong)}, nil
 }
 

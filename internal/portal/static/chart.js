@@ -26,9 +26,12 @@
     return [u.valToPos(i, "x", canvas) + (k - kinds.length / 2) * wide, wide];
   };
 
+  const plots = new Map(); // by their boxes
+
   const draw = (box) => {
     const table = document.getElementById(box.dataset.chart);
     if (!table) return;
+    for (const [of, plot] of plots) if (of === box || !of.isConnected) { plot.destroy(); plots.delete(of); }
     box.replaceChildren();
     const bars = "bars" in box.dataset, small = box.classList.contains("small");
     const rows = [...table.querySelectorAll("tbody tr[data-t]")];
@@ -74,6 +77,7 @@
         }] : [],
       },
     }, data, box);
+    plots.set(box, plot);
 
     // A click on a line or a bar leads to the workloads behind it, as the link of its cell does.
     box.onclick = () => {

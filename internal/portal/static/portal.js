@@ -99,8 +99,10 @@
   // and hidden pages would keep the others waiting.
   const lost = document.getElementById("lost");
   const refreshEvery = 2000; // milliseconds
+  const restFor = 10; // times as long as an answer took: what takes long is asked for rarely
   const lostAfter = 5000;
-  let source = null, due = 0, last = 0, gone = 0, late = false;
+  const company = document.getElementById("live-head")?.dataset.company; // whose page it is
+  let source = null, due = 0, next = 0, gone = 0, late = false, concerned = false;
 
   // What somebody is at stays as it is: what is typed, chosen or opened, and what was refused.
   const typed = (field) => {
@@ -114,16 +116,24 @@
     || [...part.querySelectorAll("input, select, textarea")].some(typed));
   const liveParts = () => [...document.querySelectorAll("[id^=live][data-live]")];
 
-  const refresh = () => {
+  // What counts many days of a company (data-live="company", data-follow) is asked for where that company is concerned, not because of others.
+  const refresh = (of) => {
     clearTimeout(due);
+    concerned ||= of !== "others";
     due = setTimeout(async () => {
-      last = Date.now();
-      document.dispatchEvent(new Event("refresh"));
+      const begun = Date.now(), whole = concerned;
+      next = begun + refreshEvery;
       const parts = liveParts();
       late = parts.some(inUse);
+      if (!whole && parts.some((part) => part.dataset.live === "company")) return;
+      concerned = false;
+      document.dispatchEvent(new Event("refresh"));
+      if (whole) for (const chart of document.querySelectorAll("[data-follow]")) htmx.trigger(chart, "follow");
       if (parts.every(inUse)) return;
       const answer = await fetch(location.href, { headers: { ...ask.headers, "HX-Target": "live" } }).catch(() => null);
+      if (answer?.status === 503) refresh(); // it has too much to do now
       if (!answer?.ok || answer.redirected) return;
+      next = Math.max(next, begun + restFor * (Date.now() - begun));
       const now = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of liveParts()) {
         const then = now.getElementById(part.id);
@@ -131,7 +141,7 @@
         if (inUse(part)) late = true; // it came to be while the answer was on its way
         else await htmx.swap({ sourceElement: part, target: part, text: then.outerHTML, swap: "outerMorph" });
       }
-    }, Math.max(100, last + refreshEvery - Date.now()));
+    }, Math.max(100, next - Date.now()));
   };
   for (const left of ["focusout", "toggle", "close"]) document.addEventListener(left, () => { if (late) refresh(); }, true);
   const heard = () => {
@@ -141,9 +151,9 @@
   };
   const listen = () => {
     if (source || !lost || !document.body.classList.contains("in")) return;
-    source = new EventSource("/live");
+    source = new EventSource(company ? `/live?company=${company}` : "/live");
     source.addEventListener("open", heard);
-    source.addEventListener("changed", () => { heard(); refresh(); });
+    source.addEventListener("changed", (event) => { heard(); refresh(company && event.data !== company ? "others" : company); });
     source.addEventListener("error", () => {
       if (!gone) gone = setTimeout(() => { lost.hidden = false; }, lostAfter);
       if (source?.readyState === EventSource.CLOSED) { // refused: perhaps nobody is signed in any more
