@@ -46,6 +46,12 @@ type Scheduled struct {
 	Last     string // what became of the last attempt
 }
 
+// SigningKey is a key that statements are signed with.
+type SigningKey struct {
+	Fingerprint string // SHA-256 of the public key in hex digits, to be handed out in another way than the bundles
+	Signs       bool   // it signs now; else it did
+}
+
 // File is a file by its name.
 type File struct {
 	Name, MediaType string

@@ -64,6 +64,15 @@ func (a console) Bundle(ctx context.Context, company usage.CompanyID, month usag
 	return api.File{Name: made.FileName(), MediaType: "application/zip", Data: made.Data}, nil
 }
 
+func (a console) SigningKeys(ctx context.Context) ([]api.SigningKey, error) {
+	keys, err := a.App.SigningKeys(ctx)
+	list := make([]api.SigningKey, len(keys))
+	for i := range keys {
+		list[i] = api.SigningKey{Fingerprint: keys[i].Fingerprint, Signs: keys[i].Signs}
+	}
+	return list, err
+}
+
 func (a console) TestSet(ctx context.Context, s fleet.Server, set fleet.CredentialID, edit fleet.CredentialEdit) error {
 	err := a.TestCredential(ctx, s, set, edit)
 	if failed := (*collect.Failure)(nil); errors.As(err, &failed) {

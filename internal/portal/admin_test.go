@@ -385,7 +385,7 @@ func TestSettings(t *testing.T) {
 	w.has(page, `value="Europe/Berlin"`, "Contoso GmbH\nContoso Ltd", "Contoso GmbH, Contoso Ltd", "the beginning")
 	w.send(http.StatusSeeOther, admin, "/settings", "state", w.hiddenOf(page, "/settings", "state"), "zone", "UTC", "licensees", "Contoso GmbH\nContoso Ltd")
 	seen := w.want(http.StatusOK, request{path: "/settings", role: reader})
-	w.has(seen, "2026-10-20 02:00", "Europe/Berlin", "UTC")
+	w.has(seen, "2026-10-20 02:00", "Europe/Berlin", "UTC", strings.Repeat("5b", 32)+`</code> <span class="tag good">signs now`, strings.Repeat("0a", 32)+`</code> <span class="tag">signed earlier ones`)
 	w.lacks(seen, "<form class=\"form\"")
 }
 

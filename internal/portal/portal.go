@@ -76,6 +76,8 @@ type Console interface {
 	Report(ctx context.Context, company usage.CompanyID, month usage.Month, number int, form string) (api.File, error)
 	// Bundle makes the signed file of a final statement; number 0: the month's latest.
 	Bundle(ctx context.Context, company usage.CompanyID, month usage.Month, number int) (api.File, error)
+	// SigningKeys lists the keys that bundles are signed with, that which signs now first. NotFound, in words: it is lost.
+	SigningKeys(ctx context.Context) ([]api.SigningKey, error)
 }
 
 // Portal is the web interface.

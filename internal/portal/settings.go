@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
@@ -14,6 +16,8 @@ type settingsView struct {
 	Zone      string
 	Licensees []string
 	Change    *form // nil: the reader may not
+	Keys      []api.SigningKey
+	KeyLost   string // why there is no key that signs
 	History   []settingRow
 }
 
@@ -51,6 +55,12 @@ func (p *Portal) settings(v *visit) (any, error) {
 			}
 			out.History = append(out.History, row)
 		}
+	}
+	switch out.Keys, err = p.Console.SigningKeys(v.ctx()); {
+	case fault.Is(err, fault.NotFound):
+		out.KeyLost = fault.Text(err)
+	case err != nil:
+		return nil, err
 	}
 	if v.may(access.ManageUsers, access.Provider) {
 		f := p.form(v, "settings", "/settings", hidden("state", out.state()), input{Name: "zone", Value: out.Zone, Required: true, Complete: "off"},

@@ -174,7 +174,9 @@ func (v *visit) rolesFor(action access.Action, scope usage.CompanyID) string {
 }
 
 // companyOf finds the company of the path. Whoever may not read there is told that there is none.
-func (p *Portal) companyOf(v *visit) (fleet.Company, error) { return p.companyNamed(v, v.id("company"), false) }
+func (p *Portal) companyOf(v *visit) (fleet.Company, error) {
+	return p.companyNamed(v, v.id("company"), false)
+}
 
 // companyNamed is companyOf; ever: also of one that was removed, by its number.
 func (p *Portal) companyNamed(v *visit, ref string, ever bool) (fleet.Company, error) {
