@@ -24,7 +24,7 @@ type trendView struct {
 	From, To, Today string
 	Before          string // what was known; empty: all
 	Link            string // shows the same for ever
-	Zone            string
+	Zone            *time.Location
 	Monthly         bool
 	Steps           []choice
 	Series          []seriesView
@@ -52,7 +52,7 @@ type seriesView struct {
 
 type dayView struct {
 	Day, Name, To string
-	Instant       int64  // Unix seconds
+	Ends          int64  // Unix seconds; of today too, so that each day has its room in a chart
 	Cells         []cell // used, new, rental
 	Known         bool   // something had been read by then
 	Complete      bool
@@ -99,7 +99,7 @@ func (p *Portal) trend(v *visit) (any, error) {
 	first, last, before := v.day("from", from), v.day("to", today), v.instant("before")
 	out := trendView{
 		Head: p.headOf(v, &c, "/trend"), Path: companyPath(c.ID) + "/trend", From: first.String(), To: last.String(), Today: today.String(), Before: v.field("before"),
-		Zone: v.zone.String(), Monthly: monthly, Steps: []choice{{"day", p.texts["trend.day-step"], !monthly}, {"month", p.texts["trend.month-step"], monthly}},
+		Zone: v.zone, Monthly: monthly, Steps: []choice{{"day", p.texts["trend.day-step"], !monthly}, {"month", p.texts["trend.month-step"], monthly}},
 	}
 	out.Link = out.link(usage.Truncate(p.Now()))
 	ctx := v.ctx()
@@ -216,7 +216,7 @@ func (p *Portal) dayOf(company usage.CompanyID, resource figure.Resource, unit u
 		when = url.Values{"at": {timeField(d.At)}, "before": {out.Before}}
 	}
 	day := dayView{
-		Day: date, Name: date, To: companyPath(company) + "?" + when.Encode(), Instant: d.At.Unix(), Known: readAny(d.Tally), Complete: d.Tally.Complete,
+		Day: date, Name: date, To: companyPath(company) + "?" + when.Encode(), Ends: endOf(d.Date, out.Zone).Unix(), Known: readAny(d.Tally), Complete: d.Tally.Complete,
 	}
 	if out.Monthly {
 		day.Name = p.month(usage.Month{Year: d.Date.Year, Month: d.Date.Month})
