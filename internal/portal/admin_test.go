@@ -382,7 +382,7 @@ func TestSettings(t *testing.T) {
 	w.has(w.send(http.StatusUnprocessableEntity, admin, "/settings", "state", state, "zone", "UTC", "licensees", ""), "Somebody else changed this", `value="UTC"`)
 	w.clock.Add(1000)
 	page = w.get("/settings")
-	w.has(page, `value="Europe/Berlin"`, "Contoso GmbH\nContoso Ltd", "Contoso GmbH, Contoso Ltd", "the beginning")
+	w.has(page, `value="Europe/Berlin"`, "Times and days are those of the time zone Europe/Berlin.", "Contoso GmbH\nContoso Ltd", "Contoso GmbH, Contoso Ltd", "the beginning")
 	w.send(http.StatusSeeOther, admin, "/settings", "state", w.hiddenOf(page, "/settings", "state"), "zone", "UTC", "licensees", "Contoso GmbH\nContoso Ltd")
 	seen := w.want(http.StatusOK, request{path: "/settings", role: reader})
 	w.has(seen, "2026-10-20 02:00", "Europe/Berlin", "UTC", strings.Repeat("5b", 32)+`</code> <span class="tag good">signs now`, strings.Repeat("0a", 32)+`</code> <span class="tag">signed earlier ones`)

@@ -51,6 +51,7 @@ type shell struct {
 	Bad   bool   // it did not go well
 	Chart bool   // it draws one
 	Days  bool   // its reader moves it through the days
+	Zone  string // in which its times are
 	Main  any
 }
 
@@ -215,6 +216,9 @@ func (p *Portal) shellOf(r *http.Request, v *page) shell {
 	s := shell{Title: v.title, Here: r.URL.Path, User: actor.Name, Role: actor.Role, Chart: v.chart, Days: v.days, Main: v.data}
 	if actor.User != 0 {
 		s.Nav = p.navigation(actor, r.URL.Path)
+	}
+	if v.visit != nil && v.visit.zone != nil {
+		s.Zone = v.visit.zone.String()
 	}
 	if key := r.URL.Query().Get("told"); key != "" {
 		s.Bad = strings.HasSuffix(key, "not-read")
