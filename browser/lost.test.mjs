@@ -118,14 +118,14 @@ test("a trend and what changed follow their own company, and are not asked for b
     await page.evaluate(() => { document.querySelector("#live h2").textContent = "old"; });
     let asked = 0;
     page.on("request", (r) => { if (r.url().endsWith(path)) asked++; });
-    const heard = page.evaluate(() => new Promise((on) => { // this one listens after the page does, and hears when it does
-      const source = new EventSource("/live?company=2");
+    const heard = page.evaluate(() => new Promise((on) => { // this one listens beside the page, and hears when it does
+      const source = new EventSource("/live");
       source.addEventListener("open", () => { window.listening = true; });
-      source.addEventListener("changed", (event) => { if (event.data === "") on(event.data); });
+      source.addEventListener("changed", (event) => { if (event.data === "3") on(event.data); });
     }));
     await page.waitForFunction(() => window.listening);
     await read("theirs");
-    assert.equal(await heard, "");
+    assert.equal(await heard, "3");
     await page.waitForTimeout(3000); // by now the page would have asked
     assert.equal(asked, 0, `${path}: another company's reading was asked for`);
     assert.equal(await page.textContent("#live h2"), "old");
@@ -140,4 +140,53 @@ test("a trend and what changed follow their own company, and are not asked for b
     assert.deepEqual(page.errors, []);
     await page.context().close();
   }
+});
+
+test("of many open pages one listens, and all follow, also when that one is closed", async () => {
+  const first = await open(browser, console_);
+  await signIn(first, console_);
+  await first.goto("/alarms");
+  await first.waitForFunction(() => window.htmx);
+  let streams = 0; // beside its own
+  first.context().on("request", (r) => { if (new URL(r.url()).pathname === "/live") streams++; });
+  const pages = [first];
+  while (pages.length < 9) pages.push(await first.context().newPage()); // more than a browser has connections to one host
+  for (const page of pages.slice(1)) {
+    await page.goto("/alarms");
+    await page.waitForFunction(() => window.htmx);
+  }
+  assert.equal(streams, 0);
+  const fail = async (name) => {
+    await console_.command("server", "add", "--company", "2", "--name", name, "--url", "https://127.0.0.1:1", "--username", "u", "--password-stdin", "--insecure");
+    await console_.command("collect", `name:${name}`).catch(() => {});
+  };
+  await fail("nine");
+  for (const page of pages) await page.waitForSelector("text=nine cannot be read", { timeout: 20_000 });
+  await pages.shift().close();
+  await fail("eight");
+  for (const page of pages) await page.waitForSelector("text=eight cannot be read", { timeout: 20_000 });
+  assert.equal(streams, 1);
+  await pages[0].context().close();
+});
+
+test("who is signed out elsewhere keeps what was typed, and goes on", async () => {
+  const [page, other] = [await open(browser, console_), await open(browser, console_)];
+  for (const one of [page, other]) await signIn(one, console_);
+  const idle = await page.context().newPage();
+  await idle.goto("/alarms");
+  await page.goto("/companies/new");
+  await page.waitForFunction(() => window.htmx);
+  await page.fill("[name=name]", "Half typed Ltd");
+  assert.equal((await other.context().request.post("/account/sign-out", { form: { sure: "1" }, headers: { Origin: console_.base }, maxRedirects: 0 })).status(), 303);
+  await page.waitForSelector("#out:not([hidden])", { timeout: 30_000 });
+  assert.equal(await page.inputValue("[name=name]"), "Half typed Ltd");
+  await idle.waitForURL(/sign-in/, { timeout: 30_000 });
+  const [again] = await Promise.all([page.context().waitForEvent("page"), page.click("#out a")]);
+  await signIn(again, console_);
+  await again.close();
+  await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange"))); // a window without a screen is always seen
+  await page.waitForSelector("#out", { state: "hidden" });
+  await page.click("main form button.main");
+  await page.waitForSelector("h1:has-text('Half typed Ltd')");
+  for (const one of [page, other]) await one.context().close();
 });

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -25,35 +27,27 @@ type end struct {
 	change  int64
 }
 
-// live tells a page that what it shows may have changed; the page asks for it again. Where the page is one company's, it is
-// told besides whether something was written about that one: what counts many days is not asked for because of others. Of a
-// company's people, it says nothing else, so that they cannot tell how busy the others are.
+// live tells pages that what they show may have changed; they ask for it again. It says which companies it is about: what counts
+// many days of one is not asked for because of others. Of a company's people, it says nothing else, so that they cannot tell how
+// busy the others are.
 func (p *Portal) live(v *visit) (any, error) {
-	f := &listening{Portal: p, visit: v, token: p.Token(v.Request), company: v.only()}
-	if text := v.field("company"); text != "" {
-		c, err := p.companyNamed(v, text, true)
-		if err != nil {
-			return nil, err
-		}
-		f.company = c.ID
-	}
-	if err := v.allow(access.Read, f.company); err != nil {
+	if err := v.allow(access.Read, v.only()); err != nil {
 		return nil, err
 	}
+	f := &listening{Portal: p, visit: v, token: p.Token(v.Request)}
 	return stream{
 		ContentType: "text/event-stream", Live: true, Stream: f.run,
 		Fields: []api.Field{field("X-Accel-Buffering", "no")}, // else nginx keeps events back
 	}, nil
 }
 
-// listening is one page that listens.
+// listening is one browser that listens.
 type listening struct {
 	*Portal
 
-	visit   *visit
-	token   string
-	company usage.CompanyID // whose page it is; 0: of all
-	at      end
+	visit *visit
+	token string
+	at    end
 }
 
 // stepWithin bounds how long a page waits for the store at a time.
@@ -73,6 +67,9 @@ func (l *listening) run(out *bufio.Writer) error {
 		return err
 	}
 	text := "retry: 2000\n: here\n\n"
+	if seen := l.visit.field("seen"); seen != "" && l.visit.only() == 0 && seen != strconv.FormatUint(wakes, 10) {
+		text += changedEvent(anybody) // after the page was read, and before it listened
+	}
 	for {
 		waked, wakes := l.hub.Next()
 		moved, err := l.moved(wakes)
@@ -133,49 +130,79 @@ func (l *listening) ends(wakes uint64) (at end, err error) {
 	return at, err
 }
 
-// moved gives the event that something changed that the reader may see, since it was asked last; its data is the company
-// whose page it is, where it concerns that one. Empty: nothing did.
+// moved gives the event that something changed that the reader may see, since it was asked last; its data are the companies
+// that it is about, parted by blanks. Empty: nothing did.
 func (l *listening) moved(wakes uint64) (event string, err error) {
 	at, err := l.ends(wakes)
 	if err != nil || at == l.at {
 		return "", err
 	}
-	before, of := l.at, ""
+	before, of, only := l.at, "", l.visit.only()
 	l.at = at
-	if l.company != 0 {
-		concerned, err := l.concerned(before)
-		switch {
-		case err != nil:
-			return "", err
-		case concerned:
-			of = " " + l.company.String()
-		case l.visit.only() != 0:
-			return "", nil
-		}
+	concerned, err := l.concerned(before)
+	switch {
+	case err != nil:
+		return "", err
+	case only == 0:
+		of = concerned.words()
+	case concerned.all || slices.Contains(concerned.companies, only):
+		of = only.String()
+	default:
+		return "", nil
 	}
-	return "event: changed\ndata:" + of + "\n\n", nil
+	return changedEvent(of), nil
 }
 
-// lookMax is how many entries and changes are looked through for a company; where there are more, it is told of one that may not be.
+func changedEvent(of string) string { return "event: changed\ndata: " + of + "\n\n" }
+
+// concern is whom something is about.
+type concern struct {
+	all       bool // any company may be
+	companies []usage.CompanyID
+}
+
+// Words for a page: it is about any company, or about so many that it may be.
+const (
+	anybody  = "*"
+	namedMax = 100
+)
+
+func (c *concern) words() string {
+	if c.all || len(c.companies) > namedMax {
+		return anybody
+	}
+	words := make([]string, len(c.companies))
+	for i, id := range c.companies {
+		words[i] = id.String()
+	}
+	return strings.Join(words, " ")
+}
+
+// lookMax is how many entries and changes are looked through; where there are more, anybody is told.
 const lookMax = 1000
 
-// concerned reports whether something was written about the company behind a place.
-func (l *listening) concerned(before end) (is bool, err error) {
+// concerned says about whom something was written behind a place.
+func (l *listening) concerned(before end) (c concern, err error) {
+	provider := l.visit.only() == 0
 	err = l.step(func(ctx context.Context) error {
 		entries, err := l.Ledger.History.Logged(ctx, before.entry, lookMax)
 		if err != nil {
 			return err
 		}
 		changes, err := l.Feed.ChangesAfter(ctx, before.change, lookMax)
-		is = len(entries) == lookMax || len(changes) == lookMax
+		c.all = len(entries) == lookMax || len(changes) == lookMax
 		for i := range entries {
-			is = is || entries[i].AnyCompany || slices.Contains(entries[i].Companies, l.company)
+			c.all = c.all || entries[i].AnyCompany
+			c.companies = append(c.companies, entries[i].Companies...)
 		}
-		for i := range changes {
-			c := &changes[i] // of its statements, a company's people are told when they are final
-			is = is || c.Company == l.company && (l.visit.only() == 0 || c.Month == "" || c.Status == string(statement.Final))
+		for i := range changes { // of its statements, a company's people are told when they are final
+			if one := &changes[i]; provider || one.Month == "" || one.Status == string(statement.Final) {
+				c.companies = append(c.companies, one.Company)
+			}
 		}
 		return err
 	})
-	return is, err
+	slices.Sort(c.companies)
+	c.companies = slices.Compact(c.companies)
+	return c, err
 }

@@ -131,7 +131,7 @@ type unitAmount struct {
 }
 
 func (p *Portal) companyStatements(v *visit) (any, error) {
-	c, err := p.companyNamed(v, v.id("company"), true)
+	c, err := p.companyNamed(v, true)
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,7 @@ type shell struct {
 	Chart bool   // it draws one
 	Days  bool   // its reader moves it through the days
 	Zone  string // in which its times are
+	Seen  string // how many changes had been told of before it was read; empty: a company's people do not see how busy others are
 	Main  any
 }
 
@@ -219,6 +220,9 @@ func (p *Portal) shellOf(r *http.Request, v *page) shell {
 	}
 	if v.visit != nil && v.visit.zone != nil {
 		s.Zone = v.visit.zone.String()
+		if v.visit.only() == 0 {
+			s.Seen = strconv.FormatUint(v.visit.wakes, 10)
+		}
 	}
 	if key := r.URL.Query().Get("told"); key != "" {
 		s.Bad = strings.HasSuffix(key, "not-read")

@@ -147,7 +147,7 @@ type stated struct {
 // statementOf finds the statement of the path and the field number: the month's latest where none is named. Of a month without, it is
 // what is known now. A company's people see final ones alone.
 func (p *Portal) statementOf(v *visit) (s stated, err error) {
-	if s.company, err = p.companyNamed(v, v.id("company"), true); err != nil {
+	if s.company, err = p.companyNamed(v, true); err != nil {
 		return s, err
 	}
 	if s.month, err = v.month(); err != nil {

@@ -28,6 +28,7 @@ type visit struct {
 	texts texts
 	form  url.Values // of the body, or of the query with a GET
 	wrong []fault.Field
+	wakes uint64                  // so many changes had been told of when it began
 	own   map[usage.ServerID]bool // servers of the reader's company, where it sees no others; see ownServers
 }
 
@@ -35,6 +36,7 @@ type visit struct {
 func (p *Portal) newVisit(r *http.Request) (*visit, error) {
 	actor := api.Actor(r.Context())
 	v := &visit{Request: r.WithContext(audit.By(r.Context(), audit.Actor{Name: actor.Name, Via: "portal"})), actor: actor, texts: p.texts}
+	_, v.wakes = p.hub.Next()
 	at := *r.URL
 	at.Path = "/" + strings.Trim(at.Path, "/") // an address that pages build on: with two slashes before it, it would be one of another host
 	v.URL = &at
@@ -174,12 +176,11 @@ func (v *visit) rolesFor(action access.Action, scope usage.CompanyID) string {
 }
 
 // companyOf finds the company of the path. Whoever may not read there is told that there is none.
-func (p *Portal) companyOf(v *visit) (fleet.Company, error) {
-	return p.companyNamed(v, v.id("company"), false)
-}
+func (p *Portal) companyOf(v *visit) (fleet.Company, error) { return p.companyNamed(v, false) }
 
 // companyNamed is companyOf; ever: also of one that was removed, by its number.
-func (p *Portal) companyNamed(v *visit, ref string, ever bool) (fleet.Company, error) {
+func (p *Portal) companyNamed(v *visit, ever bool) (fleet.Company, error) {
+	ref := v.id("company")
 	absent := fault.New(fault.NotFound, "There is no company %q.", ref)
 	if strings.Contains(ref, ":") { // a name may be another company's tomorrow
 		return fleet.Company{}, absent

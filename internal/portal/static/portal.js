@@ -97,12 +97,12 @@
 
   // What changes at the console changes here. A page listens while somebody sees it: a browser has few connections to one host,
   // and hidden pages would keep the others waiting.
-  const lost = document.getElementById("lost");
+  const lost = document.getElementById("lost"), out = document.getElementById("out");
   const refreshEvery = 2000; // milliseconds
   const restFor = 10; // times as long as an answer took: what takes long is asked for rarely
   const lostAfter = 5000;
   const company = document.getElementById("live-head")?.dataset.company; // whose page it is
-  let source = null, due = 0, next = 0, gone = 0, late = false, concerned = false;
+  let due = 0, next = 0, gone = 0, late = false, concerned = false;
 
   // What somebody is at stays as it is: what is typed, chosen or opened, and what was refused.
   const typed = (field) => {
@@ -144,30 +144,66 @@
     }, Math.max(100, next - Date.now()));
   };
   for (const left of ["focusout", "toggle", "close"]) document.addEventListener(left, () => { if (late) refresh(); }, true);
+  // Of all pages that are seen, one listens and tells the others: a browser has few connections to one host, and each stream keeps one.
+  const others = new BroadcastChannel("live");
+  let leave = null; // ends this page's listening, or its waiting for its turn
   const heard = () => {
     clearTimeout(gone);
     gone = 0;
-    if (lost && !lost.hidden) { lost.hidden = true; refresh(); }
+    out.hidden = true;
+    if (!lost.hidden) { lost.hidden = true; refresh(); }
   };
-  const listen = () => {
-    if (source || !lost || !document.body.classList.contains("in")) return;
-    source = new EventSource(company ? `/live?company=${company}` : "/live");
-    source.addEventListener("open", heard);
-    source.addEventListener("changed", (event) => { heard(); refresh(company && event.data !== company ? "others" : company); });
+  const missed = () => { if (!gone) gone = setTimeout(() => { lost.hidden = false; }, lostAfter); };
+  const changed = (about) => {
+    heard();
+    refresh(!company || about === "*" || about.split(" ").includes(company) ? company : "others");
+  };
+  const hear = { heard, missed, changed };
+  const tell = (what, about) => { hear[what](about); others.postMessage([what, about]); };
+  others.addEventListener("message", (event) => { const [what, about] = event.data; if (leave) hear[what](about); });
+
+  // Who is not signed in any more is told so, where something is typed, and else is led to where one signs in.
+  const isOut = async () => {
+    const answer = await fetch("/account", ask).catch(() => null);
+    if (answer?.status !== 401) return false;
+    clearTimeout(gone);
+    if ([...document.querySelectorAll("main form")].some(inUse)) { lost.hidden = true; out.hidden = false; } else location.reload();
+    return true;
+  };
+  const stream = (waited) => new Promise((left) => {
+    const source = new EventSource(waited ? "/live" : "/live?seen=" + (document.body.dataset.seen ?? ""));
+    let again = 0, afresh = waited; // what happened before it was open, nobody was told
+    leave = () => { clearTimeout(again); source.close(); left(); };
+    source.addEventListener("open", () => { tell(...(afresh ? ["changed", "*"] : ["heard"])); afresh = false; });
+    source.addEventListener("changed", (event) => tell("changed", event.data));
     source.addEventListener("error", () => {
-      if (!gone) gone = setTimeout(() => { lost.hidden = false; }, lostAfter);
-      if (source?.readyState === EventSource.CLOSED) { // refused: perhaps nobody is signed in any more
-        source = null;
-        setTimeout(async () => {
-          const answer = await fetch("/account", ask).catch(() => null);
-          if (answer?.status === 401) location.reload();
-          else if (!document.hidden) listen();
-        }, refreshEvery);
-      }
+      afresh = true;
+      tell("missed");
+      if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
+      again = setTimeout(async () => { // refused: perhaps nobody is signed in any more
+        const over = await isOut();
+        left();
+        leave = null;
+        if (!over) listen(true);
+      }, refreshEvery);
     });
-  };
-  document.addEventListener("visibilitychange", () => {
-    if (document.hidden) { source?.close(); source = null; } else { listen(); refresh(); }
   });
-  listen();
+  const listen = (waited = false) => {
+    if (leave || document.hidden) return;
+    const wait = new AbortController();
+    leave = () => wait.abort();
+    let held = false;
+    navigator.locks.request("live", { ifAvailable: true }, (lock) => { held = Boolean(lock); return lock && stream(waited); })
+      .then(() => held || navigator.locks.request("live", { signal: wait.signal }, () => stream(true)))
+      .catch(() => {}); // it is not seen any more
+  };
+  const follow = () => {
+    if (document.hidden) { leave?.(); leave = null; } else { listen(); refresh(); }
+  };
+  if (lost && document.body.classList.contains("in")) {
+    document.addEventListener("visibilitychange", follow);
+    addEventListener("pagehide", () => { leave?.(); leave = null; });
+    addEventListener("pageshow", (event) => { if (event.persisted) follow(); });
+    listen();
+  }
 })();
