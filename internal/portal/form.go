@@ -131,7 +131,7 @@ func (p *Portal) fields(v *visit, name string, typed bool, fields ...input) []in
 }
 
 // above leads from where a form is sent to its page: a browser stands there after something was typed wrong, and may ask for it.
-func (p *Portal) above(v *visit) (any, error) { return redirect(path.Dir(v.URL.Path), "") }
+func (p *Portal) above(v *visit) (any, error) { return redirect(path.Dir(v.URL.EscapedPath()), "") }
 
 // stateOf tells one state of something from another: a form holds the one that it was opened with.
 func stateOf(what any) string {

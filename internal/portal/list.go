@@ -40,7 +40,7 @@ func (v *visit) here(name, value string) string {
 	if value == "" {
 		q.Del(name)
 	}
-	return strings.TrimSuffix(v.URL.Path+"?"+q.Encode(), "?")
+	return strings.TrimSuffix(v.URL.EscapedPath()+"?"+q.Encode(), "?")
 }
 
 // companyLinks finds names of companies, each once.

@@ -190,7 +190,7 @@ func TestSuggestions(t *testing.T) {
 	for path, want := range map[string]string{
 		"/companies/suggest?part=FABRIKAM":          `[{"id":65,"name":"Fabrikam"},{"id":66,"name":"Fabrikam North"}]`,
 		"/companies/suggest?part=north":             `[{"id":2,"name":"Northwind"},{"id":66,"name":"Fabrikam North"}]`,
-		"/companies/suggest?part=%3Cb%3E":           `[{"id":3,"name":"\u003cb\u003eEvil \u0026 \"Söhne\"\u003c/b\u003e"}]`,
+		"/companies/suggest?part=%3Cb%3E":           `[{"id":3,"name":"\u003cb\u003eEvil \u0026 \"Söhne\"\u003c/b\u003e 50%!s"}]`,
 		"/companies/suggest?part=nobody":            `[]`,
 		"/servers/suggest?part=02":                  `[{"id":2,"name":"VBR02"}]`,
 		"/users/suggest?part=ADMIN":                 `[{"id":1,"name":"portal-administrator"}]`,

@@ -88,6 +88,8 @@ func TestSignInStaysHere(t *testing.T) {
 	}
 	// An address with two slashes before it is that of a page, and where the page leads is here, too.
 	for path, want := range map[string]string{
+		"/servers/..%2f%5cevil.example/read": "/servers/..%2f%5cevil.example", "//servers/..%2f%5cevil.example/read": "/%5Cevil.example", "/statements/..%2f..%2f%5cevil.example/3/draft": "/statements/..%2f..%2f%5cevil.example/3",
+		"/companies/%2f%2fevil.example/remove": "/companies/%2f%2fevil.example", "/companies/..%2f..%2f%2fevil.example/remove": "/companies/..%2f..%2f%2fevil.example",
 		"//companies/2?slide=20740&shown=2026-10-20": "/companies/2?day=2026-10-14", "//users/1/role": "/users/1", "///companies/2/why?state=used&unit=Instances&slide=20740": "/companies/2/why?day=2026-10-14&state=used&unit=Instances",
 	} {
 		if got := w.want(http.StatusSeeOther, request{path: path}).header.Get("Location"); got != want {

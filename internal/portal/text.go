@@ -3,6 +3,7 @@ package portal
 import (
 	_ "embed"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -48,11 +49,48 @@ func (t texts) say(key string, args ...any) (string, error) {
 	if len(args) == 0 {
 		return text, nil
 	}
-	said := fmt.Sprintf(text, args...)
-	if strings.Contains(said, "%!") && !strings.Contains(text, "%!") {
+	if !takes(text, args) {
 		return "", fault.New(fault.Internal, "the portal's text %q does not take %v", key, args)
 	}
-	return said, nil
+	return fmt.Sprintf(text, args...), nil
+}
+
+// takes reports whether a text wants these arguments: as many of %s as there are, and %d of whole numbers alone. What stands in them
+// is anybody's words, and is not looked at.
+func takes(text string, args []any) bool {
+	for {
+		_, rest, more := strings.Cut(text, "%")
+		if !more {
+			return len(args) == 0
+		}
+		switch {
+		case strings.HasPrefix(rest, "%"):
+		case len(args) == 0:
+			return false
+		case strings.HasPrefix(rest, "d"):
+			if !isWhole(args[0]) {
+				return false
+			}
+			args = args[1:]
+		case strings.HasPrefix(rest, "s"):
+			if isWhole(args[0]) {
+				return false
+			}
+			args = args[1:]
+		default:
+			return false
+		}
+		text = rest[1:]
+	}
+}
+
+// isWhole reports whether a value is a whole number that does not write itself.
+func isWhole(v any) bool {
+	if _, writes := v.(fmt.Stringer); writes {
+		return false
+	}
+	k := reflect.ValueOf(v).Kind()
+	return k >= reflect.Int && k <= reflect.Uint64
 }
 
 // count gives the text for one or for another whole number of any type, which stands in it.

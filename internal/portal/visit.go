@@ -198,7 +198,7 @@ func (p *Portal) companyNamed(v *visit, ever bool) (fleet.Company, error) {
 	return c, err
 }
 
-// redirect sends the browser on after something was done; told is the key of a text that the next page shows.
+// redirect sends the browser on to a page of ours after something was done; told is the key of a text that it shows.
 func redirect(to, told string) (any, error) {
 	if told != "" {
 		u, err := url.Parse(to)
@@ -210,7 +210,7 @@ func redirect(to, told string) (any, error) {
 		u.RawQuery = q.Encode()
 		to = u.String()
 	}
-	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", to)}}, nil
+	return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", clean(to))}}, nil
 }
 
 // day reads a field as 2026-10-31; where it is empty, it is the given one.

@@ -107,7 +107,7 @@ func (v *visit) dayPath(when *asOf) string {
 	if !when.at.IsZero() {
 		q.Set(dayField, v.moment(when.at).Day())
 	}
-	return withQuery(v.URL.Path, q)
+	return withQuery(v.URL.EscapedPath(), q)
 }
 
 // withQuery is an address with a query, where there is one.

@@ -78,7 +78,7 @@ func (p *Portal) search(v *visit, out *workloadsView) error {
 		out.Next = "/workloads?" + q.Encode()
 	}
 	if found.Waiting {
-		out.Again = v.URL.Path + "?" + v.URL.RawQuery
+		out.Again = v.URL.EscapedPath() + "?" + v.URL.RawQuery
 	}
 	links := p.companyLinks()
 	for i := range found.Found {

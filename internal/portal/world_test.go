@@ -51,7 +51,7 @@ type world struct {
 
 const (
 	password = "correct horse battery"
-	evil     = `<b>Evil & "Söhne"</b>`
+	evil     = `<b>Evil & "Söhne"</b> 50%!s`
 	vbr01    = "c0de0000-0000-4000-8000-000000000001"
 	vbr02    = "c0de0000-0000-4000-8000-000000000002"
 )
