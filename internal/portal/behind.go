@@ -175,7 +175,7 @@ func (p *Portal) adjustNamed(v *visit, s *stated) error {
 	if len(v.wrong) > 0 {
 		return nil
 	}
-	_, err := p.Months.Adjust(v.ctx(), s.company.ID, s.month, statement.Less{Row: row, Workloads: refs, Reason: v.field("reason"), Actor: v.actor.Name})
+	_, err := s.steps.Adjust(v.ctx(), s.company.ID, s.month, statement.Less{Row: row, Workloads: refs, Reason: v.field("reason"), Actor: v.actor.Name})
 	return err
 }
 

@@ -137,11 +137,12 @@ type stated struct {
 
 	company fleet.Company
 	month   usage.Month
-	counts  int         // the last final one of these; 0: none is
-	next    usage.Month // of which the company's next statement is, where the month has none
-	numbers []int       // of the month, that the reader may see
-	alone   bool        // the company has none of another month
-	known   time.Time   // as of which it is counted, whatever is kept of the month; zero: it is not
+	counts  int                // the last final one of these; 0: none is
+	next    usage.Month        // of which the company's next statement is, where the month has none
+	numbers []int              // of the month, that the reader may see
+	alone   bool               // the company has none of another month
+	known   time.Time          // as of which it is counted, whatever is kept of the month; zero: it is not
+	steps   *statement.Service // takes it on, if it is as it was seen
 }
 
 // statementOf finds the statement of the path and the field number: the month's latest where none is named. Of a month without, it is
@@ -210,9 +211,9 @@ func (s *stated) latest() bool {
 }
 
 // revision names the statement as it stands.
-func (s *stated) revision() string {
-	return fmt.Sprintf("%d.%d", s.Number, s.Revision)
-}
+func (s *stated) revision() string { return revisionOf(&s.Statement) }
+
+func revisionOf(s *statement.Statement) string { return fmt.Sprintf("%d.%d", s.Number, s.Revision) }
 
 func (p *Portal) statement(v *visit) (any, error) {
 	s, err := p.statementOf(v)

@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"context"
 	"fmt"
 	"html"
 	"net/http"
@@ -17,6 +18,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/statement"
 )
 
 const (
@@ -663,4 +665,59 @@ func TestCoverageIsExplained(t *testing.T) {
 	bare := w.get(octoberPath + "/4")
 	w.has(bare, "<p>Nothing needs a reason.</p>")
 	w.lacks(bare, hint)
+}
+
+// meddling lets somebody else do something just before statements are read for a step.
+type meddling struct {
+	statement.Store
+
+	meanwhile func()
+}
+
+func (m *meddling) StatementsOf(ctx context.Context, company usage.CompanyID) ([]statement.Statement, error) {
+	if do := m.meanwhile; do != nil {
+		m.meanwhile = nil
+		do()
+	}
+	return m.Store.StatementsOf(ctx, company)
+}
+
+// Nobody's step is taken with a statement that somebody else changed between its reading and the step.
+func TestStepsOnWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.did(northwind+"/draft", nil)
+	other := *w.portal.Months
+	m := &meddling{Store: other.Store}
+	w.portal.Months.Store = m
+	took := 0
+	another := func() {
+		took++
+		less := statement.Less{Row: statement.RowKey{Product: "vbr", Unit: usage.Instances, Type: "VBR_vSphere_VM"}, Count: 1, Reason: fmt.Sprint("agreed ", took), Actor: "berta"}
+		if _, err := other.Adjust(t.Context(), 2, usage.Month{Year: 2026, Month: time.October}, less); err != nil {
+			t.Error(err)
+		}
+	}
+	for name, form := range map[string]url.Values{
+		"approve": {"*": {"it was off"}, "reason": {"mine"}}, "adjust": {"row": {row}, "count": {"2"}, "reason": {"mine"}}, "draft": nil,
+		"workloads": {"row": {row}, "reason": {"mine"}, "workload": {"id=w1&server=1"}},
+	} {
+		m.meanwhile = another
+		late := w.take(http.StatusUnprocessableEntity, northwind+"/"+name, form, "")
+		w.has(late, "changed this statement")
+		if name != "workloads" {
+			w.has(late, fmt.Sprint("agreed ", took))
+		}
+		if form != nil {
+			w.has(late, "mine")
+		}
+	}
+	w.lacks(w.get(northwind), "mine")
+	w.did(northwind+"/approve", url.Values{"*": {"it was off"}})
+	m.meanwhile = func() {
+		if _, err := other.Reopen(t.Context(), 2, usage.Month{Year: 2026, Month: time.October}, "berta", "not yet"); err != nil {
+			t.Error(err)
+		}
+	}
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/finalise", nil, ""), "changed this statement", "not yet")
 }

@@ -53,34 +53,56 @@ func (p *Portal) step(action access.Action, did string, do func(v *visit, s *sta
 	}
 }
 
-// take does a step; false: something is wrong with what was typed, or the statement is another one by now.
+// errMoved is why nothing was done where a statement is another one by now.
+var errMoved = errors.New("the statement was changed meanwhile")
+
+// take does a step with the statement that the reader saw; false: something is wrong with what was typed, or it is another one by now.
 func (p *Portal) take(v *visit, s *stated, do func(v *visit, s *stated) error) (bool, error) {
-	if v.field("revision") != s.revision() {
-		v.fail("", p.texts["statement.moved"])
-		if text := v.field("reason"); text != "" { // its form may not be offered any more
-			typed, err := p.texts.say("statement.typed", text)
+	err := errMoved
+	if seen := v.field("revision"); seen == s.revision() {
+		s.steps = p.Months.When(func(latest *statement.Statement) error { // it may move between its reading and the step
+			if revisionOf(latest) != seen {
+				return errMoved
+			}
+			return nil
+		})
+		if err = do(v, s); errors.Is(err, errMoved) {
+			now, err := p.statementOf(v)
 			if err != nil {
 				return false, err
 			}
-			v.fail("", typed)
+			*s = now
 		}
-		return false, nil
 	}
-	if err := do(v, s); err != nil {
-		if !v.faults(err) {
-			return false, err
-		}
-		return false, nil
-	}
-	if len(v.wrong) > 0 {
+	switch {
+	case errors.Is(err, errMoved):
+		return false, p.moved(v)
+	case err != nil && !v.faults(err):
+		return false, err
+	case len(v.wrong) > 0:
 		return false, nil
 	}
 	p.Alarms.MonthsMoved()
 	return true, nil
 }
 
+// moved says that a statement is another one by now, and what was typed: its form may not be offered any more.
+func (p *Portal) moved(v *visit) error {
+	v.fail("", p.texts["statement.moved"])
+	text := v.field("reason")
+	if text == "" {
+		return nil
+	}
+	typed, err := p.texts.say("statement.typed", text)
+	if err != nil {
+		return err
+	}
+	v.fail("", typed)
+	return nil
+}
+
 func (p *Portal) draftOne(v *visit, s *stated) error {
-	_, _, err := p.Months.Draft(v.ctx(), s.company.ID, s.month, v.actor.Name)
+	_, _, err := s.steps.Draft(v.ctx(), s.company.ID, s.month, v.actor.Name)
 	return err
 }
 
@@ -103,7 +125,7 @@ func (p *Portal) approveOne(v *visit, s *stated) error {
 			reasons[key] = text
 		}
 	}
-	_, err = p.Months.Approve(v.ctx(), s.company.ID, s.month, v.actor.Name, reasons, false)
+	_, err = s.steps.Approve(v.ctx(), s.company.ID, s.month, v.actor.Name, reasons, false)
 	return err
 }
 
@@ -115,19 +137,19 @@ func keysOf(c *statement.Content) (keys []string) {
 }
 
 func (p *Portal) reopenOne(v *visit, s *stated) error {
-	_, err := p.Months.Reopen(v.ctx(), s.company.ID, s.month, v.actor.Name, v.field("reason"))
+	_, err := s.steps.Reopen(v.ctx(), s.company.ID, s.month, v.actor.Name, v.field("reason"))
 	return err
 }
 
 func (p *Portal) finaliseOne(v *visit, s *stated) error {
-	_, err := p.Months.Finalise(v.ctx(), s.company.ID, s.month, v.actor.Name)
+	_, err := s.steps.Finalise(v.ctx(), s.company.ID, s.month, v.actor.Name)
 	return err
 }
 
 func (p *Portal) supersedeOne(v *visit, s *stated) error {
-	supersede := p.Months.Supersede
+	supersede := s.steps.Supersede
 	if v.form.Has("to-adjust") {
-		supersede = p.Months.SupersedeToAdjust
+		supersede = s.steps.SupersedeToAdjust
 	}
 	_, err := supersede(v.ctx(), s.company.ID, s.month, v.actor.Name, v.field("reason"))
 	if !errors.Is(err, statement.ErrSame) {
@@ -151,7 +173,7 @@ func (p *Portal) adjustOne(v *visit, s *stated) error {
 	if len(v.wrong) > 0 {
 		return nil
 	}
-	_, err = p.Months.Adjust(v.ctx(), s.company.ID, s.month, statement.Less{Row: row, Count: count, Reason: v.field("reason"), Actor: v.actor.Name})
+	_, err = s.steps.Adjust(v.ctx(), s.company.ID, s.month, statement.Less{Row: row, Count: count, Reason: v.field("reason"), Actor: v.actor.Name})
 	var f *fault.Error
 	if errors.As(err, &f) && f.Code == fault.Invalid && len(f.Fields) == 0 { // so many cannot be taken from it
 		v.fail("count", f.Message)
@@ -165,7 +187,7 @@ func (p *Portal) withdrawOne(v *visit, s *stated) error {
 	if err != nil {
 		return fault.New(fault.Invalid, "There is no adjustment %q.", v.field("adjustment"))
 	}
-	_, err = p.Months.Withdraw(v.ctx(), s.company.ID, s.month, number, v.actor.Name, v.field("reason"))
+	_, err = s.steps.Withdraw(v.ctx(), s.company.ID, s.month, number, v.actor.Name, v.field("reason"))
 	return err
 }
 
