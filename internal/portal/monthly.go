@@ -1,12 +1,15 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/feed"
 	"github.com/tallystick/tallystick/internal/ledger"
@@ -16,6 +19,7 @@ import (
 // monthly is what the pages show of a month's statements.
 type monthly struct {
 	read    int64 // the last change that is in it
+	parts   []statedPart
 	rows    []statedRow
 	totals  []statement.TotalRow
 	silent  []silentServer // that make statements uncertain which are not final
@@ -55,29 +59,23 @@ type statedRow struct {
 	company                   usage.CompanyID
 	corrects                  bool   // it supersedes another one, or is to
 	folded                    string // the name without regard to case
-	types                     []typedAmounts
-}
-
-// typedAmounts are a statement's of one type.
-type typedAmounts struct {
-	key                       statement.RowKey
-	billed, used, fresh, rent statement.Amount
+	types                     []statement.TotalRow
 }
 
 // amountColumns are the columns of amounts; the first one is meant where none is named.
 var amountColumns = []string{"billed", "used", "new", "rental"}
 
-// of gives the amount of a column.
-func (a *typedAmounts) of(column string) statement.Amount {
+// amountIn gives the amount of a column.
+func amountIn(b *statement.Billing, column string) statement.Amount {
 	switch column {
 	case "used":
-		return a.used
+		return b.Used
 	case "new":
-		return a.fresh
+		return b.New
 	case "rental":
-		return a.rent
+		return b.Rental
 	default:
-		return a.billed
+		return b.Billed
 	}
 }
 
@@ -85,10 +83,10 @@ func (a *typedAmounts) of(column string) statement.Amount {
 func (r *statedRow) only(key statement.RowKey, column string) bool {
 	for i := range r.types {
 		a := &r.types[i]
-		if amount := a.of(column); a.key != key || amount.Count == 0 && amount.Units == 0 {
+		if amount := amountIn(&a.Billing, column); a.RowKey != key || amount.Count == 0 && amount.Units == 0 {
 			continue
 		}
-		r.Billed, r.Used, r.New, r.Rental, r.Before, r.Change = a.billed.Units, a.used.Units, a.fresh.Units, a.rent.Units, nil, nil
+		r.Billed, r.Used, r.New, r.Rental, r.Before, r.Change = a.Billed.Units, a.Used.Units, a.New.Units, a.Rental.Units, nil, nil
 		r.Behind = r.To + "/workloads?" + url.Values{"row": {rowText(key)}}.Encode()
 		return true
 	}
@@ -136,70 +134,112 @@ type silentServer struct {
 // monthlies are the months that were looked at lately: to read one of thousands of companies takes its time.
 type monthlies struct {
 	mu   sync.Mutex
-	kept map[usage.Month]*monthly
+	kept map[usage.Month]*keptMonth
+}
+
+// keptMonth is read by one at a time.
+type keptMonth struct {
+	mu   sync.Mutex
+	last *monthly
 }
 
 const (
 	monthliesKept = 8
 	changesLooked = 1000 // changes that are looked through before a month, or the alarms, are read again
+	partsAgain    = 200  // companies of which each is read again; where more have changed, the month is
 )
 
-// monthly gives a month, read again where a statement of it, or of the month before, has changed.
+func (all *monthlies) of(month usage.Month) *keptMonth {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	k := all.kept[month]
+	if k == nil {
+		if len(all.kept) >= monthliesKept || all.kept == nil {
+			all.kept = make(map[usage.Month]*keptMonth)
+		}
+		k = &keptMonth{}
+		all.kept[month] = k
+	}
+	return k
+}
+
+// monthly gives a month; of companies whose statement of it, or of the month before, has changed, these are read again.
 func (p *Portal) monthly(ctx context.Context, month usage.Month) (*monthly, error) {
-	p.monthlies.mu.Lock()
-	defer p.monthlies.mu.Unlock()
+	k := p.monthlies.of(month)
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	ends, err := p.Feed.ChangeEnds(ctx)
 	if err != nil {
 		return nil, err
 	}
-	m := p.monthlies.kept[month]
-	if m != nil {
-		if stands, err := p.stands(ctx, m, month, ends); err != nil || stands {
-			return m, err
+	moved, known := map[usage.CompanyID]bool(nil), false
+	if k.last != nil {
+		if moved, known, err = p.movedIn(ctx, month, k.last.read, ends); err != nil {
+			return nil, err
 		}
 	}
-	if m, err = p.readMonth(ctx, month); err != nil {
+	m := k.last
+	switch {
+	case !known:
+		m, err = p.readMonth(ctx, month)
+	case len(moved) > 0:
+		m, err = p.readParts(ctx, month, k.last.parts, moved)
+	}
+	if err != nil {
 		return nil, err
 	}
-	m.read = ends.Last
-	if len(p.monthlies.kept) >= monthliesKept || p.monthlies.kept == nil {
-		p.monthlies.kept = make(map[usage.Month]*monthly)
-	}
-	p.monthlies.kept[month] = m
+	m.read, k.last = ends.Last, m
 	return m, nil
 }
 
-// stands reports whether none of the statements that a month was read from has changed up to a change.
-func (p *Portal) stands(ctx context.Context, m *monthly, month usage.Month, ends feed.Ends) (bool, error) {
-	return p.unchanged(ctx, &m.read, ends, func(c *feed.Change) bool {
-		return c.Month == month.String() || c.Month == month.Previous().String()
-	})
+// movedIn gives the companies whose statements of a month, or of the one before, have changed since a change was read; known: it can be told, and
+// they are not too many.
+func (p *Portal) movedIn(ctx context.Context, month usage.Month, read int64, ends feed.Ends) (moved map[usage.CompanyID]bool, known bool, err error) {
+	changes, known, err := p.changesSince(ctx, read, ends)
+	moved = make(map[usage.CompanyID]bool)
+	for i := range changes {
+		if c := &changes[i]; c.Month == month.String() || c.Month == month.Previous().String() {
+			moved[c.Company] = true
+		}
+	}
+	return moved, known && len(moved) <= partsAgain, err
+}
+
+// changesSince gives the changes behind one that was read; known: there are not too many, and they are all kept still.
+func (p *Portal) changesSince(ctx context.Context, read int64, ends feed.Ends) (changes []feed.Change, known bool, err error) {
+	switch {
+	case read == ends.Last:
+		return nil, true, nil
+	case read < ends.First-1:
+		return nil, false, nil
+	}
+	changes, err = p.Feed.ChangesAfter(ctx, read, changesLooked)
+	return changes, err == nil && len(changes) < changesLooked, err
 }
 
 // unchanged reports whether none of the changes behind one that was read, up to the last, concerns something; then the last was read. Of what is
 // not kept any more nobody can tell.
 func (p *Portal) unchanged(ctx context.Context, read *int64, ends feed.Ends, concerns func(*feed.Change) bool) (bool, error) {
-	switch {
-	case *read == ends.Last:
-		return true, nil
-	case *read < ends.First-1:
-		return false, nil
-	}
-	changes, err := p.Feed.ChangesAfter(ctx, *read, changesLooked)
-	if err != nil || len(changes) == changesLooked {
+	changes, known, err := p.changesSince(ctx, *read, ends)
+	if err != nil || !known || slices.ContainsFunc(changes, func(c feed.Change) bool { return concerns(&c) }) {
 		return false, err
-	}
-	for i := range changes {
-		if concerns(&changes[i]) {
-			return false, nil
-		}
 	}
 	*read = ends.Last
 	return true, nil
 }
 
+// statedPart is a company's part of a month.
+type statedPart struct {
+	company usage.CompanyID
+	state   statement.State
+	needing bool
+	sum     statement.Part
+	rows    []statedRow
+	silent  []silentServer
+}
+
 func (p *Portal) readMonth(ctx context.Context, month usage.Month) (*monthly, error) {
-	all, err := p.Months.Consolidate(ctx, month)
+	all, err := p.Kept.StatementsIn(ctx, month)
 	if err != nil {
 		return nil, err
 	}
@@ -211,20 +251,66 @@ func (p *Portal) readMonth(ctx context.Context, month usage.Month) (*monthly, er
 	for i := range before {
 		then[before[i].Company] = &before[i]
 	}
-	m := &monthly{totals: all.Rows, states: make(map[statement.State]int)}
-	for i := range all.Statements {
-		t := &all.Statements[i]
-		m.states[t.State]++
-		if t.State == statement.Draft && len(t.Missing()) > 0 {
+	parts := make([]statedPart, len(all))
+	for i := range all {
+		parts[i] = partOf(&all[i], then[all[i].Company], month)
+	}
+	return p.monthOf(ctx, parts)
+}
+
+// readParts gives a month of which some companies are read again.
+func (p *Portal) readParts(ctx context.Context, month usage.Month, were []statedPart, moved map[usage.CompanyID]bool) (*monthly, error) {
+	parts := slices.Clone(were)
+	for company := range moved {
+		at, there := slices.BinarySearchFunc(parts, company, func(s statedPart, id usage.CompanyID) int { return cmp.Compare(s.company, id) })
+		now, err := p.Kept.Statement(ctx, company, month, 0)
+		if fault.Is(err, fault.NotFound) && !there { // only the month before has one
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		before, err := p.Kept.Statement(ctx, company, month.Previous(), 0)
+		then := &before
+		if fault.Is(err, fault.NotFound) {
+			then, err = nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !there {
+			parts = slices.Insert(parts, at, statedPart{})
+		}
+		parts[at] = partOf(&now, then, month)
+	}
+	return p.monthOf(ctx, parts)
+}
+
+// partOf gives a company's part, from its statement and that of the month before; nil: there is none.
+func partOf(t, before *statement.Statement, month usage.Month) statedPart {
+	part := statedPart{company: t.Company, state: t.State, needing: t.State == statement.Draft && len(t.Missing()) > 0, sum: t.Part(), rows: statedRows(t, before, month)}
+	if t.State != statement.Final {
+		part.silent = silentOf(t, month)
+	}
+	return part
+}
+
+// monthOf adds the parts up.
+func (p *Portal) monthOf(ctx context.Context, parts []statedPart) (*monthly, error) {
+	m := &monthly{parts: parts, states: make(map[statement.State]int)}
+	sums := make([]statement.Part, len(parts))
+	for i := range parts {
+		part := &parts[i]
+		m.states[part.state]++
+		if part.needing {
 			m.needing++
 		}
-		m.have = append(m.have, statement.Statement{Company: t.Company})
-		m.rows = append(m.rows, statedRows(t, then[t.Company], month)...)
-		if t.State != statement.Final {
-			m.addSilent(t, month)
-		}
+		m.have = append(m.have, statement.Statement{Company: part.company})
+		m.rows, m.silent, sums[i] = append(m.rows, part.rows...), append(m.silent, part.silent...), part.sum
 	}
-	return m, nil
+	var err error
+	m.totals, err = p.Months.AddUp(ctx, sums)
+	return m, err
 }
 
 // statedRows gives a row for each unit kind of a statement or of the one of the month before; of none, one row.
@@ -245,11 +331,10 @@ func statedRows(t, before *statement.Statement, month usage.Month) []statedRow {
 		}
 		return rows[unit]
 	}
-	for i := range t.Content.Rows {
-		r := &t.Content.Rows[i]
-		to, billed := of(r.Unit), t.Billed(r.RowKey)
-		to.Billed, to.Used, to.New, to.Rental = to.Billed+billed.Units, to.Used+r.Used.Units, to.New+r.New.Units, to.Rental+r.Rental.Units
-		to.types = append(to.types, typedAmounts{r.RowKey, billed, r.Used, r.New, r.Rental})
+	for _, r := range t.Part().Rows {
+		to := of(r.Unit)
+		to.Billed, to.Used, to.New, to.Rental = to.Billed+r.Billed.Units, to.Used+r.Used.Units, to.New+r.New.Units, to.Rental+r.Rental.Units
+		to.types = append(to.types, r)
 	}
 	if before != nil {
 		for i := range before.Content.Rows {
@@ -275,13 +360,14 @@ func statedRows(t, before *statement.Statement, month usage.Month) []statedRow {
 	return out
 }
 
-// addSilent notes the servers of a statement that were not read, or not lately.
-func (m *monthly) addSilent(t *statement.Statement, month usage.Month) {
+// silentOf gives the servers of a statement that were not read, or not lately.
+func silentOf(t *statement.Statement, month usage.Month) (silent []silentServer) {
 	for i := range t.Content.Servers {
 		if s := &t.Content.Servers[i]; s.Unknown || s.Stale {
-			m.silent = append(m.silent, silentServer{silentView{Server: link{s.Name, serverPath(s.ID)}, Company: t.CompanyName, To: statementPath(month, t.Company), Unknown: s.Unknown}, s.AsOf})
+			silent = append(silent, silentServer{silentView{Server: link{s.Name, serverPath(s.ID)}, Company: t.CompanyName, To: statementPath(month, t.Company), Unknown: s.Unknown}, s.AsOf})
 		}
 	}
+	return silent
 }
 
 // stateCount is how many statements are in a state.

@@ -356,31 +356,58 @@ func (s *Service) Consolidate(ctx context.Context, month usage.Month) (Consolida
 		return Consolidated{}, err
 	}
 	out := Consolidated{Month: month, Statements: all, Standing: standingIn(all)}
-	sums := make(map[RowKey]*TotalRow)
+	parts := make([]Part, len(all))
 	for i := range all {
-		for _, r := range all[i].Content.Rows {
+		parts[i] = all[i].Part()
+	}
+	out.Rows, err = s.AddUp(ctx, parts)
+	return out, err
+}
+
+// Part is what one company's statement is in a month over all.
+type Part struct {
+	Cutoff  usage.Position
+	Catalog string
+	Rows    []TotalRow
+}
+
+// Part gives a statement's part of its month.
+func (t *Statement) Part() Part {
+	p := Part{Cutoff: t.Cutoff, Catalog: t.Content.Catalog}
+	for _, r := range t.Content.Rows {
+		p.Rows = append(p.Rows, TotalRow{r.RowKey, Billing{r.Used, r.New, r.Rental, t.Billed(r.RowKey)}, r.PeakAt != nil})
+	}
+	return p
+}
+
+// AddUp adds parts up, in the order of the catalogue that counted last. Internal: they are more than can be counted.
+func (s *Service) AddUp(ctx context.Context, parts []Part) ([]TotalRow, error) {
+	sums := make(map[RowKey]*TotalRow)
+	for i := range parts {
+		for j := range parts[i].Rows {
+			r := &parts[i].Rows[j]
 			sum := sums[r.RowKey]
 			if sum == nil {
-				sum = &TotalRow{RowKey: r.RowKey, Peaks: r.PeakAt != nil}
+				sum = &TotalRow{RowKey: r.RowKey, Peaks: r.Peaks}
 				sums[r.RowKey] = sum
 			}
-			b := Billing{r.Used, r.New, r.Rental, all[i].Billed(r.RowKey)}
-			if err := sum.add(&b); err != nil {
-				return out, err
+			if err := sum.add(&r.Billing); err != nil {
+				return nil, err
 			}
 		}
 	}
-	for _, sum := range sums {
-		out.Rows = append(out.Rows, *sum)
-	}
-	order, err := s.order(ctx, all)
+	order, err := s.order(ctx, parts)
 	if err != nil {
-		return out, err
+		return nil, err
 	}
-	slices.SortFunc(out.Rows, func(a, b TotalRow) int {
+	var rows []TotalRow
+	for _, sum := range sums {
+		rows = append(rows, *sum)
+	}
+	slices.SortFunc(rows, func(a, b TotalRow) int {
 		return cmp.Or(cmp.Compare(a.Product.Index(), b.Product.Index()), cmp.Compare(order(a.Type), order(b.Type)), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Type, b.Type))
 	})
-	return out, nil
+	return rows, nil
 }
 
 func (b *Billing) add(o *Billing) error {
@@ -395,10 +422,10 @@ func (b *Billing) add(o *Billing) error {
 }
 
 // order gives the place of a type in the catalogue that counted last; what is not in it stands last.
-func (s *Service) order(ctx context.Context, all []Statement) (func(string) int, error) {
+func (s *Service) order(ctx context.Context, parts []Part) (func(string) int, error) {
 	version := catalog.Latest().Version()
-	if n := len(all); n > 0 {
-		version = slices.MaxFunc(all, func(a, b Statement) int { return cmp.Compare(a.Cutoff, b.Cutoff) }).Content.Catalog
+	if len(parts) > 0 {
+		version = slices.MaxFunc(parts, func(a, b Part) int { return cmp.Compare(a.Cutoff, b.Cutoff) }).Catalog
 	}
 	c, err := s.Ledger.Catalog(ctx, version)
 	if err != nil {
