@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
+	"github.com/tallystick/tallystick/internal/testkit"
 )
 
 // figurePages are addresses of all pages that show figures, as of a day in November with October's statements drafted.
@@ -59,9 +59,7 @@ func (w *world) counted() {
 		defer close(over)
 		w.board.Run(w.t.Context(), make(chan struct{}), slog.New(slog.DiscardHandler))
 	}()
-	for !must[*figure.Overview](w.t)(w.board.Overview(w.t.Context())).Whole {
-		runtime.Gosched()
-	}
+	testkit.Until(w.t, "the month before is counted", func() bool { return must[*figure.Overview](w.t)(w.board.Overview(w.t.Context())).Whole })
 }
 
 // Every number of a figure leads to what is behind it, and what it leads to is there.

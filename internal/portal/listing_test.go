@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,21 @@ func TestKeptServersAreTheirLatest(t *testing.T) {
 		}
 		if w.handler = old; step.what != "nothing" && kept == before {
 			t.Errorf("%s does not show", step.what)
+		}
+	}
+}
+
+// The head of a column says in which order the list is: by alarms, those with the most come first where one begins.
+func TestServersByAlarms(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	first := regexp.MustCompile(`<tbody[^>]*><tr><th scope="row"><a href="[^"]*">([^<]*)</a>`)
+	w.has(w.get("/servers"), `<th scope="col" class="n"><a href="/servers?sort=-alarms">`)
+	for sort, want := range map[string][2]string{"alarms": {"ascending", "VBR10"}, "-alarms": {"descending", "VBR01"}} {
+		a := w.get("/servers?sort=" + sort)
+		w.has(a, `<th scope="col" class="n" aria-sort="`+want[0]+`">`)
+		if found := first.FindStringSubmatch(a.body); found == nil || found[1] != want[1] {
+			t.Errorf("%s: %q is first", sort, found)
 		}
 	}
 }

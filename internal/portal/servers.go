@@ -132,7 +132,7 @@ func (p *Portal) serversPage(v *visit, out *serversView, title string, among fun
 		return state != "" && r.State != state || search != "" && !strings.Contains(r.folded, search) &&
 			!strings.Contains(r.companyFolded, search) && !strings.Contains(strings.ToLower(r.Address), search)
 	})
-	sortServers(rows, out.Sort)
+	sortBy(rows, out.Sort, serverSorts, func(a, b *serverRow) int { return cmp.Or(cmp.Compare(a.folded, b.folded), cmp.Compare(a.id, b.id)) })
 	out.List, out.Columns = listedOf(v, rows), p.serverColumns(v, out)
 	out.List.Live = true
 	return page{name: "servers", title: title, data: *out, part: "rows"}, nil
@@ -214,7 +214,7 @@ func (p *Portal) span(d time.Duration) string {
 
 // serverSorts compare rows by the words of the option sort.
 var serverSorts = map[string]func(a, b *serverRow) int{
-	"name": func(_, _ *serverRow) int { return 0 },
+	"name": func(a, b *serverRow) int { return cmp.Compare(a.folded, b.folded) },
 	"company": func(a, b *serverRow) int {
 		return cmp.Compare(a.companyFolded, b.companyFolded)
 	},
@@ -223,7 +223,7 @@ var serverSorts = map[string]func(a, b *serverRow) int{
 	},
 	"last":   func(a, b *serverRow) int { return compareMoments(a.Last, b.Last) },
 	"next":   func(a, b *serverRow) int { return compareMoments(a.Next, b.Next) },
-	"alarms": func(a, b *serverRow) int { return cmp.Compare(b.Alarms, a.Alarms) },
+	"alarms": func(a, b *serverRow) int { return cmp.Compare(a.Alarms, b.Alarms) },
 }
 
 // freshnesses begin with what is to be looked at first.
@@ -239,48 +239,15 @@ func instantOf(m *moment) *time.Time {
 	return &m.At
 }
 
-// sortServers sorts by a word, with a minus before it the other way round; a word that is not known means the name.
-func sortServers(rows []serverRow, by string) {
-	word, down := strings.CutPrefix(by, "-")
-	compare, is := serverSorts[word]
-	if !is {
-		compare, down = serverSorts["name"], false
-	}
-	inOrder(rows, func(a, b *serverRow) int {
-		c := cmp.Or(compare(a, b), cmp.Compare(a.folded, b.folded))
-		if down {
-			c = -c
-		}
-		return cmp.Or(c, cmp.Compare(a.id, b.id))
-	})
-}
-
 // serverColumns are the heads of the list, each with the address of the list that is sorted by it.
 func (p *Portal) serverColumns(v *visit, out *serversView) []column {
-	head := func(text, word string, number bool) column {
-		c := column{Name: p.texts[text], Number: number}
-		if word == "" {
-			return c
+	list := &listing{path: out.Path, narrow: url.Values{}, sort: out.Sort, usual: "name"}
+	for _, name := range []string{"search", "state"} {
+		if text := v.field(name); text != "" {
+			list.narrow.Set(name, text)
 		}
-		by := word
-		switch out.Sort {
-		case word:
-			c.Order, by = "ascending", "-"+word
-		case "-" + word:
-			c.Order = "descending"
-		}
-		q := url.Values{}
-		for _, name := range []string{"search", "state"} {
-			if text := v.field(name); text != "" {
-				q.Set(name, text)
-			}
-		}
-		if by != "name" {
-			q.Set("sort", by)
-		}
-		c.To = strings.TrimSuffix(out.Path+"?"+q.Encode(), "?")
-		return c
 	}
+	head := func(text, word string, number bool) column { return list.column(p.texts[text], word, number) }
 	columns := []column{head("server.one", "name", false), head("company.one", "company", false)}
 	if !out.Own {
 		columns = append(columns, head("server.address", "", false))

@@ -52,16 +52,16 @@ func (p *Portal) tokens(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	links, rows := p.companyLinks(), []tokenRow{}
-	for i := range tokens {
-		row, err := p.tokenRow(v, &tokens[i], links)
+	links, shown := p.companyLinks(), listedOf(v, tokens)
+	out := tokensView{v.everybodys(), listed[tokenRow]{part: shown.part, Count: shown.Count}}
+	for i := range shown.Rows {
+		row, err := p.tokenRow(v, &shown.Rows[i], links)
 		if err != nil {
 			return nil, err
 		}
-		row.User = names[tokens[i].User]
-		rows = append(rows, row)
+		row.User = names[shown.Rows[i].User]
+		out.List.Rows = append(out.List.Rows, row)
 	}
-	out := tokensView{v.everybodys(), listedOf(v, rows)}
 	out.List.Live = true
 	return page{name: "tokens", title: p.texts["tokens.title"], data: out, part: "rows"}, nil
 }
