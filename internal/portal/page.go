@@ -167,8 +167,23 @@ func (v *visit) momentOf(t *time.Time) *moment {
 // ISO is for programs.
 func (m moment) ISO() string { return m.At.UTC().Format(time.RFC3339Nano) }
 
-// Text is for people.
-func (m moment) Text() string { return m.At.In(m.zone).Format("2006-01-02 15:04") }
+// Text is for people: with the offset in the hour that there is twice, where a zone's clocks go back.
+func (m moment) Text() string {
+	at := m.At.In(m.zone)
+	text := at.Format("2006-01-02 15:04")
+	_, offset := at.Zone()
+	for _, near := range []time.Duration{-changeNear, changeNear} {
+		_, other := at.Add(near).Zone()
+		twin := at.Add(time.Duration(offset-other) * time.Second)
+		if _, its := twin.Zone(); other != offset && its == other {
+			return text + at.Format(" -07:00")
+		}
+	}
+	return text
+}
+
+// changeNear is within what time of an hour that is there twice the clocks go back.
+const changeNear = 3 * time.Hour
 
 // Day is the date alone.
 func (m moment) Day() string { return m.At.In(m.zone).Format(time.DateOnly) }

@@ -3,6 +3,7 @@ package portal
 import (
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/alarm"
 )
@@ -33,6 +34,33 @@ func TestPlainWords(t *testing.T) {
 	for _, text := range said {
 		if found := command.FindString(p.plainly(text)); found != "" {
 			t.Errorf("%q is said in %q", found, p.plainly(text))
+		}
+	}
+}
+
+// An hour that is there twice is told apart by its offset; no other time has one.
+func TestRepeatedHour(t *testing.T) {
+	t.Parallel()
+	for zone, want := range map[string]map[string]string{
+		"Europe/Berlin": {
+			"2026-10-24T23:59:59Z": "2026-10-25 01:59", "2026-10-25T00:30:00Z": "2026-10-25 02:30 +02:00", "2026-10-25T01:30:00Z": "2026-10-25 02:30 +01:00", "2026-10-25T02:00:00Z": "2026-10-25 03:00",
+			"2026-03-29T00:59:59Z": "2026-03-29 01:59", "2026-03-29T01:00:00Z": "2026-03-29 03:00",
+		},
+		"Australia/Lord_Howe": {"2026-04-04T14:29:59Z": "2026-04-05 01:29", "2026-04-04T14:45:00Z": "2026-04-05 01:45 +11:00", "2026-04-04T15:15:00Z": "2026-04-05 01:45 +10:30", "2026-04-04T15:30:00Z": "2026-04-05 02:00"},
+		"UTC":                 {"2026-10-25T00:30:00Z": "2026-10-25 00:30"},
+	} {
+		in, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at, want := range want {
+			instant, err := time.Parse(time.RFC3339, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := (moment{instant, in}).Text(); got != want {
+				t.Errorf("%s in %s is %q, want %q", at, zone, got, want)
+			}
 		}
 	}
 }

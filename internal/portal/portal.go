@@ -167,7 +167,7 @@ func (p *Portal) table() []api.Route {
 		p.get("/statements/{month}/{company}/report", p.pastInTurn(p.reportFile)),
 		p.get("/statements/{month}/{company}/bundle", p.pastInTurn(p.bundleFile)),
 		p.get("/statements/{month}/{company}/workloads", p.pastInTurn(p.behind)),
-		p.post("/statements/{month}/{company}/workloads", p.takeOut),
+		p.postUpTo(tickedMax, "/statements/{month}/{company}/workloads", p.takeOut),
 		p.post("/statements/{month}/{company}/draft", p.step(access.WorkOnStatements, "drafted", p.draftOne)),
 		p.post("/statements/{month}/{company}/adjust", p.step(access.WorkOnStatements, "adjusted", p.adjustOne)),
 		p.post("/statements/{month}/{company}/withdraw", p.step(access.WorkOnStatements, "withdrawn", p.withdrawOne)),
@@ -302,8 +302,11 @@ func (p *Portal) open(method, pattern string, do endpoint) api.Route {
 	return api.Route{Method: method, Pattern: pattern, Served: api.Full, Handle: p.handle(do), Public: true, BodyMax: formMax}
 }
 
-// formMax bounds a form, in bytes.
-const formMax = 256 << 10
+// formMax bounds a form, in bytes; tickedMax one in which tens of thousands of workloads may be ticked.
+const (
+	formMax   = 256 << 10
+	tickedMax = 8 << 20
+)
 
 // handle puts an endpoint behind what is the same for all.
 func (p *Portal) handle(do endpoint) api.Endpoint {

@@ -763,3 +763,16 @@ func TestMonthReadInParts(t *testing.T) {
 		}
 	}
 }
+
+// Thousands of workloads may be ticked at once; with more than can be read it is said how many.
+func TestManyTicked(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.did(northwind+"/draft", nil)
+	ticked := make([]string, 0, 9_990)
+	for i := range cap(ticked) {
+		ticked = append(ticked, url.Values{"id": {fmt.Sprintf("%08d-0000-4000-8000-00000000000%d", i, i%10)}, "server": {"1"}}.Encode())
+	}
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/workloads", url.Values{"row": {row}, "reason": {"agreed"}, "workload": ticked}, ""), `value="agreed"`)
+	w.has(w.take(http.StatusBadRequest, northwind+"/workloads", url.Values{"row": {row}, "reason": {"agreed"}, "workload": append(ticked, ticked...)}, ""), "10,000 boxes")
+}

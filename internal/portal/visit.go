@@ -48,6 +48,9 @@ func (p *Portal) newVisit(r *http.Request) (*visit, error) {
 	return v, err
 }
 
+// valuesMax is how many values a form may have: url.ParseQuery takes no more.
+const valuesMax = 10_000
+
 func (v *visit) readForm() error {
 	text := v.URL.RawQuery
 	if v.Method == http.MethodPost {
@@ -60,6 +63,9 @@ func (v *visit) readForm() error {
 			return err
 		}
 		text = string(body)
+	}
+	if strings.Count(text, "&") >= valuesMax {
+		return fault.New(fault.Invalid, "%s", v.texts["form.too-many"])
 	}
 	var err error
 	if v.form, err = url.ParseQuery(text); err != nil {
