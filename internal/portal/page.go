@@ -239,11 +239,18 @@ func (p *Portal) shellOf(r *http.Request, v *page) shell {
 			s.Seen = strconv.FormatUint(v.visit.wakes, 10)
 		}
 	}
-	if key := r.URL.Query().Get("told"); key != "" {
+	if key := r.URL.Query().Get("told"); key != "" && fromHere(r) {
 		s.Bad = strings.HasSuffix(key, "not-read")
 		s.Told = p.texts["told."+key] // what is no key says nothing: an address cannot put words into our mouth
 	}
 	return s
+}
+
+// fromHere reports whether a page of ours leads to this one: a link in an e-mail is not to say that something was done. Browsers that do not tell
+// are older than 2020.
+func fromHere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "" || site == "same-origin"
 }
 
 // navigation is what a reader can go to.

@@ -308,3 +308,20 @@ func TestForgottenChangesAreNotMissed(t *testing.T) {
 	forget()
 	w.has(w.get("/"), standing("1"))
 }
+
+// What was done is told by the page that did it, and not by a link from elsewhere.
+func TestToldFromHere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const done = "The company is removed."
+	for site, want := range map[string]bool{"": true, "same-origin": true, "none": false, "cross-site": false, "same-site": false} {
+		header := http.Header{}
+		if site != "" {
+			header.Set("Sec-Fetch-Site", site)
+		}
+		a := w.want(http.StatusOK, request{path: "/companies?told=company-removed", header: header})
+		if strings.Contains(a.body, done) != want {
+			t.Errorf("from %q: told is %v", site, !want)
+		}
+	}
+}
