@@ -153,10 +153,10 @@ func wire(ctx context.Context, o Options, where database, opened engine) (*App, 
 	a.Catalogs = &fleet.Catalogs{Policy: directory, Now: o.Now}
 	a.Ledger.Catalogs = a.Catalogs
 	a.Fleet = &fleet.Directory{Companies: directory, Servers: directory, Credentials: s, Policy: directory, Seal: a.seal, SealSet: a.sealSet, NewUID: o.NewUID, Now: o.Now}
-	a.Board = &figure.Board{Ledger: a.Ledger, Companies: s, Zone: a.Fleet.Zone, Now: o.Now}
+	a.Board = &figure.Board{Ledger: a.Ledger, Companies: s, Calendar: a.Fleet.Calendar, Now: o.Now}
 	a.Plans = &plan.Service{Records: s, Directory: a.Fleet, Now: o.Now}
 	a.Months = &statement.Service{Counter: statement.Counter{Ledger: a.Ledger, Policy: s}, Companies: s, Servers: s, Store: s, Plans: a.Plans, Now: o.Now}
-	a.Figures = &figure.Service{Ledger: a.Ledger, Companies: s, Zone: a.Fleet.Zone, Now: o.Now}
+	a.Figures = &figure.Service{Ledger: a.Ledger, Companies: s, Calendar: a.Fleet.Calendar, Now: o.Now}
 	a.Roster = &roster.Service{Directory: a.Fleet, Store: s, Plans: a.Plans, Try: a.try, Now: o.Now}
 	a.Alarms = &alarm.Service{Store: s, Answers: s, Ledger: a.Ledger, Servers: s, Companies: s, FindFinals: lateFor(a.Months), FindMonths: monthsFor(a.Months, a.Fleet.Zone), Now: o.Now}
 	a.Access = newAccess(s, o.Now, factorSeal{a})

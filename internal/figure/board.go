@@ -18,7 +18,7 @@ import (
 type Board struct {
 	Ledger    *ledger.Ledger
 	Companies fleet.CompanyStore
-	Zone      func(ctx context.Context) (*time.Location, error)
+	Calendar  func(ctx context.Context) (usage.Calendar, error)
 	Now       func() time.Time
 
 	mu   sync.Mutex
@@ -46,7 +46,7 @@ type stand struct {
 type Overview struct {
 	At        time.Time
 	Month     usage.Month      // that is running
-	Zone      *time.Location   // in which it turns
+	Begin     time.Time        // when it did, in the zone that governed then
 	Standings []Standing       // by company and resource, where there is a server of the product
 	Bare      []*fleet.Company // those that no standing is of: they have no server, so that nothing is known of them, which is not zero
 	Whole     bool             // of all of them it is known where they stood
@@ -85,7 +85,7 @@ func (b *Board) Overview(ctx context.Context) (*Overview, error) {
 }
 
 func (b *Board) look(ctx context.Context, written usage.Position, now time.Time) (*Overview, error) {
-	zone, err := b.Zone(ctx)
+	calendar, err := b.Calendar(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -93,10 +93,11 @@ func (b *Board) look(ctx context.Context, written usage.Position, now time.Time)
 	if err != nil {
 		return nil, err
 	}
-	o := &Overview{At: now, Month: usage.MonthOf(now, zone), Zone: zone}
+	o := &Overview{At: now, Month: calendar.MonthOf(now)}
+	o.Begin = calendar.Begins(o.Month)
 	b.pastMu.RLock()
 	defer b.pastMu.RUnlock()
-	current := b.past.end.Equal(o.Month.Start(zone))
+	current := b.past.end.Equal(o.Begin)
 	o.Whole = current && b.past.whole
 	o.settled = o.Whole && b.past.read >= written
 	for i := range companies {
@@ -163,7 +164,7 @@ func (b *Board) Run(ctx context.Context, changed <-chan struct{}, log *slog.Logg
 
 // catchUp counts what is missing.
 func (b *Board) catchUp(ctx context.Context) error {
-	zone, err := b.Zone(ctx)
+	calendar, err := b.Calendar(ctx)
 	if err != nil {
 		return err
 	}
@@ -175,7 +176,7 @@ func (b *Board) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	end := usage.MonthOf(b.Now(), zone).Start(zone)
+	end := calendar.Begins(calendar.MonthOf(b.Now()))
 	touched, all, err := b.touched(ctx, end, head.Position)
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ func TestBoard(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := &ledger.Ledger{Store: store, History: store, Catalogs: catalogs, Now: clock.Now}
-	board := &figure.Board{Ledger: l, Companies: store, Zone: directory.Zone, Now: clock.Now}
+	board := &figure.Board{Ledger: l, Companies: store, Calendar: directory.Calendar, Now: clock.Now}
 	changed := make(chan struct{}, 1)
 	done := make(chan struct{})
 	go func() {
@@ -107,7 +107,7 @@ func agree(t *testing.T, l *ledger.Ledger, o *figure.Overview) bool {
 	for _, s := range o.Standings {
 		product := must[usage.Product](t)(s.Resource.Product())
 		now := must[*metering.Tally](t)(l.Usage(t.Context(), ledger.Query{Company: s.Company.ID, Product: product}))
-		then := must[*metering.Tally](t)(l.Usage(t.Context(), ledger.Query{Company: s.Company.ID, Product: product, At: o.Month.Start(o.Zone).Add(-time.Microsecond)}))
+		then := must[*metering.Tally](t)(l.Usage(t.Context(), ledger.Query{Company: s.Company.ID, Product: product, At: o.Begin.Add(-time.Microsecond)}))
 		if s.Before == nil || !slices.Equal(now.Rows, s.Now.Rows) || !slices.Equal(then.Rows, s.Before.Rows) {
 			return false
 		}

@@ -56,22 +56,21 @@ func (s *Service) Reconcile(ctx context.Context, q ReconcileQuery) ([]Reconciled
 	return list, nil
 }
 
-// Period gives the first and the last instant of a month in the governing zone (C8); nil: from the last month on. Invalid:
+// Period gives the first and the last instant of a month in the zone that governed then (C8); nil: from the last month on. Invalid:
 // it has not begun.
 func (s *Service) Period(ctx context.Context, month *usage.Month) (from, to time.Time, err error) {
-	zone, err := s.Zone(ctx)
+	calendar, err := s.Calendar(ctx)
 	if err != nil {
 		return from, to, err
 	}
 	now := s.Now()
 	switch {
-	case month != nil && now.Before(month.Start(zone)):
+	case month != nil && now.Before(calendar.Begins(*month)):
 		return from, to, fault.New(fault.Invalid, "%s has not begun yet", month)
 	case month != nil:
-		return month.Start(zone), month.Last(zone), nil
+		return calendar.Begins(*month), calendar.Begins(month.Next()).Add(-time.Microsecond), nil
 	}
-	begin := usage.MonthOf(now, zone).Start(zone)
-	return usage.MonthOf(begin.Add(-time.Microsecond), zone).Start(zone), now, nil
+	return calendar.Begins(calendar.MonthOf(now).Previous()), now, nil
 }
 
 func (s *Service) reconciledCompanies(ctx context.Context, only *usage.CompanyID) ([]usage.CompanyID, error) {

@@ -43,7 +43,7 @@ func TestSearchGoesOn(t *testing.T) {
 	}
 	slow := clock.Now()
 	ticks := func() time.Time { slow = slow.Add(time.Second); return slow } // every look at the clock takes a second
-	s := &figure.Service{Ledger: l, Companies: store, Zone: directory.Zone, Now: ticks}
+	s := &figure.Service{Ledger: l, Companies: store, Calendar: directory.Calendar, Now: ticks}
 	whole := must[[]figure.FoundWorkload](t)(s.FindWorkloads(ctx, "VBR_"))
 	if len(whole) != 0 {
 		t.Errorf("a type is found as a name: %v", whole)

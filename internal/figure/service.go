@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
@@ -12,7 +13,7 @@ import (
 type Service struct {
 	Ledger    *ledger.Ledger
 	Companies fleet.CompanyStore
-	Zone      func(ctx context.Context) (*time.Location, error)
+	Calendar  func(ctx context.Context) (usage.Calendar, error)
 	Now       func() time.Time
 
 	finder finder

@@ -33,6 +33,15 @@ func zoneAt(ctx context.Context, policy PolicyStore, t time.Time) (*time.Locatio
 	return loadZone(name)
 }
 
+// Calendar gives the days and months of the zones that governed, and govern now.
+func (d *Directory) Calendar(ctx context.Context) (usage.Calendar, error) {
+	facts, err := d.Policy.SubjectFacts(ctx, usage.PolicySubject, usage.AttrZone)
+	if err != nil {
+		return usage.Calendar{}, err
+	}
+	return usage.NewCalendar(facts, loadZone)
+}
+
 // SetZone makes the named zone govern from now on; the first one governs from the beginning of time (C38).
 func (d *Directory) SetZone(ctx context.Context, name string) error {
 	return d.EditPolicy(ctx, PolicyEdit{Zone: &name})

@@ -98,6 +98,54 @@ func TestSeriesIsWhatFiguresSay(t *testing.T) {
 	}
 }
 
+// C8, C38: another zone moves the ends of days from then on; what a day that is over ended with stays, as its month's statement does.
+func TestSeriesAfterTheZoneMoved(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 10, 31, 10, 0, 0, 0, time.UTC)
+	p := newPlace(t, func() time.Time { return now })
+	if err := p.SetZone(t.Context(), "UTC"); err != nil {
+		t.Fatal(err)
+	}
+	company := must[fleet.Company](t)(p.AddCompany(t.Context(), fleet.NewCompany{Name: "Northwind"})).ID
+	server := must[fleet.Server](t)(p.AddServer(t.Context(), fleet.NewServer{Name: "VBR01", Company: company, InstallationID: "i"})).ID
+	for n, at := range []time.Time{now, time.Date(2026, 10, 31, 23, 30, 0, 0, time.UTC), time.Date(2026, 11, 15, 23, 30, 0, 0, time.UTC)} {
+		now = at
+		if n == 2 { // in the morning of that day
+			now = at.Add(-12 * time.Hour)
+			if err := p.SetZone(t.Context(), "Europe/Berlin"); err != nil {
+				t.Fatal(err)
+			}
+			now = at
+		}
+		var list []usage.Workload
+		for id := range n + 1 {
+			list = append(list, usage.Workload{ID: fmt.Sprint(id), Name: "m", Type: "VBR_vSphere_VM", LastProtectedAt: &at})
+		}
+		must[ledger.Receipt](t)(p.AppendSnapshot(t.Context(), server, false, listed(at, "i", list...)))
+	}
+	days := must[[]ledger.Day](t)(p.Series(t.Context(), ledger.Days{
+		Company: company, Product: usage.ProductVBR, First: usage.Date{Year: 2026, Month: 10, Day: 31}, Last: usage.Date{Year: 2026, Month: 11, Day: 30},
+	}))
+	for _, want := range []struct {
+		day   int
+		ends  string
+		count int64
+	}{
+		{0, "2026-11-01T00:00:00Z", 2}, // the reading of 23:30 UTC is still October's
+		{14, "2026-11-15T00:00:00Z", 2},
+		{15, "2026-11-15T23:00:00Z", 2}, // 23:30 UTC is the next day already
+	} {
+		d := days[want.day]
+		counted := d.Tally.Rows[0].Used.Count + d.Tally.Rows[0].New.Count
+		if ends := d.At.Add(time.Microsecond).Format(time.RFC3339); ends != want.ends || counted != want.count {
+			t.Errorf("%s ends at %s with %d machines, want %s with %d", d.Date, ends, counted, want.ends, want.count)
+		}
+	}
+	if last := days[len(days)-1]; last.Date.Day != 16 || !last.At.Equal(now) || last.Tally.Rows[0].Used.Count+last.Tally.Rows[0].New.Count != 3 || len(days) != 17 {
+		t.Errorf("the last of %d days is %s at %s, want the one that runs in the new zone", len(days), last.Date, last.At)
+	}
+}
+
 // What came from another company, or went to one, is named as that, with the company; what only came or went is not.
 func TestDiffNamesTheOtherCompany(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -27,7 +28,8 @@ type Days struct {
 // daysMax bounds a series: ten years.
 const daysMax = 3660
 
-// Series gives the figures of a range of days, each at its end; the calendar is that of the zone that governs now. Days
+// Series gives the figures of a range of days, each at its end in the zone that governed then, so that the last day of a month
+// is what its statement says (C8, C36). Days
 // between which nothing could change share a tally, whose At is then that of the first of them. Days that have not begun
 // are left out. Invalid: the first lies after the last, or too many are asked for.
 func (l *Ledger) Series(ctx context.Context, q Days) (days []Day, err error) {
@@ -37,11 +39,15 @@ func (l *Ledger) Series(ctx context.Context, q Days) (days []Day, err error) {
 		return nil, err
 	}
 	err = l.History.Look(ctx, before, func(v View) error {
-		facts, err := v.Facts(ctx, q.Company, q.Product, now)
+		zones, err := v.Policy(ctx, usage.AttrZone)
 		if err != nil {
 			return err
 		}
-		if days, err = q.calendar(now, facts.Zone); err != nil || len(days) == 0 {
+		calendar, err := usage.NewCalendar(zones, loadZone)
+		if err != nil {
+			return err
+		}
+		if days, err = q.calendar(now, &calendar); err != nil || len(days) == 0 {
 			return err
 		}
 		filled := 0
@@ -70,26 +76,36 @@ func (v covering) Facts(ctx context.Context, company usage.CompanyID, product us
 }
 
 // calendar gives the days that have begun, and the instants of their figures.
-func (q *Days) calendar(now time.Time, zone *time.Location) (days []Day, err error) {
+func (q *Days) calendar(now time.Time, calendar *usage.Calendar) (days []Day, err error) {
 	switch {
 	case q.Last.Before(q.First):
 		return nil, wrong("from", "the first day, %s, lies after the last one, %s", q.First, q.Last)
 	case q.First.Add(daysMax).Before(q.Last):
 		return nil, wrong("from", "from %s to %s are more than %d days", q.First, q.Last, daysMax)
 	}
+	begin := calendar.First(q.First)
 	for date := q.First; !q.Last.Before(date); date = date.Next() {
-		begin, end := date.Start(zone), date.Next().Start(zone)
+		last := calendar.Last(date)
 		if begin.After(now) {
 			break
 		}
-		if !begin.Before(end) { // the zone leaves it out
+		if last.Before(begin) { // the zone leaves it out
 			continue
 		}
-		at := end.Add(-time.Microsecond)
+		at := last
 		if at.After(now) {
 			at = now
 		}
-		days = append(days, Day{Date: date, At: at.UTC()})
+		days = append(days, Day{Date: date, At: at})
+		begin = last.Add(time.Microsecond)
 	}
 	return days, nil
+}
+
+func loadZone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, fault.Wrap(err, fault.Internal, "this machine does not know the time zone %q", name)
+	}
+	return zone, nil
 }

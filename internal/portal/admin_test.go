@@ -383,7 +383,14 @@ func TestSettings(t *testing.T) {
 	w.clock.Add(1000)
 	page = w.get("/settings")
 	w.has(page, `value="Europe/Berlin"`, "Times and days are those of the time zone Europe/Berlin.", "Contoso GmbH\nContoso Ltd", "Contoso GmbH, Contoso Ltd", "the beginning")
-	w.send(http.StatusSeeOther, admin, "/settings", "state", w.hiddenOf(page, "/settings", "state"), "zone", "UTC", "licensees", "Contoso GmbH\nContoso Ltd")
+	state = w.hiddenOf(page, "/settings", "state")
+	for _, moves := range []string{"", "Europe/London"} { // what another one moves is not what was read
+		asked := w.send(http.StatusUnprocessableEntity, admin, "/settings", "state", state, "zone", "UTC", "licensees", "Contoso GmbH\nContoso Ltd", "moves", moves)
+		w.has(asked, "October 2026 then ends at 2026-11-01 00:00 instead of 2026-10-31 23:00", "Days before 2026-10-20", "with times of Europe/Berlin", `href="#settings-moves"`, `name="moves" value="UTC"`)
+		w.lacks(w.get("/settings"), "2026-10-20 02:00", `name="moves"`)
+	}
+	w.lacks(w.send(http.StatusUnprocessableEntity, admin, "/settings", "state", state, "zone", "Local", "moves", "Local"), `name="moves"`)
+	w.send(http.StatusSeeOther, admin, "/settings", "state", state, "zone", "UTC", "licensees", "Contoso GmbH\nContoso Ltd", "moves", "UTC")
 	seen := w.want(http.StatusOK, request{path: "/settings", role: reader})
 	w.has(seen, "2026-10-20 02:00", "Europe/Berlin", "UTC", strings.Repeat("5b", 32)+`</code> <span class="tag good">signs now`, strings.Repeat("0a", 32)+`</code> <span class="tag">signed earlier ones`)
 	w.lacks(seen, "<form class=\"form\"")

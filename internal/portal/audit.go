@@ -49,7 +49,7 @@ func (p *Portal) audit(v *visit) (any, error) {
 	want := audit.Query{Who: v.field("who"), Action: v.field("action"), Until: p.endOfDay(v, "to")}
 	var from time.Time
 	if day := v.day("from", usage.Date{}); day != (usage.Date{}) {
-		from = day.Start(v.zone)
+		from = v.days.First(day)
 	}
 	before, _ := strconv.ParseInt(v.field("before"), 10, 64) // what is no number narrows nothing
 	want.Before = max(before, 0)

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -65,8 +64,7 @@ func (p *Portal) companies(v *visit) (any, error) {
 
 // companyRows gives a row for each company and unit kind that fits. Those of companies of which there is no figure are given apart.
 func companyRows(o *figure.Overview, want *companiesView) (rows, bare []companyRow) {
-	begin := o.Month.Start(o.Zone).Add(-time.Microsecond)
-	then := "day=" + usage.DateOf(begin, o.Zone).String()
+	then := "day=" + usage.Date{Year: o.Month.Year, Month: o.Month.Month, Day: 1}.Add(-1).String()
 	for sums := range sumsByCompany(o) {
 		row, fits := want.rowOf(sums)
 		if !fits {

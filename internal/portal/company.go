@@ -117,7 +117,7 @@ func (p *Portal) lackServers(v *visit, c *fleet.Company, out *companyView) error
 		return nil
 	}
 	out.Add = p.newServerPathOf(v, c)
-	today := usage.DateOf(p.Now(), v.zone)
+	today := v.days.Of(p.Now())
 	for _, resource := range figure.Resources() {
 		product, err := resource.Product()
 		if err != nil {

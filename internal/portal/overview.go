@@ -146,7 +146,7 @@ func (out *overviewed) compare(o *figure.Overview) {
 		return cmp.Compare(abs(b.now.Used.Units-b.before), abs(a.now.Used.Units-a.before))
 	})
 	fresh = firstOf(fresh, movedMax, func(a, b moved) int { return cmp.Compare(b.now.New.Units, a.now.New.Units) })
-	begin := o.Month.Start(o.Zone).Add(-time.Microsecond)
+	begin := o.Begin.Add(-time.Microsecond)
 	known := asOf{before: o.At}
 	then, now := known.query(begin, o.At), known.query(o.At, o.At)
 	for _, m := range most {

@@ -47,12 +47,12 @@ type shell struct {
 	Nav   []navGroup
 	User  string
 	Role  access.Role
-	Told  string // what was just done
-	Bad   bool   // it did not go well
-	Chart bool   // it draws one
-	Days  bool   // its reader moves it through the days
-	Zone  string // in which its times are
-	Seen  string // how many changes had been told of before it was read; empty: a company's people do not see how busy others are
+	Told  string  // what was just done
+	Bad   bool    // it did not go well
+	Chart bool    // it draws one
+	Days  bool    // its reader moves it through the days
+	Zones []zoned // in which its times are, that of now first
+	Seen  string  // how many changes had been told of before it was read; empty: a company's people do not see how busy others are
 	Main  any
 }
 
@@ -153,7 +153,8 @@ type moment struct {
 	zone *time.Location
 }
 
-func (v *visit) moment(t time.Time) moment { return moment{t, v.zone} }
+// moment is in the zone that governed then: what is over is written as it was (C38).
+func (v *visit) moment(t time.Time) moment { return moment{t, v.days.ZoneAt(t)} }
 
 // momentOf gives one, or none where there is no time.
 func (v *visit) momentOf(t *time.Time) *moment {
@@ -162,6 +163,24 @@ func (v *visit) momentOf(t *time.Time) *moment {
 	}
 	m := v.moment(*t)
 	return &m
+}
+
+// zoned is a zone in which times are written.
+type zoned struct {
+	Zone   string
+	Before *moment // until when it governed; nil: it does now
+}
+
+// zones gives those that governed until now, the last one first.
+func (v *visit) zones(now time.Time) (list []zoned) {
+	var before *moment
+	for _, turn := range v.days.Turns(now) {
+		list = append(list, zoned{turn.Zone.String(), before})
+		if !turn.Since.IsZero() {
+			before = &moment{turn.Since, turn.Zone}
+		}
+	}
+	return list
 }
 
 // ISO is for programs.
@@ -234,7 +253,7 @@ func (p *Portal) shellOf(r *http.Request, v *page) shell {
 		s.Nav = p.navigation(actor, r.URL.Path)
 	}
 	if v.visit != nil && v.visit.zone != nil {
-		s.Zone = v.visit.zone.String()
+		s.Zones = v.visit.zones(p.Now())
 		if v.visit.only() == 0 {
 			s.Seen = strconv.FormatUint(v.visit.wakes, 10)
 		}

@@ -328,4 +328,3 @@ func (p *Portal) handle(do endpoint) api.Endpoint {
 }
 
 // zone is in which people read times.
-func (p *Portal) zone(ctx context.Context) (*time.Location, error) { return p.Directory.Zone(ctx) }

@@ -334,14 +334,14 @@ func (p *Portal) addParted(v *visit, s *fleet.Server, out *serverView) error {
 
 // addEntries fills the calendar and the list of readings, of the day that is asked for or all, with the newest first.
 func (p *Portal) addEntries(v *visit, s *fleet.Server, out *serverView) error {
-	today := usage.DateOf(p.Now(), v.zone)
-	first := usage.MonthOf(p.Now(), v.zone)
+	today := v.days.Of(p.Now())
+	first := v.days.MonthOf(p.Now())
 	months := []usage.Month{first}
 	for range calendarMonths - 1 {
 		first = first.Previous()
 		months = append(months, first)
 	}
-	entries, err := p.History.Entries(v.ctx(), s.ID, first.Start(v.zone), p.Now().Add(time.Hour))
+	entries, err := p.History.Entries(v.ctx(), s.ID, v.days.Begins(first), p.Now().Add(time.Hour))
 	if err != nil {
 		return err
 	}
@@ -366,7 +366,7 @@ func (p *Portal) addEntries(v *visit, s *fleet.Server, out *serverView) error {
 	var rows []readingView
 	for i := range slices.Backward(entries) {
 		e := &entries[i]
-		date := usage.DateOf(e.At, v.zone)
+		date := v.days.Of(e.At)
 		n := counts[date]
 		switch {
 		case e.Revoked != nil:
@@ -414,14 +414,14 @@ func (p *Portal) entry(v *visit, e *ledger.Entry) readingView {
 // calendar gives the row of a month; there says whether the server was there at an instant.
 func (p *Portal) calendar(v *visit, m usage.Month, today usage.Date, counts map[usage.Date]calendarDay, there func(time.Time) bool) (calendarMonth, error) {
 	row := calendarMonth{Name: p.month(m)}
-	date := usage.DateOf(m.Start(v.zone), v.zone)
+	date := usage.Date{Year: m.Year, Month: m.Month, Day: 1}
 	for range 31 {
 		if date.Month != m.Month {
 			row.Cells = append(row.Cells, calendarDay{Absent: true})
 			continue
 		}
 		c := counts[date]
-		c.Date, c.Ahead, c.NotYet = date.String(), today.Before(date), !there(endOf(date, v.zone))
+		c.Date, c.Ahead, c.NotYet = date.String(), today.Before(date), !there(v.days.Last(date))
 		if c.Readings+c.Gaps > 0 {
 			c.To = serverPathOf(v) + "?day=" + c.Date + "#readings"
 		}

@@ -3,6 +3,7 @@ package portal
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
@@ -63,12 +64,54 @@ func (p *Portal) settings(v *visit) (any, error) {
 		return nil, err
 	}
 	if v.may(access.ManageUsers, access.Provider) {
-		f := p.form(v, "settings", "/settings", hidden("state", out.state()), input{Name: "zone", Value: out.Zone, Required: true, Complete: "off"},
-			input{Name: "licensees", Kind: textArea, Value: strings.Join(out.Licensees, "\n")})
-		out.Change = &f
+		if out.Change, err = p.settingsForm(v, &out); err != nil {
+			return nil, err
+		}
 	}
 	return page{name: "settings", title: p.texts["settings.title"], data: out, status: statusOf(v.wrong)}, nil
 }
+
+// settingsForm asks, once another zone was typed, whether what that moves is meant.
+func (p *Portal) settingsForm(v *visit, is *settingsView) (*form, error) {
+	moves, err := p.zoneMoves(v, is.Zone)
+	if err != nil {
+		return nil, err
+	}
+	fields := []input{hidden("state", is.state()), {Name: "zone", Value: is.Zone, Required: true, Complete: "off"}}
+	if moves != "" {
+		fields = append(fields, input{Name: movesField, Kind: checkBoxes, Choices: []choice{{Value: v.field("zone"), Name: p.texts["settings.moves-tick"]}}})
+	}
+	f := p.form(v, "settings", "/settings", append(fields, input{Name: "licensees", Kind: textArea, Value: strings.Join(is.Licensees, "\n")})...)
+	for i := range f.Fields {
+		if f.Fields[i].Name == movesField {
+			f.Fields[i].Hint = moves
+		}
+	}
+	return &f, nil
+}
+
+// movesField holds the zone that the reader was told what it moves, and means.
+const movesField = "moves"
+
+// zoneMoves says what the zone that was typed moves, and what it does not; empty: it is the one that governs, the first one that is set, or none.
+func (p *Portal) zoneMoves(v *visit, is string) (string, error) {
+	name := v.field("zone")
+	facts, err := p.Directory.Policy.SubjectFacts(v.ctx(), usage.PolicySubject, usage.AttrZone)
+	if err != nil || name == "" || name == is || name == time.Local.String() || len(facts) == 0 {
+		return "", err
+	}
+	now := usage.Truncate(p.Now())
+	moved, err := usage.NewCalendar(append(facts, usage.Fact{Value: name, ValidFrom: now}), time.LoadLocation)
+	if err != nil {
+		return "", nil //nolint:nilerr // the form says at the field that there is no such zone
+	}
+	month := v.days.MonthOf(now)
+	last, until := v.days.Begins(month.Next()), moved.Begins(month.Next())
+	return p.texts.say("settings.moves", p.month(month), inUTC(until), inUTC(last), v.days.First(v.days.Of(now)).In(v.zone).Format(time.DateOnly), is)
+}
+
+// inUTC is an instant that is compared with one of another zone.
+func inUTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
 func (s *settingsView) state() string {
 	return stateOf([]any{s.Zone, append([]string{}, s.Licensees...)})
@@ -82,8 +125,18 @@ func (p *Portal) editSettings(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	moves, err := p.zoneMoves(v, is.Zone)
+	if err != nil {
+		return nil, err
+	}
 	e := fleet.PolicyEdit{When: func(now *fleet.Policy) error {
-		return p.meanwhile(v, (&settingsView{Zone: now.Zone, Licensees: now.Licensees}).state())
+		if err := p.meanwhile(v, (&settingsView{Zone: now.Zone, Licensees: now.Licensees}).state()); err != nil {
+			return err
+		}
+		if moves != "" && v.field(movesField) != v.field("zone") {
+			return fault.InvalidFields("nothing of it is changed", []fault.Field{{Path: movesField, Text: p.texts["settings.moves-ask"]}})
+		}
+		return nil
 	}}
 	if name := v.field("zone"); name != is.Zone {
 		e.Zone = &name
@@ -96,7 +149,7 @@ func (p *Portal) editSettings(v *visit) (any, error) {
 			return nil, err
 		}
 		for i := range v.wrong { // the service names fields as the command line does
-			v.wrong[i].Path = map[string]string{"--zone": "zone", "--licensee": "licensees"}[v.wrong[i].Path]
+			v.wrong[i].Path = map[string]string{"--zone": "zone", "--licensee": "licensees", movesField: movesField}[v.wrong[i].Path]
 		}
 		return p.settings(v)
 	}

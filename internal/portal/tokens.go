@@ -136,7 +136,7 @@ func (p *Portal) newTokenPage(v *visit) (any, error) {
 		}
 		fields = append(fields, servers.field(input{Name: "server"}, p.texts["tokens.every-server"]))
 	}
-	year := usage.DateOf(p.Now().AddDate(1, 0, 0), v.zone)
+	year := v.days.Of(p.Now().AddDate(1, 0, 0))
 	fields = append(fields, input{Name: "expiresAt", Kind: "date", Required: true, Value: year.String()})
 	out := formView{p.texts["tokens.add"], p.texts["tokens.text"], link{p.texts["tokens.title"], "/tokens"}, p.form(v, "token", "/tokens", fields...)}
 	return page{name: "form", title: p.texts["tokens.add"], data: out, status: statusOf(v.wrong)}, nil
@@ -182,7 +182,7 @@ func (p *Portal) endOfDay(v *visit, name string) time.Time {
 	if day == (usage.Date{}) {
 		return time.Time{}
 	}
-	return day.Next().Start(v.zone)
+	return v.days.First(day.Next())
 }
 
 func (p *Portal) addToken(v *visit) (any, error) {

@@ -24,7 +24,6 @@ type trendView struct {
 	From, To, Today string
 	Before          string // what was known; empty: all
 	Link            string // shows the same for ever
-	Zone            *time.Location
 	Monthly         bool
 	Steps           []choice
 	Series          []seriesView
@@ -52,7 +51,7 @@ type seriesView struct {
 
 type dayView struct {
 	Day, Name, To string
-	Ends          int64  // Unix seconds; of today too, so that each day has its room in a chart
+	Ends          int64  // Unix seconds, as if it ended in UTC, and of today too: each day has the same room in a chart
 	Cells         []cell // used, new, rental
 	Known         bool   // something had been read by then
 	Complete      bool
@@ -87,7 +86,7 @@ func (p *Portal) trend(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	today := usage.DateOf(p.Now(), v.zone)
+	today := v.days.Of(p.Now())
 	monthly, recent := v.field("by") == "month", v.field("recent") != "" && v.fragment()
 	from := today.Add(1 - trendDays)
 	switch {
@@ -99,7 +98,7 @@ func (p *Portal) trend(v *visit) (any, error) {
 	first, last, before := v.day("from", from), v.day("to", today), v.instant("before")
 	out := trendView{
 		Head: p.headOf(v, &c, "/trend"), Path: companyPath(c.ID) + "/trend", From: first.String(), To: last.String(), Today: today.String(), Before: v.field("before"),
-		Zone: v.zone, Monthly: monthly, Steps: []choice{{"day", p.texts["trend.day-step"], !monthly}, {"month", p.texts["trend.month-step"], monthly}},
+		Monthly: monthly, Steps: []choice{{"day", p.texts["trend.day-step"], !monthly}, {"month", p.texts["trend.month-step"], monthly}},
 	}
 	out.Link = out.link(usage.Truncate(p.Now()))
 	ctx := v.ctx()
@@ -216,7 +215,7 @@ func (p *Portal) dayOf(company usage.CompanyID, resource figure.Resource, unit u
 		when = url.Values{"at": {timeField(d.At)}, "before": {out.Before}}
 	}
 	day := dayView{
-		Day: date, Name: date, To: companyPath(company) + "?" + when.Encode(), Ends: endOf(d.Date, out.Zone).Unix(), Known: readAny(d.Tally), Complete: d.Tally.Complete,
+		Day: date, Name: date, To: companyPath(company) + "?" + when.Encode(), Ends: d.Date.Next().Start(time.UTC).Unix() - 1, Known: readAny(d.Tally), Complete: d.Tally.Complete,
 	}
 	if out.Monthly {
 		day.Name = p.month(usage.Month{Year: d.Date.Year, Month: d.Date.Month})
@@ -298,9 +297,9 @@ func (p *Portal) changes(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := changesView{Head: p.headOf(v, &c, "/changes"), Path: companyPath(c.ID) + "/changes", Today: v.moment(now).Day()}
+	out := changesView{Head: p.headOf(v, &c, "/changes"), Path: companyPath(c.ID) + "/changes", Today: v.days.Of(now).String()}
 	span.Company = c.ID
-	out.From, out.To = v.moment(span.From).Day(), v.moment(span.To).Day()
+	out.From, out.To = v.days.Of(span.From).String(), v.days.Of(span.To).String()
 	known := span.RecordedBefore
 	if known.IsZero() {
 		known = now
@@ -333,14 +332,14 @@ func changesPath(company usage.CompanyID, begin, end, before time.Time) string {
 
 // spanOf reads begin and end, or the days from and to, whose ends are meant.
 func (p *Portal) spanOf(v *visit, now time.Time) (ledger.Span, error) {
-	today := usage.DateOf(now, v.zone)
+	today := v.days.Of(now)
 	first, last := v.day("from", usage.Date{Year: today.Year, Month: today.Month, Day: 1}.Add(-1)), v.day("to", today)
 	span := ledger.Span{From: v.instant("begin"), To: v.instant("end"), RecordedBefore: v.instant("before")}
 	if span.From.IsZero() {
-		span.From = endOf(first, v.zone)
+		span.From = v.days.Last(first)
 	}
 	if span.To.IsZero() {
-		span.To = endOf(last, v.zone)
+		span.To = v.days.Last(last)
 	}
 	if span.To.After(now) {
 		span.To = now
@@ -348,17 +347,13 @@ func (p *Portal) spanOf(v *visit, now time.Time) (ledger.Span, error) {
 	if len(v.wrong) > 0 || span.From.Before(span.To) {
 		return span, nil
 	}
-	from, to := v.moment(span.From).Day(), v.moment(span.To).Day()
+	from, to := v.days.Of(span.From).String(), v.days.Of(span.To).String()
 	text, err := p.texts.say("trend.swapped", from, to)
 	if from == to {
 		text, err = p.texts.say("trend.same-day", from)
 	}
 	v.fail("from", text)
 	return span, err
-}
-
-func endOf(d usage.Date, zone *time.Location) time.Time {
-	return d.Next().Start(zone).Add(-time.Microsecond)
 }
 
 // changesOf says what changed of a resource; there: the company had a server of it.

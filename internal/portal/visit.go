@@ -24,7 +24,8 @@ type visit struct {
 	*http.Request
 
 	actor access.Actor
-	zone  *time.Location
+	days  usage.Calendar
+	zone  *time.Location // that governs now
 	texts texts
 	form  url.Values // of the body, or of the query with a GET
 	wrong []fault.Field
@@ -41,9 +42,10 @@ func (p *Portal) newVisit(r *http.Request) (*visit, error) {
 	at.Path = "/" + strings.Trim(at.Path, "/") // an address that pages build on: with two slashes before it, it would be one of another host
 	v.URL = &at
 	var err error
-	if v.zone, err = p.zone(v.ctx()); err != nil {
+	if v.days, err = p.Directory.Calendar(v.ctx()); err != nil {
 		return nil, err
 	}
+	v.zone = v.days.ZoneAt(p.Now())
 	err = v.readForm()
 	return v, err
 }

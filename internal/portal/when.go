@@ -31,9 +31,9 @@ func (p *Portal) readAsOf(v *visit) (asOf, error) {
 	out := asOf{at: v.instant("at"), before: v.instant("before")}
 	if out.at.IsZero() {
 		now := p.Now()
-		today := usage.DateOf(now, v.zone)
+		today := v.days.Of(now)
 		if day := v.chosenDay(today); day.Before(today) { // today is now
-			out.at = endOf(day, v.zone)
+			out.at = v.days.Last(day)
 		}
 	}
 	return out, v.err()
@@ -105,7 +105,7 @@ func (v *visit) dayPath(when *asOf) string {
 		q.Del(name)
 	}
 	if !when.at.IsZero() {
-		q.Set(dayField, v.moment(when.at).Day())
+		q.Set(dayField, v.days.Of(when.at).String())
 	}
 	return withQuery(v.URL.EscapedPath(), q)
 }
@@ -144,7 +144,7 @@ type whenView struct {
 
 // whenOf gives the form for a page of a company's at an instant; keep names the fields of the address that stay.
 func (p *Portal) whenOf(v *visit, c *fleet.Company, path string, at time.Time, keep ...string) (whenView, error) {
-	day, today := usage.DateOf(at, v.zone), usage.DateOf(p.Now(), v.zone)
+	day, today := v.days.Of(at), v.days.Of(p.Now())
 	out := whenView{Path: path, Day: day.String(), Today: today.String(), Slide: numberOfDay(day), Last: numberOfDay(today), Words: p.dayWords(day)}
 	kept := url.Values{}
 	for _, name := range keep {
@@ -181,7 +181,7 @@ func (p *Portal) firstDay(v *visit, c *fleet.Company) (usage.Date, error) {
 	if first.IsZero() {
 		first = p.Now()
 	}
-	return usage.DateOf(first, v.zone), err
+	return v.days.Of(first), err
 }
 
 // dayWords is a day as people say it: Sunday 29 November 2026.

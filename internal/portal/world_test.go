@@ -87,10 +87,10 @@ func newWorld(t testing.TB) *world {
 	catalogs := &fleet.Catalogs{Policy: w.store, Now: w.clock.Now}
 	w.ledger = &ledger.Ledger{Store: w.store, History: w.store, Catalogs: catalogs, Now: w.clock.Now}
 	w.access = &access.Service{Users: w.store, Sessions: w.store, APITokens: w.store, Factors: w.store, Sealer: w, Now: w.clock.Now}
-	w.board = &figure.Board{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now}
+	w.board = &figure.Board{Ledger: w.ledger, Companies: w.store, Calendar: w.fleet.Calendar, Now: w.clock.Now}
 	w.portal = must[*portal.Portal](t)(portal.New(portal.Options{
 		Access: w.access, Companies: w.store, Servers: w.store, Directory: w.fleet, Ledger: w.ledger,
-		Figures: &figure.Service{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
+		Figures: &figure.Service{Ledger: w.ledger, Companies: w.store, Calendar: w.fleet.Calendar, Now: w.clock.Now},
 		Board:   w.board,
 		Months:  &statement.Service{Counter: statement.Counter{Ledger: w.ledger, Policy: w.store}, Companies: w.store, Servers: w.store, Store: w.store, Plans: &plan.Service{Records: w.store, Directory: w.fleet, Now: w.clock.Now}, Now: w.clock.Now},
 		Kept:    w.store, Alarms: &alarm.Service{Store: w.store, Answers: w.store, Ledger: w.ledger, Servers: w.store, Companies: w.store, Now: w.clock.Now},

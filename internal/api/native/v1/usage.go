@@ -260,13 +260,13 @@ func (s *Surface) listUsageDays(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	zone, err := s.Directory.Zone(c.ctx())
+	calendar, err := s.Directory.Calendar(c.ctx())
 	if err != nil {
 		return nil, err
 	}
 	q := ledger.Days{Company: company.ID, Product: product, First: c.day("from"), Last: c.day("to"), RecordedBefore: c.instant("recordedBefore")}
 	if c.option("to") == "" {
-		q.Last = usage.DateOf(s.Now(), zone)
+		q.Last = calendar.Of(s.Now())
 	}
 	if c.option("from") == "" {
 		c.fail("from", "is required")

@@ -96,7 +96,7 @@ func emptyWorld(t testing.TB) *world {
 	var err error
 	w.surface, err = v1.New(v1.Options{
 		Companies: w.store, Servers: w.store, Directory: w.fleet, Catalogs: catalogs, Ledger: w.ledger, History: w.store,
-		Figures: &figure.Service{Ledger: w.ledger, Companies: w.store, Zone: w.fleet.Zone, Now: w.clock.Now},
+		Figures: &figure.Service{Ledger: w.ledger, Companies: w.store, Calendar: w.fleet.Calendar, Now: w.clock.Now},
 		Months:  w.months, Kept: w.store, Plans: plans,
 		Alarms: w.alarms(), Events: w.store, Answers: w.store,
 		Access: w.access, Users: w.store, Tokens: w.store, Once: w.store, Mark: func(_ context.Context, body []byte) ([]byte, error) { return body, nil }, Feed: w.store, Trail: w.store,
