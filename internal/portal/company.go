@@ -19,6 +19,7 @@ type companyView struct {
 	When    whenView
 	At      moment
 	Past    bool   // it is about an instant that was named
+	Ahead   bool   // which lies ahead (C45)
 	Link    string // shows the same for ever
 	Recent  string // where the trend of the last days is
 	Trend   string // the page of it
@@ -90,7 +91,7 @@ func (p *Portal) company(v *visit) (any, error) {
 		return led, err
 	}
 	c, path := l.company, companyPath(l.company.ID)
-	out := companyView{Head: p.headOf(v, &c, ""), Past: l.past(), At: v.moment(l.instant()), Trend: path + "/trend", Recent: path + "/trend?recent=1"}
+	out := companyView{Head: p.headOf(v, &c, ""), Past: l.past(), Ahead: l.ahead(), At: v.moment(l.instant()), Trend: path + "/trend", Recent: path + "/trend?recent=1"}
 	if out.When, err = p.whenOf(v, &c, path, l.instant()); err != nil {
 		return nil, err
 	}

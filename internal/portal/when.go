@@ -70,6 +70,9 @@ func (l *looked) instant() time.Time {
 	return l.now
 }
 
+// ahead reports whether that is yet to come.
+func (l *looked) ahead() bool { return l.at.After(l.now) }
+
 // query is the part of the address that shows the same for ever.
 func (l *looked) query() url.Values { return l.asOf.query(l.instant(), l.now) }
 
@@ -145,7 +148,7 @@ type whenView struct {
 // whenOf gives the form for a page of a company's at an instant; keep names the fields of the address that stay.
 func (p *Portal) whenOf(v *visit, c *fleet.Company, path string, at time.Time, keep ...string) (whenView, error) {
 	day, today := v.days.Of(at), v.days.Of(p.Now())
-	out := whenView{Path: path, Day: day.String(), Today: today.String(), Slide: numberOfDay(day), Last: numberOfDay(today), Words: p.dayWords(day)}
+	out := whenView{Path: path, Day: day.String(), Today: today.String(), Slide: min(numberOfDay(day), numberOfDay(today)), Last: numberOfDay(today), Words: p.dayWords(day)}
 	kept := url.Values{}
 	for _, name := range keep {
 		if text := v.field(name); text != "" {

@@ -46,6 +46,7 @@ type whyView struct {
 	Company link
 	When    *whenView // nil: it is shown beside another page
 	Past    bool      // it is about an instant that was named
+	Ahead   bool      // which lies ahead (C45)
 	At      moment
 	Known   bool // something had been read by then
 	NotYet  bool // no server was there yet
@@ -96,7 +97,7 @@ func (p *Portal) why(v *visit) (any, error) {
 		return led, err
 	}
 	c := l.company
-	out := whyView{asked: v.asked(), Company: link{c.Name, companyPath(c.ID)}, Past: l.past(), At: v.moment(l.instant())}
+	out := whyView{asked: v.asked(), Company: link{c.Name, companyPath(c.ID)}, Past: l.past(), Ahead: l.ahead(), At: v.moment(l.instant())}
 	if err := p.countWhy(v, &c, &l.asOf, &out); err != nil {
 		return nil, err
 	}
