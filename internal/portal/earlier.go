@@ -3,6 +3,7 @@ package portal
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"time"
 
@@ -27,51 +28,123 @@ const othersNamed = 5
 // order is what the order of months makes of a month: which companies come to it, and which do not.
 type order struct {
 	earlier []otherMonth             // that are to be drafted before it
+	back    []otherMonth             // that are to be drafted before it, since a later one is drafted already: the nearest first
 	passed  []otherMonth             // that come after it, where it cannot be drafted any more
 	over    int                      // for how many companies that is so
 	next    map[usage.CompanyID]bool // those without a statement of it that can have one
 }
 
 // orderOf says how the month stands in the order of months of companies without a statement of it, which are waiting, and of those whose first
-// statement is its draft. firsts are the companies' first readings.
+// statement is its draft. firsts are the companies' first readings. What belongs to no company is billed to nobody: nobody loses a month of it.
 func (p *Portal) orderOf(v *visit, month usage.Month, m *monthly, waiting []statement.Waiting, firsts map[usage.CompanyID]time.Time) (o order, err error) {
 	last, err := p.Kept.LatestMonths(v.ctx())
 	if err != nil {
 		return o, err
 	}
-	after, err := p.firstDrafts(v.ctx(), month.Next())
+	ids := make([]usage.CompanyID, len(waiting))
+	for i := range waiting {
+		ids[i] = waiting[i].Company
+	}
+	begun, err := p.begunLater(v.ctx(), month, slices.Values(ids))
 	if err != nil {
 		return o, err
 	}
-	before, past := make(map[usage.Month][]usage.CompanyID), make(map[usage.Month][]usage.CompanyID)
+	before, back, past := make(map[usage.Month][]usage.CompanyID), make(map[usage.Month][]usage.CompanyID), make(map[usage.Month][]usage.CompanyID)
 	o.next = make(map[usage.CompanyID]bool)
-	have := m.companies()
-	for _, w := range waiting {
-		switch next := last[w.Company].Next(); {
-		case last[w.Company] == usage.Month{} || next == month || after[w.Company]:
-			o.next[w.Company] = true
+	for _, id := range ids {
+		next := last[id].Next()
+		if later, is := begun[id]; is {
+			next = later.Previous()
+		}
+		switch _, later := begun[id]; {
+		case last[id] == usage.Month{} || next == month:
+			o.next[id] = true
+		case later:
+			back[next] = append(back[next], id)
 		case next.Before(month):
-			before[next] = append(before[next], w.Company)
+			before[next] = append(before[next], id)
 		default:
-			past[next] = append(past[next], w.Company)
+			past[next] = append(past[next], id)
 			o.over++
 		}
 	}
-	begins := m.firstDrafts()
+	if err := p.begins(v, month, m, last, firsts, before, o.next); err != nil {
+		return o, err
+	}
+	for months, of := range map[*[]otherMonth]map[usage.Month][]usage.CompanyID{&o.earlier: before, &o.back: back, &o.passed: past} {
+		if *months, err = p.otherMonths(v.ctx(), of); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+// begins adds those companies that have readings of before a month, and no statement of before it: they may begin with an earlier one.
+func (p *Portal) begins(v *visit, month usage.Month, m *monthly, last map[usage.CompanyID]usage.Month, firsts map[usage.CompanyID]time.Time, before map[usage.Month][]usage.CompanyID, next map[usage.CompanyID]bool) error {
+	drafts, err := p.firstDrafts(v.ctx(), month)
+	if err != nil {
+		return err
+	}
+	have, some := m.companies(), make(map[usage.CompanyID]usage.Month)
 	for company, at := range firsts {
 		first, begun := usage.MonthOf(at, v.zone), last[company] != usage.Month{}
 		if !begun && !have[company] && !month.Before(first) {
-			o.next[company] = true
+			next[company] = true
 		}
-		if first.Before(month) && (!begun || begins[company] && last[company] == month) {
-			before[first] = append(before[first], company)
+		if first.Before(month) && (!begun || drafts[company]) && company != usage.Unassigned {
+			some[company] = first
 		}
 	}
-	if o.earlier, err = p.otherMonths(v.ctx(), before); err != nil {
-		return o, err
+	for company, first := range some {
+		if len(some) <= othersNamed { // of a few it is looked at what they had; of many some had something
+			if had, err := p.had(v, company, first, month); err != nil {
+				return err
+			} else if !had {
+				continue
+			}
+		}
+		if drafts[company] {
+			first = month.Previous()
+		}
+		before[first] = append(before[first], company)
 	}
-	o.passed, err = p.otherMonths(v.ctx(), past)
-	return o, err
+	return nil
+}
+
+// had reports whether anything is counted of a company from a month until another one.
+func (p *Portal) had(v *visit, company usage.CompanyID, from, until usage.Month) (bool, error) {
+	for month := until.Previous(); !month.Before(from); month = month.Previous() {
+		if t, err := p.Months.Show(v.ctx(), company, month, 0); err != nil || len(t.Content.Rows) > 0 || len(t.Content.Issues) > 0 {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// begunLater gives, of those of some companies whose first statement is of a later month and a mere draft, that month: earlier ones can still come,
+// the nearest one first.
+func (p *Portal) begunLater(ctx context.Context, month usage.Month, companies iter.Seq[usage.CompanyID]) (map[usage.CompanyID]usage.Month, error) {
+	begun := make(map[usage.CompanyID]usage.Month)
+	firsts, err := p.Kept.FirstMonths(ctx)
+	if err != nil {
+		return nil, err
+	}
+	drafts := make(map[usage.Month]map[usage.CompanyID]bool)
+	for company := range companies {
+		first := firsts[company]
+		if !month.Before(first) {
+			continue
+		}
+		if drafts[first] == nil {
+			if drafts[first], err = p.firstDrafts(ctx, first); err != nil {
+				return nil, err
+			}
+		}
+		if drafts[first][company] {
+			begun[company] = first
+		}
+	}
+	return begun, nil
 }
 
 // firstDrafts gives the companies whose first statement is a draft of a month.
@@ -80,17 +153,14 @@ func (p *Portal) firstDrafts(ctx context.Context, month usage.Month) (map[usage.
 	if err != nil {
 		return nil, err
 	}
-	return m.firstDrafts(), nil
-}
-
-func (m *monthly) firstDrafts() map[usage.CompanyID]bool {
+	firsts, err := p.Kept.FirstMonths(ctx)
 	drafts := make(map[usage.CompanyID]bool)
 	for i := range m.rows {
-		if r := &m.rows[i]; r.State == statement.Draft && !r.corrects && r.Change == nil { // months have no hole: there is none before the first
+		if r := &m.rows[i]; r.State == statement.Draft && !r.corrects && firsts[r.company] == month {
 			drafts[r.company] = true
 		}
 	}
-	return drafts
+	return drafts, err
 }
 
 // otherMonths names companies, by months.
@@ -133,17 +203,21 @@ func (p *Portal) earliestOpen(v *visit, month usage.Month, o *order) (earliest u
 	return earliest, nil
 }
 
-// skips gives the first month that is passed over for good by approving a company's only statement, a draft of a later one; zero: none is.
+// skips gives the month that is passed over for good, with those before it, by approving a company's first statement, a draft; zero: none is of
+// which anything is known.
 func (p *Portal) skips(v *visit, s *stated) (usage.Month, error) {
-	if !s.alone || s.State != statement.Draft || s.Supersedes != 0 {
+	if !s.first || !s.Begins() || s.company.ID == usage.Unassigned {
 		return usage.Month{}, nil
 	}
 	firsts, err := p.firsts(v.ctx())
 	at, read := firsts[s.company.ID]
-	if first := usage.MonthOf(at, v.zone); err == nil && read && first.Before(s.month) {
-		return first, nil
+	if err != nil || !read {
+		return usage.Month{}, err
 	}
-	return usage.Month{}, err
+	if had, err := p.had(v, s.company.ID, usage.MonthOf(at, v.zone), s.month); err != nil || !had {
+		return usage.Month{}, err
+	}
+	return s.month.Previous(), nil
 }
 
 // knowing gives an endpoint that passes months over, where that is so, only for who says to know it. Conflict: nothing is done.

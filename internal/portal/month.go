@@ -43,6 +43,7 @@ type monthView struct {
 	InTheWay   []string // why it cannot be made final, in words
 	First      *link    // the month that is to be made final first
 	Earlier    []otherMonth
+	Back       []otherMonth
 	Passed     []otherMonth
 	Files      []file
 }
@@ -154,7 +155,7 @@ func (p *Portal) fill(v *visit, month usage.Month, out *monthView) error {
 		return err
 	}
 	if out.Passed = o.passed; out.Over {
-		out.Earlier = o.earlier
+		out.Earlier, out.Back = o.earlier, o.back
 	}
 	if err := p.standOf(v, m, len(waiting), &o, out); err != nil {
 		return err

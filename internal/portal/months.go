@@ -71,20 +71,17 @@ func (p *Portal) months(v *visit) (any, error) {
 // passedOver reports whether no company of which there are readings by the end of a month without statements can have one of it any more, by the
 // last months of which each has one.
 func (p *Portal) passedOver(v *visit, month usage.Month, last map[usage.CompanyID]usage.Month, firsts map[usage.CompanyID]time.Time) (bool, error) {
-	over := false
+	var over []usage.CompanyID
 	for company, at := range firsts {
 		switch begun := !month.Before(usage.MonthOf(at, v.zone)); {
 		case begun && !month.Before(last[company]):
 			return false, nil
 		case begun:
-			over = true
+			over = append(over, company)
 		}
 	}
-	if !over {
-		return false, nil
-	}
-	drafts, err := p.firstDrafts(v.ctx(), month.Next()) // a month right before the first draft can still be drafted
-	return len(drafts) == 0, err
+	open, err := p.begunLater(v.ctx(), month, slices.Values(over))
+	return len(over) > 0 && len(open) == 0, err
 }
 
 // monthsFrom lists months without a hole, the last first: to one that is over, from the first of which there are statements, or with readings.

@@ -39,6 +39,7 @@ type statementView struct {
 	Outdated           bool      // what is known by now makes another one
 	Next               *link     // the company's next statement, where this month has none and that one comes first
 	Passed             bool      // it is one of a later month
+	Back               bool      // there is a draft of a later month, before which those before it are drafted, the nearest first
 	Numbers            []choice  // those of the month, by their addresses
 	Rows               []billedRow
 	Totals             []billedRow // of each unit kind that has several rows
@@ -140,7 +141,8 @@ type stated struct {
 	counts  int                // the last final one of these; 0: none is
 	next    usage.Month        // of which the company's next statement is, where the month has none
 	numbers []int              // of the month, that the reader may see
-	alone   bool               // the company has none of another month
+	first   bool               // the company has none of an earlier month
+	back    bool               // those of the company are drafts of later months
 	known   time.Time          // as of which it is counted, whatever is kept of the month; zero: it is not
 	steps   *statement.Service // takes it on, if it is as it was seen
 }
@@ -168,7 +170,7 @@ func (p *Portal) statementOf(v *visit) (s stated, err error) {
 		return s, err
 	}
 	found := false
-	s.alone = !slices.ContainsFunc(all, func(t statement.Statement) bool { return t.Month != s.month.String() })
+	s.first = len(all) > 0 && !all[0].Key().Month.Before(s.month)
 	for i := range all {
 		if t := &all[i]; t.Month == s.month.String() && (v.only() == 0 || t.State == statement.Final) {
 			if s.numbers = append(s.numbers, t.Number); t.State == statement.Final {
@@ -184,6 +186,7 @@ func (p *Portal) statementOf(v *visit) (s stated, err error) {
 	}
 	if !found {
 		s.next = statement.NextOf(all, s.month)
+		s.back = s.first && s.next.Before(all[0].Key().Month)
 		s.Statement, err = p.Months.Show(v.ctx(), s.company.ID, s.month, 0)
 	}
 	return s, err
@@ -323,7 +326,7 @@ func (p *Portal) offer(v *visit, s *stated, out *statementView) (err error) {
 	inOrder := s.State == statement.Open && over(s.month, v, p.Now())
 	if inOrder && s.next != s.month {
 		out.Next, inOrder = &link{p.month(s.next), statementPath(s.next, s.company.ID)}, false
-		out.Passed = s.month.Before(s.next)
+		out.Back, out.Passed = s.back, s.month.Before(s.next)
 	}
 	out.May.Draft = mayWork && (draft || inOrder)
 	out.May.Adjust = mayWork && draft && len(s.Content.Rows) > 0

@@ -521,6 +521,93 @@ func TestPassedCompanyHoldsUpNobody(t *testing.T) {
 	w.has(w.get(northwind), "Final")
 }
 
+// Whoever drafted a later month first can have those before it, the nearest one first, and every page says so: the list, both months, a company's
+// statement and the overview. When one is approved, what lies before is passed over.
+func TestDraftedBackwards(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.clock.Add(time.Date(2027, 1, 2, 3, 0, 0, 0, time.UTC).Sub(october))
+	w.work()
+	draft := func(month string) answered {
+		t.Helper()
+		return w.get(w.want(http.StatusSeeOther, request{method: http.MethodPost, path: month + "/draft"}).header.Get("Location"))
+	}
+	const (
+		november, december = "/statements/2026-11", "/statements/2026-12"
+		nearest            = "A later month is drafted already. As long as none is approved"
+		gone               = "any more, because later ones stand already"
+	)
+	w.has(draft(december), "There is no statement of November 2026 yet", `<a href="/statements/2026-11">`)
+	w.has(w.get("/"), `<a href="/statements/2026-11">The statements of November 2026 are still open.</a>`)
+	w.lacks(w.get("/statements"), "Passed over")
+	before := w.get(octoberPath)
+	w.offered(before, "")
+	w.has(before, "<b>Northwind</b>", nearest, `<a href="/statements/2026-11">Statements of November 2026</a>`, "No statement of this month has been made yet.")
+	w.lacks(before, gone)
+	one := w.get(northwind)
+	w.offered(one, "")
+	w.has(one, "Northwind has a draft of a later month already.", "Before that of October 2026 comes that of", `<a href="/statements/2026-11/2">November 2026</a>`)
+	w.lacks(one, gone)
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/draft", url.Values{"revision": {"0.0"}}, ""), "Northwind has a draft of 2026-12 already", "its statement of 2026-11, not of 2026-10")
+
+	w.has(draft(november), "2 statements were drafted.", "There is no statement of October 2026 yet")
+	w.has(w.get(november+"/2"), `name="knowing"`) // it comes first now: by approving it, October is passed over
+	w.lacks(w.get(december+"/2"), `name="knowing"`)
+	open := w.get(octoberPath)
+	w.offered(open, "draft")
+	w.lacks(open, nearest, gone)
+	w.has(draft(octoberPath), "2 statements were drafted.")
+	for _, month := range []string{octoberPath, november, december} {
+		w.did(month+"/2/approve", url.Values{"*": {"known"}})
+	}
+	w.has(w.get(december+"/2"), `Approved`)
+}
+
+// What belongs to no company is billed to nobody, and where a company had nothing nothing is lost: nobody is told to begin with such a month.
+func TestNothingToBeginWith(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	cloud := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "cloud", Shared: true, Product: usage.ProductCloudConnect, InstallationID: "cc"}))
+	idle := must[fleet.Company](t)(w.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Fabrikam"}))
+	own := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "own", Company: idle.ID, InstallationID: "own"}))
+	for day := time.Date(2026, 9, 3, 2, 0, 0, 0, time.UTC); day.Before(october); day = day.AddDate(0, 0, 1) {
+		w.clock.Add(day.Sub(w.clock.Now()))
+		shared, bare := reading("cc", "", 0, day), reading("own", "", 0, day)
+		shared.Product, shared.Workloads, bare.Workloads = usage.ProductCloudConnect, []usage.Workload{}, []usage.Workload{}
+		must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), cloud.ID, false, shared))
+		must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), own.ID, false, bare))
+	}
+	w.clock.Add(time.Date(2026, 11, 2, 3, 0, 0, 0, time.UTC).Sub(w.clock.Now()))
+	w.work()
+	const nag = "There is no statement of September 2026"
+	w.lacks(w.get(octoberPath), nag)
+	w.lacks(w.get("/"), "are still open")
+	w.has(w.all("draft"), "Unassigned", "Fabrikam")
+	w.lacks(w.get(octoberPath), nag)
+	for _, company := range []usage.CompanyID{usage.Unassigned, idle.ID} {
+		w.did(fmt.Sprint(octoberPath, "/", company, "/approve"), url.Values{"*": {"known"}})
+	}
+}
+
+// A draft that counts nothing is not taken for the first one, where there is one of the month before.
+func TestEmptyDraftIsNotTheFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	idle := must[fleet.Company](t)(w.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Fabrikam"}))
+	own := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "own", Company: idle.ID, InstallationID: "own"}))
+	bare := reading("own", "", 0, october)
+	bare.Workloads = []usage.Workload{}
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), own.ID, false, bare))
+	w.clock.Add(time.Date(2026, 12, 2, 3, 0, 0, 0, time.UTC).Sub(october))
+	w.work()
+	const november = "/statements/2026-11"
+	of := fmt.Sprint("/", idle.ID)
+	w.did(octoberPath+of+"/draft", nil)
+	w.did(octoberPath+of+"/approve", url.Values{"*": {"known"}})
+	w.did(november+of+"/draft", nil)
+	w.lacks(w.get(november), "<b>Fabrikam</b>")
+}
+
 // Where the vendor's counters say what is billed, the statement says at once that no workloads can be named; where a list does, they can.
 func TestLessByNumberOnly(t *testing.T) {
 	t.Parallel()

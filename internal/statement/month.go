@@ -73,19 +73,30 @@ func (s *Service) allApproved(ctx context.Context, month usage.Month, zone strin
 	return nil
 }
 
-// passed tells which of the companies without a statement of a month can have none any more: a later one stands, which is no mere draft of the
-// next month that came first (see ground.precedes).
+// passed tells which of the companies without a statement of a month can have none any more: their first one is of a later month, and is no mere
+// draft, before which there may still come others (see ground.next).
 func (s *Service) passed(ctx context.Context, month usage.Month) (func(usage.CompanyID) bool, error) {
-	last, err := s.Store.LatestMonths(ctx)
+	firsts, err := s.Store.FirstMonths(ctx)
 	if err != nil {
 		return nil, err
 	}
-	next, err := s.Store.StatementsIn(ctx, month.Next())
-	drafts := make(map[usage.CompanyID]bool)
-	for i := range next {
-		if t := &next[i]; t.State == Draft && t.Supersedes == 0 {
-			drafts[t.Company] = true
+	begun := make(map[usage.Month]bool)
+	for _, first := range firsts {
+		if month.Before(first) {
+			begun[first] = true
 		}
 	}
-	return func(id usage.CompanyID) bool { return month.Before(last[id]) && !drafts[id] }, err
+	open := make(map[usage.CompanyID]bool)
+	for first := range begun {
+		all, err := s.Store.StatementsIn(ctx, first)
+		if err != nil {
+			return nil, err
+		}
+		for i := range all {
+			if t := &all[i]; firsts[t.Company] == first && t.Begins() {
+				open[t.Company] = true
+			}
+		}
+	}
+	return func(id usage.CompanyID) bool { return month.Before(firsts[id]) && !open[id] }, nil
 }

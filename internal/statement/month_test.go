@@ -240,3 +240,33 @@ func TestPassedOverIsNotWaitedFor(t *testing.T) {
 	same(t, 1, len(all))
 	same(t, statement.Final, all[0].State)
 }
+
+// Months before a mere draft can still be drafted, the nearest one first, and keep waiting whoever makes them final until the draft is approved.
+func TestMonthsBeforeADraft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	companies := w.crowd(2)
+	done, late := companies[0], companies[1]
+	w.now = at(2026, 12, 1)
+	w.must(statementOf(w.Draft(t.Context(), done, september, "a")))
+	w.must(w.Approve(t.Context(), done, september, "a", nil, false))
+	w.must(statementOf(w.Draft(t.Context(), late, november, "a")))
+	err := w.FinaliseMonth(t.Context(), september, "a")
+	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "company 1 (not drafted)") {
+		t.Error(err)
+	}
+	_, _, err = w.Draft(t.Context(), late, september, "a")
+	if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "has a draft of 2026-11 already") || !strings.Contains(err.Error(), "its statement of 2026-10, not of 2026-09") {
+		t.Error(err)
+	}
+	all, err := w.store.StatementsOf(t.Context(), late)
+	w.check(err)
+	same(t, october, statement.NextOf(all, september))
+	same(t, october, statement.NextOf(all, october))
+	w.must(statementOf(w.Draft(t.Context(), late, october, "a")))
+	w.must(w.Approve(t.Context(), late, october, "a", map[string]string{"*": "r"}, false))
+	all, err = w.store.StatementsOf(t.Context(), late)
+	w.check(err)
+	same(t, usage.Month{Year: 2026, Month: 12}, statement.NextOf(all, september))
+	w.check(w.FinaliseMonth(t.Context(), september, "a")) // it is passed over
+}

@@ -199,10 +199,25 @@ type ground struct {
 	all  []Statement // of the company; nil: nobody asked for them
 }
 
-// precedes reports whether a month lies right before the first one, of which, as of all others, there is but a draft:
-// whoever began with the wrong month is not to lose those before it.
-func (g *ground) precedes(month usage.Month) bool {
-	return len(g.all) > 0 && month.Next() == g.all[0].Key().Month && !slices.ContainsFunc(g.all, func(t Statement) bool { return t.State != Draft })
+// Begins reports whether the first statement of a company is a mere draft. Then all others are, since months are approved in their order, and those
+// before it can still be drafted, the nearest one first: whoever began with the wrong month is not to lose what came before.
+func (t *Statement) Begins() bool { return t.State == Draft && t.Supersedes == 0 }
+
+// back reports whether a month lies before the first one, before which others can still come.
+func (g *ground) back(month usage.Month) bool {
+	return len(g.all) > 0 && month.Before(g.all[0].Key().Month) && g.all[0].Begins()
+}
+
+// next gives the month of the next statement that can be drafted, for whoever wants that of a month without one: that month itself, but for the
+// order of months.
+func (g *ground) next(month usage.Month) usage.Month {
+	switch {
+	case g.first():
+		return month
+	case g.back(month):
+		return g.all[0].Key().Month.Previous()
+	}
+	return g.seen.Last.Next()
 }
 
 // first reports whether the company has no statement of any month.
@@ -224,10 +239,7 @@ func (s *Service) ground(ctx context.Context, company usage.CompanyID, month usa
 // the order of months. all are those of the company, by month.
 func NextOf(all []Statement, month usage.Month) usage.Month {
 	g := ground{seen: seenOf(0, all), all: all}
-	if g.first() || g.precedes(month) {
-		return month
-	}
-	return g.seen.Last.Next()
+	return g.next(month)
 }
 
 // none is the statement of a company that has none.
@@ -241,7 +253,10 @@ func (g *ground) refuses(name string, month usage.Month) (Statement, error) {
 	switch {
 	case g.kept != nil && g.kept.State != Draft:
 		return *g.kept, fault.New(fault.Conflict, "the statement of company %s for %s is %s: %s", company, month, g.kept.State, wayBack(g.kept.State))
-	case g.kept == nil && !g.first() && g.seen.Last.Next() != month && !g.precedes(month):
+	case g.kept == nil && g.next(month) != month && g.back(month):
+		return g.none(month), fault.New(fault.Conflict, "months go in their order: %s has a draft of %s already, and before that, the nearest month first, comes its statement of %s, not of %s",
+			name, g.all[0].Month, g.next(month), month)
+	case g.kept == nil && g.next(month) != month:
 		return g.none(month), fault.New(fault.Conflict, "months go in their order: after %s, %s has its next statement of %s, not of %s", g.seen.Last, name, g.seen.Last.Next(), month)
 	}
 	return Statement{}, nil

@@ -22,6 +22,8 @@ type Store interface {
 	StatementsIn(ctx context.Context, month usage.Month) ([]Statement, error)
 	// Months lists the months of which there are statements, the first one first: a reading across companies.
 	Months(ctx context.Context) ([]usage.Month, error)
+	// FirstMonths gives the first month of which each company has a statement: a reading across companies.
+	FirstMonths(ctx context.Context) (map[usage.CompanyID]usage.Month, error)
 	// LatestMonths gives the last month of which each company has a statement: a reading across companies.
 	LatestMonths(ctx context.Context) (map[usage.CompanyID]usage.Month, error)
 	// SaveStatements keeps each of them as the next revision of the one that it was read as; a Revision of 0 is a new

@@ -20,6 +20,7 @@ const (
 	statementsInSQL    = statementColumns + ` WHERE t.month = $1 AND NOT EXISTS (SELECT 1 FROM statements s
  WHERE s.month = t.month AND s.company = t.company AND s.number > t.number) ORDER BY t.company`
 	monthsSQL          = `SELECT DISTINCT month FROM statements ORDER BY month`
+	firstMonthsSQL     = `SELECT company, MIN(month) FROM statements GROUP BY company`
 	latestMonthsSQL    = `SELECT company, MAX(month) FROM statements GROUP BY company`
 	marksSQL           = `SELECT month, number, revision FROM statements WHERE company = $1 ORDER BY month, number`
 	allStatementsSQL   = statementColumns + ` ORDER BY t.company, t.month, t.number`
@@ -78,12 +79,21 @@ func fromMonth(text string) (usage.Month, error) {
 	return month, err
 }
 
+// FirstMonths gives the first month of which each company has a statement.
+func (s *Store) FirstMonths(ctx context.Context) (map[usage.CompanyID]usage.Month, error) {
+	return s.monthsOfEach(ctx, firstMonthsSQL)
+}
+
 // LatestMonths gives the last month of which each company has a statement.
 func (s *Store) LatestMonths(ctx context.Context) (map[usage.CompanyID]usage.Month, error) {
+	return s.monthsOfEach(ctx, latestMonthsSQL)
+}
+
+func (s *Store) monthsOfEach(ctx context.Context, query string) (map[usage.CompanyID]usage.Month, error) {
 	months := make(map[usage.CompanyID]usage.Month)
 	err := s.read(ctx, func(tx *sql.Tx) error {
-		latest, err := collect(ctx, tx, scanPair[usage.CompanyID, string], latestMonthsSQL)
-		for _, l := range latest {
+		each, err := collect(ctx, tx, scanPair[usage.CompanyID, string], query)
+		for _, l := range each {
 			if months[l.a], err = fromMonth(l.b); err != nil {
 				return err
 			}

@@ -93,6 +93,7 @@ var statementTests = map[string]func(*testing.T, store.Store){
 		wantEqual(t, []statement.Statement{second, theirs}, must1(s.StatementsIn(t.Context(), october))(t))
 		wantEqual(t, first, must1(s.Statement(t.Context(), a, october, 1))(t))
 		wantEqual(t, second, must1(s.Statement(t.Context(), a, october, 0))(t))
+		wantEqual(t, map[usage.CompanyID]usage.Month{a: october, b: october}, must1(s.FirstMonths(t.Context()))(t))
 		wantEqual(t, map[usage.CompanyID]usage.Month{a: october.Next(), b: october}, must1(s.LatestMonths(t.Context()))(t))
 		wantEqual(t, []usage.Month{october, october.Next()}, must1(s.Months(t.Context()))(t))
 		if none := must1(s.StatementsIn(t.Context(), october.Next().Next()))(t); len(none) > 0 {
