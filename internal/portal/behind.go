@@ -26,7 +26,7 @@ type behindView struct {
 	Rows               []behindRow
 	Part               part
 	MayTake            bool // some can be taken out
-	Named              bool // of a row: it is counted from its list, so that workloads can be named
+	Named              bool // of a row: workloads can be named, since its list says what is billed of it
 	Reason             *input
 	Wrong              []wrongInput
 }
@@ -73,16 +73,19 @@ func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
 	for _, state := range []metering.State{metering.Used, metering.New, metering.Rental, metering.Covered, metering.Lapsed, metering.Revoked} {
 		out.States = append(out.States, choice{string(state), p.texts["workload-state."+string(state)], state == out.State})
 	}
-	all = slices.DeleteFunc(all, func(w statement.Workload) bool {
-		in := out.in(&w)
-		out.Named = out.Named || in && w.Answers
-		return !in || !out.fits(&w)
-	})
+	named := make(map[statement.Ref]bool)
+	if key, is := rowOfText(out.Row); is && out.MayTake {
+		for _, w := range s.Nameable(all, key) {
+			named[w.Ref] = true
+		}
+	}
+	out.Named = len(named) > 0
+	all = slices.DeleteFunc(all, func(w statement.Workload) bool { return !out.in(&w) || !out.fits(&w) })
 	list := &listing{path: out.Path, narrow: out.narrow()}
 	out.Part = list.part(v, len(all))
 	names := serverNames(&s.Content)
 	for i := range all {
-		switch r := out.row(v, s, &all[i], names); {
+		switch r := out.row(v, s, &all[i], names, named[all[i].Ref]); {
 		case i >= out.Part.From && i < out.Part.To:
 			out.Rows = append(out.Rows, r)
 		case r.Taken:
@@ -124,7 +127,7 @@ func (out *behindView) fits(w *statement.Workload) bool {
 	return text == "" || slices.ContainsFunc([]string{w.Name, w.ID, w.Tenant}, func(s string) bool { return strings.Contains(strings.ToLower(s), text) })
 }
 
-func (out *behindView) row(v *visit, s *stated, w *statement.Workload, names map[usage.ServerID]string) behindRow {
+func (out *behindView) row(v *visit, s *stated, w *statement.Workload, names map[usage.ServerID]string, named bool) behindRow {
 	r := behindRow{
 		Name: w.Name, Tenant: w.Tenant, ID: w.ID, Server: v.serverLink(w.Server, names[w.Server]), To: lifePath(w.Server, usage.WorkloadKey{Tenant: w.Tenant, ID: w.ID}), Type: w.Type, State: w.State, Unit: w.Unit, Units: w.Units, Age: w.Age,
 		First: v.momentOf(w.First), Last: v.momentOf(w.Last), Peak: v.momentOf(w.PeakAt),
@@ -132,7 +135,7 @@ func (out *behindView) row(v *visit, s *stated, w *statement.Workload, names map
 	for i := range s.Adjustments {
 		r.Out = r.Out || slices.Contains(s.Adjustments[i].Workloads, w.Ref)
 	}
-	if out.MayTake && out.Row != "" && w.State == metering.Used && w.Answers && !r.Out {
+	if named && w.State == metering.Used && !r.Out {
 		r.Ref = refText(w.Ref)
 		r.Taken = slices.Contains(v.form["workload"], r.Ref)
 	}

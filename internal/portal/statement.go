@@ -362,6 +362,10 @@ func (p *Portal) billed(v *visit, s *stated, out *statementView) error {
 		}
 	}
 	out.Compared = before != nil
+	byNumber, err := p.byNumber(v, s, out)
+	if err != nil {
+		return err
+	}
 	row := func(key statement.RowKey) billedRow {
 		r := billedRow{Type: key.Type, Name: string(resourceOf(key.Product)), Unit: key.Unit, Billed: s.Billed(key)}
 		if before != nil {
@@ -379,7 +383,7 @@ func (p *Portal) billed(v *visit, s *stated, out *statementView) error {
 		q := s.query()
 		q.Set("row", rowText(is.RowKey))
 		r.To = s.path() + "/workloads?" + q.Encode()
-		r.ByNumber = out.May.Adjust && s.byNumber(is.RowKey)
+		r.ByNumber = byNumber[is.RowKey]
 		out.Rows = append(out.Rows, r)
 	}
 	if before == nil {
@@ -422,11 +426,24 @@ func totalsOf(rows []billedRow, workloads string) (totals []billedRow) {
 	return totals
 }
 
-// byNumber reports whether counters alone say what is billed of a row: no list does, from which workloads could be named (C21).
-func (s *stated) byNumber(key statement.RowKey) bool {
-	return !slices.ContainsFunc(s.Content.Servers, func(v statement.Server) bool {
-		return v.Origin == metering.FromList && slices.ContainsFunc(v.Rows, func(r statement.Row) bool { return r.RowKey == key && r.Used.Count > 0 })
-	})
+// byNumber gives the rows of which less can be billed by a number alone, for whom it matters: counters say what is billed of them, and no list says
+// the same, from which workloads could be named (C21).
+func (p *Portal) byNumber(v *visit, s *stated, out *statementView) (map[statement.RowKey]bool, error) {
+	reported := func(v statement.Server) bool { return v.Origin == metering.FromReport && len(v.Rows) > 0 }
+	if !out.May.Adjust || !slices.ContainsFunc(s.Content.Servers, reported) {
+		return nil, nil
+	}
+	workloads, err := p.Months.Workloads(v.ctx(), &s.Statement)
+	if err != nil {
+		return nil, err
+	}
+	only := make(map[statement.RowKey]bool)
+	for i := range s.Content.Rows {
+		if r := &s.Content.Rows[i]; r.Used.Count > 0 && len(s.Nameable(workloads, r.RowKey)) == 0 {
+			only[r.RowKey] = true
+		}
+	}
+	return only, nil
 }
 
 // issues lists what approving needs a reason for, and the reasons.

@@ -608,18 +608,26 @@ func TestEmptyDraftIsNotTheFirst(t *testing.T) {
 	w.lacks(w.get(november), "<b>Fabrikam</b>")
 }
 
-// Where the vendor's counters say what is billed, the statement says at once that no workloads can be named; where a list does, they can.
+// Where the vendor's counters say what is billed, and something else than the list, the statement says at once that no workloads can be named;
+// where a list says it, or the same, they can.
 func TestLessByNumberOnly(t *testing.T) {
 	t.Parallel()
 	w := inNovember(t)
-	counted := reading(vbr02, "<i>db", 3, october.AddDate(0, 0, 5))
-	units, none := 3*usage.One, usage.Units(0)
-	counted.Counters = []usage.Counter{{Type: "VBR_vSphere_VM", Used: 3, UsedUnits: &units, NewUnits: &none, RentalUnits: &none}}
-	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 2, false, counted))
+	read := func(day int, used int64) {
+		counted := reading(vbr02, "<i>db", 3, october.AddDate(0, 0, day))
+		units, none := usage.Units(used)*usage.One, usage.Units(0)
+		counted.Counters = []usage.Counter{{Type: "VBR_vSphere_VM", Used: used, UsedUnits: &units, NewUnits: &none, RentalUnits: &none}}
+		must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 2, false, counted))
+	}
+	read(4, 3)
+	w.all("draft")
+	w.lacks(w.get(octoberPath+"/3"), "less by number only</span>")
+	w.has(w.get(octoberPath+"/3/workloads?row="+url.QueryEscape(row)), `name="workload" value="id=%3Ci%3Edb0000&amp;server=2"`)
+	read(5, 4)
 	w.all("draft")
 	const only = `<span class="tag">less by number only</span>`
 	page := w.get(octoberPath + "/3")
-	w.has(page, only, "they name none")
+	w.has(page, only, "its list does not add up to the same")
 	if strings.Contains(w.get(northwind).body, only) {
 		t.Error("what is on a list can be named")
 	}

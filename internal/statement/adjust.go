@@ -10,7 +10,7 @@ import (
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
 
-// Less asks for an adjustment of a draft: workloads by name, or so many where all weigh the same (C39).
+// Less asks for an adjustment of a draft: workloads by name, or so many where all weigh the same, or all that are left (C39).
 type Less struct {
 	Row       RowKey
 	Workloads []Ref
@@ -86,16 +86,21 @@ func (t *Statement) fit(workloads []Workload, a Adjustment) (Adjustment, error) 
 		return a, fault.New(fault.Invalid, "there is no row of %s among those of %s: the statement lists them", a.Type, a.Product)
 	}
 	row := &t.Content.Rows[at]
-	billed := billedWorkloads(workloads, row)
+	named := t.Nameable(workloads, a.RowKey)
 	if len(a.Workloads) > 0 {
-		return t.fitNamed(billed, workloads, a)
+		return t.fitNamed(named, workloads, a)
 	}
-	each, equal := equalUnits(t.Content.Servers, billed, row)
+	each, equal := equalUnits(t.Content.Servers, billedWorkloads(workloads, row), row)
 	switch left := t.Billed(a.RowKey); {
 	case a.Amount.Count < 1:
 		return a, fault.New(fault.Invalid, "an adjustment names workloads, or takes at least 1")
 	case a.Amount.Count > left.Count:
 		return a, fault.New(fault.Invalid, "%d of %s are billed: %d cannot be taken from them", left.Count, a.Type, a.Amount.Count)
+	case a.Amount.Count == left.Count:
+		a.Amount = left
+		return a, nil
+	case !equal && len(named) == 0:
+		return a, fault.New(fault.Invalid, "not all of %s have the same units, and none can be named, since the counters say another sum than the list (C21): all %d can be taken, or none", a.Type, left.Count)
 	case !equal:
 		return a, fault.New(fault.Invalid, "not all of %s have the same units: name the workloads", a.Type)
 	}
@@ -122,7 +127,7 @@ func (t *Statement) fitNamed(billed, all []Workload, a Adjustment) (Adjustment, 
 		case at < 0 && slices.ContainsFunc(all, func(w Workload) bool {
 			return w.Ref == ref && w.key() == a.RowKey && w.State == metering.Used && !w.Answers
 		}):
-			return a, fault.New(fault.Invalid, "the counters of server %d say what is billed of %s, not its list (C21): take a number from it", ref.Server, a.Type)
+			return a, fault.New(fault.Invalid, "the counters of server %d say what is billed of %s, and another sum than its list (C21): take a number from it", ref.Server, a.Type)
 		case at < 0:
 			return a, fault.New(fault.Invalid, "workload %q of server %d is not billed in %s: the explained figure lists those that are", ref.ID, ref.Server, a.Type)
 		case slices.Contains(gone, ref):
@@ -151,6 +156,37 @@ func (a *Adjustment) take(server usage.ServerID, units usage.Units) {
 		amount.Count++
 		amount.Units += units
 	}
+}
+
+// Nameable gives the workloads that may be named to take them from what is billed of a row: those that make up what is used in it and, where a
+// server's counters say what is billed, those of its list that add up to just that (C21, C39).
+func (t *Statement) Nameable(workloads []Workload, key RowKey) []Workload {
+	at := slices.IndexFunc(t.Content.Rows, func(r Row) bool { return r.RowKey == key })
+	if at < 0 {
+		return nil
+	}
+	named := billedWorkloads(workloads, &t.Content.Rows[at])
+	for i := range t.Content.Servers {
+		if s := &t.Content.Servers[i]; s.Product == key.Product && s.Origin == metering.FromReport {
+			named = append(named, s.listed(workloads, key)...)
+		}
+	}
+	return named
+}
+
+// listed gives what a server's list has used of a row that its counters answer for, if it adds up to the same; else nothing.
+func (s *Server) listed(workloads []Workload, key RowKey) []Workload {
+	used := slices.DeleteFunc(slices.Clone(workloads), func(w Workload) bool {
+		return w.Server != s.ID || w.key() != key || w.State != metering.Used || w.Answers
+	})
+	var sum Amount
+	for i := range used {
+		sum = Amount{sum.Count + 1, sum.Units + used[i].Units}
+	}
+	if !slices.ContainsFunc(s.Rows, func(r Row) bool { return r.RowKey == key && r.Used == sum }) {
+		return nil
+	}
+	return used
 }
 
 // billedWorkloads gives those that make up what is used in a row, but for what counters say.

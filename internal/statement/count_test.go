@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -423,5 +424,61 @@ func TestReportedOfSeveralWeights(t *testing.T) {
 		} else {
 			w.refused(err, fault.Invalid)
 		}
+	}
+}
+
+// Where a server's counters say what is billed of shares that weigh differently, its shares can be named as long as its list adds up to the same;
+// where it does not, all can be taken, or none (C21, C39).
+func TestNamingWhatCountersSay(t *testing.T) {
+	t.Parallel()
+	for _, counted := range []int64{13, 14} {
+		w := newWorld(t)
+		c := w.company("Northwind")
+		w.now = at(2026, 9, 30)
+		server := w.server(fleet.NewServer{Name: "VBR", Company: c})
+		long := at(2020, 1, 1)
+		w.read(server, usage.ProductVBR, func(s *usage.Snapshot) {
+			for i, weight := range []usage.Units{3, 0, 10} {
+				units := weight * usage.One
+				s.Workloads = append(s.Workloads, usage.Workload{ID: fmt.Sprint("share", i), Name: fmt.Sprint("share ", i), Type: "VBR_Nas_Backup", Units: &units, FirstProtectedAt: &long})
+			}
+			units := usage.Units(counted) * usage.One
+			s.Counters = []usage.Counter{{Type: "VBR_Nas_Backup", Used: 3, UsedUnits: &units}}
+		})
+		w.now = at(2026, 10, 1)
+		draft, _, err := w.Draft(t.Context(), c, september, "a")
+		w.check(err)
+		row := draft.Content.Rows[0].RowKey
+		less := func(l statement.Less) (statement.Statement, error) {
+			l.Row, l.Reason, l.Actor = row, "r", "a"
+			return w.Adjust(t.Context(), c, september, l)
+		}
+		big := statement.Ref{Server: server, ID: "share2"}
+		_, err = less(statement.Less{Count: 1})
+		w.refused(err, fault.Invalid)
+		workloads, none := w.Workloads(t.Context(), &draft)
+		w.check(none)
+		if counted == 14 {
+			same(t, 0, len(draft.Nameable(workloads, row)))
+			if !strings.Contains(err.Error(), "all 3 can be taken, or none") {
+				t.Error(err)
+			}
+			_, err = less(statement.Less{Workloads: []statement.Ref{big}})
+			w.refused(err, fault.Invalid)
+			all := w.must(less(statement.Less{Count: 3}))
+			same(t, []string{"VBR_Nas_Backup Instances: used 3/14, new 0/0, rental 0/0, billed 0/0"}, figures(&all))
+			continue
+		}
+		same(t, 3, len(draft.Nameable(workloads, row)))
+		if !strings.Contains(err.Error(), "name the workloads") {
+			t.Error(err)
+		}
+		named := w.must(less(statement.Less{Workloads: []statement.Ref{big}}))
+		same(t, []string{"VBR_Nas_Backup Instances: used 3/13, new 0/0, rental 0/0, billed 2/3"}, figures(&named))
+		_, err = less(statement.Less{Workloads: []statement.Ref{big}})
+		w.refused(err, fault.Invalid)
+		rest := w.must(less(statement.Less{Count: 2}))
+		same(t, []string{"VBR_Nas_Backup Instances: used 3/13, new 0/0, rental 0/0, billed 0/0"}, figures(&rest))
+		sharesAddUp(t, &rest)
 	}
 }
