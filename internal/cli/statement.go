@@ -233,7 +233,7 @@ type statementAdjust struct {
 	Type     string   `help:"The type of the row." placeholder:"TYPE"`
 	Unit     string   `help:"Instances or Points, where the statement has both." enum:",Instances,Points" default:""`
 	Workload []string `help:"A workload that is not billed, as SERVER/ID, of a shared server SERVER/TENANT/ID. Repeatable." placeholder:"SERVER/ID" sep:"none"`
-	By       int64    `help:"So many are not billed, where all weigh the same." placeholder:"N"`
+	By       int64    `help:"So many are not billed, where all weigh the same, or all that are left." placeholder:"N"`
 	Withdraw int      `help:"Take the adjustment with this number back instead." placeholder:"N"`
 }
 

@@ -42,6 +42,8 @@ type behindRow struct {
 	Unit              usage.UnitKind
 	Units             usage.Units
 	Age               string
+	Rule              string  // by which its state is so
+	Read              *moment // the reading whose list it is on
 	First, Last, Peak *moment
 	Out               bool // an adjustment names it
 }
@@ -56,7 +58,7 @@ func (p *Portal) behind(v *visit) (any, error) {
 }
 
 func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
-	all, err := p.Months.Workloads(v.ctx(), &s.Statement)
+	all, err := p.workloadsOf(v, s)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +82,7 @@ func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
 		}
 	}
 	out.Named = len(named) > 0
-	all = slices.DeleteFunc(all, func(w statement.Workload) bool { return !out.in(&w) || !out.fits(&w) })
+	all = slices.DeleteFunc(slices.Clone(all), func(w statement.Workload) bool { return !out.in(&w) || !out.fits(&w) })
 	list := &listing{path: out.Path, narrow: out.narrow()}
 	out.Part = list.part(v, len(all))
 	names := serverNames(&s.Content)
@@ -130,7 +132,7 @@ func (out *behindView) fits(w *statement.Workload) bool {
 func (out *behindView) row(v *visit, s *stated, w *statement.Workload, names map[usage.ServerID]string, named bool) behindRow {
 	r := behindRow{
 		Name: w.Name, Tenant: w.Tenant, ID: w.ID, Server: v.serverLink(w.Server, names[w.Server]), To: lifePath(w.Server, usage.WorkloadKey{Tenant: w.Tenant, ID: w.ID}), Type: w.Type, State: w.State, Unit: w.Unit, Units: w.Units, Age: w.Age,
-		First: v.momentOf(w.First), Last: v.momentOf(w.Last), Peak: v.momentOf(w.PeakAt),
+		Rule: w.Rule, Read: v.momentOf(w.ListedAt), First: v.momentOf(w.First), Last: v.momentOf(w.Last), Peak: v.momentOf(w.PeakAt),
 	}
 	for i := range s.Adjustments {
 		r.Out = r.Out || slices.Contains(s.Adjustments[i].Workloads, w.Ref)

@@ -90,7 +90,7 @@ type adjustmentView struct {
 	Type           string
 	Unit           usage.UnitKind
 	Amount         statement.Amount
-	Workloads      []string
+	Workloads      []link
 	Reason, Actor  string
 	At             moment
 	WithdrawReason *input
@@ -145,6 +145,8 @@ type stated struct {
 	back    bool               // those of the company are drafts of later months
 	known   time.Time          // as of which it is counted, whatever is kept of the month; zero: it is not
 	steps   *statement.Service // takes it on, if it is as it was seen
+
+	listed []statement.Workload // those behind it, where they were asked for
 }
 
 // statementOf finds the statement of the path and the field number: the month's latest where none is named. Of a month without, it is
@@ -263,7 +265,9 @@ func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 	}
 	out.Totals = totalsOf(out.Rows, out.WorkloadsTo)
 	p.issues(v, s, &out)
-	p.adjustments(v, s, &out)
+	if err := p.adjustments(v, s, &out); err != nil {
+		return nil, err
+	}
 	p.rest(v, s, &out)
 	out.Wrong = summary(v.wrong, out.inputs()...)
 	return page{name: "statement", title: out.Company + " – " + p.texts["statements.one"] + " – " + out.Month, data: out, status: statusOf(v.wrong)}, nil
@@ -426,6 +430,14 @@ func totalsOf(rows []billedRow, workloads string) (totals []billedRow) {
 	return totals
 }
 
+// workloadsOf gives the workloads behind a statement, which are counted again, once.
+func (p *Portal) workloadsOf(v *visit, s *stated) (list []statement.Workload, err error) {
+	if s.listed == nil {
+		s.listed, err = p.Months.Workloads(v.ctx(), &s.Statement)
+	}
+	return s.listed, err
+}
+
 // byNumber gives the rows of which less can be billed by a number alone, for whom it matters: counters say what is billed of them, and no list says
 // the same, from which workloads could be named (C21).
 func (p *Portal) byNumber(v *visit, s *stated, out *statementView) (map[statement.RowKey]bool, error) {
@@ -433,7 +445,7 @@ func (p *Portal) byNumber(v *visit, s *stated, out *statementView) (map[statemen
 	if !out.May.Adjust || !slices.ContainsFunc(s.Content.Servers, reported) {
 		return nil, nil
 	}
-	workloads, err := p.Months.Workloads(v.ctx(), &s.Statement)
+	workloads, err := p.workloadsOf(v, s)
 	if err != nil {
 		return nil, err
 	}
@@ -466,13 +478,33 @@ func (p *Portal) issues(v *visit, s *stated, out *statementView) {
 	out.Reason.ID = "approve-all"
 }
 
-func (p *Portal) adjustments(v *visit, s *stated, out *statementView) {
+// namesOf gives the names of the workloads that adjustments take out. What the ledger does not say again any more has none.
+func (p *Portal) namesOf(v *visit, s *stated) (map[statement.Ref]string, error) {
+	if !slices.ContainsFunc(s.Adjustments, func(a statement.Adjustment) bool { return len(a.Workloads) > 0 }) {
+		return nil, nil
+	}
+	list, err := p.workloadsOf(v, s)
+	if fault.Is(err, fault.Internal) {
+		err = nil
+	}
+	names := make(map[statement.Ref]string)
+	for i := range list {
+		names[list[i].Ref] = list[i].Name
+	}
+	return names, err
+}
+
+func (p *Portal) adjustments(v *visit, s *stated, out *statementView) error {
 	withdrawn := v.field("adjustment")
+	names, err := p.namesOf(v, s)
+	if err != nil {
+		return err
+	}
 	for i := range s.Adjustments {
 		a := &s.Adjustments[i]
 		view := adjustmentView{Number: a.Number, Type: a.Type, Unit: a.Unit, Amount: a.Amount, Reason: a.Reason, Actor: a.Actor, At: v.moment(a.At)}
 		for _, w := range a.Workloads {
-			view.Workloads = append(view.Workloads, w.ID)
+			view.Workloads = append(view.Workloads, link{cmp.Or(names[w], w.ID), lifePath(w.Server, usage.WorkloadKey{Tenant: w.Tenant, ID: w.ID})})
 		}
 		view.WithdrawReason = p.reason(v, "withdraw")
 		view.WithdrawReason.ID = "withdraw-" + strconv.Itoa(a.Number)
@@ -488,6 +520,7 @@ func (p *Portal) adjustments(v *visit, s *stated, out *statementView) {
 	}
 	out.Adjust.Count, out.Adjust.Reason = p.input(v, "adjust", "count", p.texts["statement.how-many"]), p.reason(v, "adjust")
 	out.Adjust.Count.Kind, out.Adjust.Count.Required = "number", true
+	return nil
 }
 
 // rest is what an auditor asks for.

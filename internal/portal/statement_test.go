@@ -228,6 +228,25 @@ func TestTakeWorkloadsOut(t *testing.T) {
 	}
 }
 
+// The workloads behind a statement say by which rule and which reading they are in it, as those behind a figure do, and an adjustment names those
+// that were ticked as people know them.
+func TestBehindSaysWhy(t *testing.T) {
+	t.Parallel()
+	w := idleInNovember(t)
+	at := october.AddDate(0, 0, 5)
+	named := reading(vbr01, "web", 2, at)
+	named.Workloads[0].Name, named.Workloads[1].Name = "mail <1>", "files"
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 1, false, named))
+	w.work()
+	w.all("draft")
+	path := northwind + "/workloads"
+	list := w.get(path + "?row=" + url.QueryEscape(row))
+	w.has(list, `<td>used<br><span class="dim">C7</span></td>`, `<br><span class="dim">Read <time datetime="2026-10-25T02:00:00Z"`)
+	form := url.Values{"row": {row}, "workload": {"id=web0000&server=1", "id=web0001&server=1"}, "reason": {"a gift"}, "revision": revisionField.FindStringSubmatch(list.body)[1:]}
+	w.want(http.StatusSeeOther, request{method: http.MethodPost, path: path, form: form})
+	w.has(w.get(northwind), `<a href="/workloads/life?id=web0000&amp;server=1">mail &lt;1&gt;</a>, <a href="/workloads/life?id=web0001&amp;server=1">files</a>`)
+}
+
 // The month's list is searched, narrowed and sorted.
 func TestMonthList(t *testing.T) {
 	t.Parallel()
