@@ -40,6 +40,9 @@ type companyRow struct {
 	folded            string // the name without regard to case
 }
 
+// Nobody reports whether it is of what belongs to no company.
+func (r *companyRow) Nobody() bool { return r.order == usage.Unassigned }
+
 func (p *Portal) companies(v *visit) (any, error) {
 	if v.only() != 0 {
 		return redirect(companyPath(v.only()), "")

@@ -33,6 +33,7 @@ type companyHead struct {
 	ID      usage.CompanyID
 	Name    string
 	Removed bool
+	Nobody  bool   // it is what belongs to no company
 	Edit    string // where it is changed; empty: the reader may not
 	Tabs    []navItem
 	Live    bool // what changes at the console changes here
@@ -40,7 +41,7 @@ type companyHead struct {
 
 // headOf gives the head of a page of a company's, by the end of its address.
 func (p *Portal) headOf(v *visit, c *fleet.Company, here string) companyHead {
-	out := companyHead{ID: c.ID, Name: c.Name, Removed: c.RemovedAt != nil, Live: true}
+	out := companyHead{ID: c.ID, Name: c.Name, Removed: c.RemovedAt != nil, Nobody: c.ID == usage.Unassigned, Live: true}
 	for _, tab := range []struct{ key, to string }{{"figure", ""}, {"trend", "/trend"}, {"changes", "/changes"}, {"servers", "/servers"}, {"statements", "/statements"}} {
 		if out.Removed && tab.to != "/statements" {
 			continue

@@ -100,9 +100,7 @@ func (p *Portal) monthPage(v *visit) (any, error) {
 		shown.part = "rows"
 	}
 	if w != nil {
-		if out.Work, err = p.workView(v.ctx(), w); err != nil {
-			return nil, err
-		}
+		out.Work = p.workView(w)
 	}
 	if out.Work != nil && out.Work.Running {
 		out.WorkTo = workPath(w)

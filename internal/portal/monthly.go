@@ -62,6 +62,9 @@ type statedRow struct {
 	types                     []statement.TotalRow
 }
 
+// Nobody reports whether it is of what belongs to no company.
+func (r *statedRow) Nobody() bool { return r.company == usage.Unassigned }
+
 // amountColumns are the columns of amounts; the first one is meant where none is named.
 var amountColumns = []string{"billed", "used", "new", "rental"}
 

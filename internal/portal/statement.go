@@ -21,6 +21,7 @@ import (
 // statementView is the value of the page of a statement.
 type statementView struct {
 	Company, CompanyTo string // to: empty where the company was removed
+	Nobody             bool   // it is of what belongs to no company
 	Month, MonthTo     string // to: empty where the reader sees no other companies
 	Path               string
 	Number             int
@@ -231,7 +232,7 @@ func (p *Portal) statement(v *visit) (any, error) {
 // statementPage shows a statement, with what was typed into one of its forms where that is wrong.
 func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 	out := statementView{
-		Company: s.company.Name, Month: p.month(s.month), Path: s.path(), Number: s.Number, Revision: s.revision(), State: s.State, Unreviewed: s.Unreviewed,
+		Company: s.company.Name, Nobody: s.company.ID == usage.Unassigned, Month: p.month(s.month), Path: s.path(), Number: s.Number, Revision: s.revision(), State: s.State, Unreviewed: s.Unreviewed,
 		Cutoff: v.momentOf(s.CutoffAt), At: v.moment(s.Content.At), Catalog: s.Content.Catalog, Before: p.month(s.month.Previous()),
 		Workloads: s.Content.Workloads, WorkloadsTo: s.path() + "/workloads?" + s.query().Encode(),
 	}

@@ -434,7 +434,9 @@ func TestEarlierMonths(t *testing.T) {
 		t.Errorf("who has no earlier readings is named: %s", before.body)
 	}
 	w.offered(before, "draft")
-	w.has(w.all("draft"), "<b>Northwind</b>: There is no statement of September 2026 yet") // it can still be made
+	drafted := w.all("draft")
+	w.has(drafted, "<b>Northwind</b>: There is no statement of September 2026 yet") // it can still be made
+	w.lacks(drafted, "has figures of the month before, too")                        // once is enough, and for each whose it is
 	w.offered(w.get("/statements/2026-09/2"), "draft")
 
 	// By approving October, September is passed over for good: only by who says to know it, with one company as with all.
@@ -601,7 +603,11 @@ func TestNothingToBeginWith(t *testing.T) {
 	const nag = "There is no statement of September 2026"
 	w.lacks(w.get(octoberPath), nag)
 	w.lacks(w.get("/"), "are still open")
-	w.has(w.all("draft"), "Unassigned", "Fabrikam")
+	w.has(w.all("draft"), `Unassigned</a> <span class="dim">billed to nobody</span>`, "Fabrikam</a></th>")
+	for _, path := range []string{octoberPath + "/1", "/companies/1"} {
+		w.has(w.get(path), "belongs to no company")
+	}
+	w.has(w.get("/companies"), `Unassigned</a> <span class="dim">billed to nobody</span>`)
 	w.lacks(w.get(octoberPath), nag)
 	for _, company := range []usage.CompanyID{usage.Unassigned, idle.ID} {
 		w.did(fmt.Sprint(octoberPath, "/", company, "/approve"), url.Values{"*": {"known"}})

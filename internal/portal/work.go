@@ -43,8 +43,7 @@ type work struct {
 type outcome struct {
 	Changed, Same, Approved, Final int
 	Refused                        []refusal
-	Left                           int             // refusals that are not listed
-	Skipped                        usage.CompanyID // see statement.Service.Skipped
+	Left                           int // refusals that are not listed
 }
 
 type refusal struct {
@@ -194,11 +193,10 @@ type workView struct {
 	Running  bool
 	Done, Of int
 	Outcome  outcome
-	Skipped  string // the name of the company that has figures of the month before, and no statement of it
 	Failed   string
 }
 
-func (p *Portal) workView(ctx context.Context, w *work) (*workView, error) {
+func (p *Portal) workView(w *work) *workView {
 	running := !w.ended() // before the rest is looked at, which stays as it is when it has ended
 	w.mu.Lock()
 	out := &workView{Step: w.step, By: w.by, Running: running, Done: w.done, Of: w.of, Outcome: w.outcome}
@@ -206,14 +204,7 @@ func (p *Portal) workView(ctx context.Context, w *work) (*workView, error) {
 		out.Failed = fault.Text(w.err)
 	}
 	w.mu.Unlock()
-	if id := out.Outcome.Skipped; id != 0 {
-		c, err := p.Companies.Company(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		out.Skipped = c.Name
-	}
-	return out, nil
+	return out
 }
 
 // quick is how long a browser is kept waiting for what may be done at once.
@@ -252,9 +243,6 @@ func (p *Portal) drafting(ctx context.Context, w *work) (o outcome, err error) {
 	statement.Settle(all, statement.Approved, statement.Final)
 	for i := range all {
 		o.take(&all[i], w.month, names[all[i].Company])
-	}
-	if err == nil {
-		o.Skipped, err = p.Months.Skipped(ctx, all)
 	}
 	return o, err
 }
