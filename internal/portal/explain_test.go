@@ -178,6 +178,18 @@ func TestMissingIsNotZero(t *testing.T) {
 	}
 }
 
+// Where a day or a month is not over, or only a part of a month was asked for, a trend does not say that its figures are those of its end.
+func TestTrendOfWhatIsNotOver(t *testing.T) {
+	t.Parallel()
+	w := explained(t)
+	today := w.clock.Now().Format(time.DateOnly)
+	months := w.get("/companies/2/trend?by=month")
+	w.has(months, ">November 2026, so far</a>", ">October 2026</a>")
+	w.has(w.get("/companies/2/trend"), ">"+today+", so far</a>", ">2026-10-31</a>")
+	w.has(w.get("/companies/2/trend?by=month&from=2026-09-01&to=2026-10-24"), ">October 2026, until 2026-10-24</a>", ">September 2026</a>")
+	w.has(w.get("/companies/2/trend?by=month&from=2026-09-01&to=2026-10-31&before=2026-10-21T00:00:00Z"), ">October 2026, so far</a>")
+}
+
 // A workload is found by a part of its name, in whose figure it is, with its life; a company's people find their own alone.
 func TestFindWorkloads(t *testing.T) {
 	t.Parallel()

@@ -30,6 +30,7 @@ type trendView struct {
 	Served          bool // on some day there was a server
 	Late            bool // it was given up: it takes too long for the first page
 	Wrong           []fault.Field
+	days            usage.Calendar
 }
 
 // choice is one of several that a form offers.
@@ -97,7 +98,7 @@ func (p *Portal) trend(v *visit) (any, error) {
 	}
 	first, last, before := v.day("from", from), v.day("to", today), v.instant("before")
 	out := trendView{
-		Head: p.headOf(v, &c, "/trend"), Path: companyPath(c.ID) + "/trend", From: first.String(), To: last.String(), Today: today.String(), Before: v.field("before"),
+		Head: p.headOf(v, &c, "/trend"), Path: companyPath(c.ID) + "/trend", From: first.String(), To: last.String(), Today: today.String(), Before: v.field("before"), days: v.days,
 		Monthly: monthly, Steps: []choice{{"day", p.texts["trend.day-step"], !monthly}, {"month", p.texts["trend.month-step"], monthly}},
 	}
 	out.Link = out.link(usage.Truncate(p.Now()))
@@ -167,6 +168,10 @@ func (p *Portal) seriesOf(ctx context.Context, c *fleet.Company, resource figure
 			}
 		}
 	}
+	known := q.RecordedBefore
+	if known.IsZero() {
+		known = p.Now()
+	}
 	since, there := p.sinces(), false
 	lack, notYet := make([]lacking, len(days)), make([]bool, len(days))
 	for i := range days {
@@ -180,9 +185,12 @@ func (p *Portal) seriesOf(ctx context.Context, c *fleet.Company, resource figure
 		s := &out.Series[at]
 		for i := range days {
 			day := p.dayOf(c.ID, resource, unit, &days[i], out)
+			if day.Name, err = p.endName(days[i].Date, known, out); err != nil {
+				return err
+			}
 			day.Early, day.NotYet = lack[i].onlyEarly(), notYet[i]
 			if n := len(s.Days); n > 0 && s.Days[n-1].NotYet && !day.NotYet {
-				s.Begins = day.Name
+				s.Begins = p.nameOf(days[i].Date, out)
 			}
 			s.Days = append(s.Days, day)
 			s.Partly = s.Partly || day.Known && !day.Complete && !day.Early
@@ -215,10 +223,7 @@ func (p *Portal) dayOf(company usage.CompanyID, resource figure.Resource, unit u
 		when = url.Values{"at": {timeField(d.At)}, "before": {out.Before}}
 	}
 	day := dayView{
-		Day: date, Name: date, To: companyPath(company) + "?" + when.Encode(), Ends: d.Date.Next().Start(time.UTC).Unix() - 1, Known: readAny(d.Tally), Complete: d.Tally.Complete,
-	}
-	if out.Monthly {
-		day.Name = p.month(usage.Month{Year: d.Date.Year, Month: d.Date.Month})
+		Day: date, To: companyPath(company) + "?" + when.Encode(), Ends: d.Date.Next().Start(time.UTC).Unix() - 1, Known: readAny(d.Tally), Complete: d.Tally.Complete,
 	}
 	row := metering.Row{Unit: unit}
 	for _, total := range figure.Add(nil, d.Tally.Rows) {
@@ -231,6 +236,26 @@ func (p *Portal) dayOf(company usage.CompanyID, resource figure.Resource, unit u
 		day.Cells = append(day.Cells, cell{int(amount.Count), amount.Units, whyPath(company, asked{Resource: resource, Unit: unit, State: state}, when)})
 	}
 	return day
+}
+
+// endName names the day or the month at whose end figures are; of what was not over when that was known, they are those so far, and of a month of
+// which a part was asked for, those of its last day there.
+func (p *Portal) endName(d usage.Date, known time.Time, out *trendView) (string, error) {
+	name := p.nameOf(d, out)
+	switch over := !out.days.Last(d).After(known); {
+	case !over:
+		return p.texts.say("trend.so-far", name)
+	case out.Monthly && d.Next().Month == d.Month:
+		return p.texts.say("trend.until", name, d.String())
+	}
+	return name, nil
+}
+
+func (p *Portal) nameOf(d usage.Date, out *trendView) string {
+	if out.Monthly {
+		return p.month(usage.Month{Year: d.Year, Month: d.Month})
+	}
+	return d.String()
 }
 
 // readAny reports whether any server of a figure had been read: else nothing is known, which is not zero.
