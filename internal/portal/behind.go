@@ -19,6 +19,7 @@ type behindView struct {
 	Before             string // as of when it is counted; empty: it is kept, or counted now
 	Revision           string
 	Search, Row        string
+	One                bool           // the row is of one type; else of all that are counted in a unit
 	State              metering.State // empty: all
 	States             []choice
 	Choices            []choice    // its rows
@@ -68,6 +69,11 @@ func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
 		MayTake: v.may(access.WorkOnStatements, s.company.ID) && v.only() == 0 && s.latest() && s.State == statement.Draft,
 	}
 	out.Wrong = summary(v.wrong, out.Reason)
+	of, narrowed := rowOfText(out.Row)
+	out.One = narrowed && of.Type != ""
+	if err := p.unitChoices(s, &out); err != nil {
+		return nil, err
+	}
 	for i := range s.Content.Rows {
 		key := s.Content.Rows[i].RowKey
 		out.Choices = append(out.Choices, choice{rowText(key), key.Type + ", " + string(key.Unit), rowText(key) == out.Row})
@@ -76,8 +82,8 @@ func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
 		out.States = append(out.States, choice{string(state), p.texts["workload-state."+string(state)], state == out.State})
 	}
 	named := make(map[statement.Ref]bool)
-	if key, is := rowOfText(out.Row); is && out.MayTake {
-		for _, w := range s.Nameable(all, key) {
+	if out.One && out.MayTake {
+		for _, w := range s.Nameable(all, of) {
 			named[w.Ref] = true
 		}
 	}
@@ -115,8 +121,34 @@ func (out *behindView) narrow() url.Values {
 	return q
 }
 
+// unitChoices offers all that is counted in one unit, where there are several.
+func (p *Portal) unitChoices(s *stated, out *behindView) error {
+	var units []usage.UnitKind
+	for i := range s.Content.Rows {
+		if unit := s.Content.Rows[i].Unit; !slices.Contains(units, unit) {
+			units = append(units, unit)
+		}
+	}
+	slices.Sort(units)
+	for _, unit := range units {
+		if len(units) == 1 {
+			break
+		}
+		name, err := p.texts.say("behind.every-in", unit)
+		if err != nil {
+			return err
+		}
+		row := rowText(statement.RowKey{Unit: unit})
+		out.Choices = append(out.Choices, choice{row, name, row == out.Row})
+	}
+	return nil
+}
+
 // in reports whether a workload is of the row that the reader looks at, or of any.
 func (out *behindView) in(w *statement.Workload) bool {
+	if !out.One && out.Row != "" {
+		return out.Row == rowText(statement.RowKey{Unit: w.Unit})
+	}
 	return out.Row == "" || out.Row == rowText(statement.RowKey{Product: w.Product, Type: w.Type, Unit: w.Unit})
 }
 

@@ -264,7 +264,7 @@ func (p *Portal) statementPage(v *visit, s *stated) (any, error) {
 	if err := p.billed(v, s, &out); err != nil {
 		return nil, err
 	}
-	out.Totals = totalsOf(out.Rows, out.WorkloadsTo)
+	out.Totals = s.totalsOf(out.Rows)
 	p.issues(v, s, &out)
 	if err := p.adjustments(v, s, &out); err != nil {
 		return nil, err
@@ -403,13 +403,13 @@ func (p *Portal) billed(v *visit, s *stated, out *statementView) error {
 	return nil
 }
 
-// totalsOf adds the rows of each unit kind up. The workloads behind a sum are those of the statement where it has one unit kind alone.
-func totalsOf(rows []billedRow, workloads string) (totals []billedRow) {
+// totalsOf adds the rows of each unit kind up. The workloads behind a sum are those that are counted in it.
+func (s *stated) totalsOf(rows []billedRow) (totals []billedRow) {
 	sums, of := make(map[usage.UnitKind]*billedRow), make(map[usage.UnitKind]int)
 	for i := range rows {
 		r := &rows[i]
 		if sums[r.Unit] == nil {
-			sums[r.Unit] = &billedRow{Unit: r.Unit}
+			sums[r.Unit] = &billedRow{Unit: r.Unit, Then: r.Then}
 		}
 		sum := sums[r.Unit]
 		of[r.Unit]++
@@ -422,9 +422,11 @@ func totalsOf(rows []billedRow, workloads string) (totals []billedRow) {
 		if of[unit] < 2 {
 			continue
 		}
-		if len(sums) == 1 {
-			sum.To = workloads
+		q := s.query()
+		if len(sums) > 1 {
+			q.Set("row", rowText(statement.RowKey{Unit: unit}))
 		}
+		sum.To = s.path() + "/workloads?" + q.Encode()
 		totals = append(totals, *sum)
 	}
 	slices.SortFunc(totals, func(a, b billedRow) int { return cmp.Compare(a.Unit, b.Unit) })

@@ -686,6 +686,37 @@ func TestTotals(t *testing.T) {
 	}
 }
 
+// Of a statement that counts in two units, the sums lead to the machines behind them, too, and so do those of the month before.
+func TestTotalsOfTwoUnits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	points := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "POINTS", Company: 2, InstallationID: "points"}))
+	for server, installation := range map[usage.ServerID]string{1: vbr01, points.ID: "points"} {
+		read := reading(installation, installation[:3], 2, october.AddDate(0, 0, 5))
+		if server == points.ID {
+			read.License.Unit = usage.Points
+		}
+		read.Workloads[1].Type = "VBR_HyperV_VM"
+		w.clock.Add(read.TakenAt.Sub(w.clock.Now()))
+		must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), server, false, read))
+	}
+	w.clock.Add(time.Date(2026, 12, 2, 3, 0, 0, 0, time.UTC).Sub(w.clock.Now()))
+	w.work()
+	for _, month := range []string{octoberPath, "/statements/2026-11"} {
+		w.did(month+"/2/draft", nil)
+	}
+	page := w.get("/statements/2026-11/2")
+	foot := page.body[strings.Index(page.body, "<tfoot>"):strings.Index(page.body, "</tfoot>")]
+	links := regexp.MustCompile(`<td class="n"><a href="([^"]*)">`).FindAllStringSubmatch(foot, -1)
+	if len(links) != 12 || strings.Count(foot, `<td class="n">`) != 12 {
+		t.Fatalf("a number is no link: %s", foot)
+	}
+	behind := w.get(html.UnescapeString(links[6][1])) // what is billed in points
+	w.has(behind, "poi0000", "poi0001", `<option value="/Points/" selected>all types, Points</option>`)
+	w.lacks(behind, "c0d0000", `id="take"`, "take a number off")
+	w.has(behind, "Choose a type to tick workloads")
+}
+
 // A sum over all companies leads to the companies that it is made of, and these add up to it; each number of theirs leads to its workloads.
 func TestSumsOfAMonthLead(t *testing.T) {
 	t.Parallel()

@@ -43,7 +43,7 @@
     const day = new Intl.DateTimeFormat(document.documentElement.lang, { ...zone, day: "numeric", month: "short" });
     const axis = { stroke: colour("--dim"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
     const across = bars
-      ? { ...axis, space: 64, incrs: [1, 2, 3, 6, 12, 24], grid: { show: false }, values: (u, at) => at.map((i) => Number.isInteger(i) && rows[i] ? names[i].replace(/^(\S{3})\S*/, "$1") : "") }
+      ? { ...axis, space: 64, incrs: [1, 2, 3, 6, 12, 24], grid: { show: false }, values: (u, at) => at.map((i) => Number.isInteger(i) && rows[i] ? names[i].split(",")[0].replace(/^(\S{3})\S*/, "$1") : "") }
       : { ...axis, space: 64, values: (u, at) => at.map((t) => day.format(new Date(t * 1000))) };
     const colours = kinds.map(([name]) => colour(name)), uncertain = colour("--bad-ground");
     const plot = new uPlot({
