@@ -137,7 +137,7 @@ func TestMonthToFinal(t *testing.T) {
 	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/approve", nil, ""), `aria-describedby="approve-0-wrong" aria-invalid="true"`, "needs a reason")
 	wrong := w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"row": {row}, "count": {"many"}, "reason": {`test "machines"`}}, "")
 	w.has(wrong, `value="many"`, `value="test &#34;machines&#34;"`, "is a whole number from 1 on", `aria-describedby="adjust-count-wrong"`)
-	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"row": {row}, "count": {"34"}, "reason": {" "}}, ""), `value="34"`, `aria-describedby="adjust-reason-wrong"`)
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"row": {row}, "count": {"34"}, "reason": {" "}}, ""), `value="34"`, `aria-describedby="adjust-reason-hint adjust-reason-wrong"`)
 	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"row": {row}, "count": {"5000"}, "reason": {"x"}}, ""), "5000 cannot be taken", `value="5000"`)
 	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"count": {"1"}, "reason": {"x"}}, ""), "Choose the type")
 	if to := w.want(http.StatusSeeOther, request{path: northwind + "/adjust"}).header.Get("Location"); to != northwind {
@@ -147,7 +147,7 @@ func TestMonthToFinal(t *testing.T) {
 
 	old := url.Values{"revision": {"1.1"}, "row": {row}, "count": {"7"}, "reason": {"another clerk's"}}
 	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", old, ""), "Somebody changed this statement", `value="7"`, "another clerk&#39;s")
-	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/withdraw", url.Values{"adjustment": {"1"}, "reason": {""}}, ""), `aria-describedby="withdraw-1-wrong"`)
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/withdraw", url.Values{"adjustment": {"1"}, "reason": {""}}, ""), `aria-describedby="withdraw-1-hint withdraw-1-wrong"`)
 	w.has(w.did(northwind+"/withdraw", url.Values{"adjustment": {"1"}, "reason": {"they are real"}}), "The adjustment is withdrawn.", "<b>1\u202f234</b>", "they are real")
 
 	w.has(w.did(northwind+"/approve", url.Values{"unknown/3": {"switched off on purpose"}}), "The statement is approved.", "switched off on purpose")
@@ -214,7 +214,7 @@ func TestTakeWorkloadsOut(t *testing.T) {
 		form.Set("revision", found[1])
 	}
 	wrong := w.want(http.StatusUnprocessableEntity, request{method: http.MethodPost, path: path, form: form})
-	w.has(wrong, box(first), box(last), `aria-describedby="workloads-reason-wrong"`)
+	w.has(wrong, box(first), box(last), `aria-describedby="workloads-reason-hint workloads-reason-wrong"`)
 	form.Set("workload", "id=none&server=1")
 	form.Set("reason", "leased")
 	w.has(w.want(http.StatusUnprocessableEntity, request{method: http.MethodPost, path: path, form: form}), "is not billed", `value="leased"`)
@@ -245,6 +245,34 @@ func TestBehindSaysWhy(t *testing.T) {
 	form := url.Values{"row": {row}, "workload": {"id=web0000&server=1", "id=web0001&server=1"}, "reason": {"a gift"}, "revision": revisionField.FindStringSubmatch(list.body)[1:]}
 	w.want(http.StatusSeeOther, request{method: http.MethodPost, path: path, form: form})
 	w.has(w.get(northwind), `<a href="/workloads/life?id=web0000&amp;server=1">mail &lt;1&gt;</a>, <a href="/workloads/life?id=web0001&amp;server=1">files</a>`)
+}
+
+// A company's people read in the final statement why something was done, and who did it; whoever types a reason is told so at its field.
+func TestReasonsAreReadByTheCompany(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	w.all("draft")
+	own := octoberPath + "/3"
+	told := func(form string) {
+		t.Helper()
+		at := fmt.Sprintf(`id="%s-reason-hint">The company&#39;s people read it, and your user name, in the final statement.</p>`, form)
+		w.has(w.get(own), at, fmt.Sprintf(`aria-describedby="%s-reason-hint"`, form))
+	}
+	told("adjust")
+	w.has(w.get(own), `<p class="hint">The company&#39;s people read it`)
+	w.did(own+"/adjust", url.Values{"row": {row}, "count": {"1"}, "reason": {"they complained"}})
+	w.did(own+"/approve", url.Values{"*": {"their fault"}})
+	told("reopen")
+	w.did(own+"/reopen", url.Values{"reason": {"one look more"}})
+	w.did(own+"/approve", url.Values{"*": {"their fault"}})
+	w.did(own+"/finalise", nil)
+	told("supersede")
+	read := w.want(http.StatusOK, request{path: own, role: access.CompanyReadonly})
+	w.has(read, "they complained", "their fault", "one look more", string(access.PortalAdministrator))
+	w.did(own+"/supersede", url.Values{"reason": {"they insist"}, "to-adjust": {"1"}})
+	w.did(own+"/approve", url.Values{"*": {"still"}})
+	w.did(own+"/finalise", nil)
+	w.has(w.want(http.StatusOK, request{path: own, role: access.CompanyReadonly}), "they insist")
 }
 
 // The month's list is searched, narrowed and sorted.

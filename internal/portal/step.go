@@ -25,10 +25,10 @@ func (p *Portal) input(v *visit, form, name, label string) *input {
 	return in
 }
 
-// reason gives the field in which a step wants to be told why.
+// reason gives the field in which a step wants to be told why: what is said there stands in the trail, which a company's people see, too.
 func (p *Portal) reason(v *visit, form string) *input {
 	in := p.input(v, form, "reason", p.texts["statement.reason"])
-	in.Required = true
+	in.Required, in.Hint = true, p.texts["statement.reason-hint"]
 	return in
 }
 
