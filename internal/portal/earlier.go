@@ -41,11 +41,15 @@ func (p *Portal) orderOf(v *visit, month usage.Month, m *monthly, waiting []stat
 	if err != nil {
 		return o, err
 	}
+	starts, err := p.Kept.FirstMonths(v.ctx())
+	if err != nil {
+		return o, err
+	}
 	ids := make([]usage.CompanyID, len(waiting))
 	for i := range waiting {
 		ids[i] = waiting[i].Company
 	}
-	begun, err := p.begunLater(v.ctx(), month, slices.Values(ids))
+	begun, err := p.begunLater(v.ctx(), month, starts, slices.Values(ids))
 	if err != nil {
 		return o, err
 	}
@@ -53,10 +57,11 @@ func (p *Portal) orderOf(v *visit, month usage.Month, m *monthly, waiting []stat
 	o.next = make(map[usage.CompanyID]bool)
 	for _, id := range ids {
 		next := last[id].Next()
-		if later, is := begun[id]; is {
-			next = later.Previous()
+		first, later := begun[id]
+		if later {
+			next = first.Previous()
 		}
-		switch _, later := begun[id]; {
+		switch {
 		case last[id] == usage.Month{} || next == month:
 			o.next[id] = true
 		case later:
@@ -68,7 +73,21 @@ func (p *Portal) orderOf(v *visit, month usage.Month, m *monthly, waiting []stat
 			o.over++
 		}
 	}
-	if err := p.begins(v, month, m, last, firsts, before, o.next); err != nil {
+	drafts, err := p.firstDrafts(v.ctx(), month, starts)
+	if err != nil {
+		return o, err
+	}
+	have, some := m.companies(), make(map[usage.CompanyID]usage.Month)
+	for company, at := range firsts {
+		first, begun := usage.MonthOf(at, v.zone), last[company] != usage.Month{}
+		if !begun && !have[company] && !month.Before(first) {
+			o.next[company] = true
+		}
+		if first.Before(month) && (!begun || drafts[company]) && company != usage.Unassigned {
+			some[company] = first
+		}
+	}
+	if err := p.begins(v, month, some, drafts, before); err != nil {
 		return o, err
 	}
 	for months, of := range map[*[]otherMonth]map[usage.Month][]usage.CompanyID{&o.earlier: before, &o.back: back, &o.passed: past} {
@@ -79,22 +98,9 @@ func (p *Portal) orderOf(v *visit, month usage.Month, m *monthly, waiting []stat
 	return o, nil
 }
 
-// begins adds those companies that have readings of before a month, and no statement of before it: they may begin with an earlier one.
-func (p *Portal) begins(v *visit, month usage.Month, m *monthly, last map[usage.CompanyID]usage.Month, firsts map[usage.CompanyID]time.Time, before map[usage.Month][]usage.CompanyID, next map[usage.CompanyID]bool) error {
-	drafts, err := p.firstDrafts(v.ctx(), month)
-	if err != nil {
-		return err
-	}
-	have, some := m.companies(), make(map[usage.CompanyID]usage.Month)
-	for company, at := range firsts {
-		first, begun := usage.MonthOf(at, v.zone), last[company] != usage.Month{}
-		if !begun && !have[company] && !month.Before(first) {
-			next[company] = true
-		}
-		if first.Before(month) && (!begun || drafts[company]) && company != usage.Unassigned {
-			some[company] = first
-		}
-	}
+// begins adds some companies that have readings since an earlier month, and no statement of before this one: they may begin with that month, or,
+// where there is a draft of this one, with the month before it.
+func (p *Portal) begins(v *visit, month usage.Month, some map[usage.CompanyID]usage.Month, drafts map[usage.CompanyID]bool, before map[usage.Month][]usage.CompanyID) error {
 	for company, first := range some {
 		if len(some) <= othersNamed { // of a few it is looked at what they had; of many some had something
 			if had, err := p.had(v, company, first, month); err != nil {
@@ -122,23 +128,20 @@ func (p *Portal) had(v *visit, company usage.CompanyID, from, until usage.Month)
 }
 
 // begunLater gives, of those of some companies whose first statement is of a later month and a mere draft, that month: earlier ones can still come,
-// the nearest one first.
-func (p *Portal) begunLater(ctx context.Context, month usage.Month, companies iter.Seq[usage.CompanyID]) (map[usage.CompanyID]usage.Month, error) {
-	begun := make(map[usage.CompanyID]usage.Month)
-	firsts, err := p.Kept.FirstMonths(ctx)
-	if err != nil {
-		return nil, err
-	}
-	drafts := make(map[usage.Month]map[usage.CompanyID]bool)
+// the nearest one first. starts are the months of the first statements.
+func (p *Portal) begunLater(ctx context.Context, month usage.Month, starts map[usage.CompanyID]usage.Month, companies iter.Seq[usage.CompanyID]) (map[usage.CompanyID]usage.Month, error) {
+	begun, drafts := make(map[usage.CompanyID]usage.Month), make(map[usage.Month]map[usage.CompanyID]bool)
 	for company := range companies {
-		first := firsts[company]
+		first := starts[company]
 		if !month.Before(first) {
 			continue
 		}
 		if drafts[first] == nil {
-			if drafts[first], err = p.firstDrafts(ctx, first); err != nil {
+			of, err := p.firstDrafts(ctx, first, starts)
+			if err != nil {
 				return nil, err
 			}
+			drafts[first] = of
 		}
 		if drafts[first][company] {
 			begun[company] = first
@@ -147,20 +150,19 @@ func (p *Portal) begunLater(ctx context.Context, month usage.Month, companies it
 	return begun, nil
 }
 
-// firstDrafts gives the companies whose first statement is a draft of a month.
-func (p *Portal) firstDrafts(ctx context.Context, month usage.Month) (map[usage.CompanyID]bool, error) {
+// firstDrafts gives the companies whose first statement is a draft of a month. A draft that counts nothing tells nothing of the month before: starts do.
+func (p *Portal) firstDrafts(ctx context.Context, month usage.Month, starts map[usage.CompanyID]usage.Month) (map[usage.CompanyID]bool, error) {
 	m, err := p.monthly(ctx, month)
 	if err != nil {
 		return nil, err
 	}
-	firsts, err := p.Kept.FirstMonths(ctx)
 	drafts := make(map[usage.CompanyID]bool)
 	for i := range m.rows {
-		if r := &m.rows[i]; r.State == statement.Draft && !r.corrects && firsts[r.company] == month {
+		if r := &m.rows[i]; r.State == statement.Draft && !r.corrects && starts[r.company] == month {
 			drafts[r.company] = true
 		}
 	}
-	return drafts, err
+	return drafts, nil
 }
 
 // otherMonths names companies, by months.

@@ -48,6 +48,10 @@ func (p *Portal) months(v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	starts, err := p.Kept.FirstMonths(v.ctx())
+	if err != nil {
+		return nil, err
+	}
 	var out monthsView
 	for i, month := range monthsFrom(list, firsts, usage.MonthOf(p.Now(), v.zone).Previous(), v.zone) {
 		item := monthItem{Name: p.month(month), To: monthPath(month), Begun: slices.Contains(list, month)}
@@ -59,7 +63,7 @@ func (p *Portal) months(v *visit) (any, error) {
 			item.Counted, item.Counts = true, m.counts(month)
 		}
 		if !item.Begun {
-			if item.Passed, err = p.passedOver(v, month, last, firsts); err != nil {
+			if item.Passed, err = p.passedOver(v, month, starts, last, firsts); err != nil {
 				return nil, err
 			}
 		}
@@ -69,8 +73,8 @@ func (p *Portal) months(v *visit) (any, error) {
 }
 
 // passedOver reports whether no company of which there are readings by the end of a month without statements can have one of it any more, by the
-// last months of which each has one.
-func (p *Portal) passedOver(v *visit, month usage.Month, last map[usage.CompanyID]usage.Month, firsts map[usage.CompanyID]time.Time) (bool, error) {
+// first and the last months of which each has one.
+func (p *Portal) passedOver(v *visit, month usage.Month, starts, last map[usage.CompanyID]usage.Month, firsts map[usage.CompanyID]time.Time) (bool, error) {
 	var over []usage.CompanyID
 	for company, at := range firsts {
 		switch begun := !month.Before(usage.MonthOf(at, v.zone)); {
@@ -80,7 +84,7 @@ func (p *Portal) passedOver(v *visit, month usage.Month, last map[usage.CompanyI
 			over = append(over, company)
 		}
 	}
-	open, err := p.begunLater(v.ctx(), month, slices.Values(over))
+	open, err := p.begunLater(v.ctx(), month, starts, slices.Values(over))
 	return len(over) > 0 && len(open) == 0, err
 }
 
