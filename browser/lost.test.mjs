@@ -190,3 +190,39 @@ test("who is signed out elsewhere keeps what was typed, and goes on", async () =
   await page.waitForSelector("h1:has-text('Half typed Ltd')");
   for (const one of [page, other]) await one.context().close();
 });
+
+test("of a company whose server was never read nothing is known, and its first day shows as a point", async () => {
+  const uid = "c0de0000-0000-4000-8000-00000000000f";
+  await console_.command("company", "add", "--name", "Fabrikam");
+  await console_.command("server", "add", "--company", "name:Fabrikam", "--name", "first", "--installation-id", uid);
+  const page = await open(browser, console_);
+  await signIn(page, console_);
+  await page.goto("/companies?search=Fabrikam");
+  const path = await page.getAttribute("#rows th a:text-is('Fabrikam')", "href");
+  await page.goto(path);
+  await page.waitForSelector(".recent:has-text('Nothing had been read in these days')");
+  assert.doesNotMatch(await page.textContent("#main"), /Nothing is used/);
+  await page.evaluate(() => { window.loadedOnce = true; });
+  await console_.pour({
+    schema: "tallystick.snapshot/v1", takenAt: new Date().toISOString(), product: "vbr", server: { installationId: uid, name: "first" }, license: { type: "Rental" },
+    workloads: [{ id: "w", name: "web", type: "VBR_vSphere_VM", firstProtectedAt: "2026-01-01T00:00:00Z" }],
+  });
+  await page.waitForSelector(".recent .u-over", { state: "attached", timeout: 20_000 });
+  assert.equal(await page.evaluate(() => window.loadedOnce), true);
+  // How much of a chart has the colour of what is used: its axes and the other lines have others.
+  const drawn = () => page.locator(".chart").first().evaluate((box) => {
+    const probe = document.body.appendChild(Object.assign(document.createElement("a"), { href: "#", textContent: "x" }));
+    const main = /\d+, \d+, \d+/.exec(getComputedStyle(probe).color)[0];
+    probe.remove();
+    const canvas = box.querySelector("canvas"), { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let seen = 0;
+    for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255 && main === `${data[i]}, ${data[i + 1]}, ${data[i + 2]}`) seen++;
+    return seen;
+  });
+  assert.ok(await drawn() > 0, "the small chart shows nothing");
+  await page.goto(`${path}/trend`);
+  await page.waitForSelector(".u-over");
+  assert.ok(await drawn() > 0, "the trend shows nothing");
+  assert.deepEqual(page.errors, []);
+  await page.context().close();
+});

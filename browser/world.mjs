@@ -107,7 +107,8 @@ export async function addUser(go, { name, company, password, single }) {
   return chosen;
 }
 
-// restartable serves one company; down stops it, up starts it again on the same port and data, and command runs a command beside it.
+// restartable serves one company; down stops it, up starts it again on the same port and data; command runs a command beside it, and pour
+// one that takes in a reading.
 export async function restartable() {
   const dir = await mkdtemp(join(tmpdir(), "tallystick-browser-"));
   const data = ["--data", join(dir, "data")];
@@ -118,6 +119,7 @@ export async function restartable() {
   return {
     base, ...administrator,
     command: (...args) => run([...args, ...data], "secret\n"),
+    pour: (reading) => run(["import", ...data, "-"], JSON.stringify(reading) + "\n"),
     down: () => now.stop(),
     async up() { now = await serve(data, base.replace("https://", "")); },
     async stop() { await now.stop(); await rm(dir, { recursive: true }); },

@@ -169,6 +169,29 @@ func TestServerThatWasNotThereYet(t *testing.T) {
 	}
 }
 
+// Of a server that was never read nothing is known over time, which is not that nothing is used.
+func TestATrendOfNothingRead(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	contoso := must[fleet.Company](t)(w.fleet.AddCompany(t.Context(), fleet.NewCompany{Name: "Contoso"}))
+	server := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "UNREAD", Company: contoso.ID, InstallationID: "unread"}))
+	look := func(has, lacks string) {
+		t.Helper()
+		for _, path := range []string{"/companies/4/trend", "/companies/4/trend?by=month", "/companies/4/trend?recent=1"} {
+			a := w.want(http.StatusOK, request{path: path, header: http.Header{"Hx-Request": {"true"}}})
+			w.has(a, has)
+			w.lacks(a, lacks)
+		}
+	}
+	const unread, unused = "Nothing had been read in these days, so nothing is known of them.", "Nothing is used."
+	look(unread, unused)
+	empty := reading("unread", "vm", 0, w.clock.Now())
+	empty.Workloads = []usage.Workload{} // a list that has none, and not a list that is missing
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), server.ID, false, empty))
+	w.clock.Add(time.Minute)
+	look(unused, unread)
+}
+
 // A server says which of its two figures answers, as the pages of companies do, and why where that is not the one that it is set to.
 func TestWhichFigureOfAServerAnswers(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,7 @@ type trendView struct {
 	Steps           []choice
 	Series          []seriesView
 	Served          bool // on some day there was a server
+	Known           bool // and on some day something had been read
 	Late            bool // it was given up: it takes too long for the first page
 	Wrong           []fault.Field
 	days            usage.Calendar
@@ -160,7 +161,7 @@ func (p *Portal) seriesOf(ctx context.Context, c *fleet.Company, resource figure
 	}
 	byUnit := map[usage.UnitKind]int{}
 	for i := range days {
-		out.Served = out.Served || len(days[i].Tally.Servers) > 0
+		out.Served, out.Known = out.Served || len(days[i].Tally.Servers) > 0, out.Known || readAny(days[i].Tally)
 		for _, total := range figure.Add(nil, days[i].Tally.Rows) {
 			if _, known := byUnit[total.Unit]; !known {
 				byUnit[total.Unit] = len(out.Series)

@@ -26,6 +26,9 @@
     return [u.valToPos(i, "x", canvas) + (k - kinds.length / 2) * wide, wide];
   };
 
+  // Where nothing is known before and after a day, it has no line, and is seen as a point.
+  const alone = (values) => values.flatMap((v, i) => v != null && values[i - 1] == null && values[i + 1] == null ? [i] : []);
+
   const plots = new Map(); // by their boxes
 
   const draw = (box) => {
@@ -54,7 +57,7 @@
       scales: { x: bars ? { time: false, range: [-0.6, rows.length - 0.4] } : {}, y: { range: (u, low, high) => [0, Math.max(1, high * 1.08)] } },
       axes: small ? [{ ...across, size: 32 }, { ...axis, size: 52, space: 22 }] : [across, { ...axis, size: 64 }],
       series: [{ label: when, value: (u, v, series, i) => names[i] ?? "" }, ...heads.map((label, k) => ({
-        label, stroke: colours[k], width: 2, dash: kinds[k][1], points: { show: !bars && rows.length < 40 },
+        label, stroke: colours[k], width: 2, dash: kinds[k][1], points: { show: !bars && rows.length < 40, fill: colours[k], filter: (u, of, all) => all || bars ? null : alone(data[of]) },
         ...(bars ? { paths: () => null, fill: colours[k] } : { paths: uPlot.paths.stepped({ align: -1 }) }),
       }))],
       hooks: {
