@@ -63,6 +63,90 @@ test("nothing shifts, overflows, fails or is loaded from elsewhere", async () =>
   }
 });
 
+test("words stay whole, badges in their columns, and on a laptop every column is in sight", async () => {
+  const setup = await open(browser, console_);
+  await signIn(setup, console_);
+  await setup.goto("/alarms");
+  await setup.click("#rows th a");
+  await setup.fill("main form input:not([type=hidden])", "It is being seen to");
+  await setup.click("main form button:has-text('I know of it')");
+  await setup.waitForSelector("text=Acknowledged");
+  await setup.context().close();
+  for (const [width, longest] of [[1280, 24], [1024, 14], [360, 10]]) {
+    const page = await open(browser, console_, { viewport: { width, height: 800 } });
+    await signIn(page, console_);
+    for (const path of pages) {
+      await page.goto(path, { waitUntil: "load" });
+      const wrong = await page.evaluate(([longest, laptop]) => {
+        const found = [], range = document.createRange(), shown = (x) => x.checkVisibility() && !x.closest(".unseen, .space, option, textarea, .id");
+        const walker = document.createTreeWalker(document.getElementById("main"), NodeFilter.SHOW_TEXT);
+        for (let node; (node = walker.nextNode());) {
+          if (!shown(node.parentElement)) continue;
+          for (const whole of node.data.matchAll(/\S+/g)) for (const word of whole[0].matchAll(/[\p{L}\d_]+/gu)) {
+            if (whole[0].length > longest) break; // an id, an address in a sentence
+            range.setStart(node, whole.index + word.index);
+            range.setEnd(node, whole.index + word.index + word[0].length);
+            if (new Set([...range.getClientRects()].filter((r) => r.width > 1).map((r) => Math.round(r.top))).size > 1) found.push(`${word[0]} is broken`);
+          }
+        }
+        for (const cell of document.querySelectorAll("main :is(td, th)")) if (shown(cell) && cell.scrollWidth > cell.clientWidth + 1) found.push(`${cell.textContent.trim()} is wider than its column`);
+        if (laptop) for (const part of document.querySelectorAll("main .wide")) if (part.scrollWidth > part.clientWidth + 1) found.push(`${part.ariaLabel} is cut`);
+        return [...new Set(found)];
+      }, [longest, width === 1280]);
+      assert.deepEqual(wrong, [], `${path} at ${width}`);
+    }
+    await page.context().close();
+  }
+});
+
+test("what comes in pieces keeps its columns, and what scripts add has its room", async () => {
+  for (const width of [320, 2560]) {
+    const page = await open(browser, console_, { viewport: { width, height: 800 } });
+    await signIn(page, console_);
+    await page.goto("/servers/1");
+    const moved = await page.evaluate(() => {
+      const marks = [...document.querySelectorAll(".calendar thead th"), document.querySelector(".facts dd")];
+      const left = () => marks.map((mark) => mark.getBoundingClientRect().left);
+      const whole = left();
+      for (const later of document.querySelectorAll(".calendar tbody tr, .facts dd ~ *")) later.remove();
+      return left().filter((x, i) => x !== whole[i]).length;
+    });
+    assert.equal(moved, 0, `columns move at ${width} while the page comes`);
+    const end = () => page.evaluate(() => document.querySelector(".zone").getBoundingClientRect().top);
+    await page.goto("/catalogue/own");
+    const with_ = await end();
+    await page.route("**/portal.js", (route) => route.abort());
+    await page.goto("/catalogue/own");
+    assert.equal(await end(), with_, `the page's script moves what is there at ${width}`);
+    await page.context().close();
+  }
+});
+
+test("without scripts no chart is announced that never comes", async () => {
+  const page = await open(browser, console_, { javaScriptEnabled: false });
+  await signIn(page, console_);
+  for (const path of ["/companies/2", "/companies/2/trend"]) {
+    await page.goto(path);
+    assert.equal(await page.locator(".chart, .recent").count() > 0, true);
+    assert.equal(await page.locator(".chart:visible, .recent:visible, :text('Click a line'):visible").count(), 0, path);
+  }
+  await page.context().close();
+});
+
+test("on a phone the small charts are whole", async () => {
+  for (const width of [320, 360]) {
+    const page = await open(browser, console_, { viewport: { width, height: 740 } });
+    await signIn(page, console_);
+    for (const path of ["/companies/2", "/companies/4"]) {
+      await page.goto(path);
+      await page.waitForSelector(".recent .u-over");
+      const left = await page.evaluate(() => Math.min(...[...document.querySelectorAll(".recent .chart")].map((c) => c.closest(".recent").getBoundingClientRect().bottom - c.getBoundingClientRect().bottom)));
+      assert.ok(left >= 0, `${path} at ${width}: ${-left} pixels are cut`);
+    }
+    await page.context().close();
+  }
+});
+
 test("on paper stand the figures, whole, dark on white, and nothing to press", async () => {
   const page = await open(browser, console_, { colorScheme: "dark", viewport: { width: 688, height: 972 } }); // A4 within its margins
   await signIn(page, console_);

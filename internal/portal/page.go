@@ -101,7 +101,7 @@ func (p *Portal) readPages() (pages, error) {
 func (p *Portal) functions() template.FuncMap {
 	return template.FuncMap{
 		"t": p.texts.say, "n": p.texts.count, "asset": p.assets.address,
-		"number": number, "signed": signed, "dict": dict,
+		"number": number, "signed": signed, "dict": dict, "pieces": pieces,
 	}
 }
 

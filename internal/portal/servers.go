@@ -54,6 +54,19 @@ type serverState struct {
 	Interval string
 }
 
+// pieces parts an address where a narrow column may go on in another line: never within a name or the port.
+func pieces(address string) []string {
+	names, port := address, ""
+	if i := strings.LastIndexByte(address, ':'); i > 0 {
+		names, port = address[:i], address[i:]
+	}
+	parts := strings.SplitAfter(names, ".")
+	if port != "" {
+		parts = append(parts, port)
+	}
+	return parts
+}
+
 func serverPath(id usage.ServerID) string { return "/servers/" + id.String() }
 
 // serverLink is the link to a server for who may see it.

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/tallystick/tallystick/internal/core/metering"
@@ -21,6 +22,22 @@ func TestListsSay(t *testing.T) {
 	for server, want := range map[usage.ServerID]bool{1: true, 2: false, 3: true, 4: false, 5: false} {
 		if say[server] != want {
 			t.Errorf("server %d: %v, want %v", server, say[server], want)
+		}
+	}
+}
+
+// An address goes on in another line after a part of a name or before the port, and nowhere else.
+func TestPieces(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string][]string{
+		"vbr01":                  {"vbr01"},
+		"vbr01.example.com:9419": {"vbr01.", "example.", "com", ":9419"},
+		"[2001:db8::1]:9419":     {"[2001:db8::1]", ":9419"},
+		"192.0.2.7":              {"192.", "0.", "2.", "7"},
+		"":                       {""},
+	} {
+		if got := pieces(address); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", address, got, want)
 		}
 	}
 }

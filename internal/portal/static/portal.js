@@ -58,11 +58,19 @@
 
   // A file goes into the field that can be typed into, to be looked at before it is sent.
   for (const file of document.querySelectorAll("input[data-into]")) {
-    file.parentElement.hidden = false;
     file.addEventListener("change", async () => {
       document.getElementById(file.dataset.into).value = await file.files[0]?.text() ?? "";
     });
   }
+
+  // What is shown once is copied whole. Where that is not allowed, it is marked, to be copied by hand.
+  for (const button of document.querySelectorAll("button[data-copy]")) button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.copy), said = button.nextElementSibling;
+    said.textContent = ""; // what is said again is read out again
+    field.select();
+    const copied = navigator.clipboard && await navigator.clipboard.writeText(field.value).then(() => true, () => false);
+    if (copied) said.textContent = button.dataset.copied;
+  });
 
   // While a connection is tested anew, what came of it before is not shown: it is not about what is typed now.
   const test = (on) => {
