@@ -115,6 +115,28 @@ test("a token works until it is revoked, and an alarm is acknowledged", async ()
   await page.context().close();
 });
 
+test("a new token is copied by a button, which says so; without scripts there is none", async () => {
+  for (const javaScriptEnabled of [true, false]) {
+    const page = await open(browser, console_, { javaScriptEnabled, permissions: ["clipboard-read", "clipboard-write"] });
+    await signIn(page, console_);
+    await page.goto("/tokens/new");
+    await page.fill("#token-name", `copied ${javaScriptEnabled}`);
+    await page.check("[name=scopes][value=read]");
+    await page.click(send);
+    await page.waitForSelector("#secret");
+    const button = page.locator("button:text-is('Copy')");
+    assert.equal(await button.isVisible(), javaScriptEnabled);
+    if (javaScriptEnabled) {
+      await button.focus();
+      await page.keyboard.press("Enter");
+      await page.waitForSelector("[role=status]:text-is('Copied')");
+      assert.equal(await page.evaluate(() => navigator.clipboard.readText()), await page.inputValue("#secret"));
+    }
+    assert.deepEqual(page.errors, []);
+    await page.context().close();
+  }
+});
+
 test("what is typed wrong is kept, and what is wrong stands at its field", async () => {
   const page = await open(browser, console_);
   await signIn(page, console_);
