@@ -174,6 +174,7 @@ func (p *Portal) alarmedPick(v *visit, events []alarm.Event, links *companyLinks
 type standingAlarms struct {
 	byStatus map[alarm.Status]int
 	byServer map[usage.ServerID]int
+	unread   map[usage.ServerID]bool // that cannot be read
 }
 
 // alarmCounts keep the latest counts at hand.
@@ -201,11 +202,14 @@ func (p *Portal) alarmsStanding(ctx context.Context) (*standingAlarms, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept := &standingAlarms{make(map[alarm.Status]int), make(map[usage.ServerID]int)}
+	kept := &standingAlarms{make(map[alarm.Status]int), make(map[usage.ServerID]int), make(map[usage.ServerID]bool)}
 	for i := range events {
 		if e := &events[i]; e.Status != alarm.StatusResolved {
 			kept.byStatus[e.Status]++
 			kept.byServer[e.Server]++
+			if e.Template == alarm.ServerConnection || e.Template == alarm.CloudConnectConnection {
+				kept.unread[e.Server] = true
+			}
 		}
 	}
 	c.kept, c.read = kept, ends.Last

@@ -274,6 +274,52 @@ func TestOverviewNamesCauses(t *testing.T) {
 	w.has(w.get(html.UnescapeString(moved[1])), "1\u202f234", "1\u202f240", ">&#43;6<", "2026-10-31 23:59")
 }
 
+// Servers that fail now are named beside those that cannot be relied on, until their last readings are too old; and where nothing was known of
+// the month before, no change is made up.
+func TestOverviewTellsWhatFailsNow(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, server := range []usage.ServerID{1, 2} {
+		must[ledger.Receipt](t)(w.ledger.AppendGap(t.Context(), server, usage.Gap{At: w.clock.Now(), Reason: usage.GapUnreachable, Text: "no route"}))
+	}
+	w.clock.Add(time.Minute)
+	w.counted()
+	look := func(path string) answered { return w.want(http.StatusOK, request{path: path, role: access.PortalReadonly}) }
+	a := look("/")
+	w.has(a, `<p class="big n"><a href="#silent">0</a></p>`, "No figure rests on a reading that is missing or too old.",
+		`<a href="/servers?state=failing">2 servers fail now; their last readings are recent enough to count by.</a>`,
+		"Of no company all was known at the end of September 2026, so there is nothing to compare with.")
+	w.lacks(a, "against the end of", "are not in this")
+	w.has(look("/servers?state=failing"), `href="/servers/1"`, `href="/servers/2"`)
+	w.clock.Add(100 * 24 * time.Hour)
+	a = w.get("/") // by somebody who signs in now
+	w.has(a, `<p class="big n"><a href="#silent">2</a></p>`)
+	w.lacks(a, "fail now")
+}
+
+// A company that has more products than in the month before, of which nothing was known then, is not in the change: as in the list of companies.
+func TestOverviewComparesWhatTheListCompares(t *testing.T) {
+	t.Parallel()
+	w := inNovember(t)
+	cloud := must[fleet.Server](t)(w.fleet.AddServer(t.Context(), fleet.NewServer{Name: "CC01", Product: usage.ProductCloudConnect, Company: 2, InstallationID: "cc01"}))
+	now := w.clock.Now()
+	s := reading("cc01", "pc", 50, now)
+	s.Product = usage.ProductCloudConnect
+	for i := range s.Workloads {
+		s.Workloads[i].Type, s.Workloads[i].Tenant = "CC_VM_Backup", "northwind"
+	}
+	for server, s := range map[usage.ServerID]usage.Snapshot{cloud.ID: s, 1: reading(vbr01, "web", 1240, now)} {
+		must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), server, false, s))
+	}
+	w.clock.Add(time.Minute)
+	w.counted()
+	w.has(w.get("/"), ">±0</a> against the end of October 2026", "1 company is not in this: not all of it was known then.")
+	row := regexp.MustCompile(`<tr><th scope="row"><a href="/companies/2">Northwind</a></th><td>Instances</td>.*?</tr>`).FindString(w.get("/companies").body)
+	if row == "" || strings.Contains(row, "/changes") {
+		t.Errorf("the list says a change of it: %s", row)
+	}
+}
+
 // What changed most is said of a company over all its resources, as the list of companies says it, and each number leads to just that.
 func TestOverviewSaysWhatCompaniesSay(t *testing.T) {
 	t.Parallel()

@@ -289,7 +289,7 @@ func (p *Portal) showSilentNow(v *visit, out *monthView) error {
 		return err
 	}
 	var now overviewed
-	now.listSilent(v, o)
+	now.listSilent(v, o, nil)
 	out.Silent, out.SilentLeft = now.Silent, now.SilentLeft
 	return nil
 }

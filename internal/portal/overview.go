@@ -2,7 +2,6 @@ package portal
 
 import (
 	"cmp"
-	"context"
 	"slices"
 	"time"
 
@@ -24,6 +23,7 @@ type overviewed struct {
 	Silent         []silentView
 	SilentCount    int // servers
 	SilentLeft     int // that are not listed
+	Failing        int // servers beside the silent ones that could not be read when that was tried last
 	Uncertain      int // companies
 	AlarmCount     int
 	Alarms         []countView // by severity
@@ -36,7 +36,8 @@ type overviewed struct {
 type totalView struct {
 	Unit                      usage.UnitKind
 	Used, New, Rental, Change usage.Units
-	Later                     int // companies of which nothing was known then: they are not in the change
+	Known                     bool // of a company at least it is known where it stood then
+	Later                     int  // companies of which not all was known then: they are not in the change
 }
 
 type silentView struct {
@@ -84,39 +85,44 @@ func (p *Portal) overview(v *visit) (any, error) {
 	out := overviewed{Month: p.month(o.Month), Before: p.month(o.Month.Previous()), At: v.moment(o.At), Whole: o.Whole, StatementsTo: monthPath(o.Month.Previous())}
 	out.sum(o)
 	out.compare(o)
-	out.listSilent(v, o)
-	if err := p.countAlarms(v.ctx(), &out); err != nil {
+	standing, err := p.alarmsStanding(v.ctx())
+	if err != nil {
 		return nil, err
 	}
+	out.listSilent(v, o, standing.unread)
+	p.countAlarms(standing, &out)
 	if err := p.countStatements(v, o.Month.Previous(), &out); err != nil {
 		return nil, err
 	}
 	return page{name: "overview", title: p.texts["overview.title"], data: &out}, nil
 }
 
-// sum adds all companies up. What is not known of the month's beginning is not taken for zero: such companies are not in the change.
+// sum adds all companies up. The change is of those that the list of companies has one of: where not all was known of a company when the month
+// began, that is not taken for zero.
 func (out *overviewed) sum(o *figure.Overview) {
-	var now, since, before []figure.Total
-	later := make(map[usage.UnitKind]int)
+	var now, before []figure.Total
 	for i := range o.Standings {
 		s := &o.Standings[i]
 		now = figure.Add(now, s.Now.Rows)
-		switch {
-		case s.Before == nil:
-		case s.Before.AsOf == nil:
-			for _, t := range figure.Add(nil, s.Now.Rows) {
-				later[t.Unit]++
-			}
-		default:
-			since, before = figure.Add(since, s.Now.Rows), figure.Add(before, s.Before.Rows)
+		if s.Before != nil {
+			before = figure.Add(before, s.Before.Rows)
 		}
 	}
-	changes := make(map[usage.UnitKind]usage.Units)
-	for _, pair := range figure.Pair(since, before) {
-		changes[pair.Unit] = pair.Now.Used.Units - pair.Before.Used.Units
+	changes, known, later := make(map[usage.UnitKind]usage.Units), make(map[usage.UnitKind]bool), make(map[usage.UnitKind]int)
+	for sums := range sumsByCompany(o) {
+		for i := range sums.pairs {
+			pair := &sums.pairs[i]
+			if !sums.counted {
+				later[pair.Unit]++
+				continue
+			}
+			changes[pair.Unit], known[pair.Unit] = changes[pair.Unit]+pair.Now.Used.Units-pair.Before.Used.Units, true
+		}
 	}
 	for _, pair := range figure.Pair(now, before) {
-		out.Totals = append(out.Totals, totalView{pair.Unit, pair.Now.Used.Units, pair.Now.New.Units, pair.Now.Rental.Units, changes[pair.Unit], later[pair.Unit]})
+		out.Totals = append(out.Totals, totalView{
+			pair.Unit, pair.Now.Used.Units, pair.Now.New.Units, pair.Now.Rental.Units, changes[pair.Unit], known[pair.Unit], later[pair.Unit],
+		})
 	}
 }
 
@@ -173,15 +179,19 @@ type silent struct {
 }
 
 // listSilent lists the companies whose figures are uncertain with the servers that make them so, those that were read longest ago first.
-func (out *overviewed) listSilent(v *visit, o *figure.Overview) {
+// Beside them it counts those of the servers that cannot be read now on which figures still rest.
+func (out *overviewed) listSilent(v *visit, o *figure.Overview, unread map[usage.ServerID]bool) {
 	var all []silent
-	servers := make(map[usage.ServerID]bool)
+	servers, failing := make(map[usage.ServerID]bool), make(map[usage.ServerID]bool)
 	var last *fleet.Company
 	for i := range o.Standings { // those of a company follow each other
 		s := &o.Standings[i]
 		for j := range s.Now.Servers {
 			source := &s.Now.Servers[j]
 			if !source.Unknown && !source.Stale {
+				if unread[source.Server] {
+					failing[source.Server] = true
+				}
 				continue
 			}
 			if s.Company != last {
@@ -191,7 +201,7 @@ func (out *overviewed) listSilent(v *visit, o *figure.Overview) {
 			all = append(all, silent{s.Company, source})
 		}
 	}
-	out.SilentCount, out.SilentLeft = len(servers), max(0, len(all)-silentMax)
+	out.SilentCount, out.SilentLeft, out.Failing = len(servers), max(0, len(all)-silentMax), len(failing)
 	for _, s := range firstOf(all, silentMax, func(a, b silent) int { return compareTaken(a.source.TakenAt, b.source.TakenAt) }) {
 		out.Silent = append(out.Silent, silentView{
 			v.serverLink(s.source.Server, s.source.Name), s.company.Name, companyPath(s.company.ID), s.source.Unknown, v.momentOf(s.source.TakenAt),
@@ -230,11 +240,7 @@ func firstOf[T any](list []T, most int, compare func(a, b T) int) []T {
 	return out
 }
 
-func (p *Portal) countAlarms(ctx context.Context, out *overviewed) error {
-	standing, err := p.alarmsStanding(ctx)
-	if err != nil {
-		return err
-	}
+func (p *Portal) countAlarms(standing *standingAlarms, out *overviewed) {
 	counts := standing.byStatus
 	for _, n := range counts {
 		out.AlarmCount += n
@@ -244,7 +250,6 @@ func (p *Portal) countAlarms(ctx context.Context, out *overviewed) error {
 			out.Alarms = append(out.Alarms, countView{p.texts["alarm-status."+string(s)], "/alarms?status=" + string(s), counts[s]})
 		}
 	}
-	return nil
 }
 
 // Bad reports whether there are errors among the alarms.
