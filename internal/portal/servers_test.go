@@ -384,7 +384,7 @@ func TestWrongAddress(t *testing.T) {
 	w := newWorld(t)
 	for address, said := range map[string]string{
 		"":                    "is required",
-		"https://":            "is written as vbr01.example.com, or vbr01.example.com:9419",
+		"https://":            "is written as vbr01.example.com, or vbr01.example.com:9443",
 		"vbr01.example/x":     "has something behind the host: it is written as vbr01.example.com",
 		"ftp://vbr01":         "must be https",
 		"vbr01.example:99999": "has a port that is not between 1 and 65535",
@@ -393,6 +393,9 @@ func TestWrongAddress(t *testing.T) {
 		w.has(wrong, `id="server-url-wrong">`+said)
 		w.lacks(wrong, `id="server-name-wrong"`, "installation id", "https://host")
 	}
+	fresh := w.get("/servers/new")
+	w.has(fresh, "As vbr01.example.com. Ports 9419 and 443 are tried; another one is written behind it, as vbr01.example.com:9443.")
+	w.lacks(fresh, "vbr01.example.com:9419") // the usual port is no example of another one
 }
 
 // A company is added, its servers are what comes next, and it is removed once it has none.
