@@ -245,7 +245,7 @@ const packedMin = 1400
 
 func (p *Portal) shellOf(r *http.Request, v *page) shell {
 	actor := api.Actor(r.Context())
-	if v.status >= http.StatusBadRequest && v.name != "problem" {
+	if v.status >= http.StatusBadRequest && v.name != "problem" && v.name != "ended" {
 		v.title = p.texts["form.wrong-title"] + " – " + v.title
 	}
 	s := shell{Title: v.title, Here: r.URL.Path, User: actor.Name, Role: actor.Role, Chart: v.chart, Days: v.days, Main: v.data}

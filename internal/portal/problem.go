@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
 	"github.com/tallystick/tallystick/internal/core/fault"
 )
@@ -17,29 +18,40 @@ type problem struct {
 	Request string // its number in the log, where it is our trouble
 }
 
-// Fail says what is wrong, as a page to people and as a line of text to programs. Who is not signed in is asked to.
+// Fail says what is wrong, as a page to people and as a line of text to programs and scripts. Who is not signed in is asked to.
 func (p *Portal) Fail(r *http.Request, err error) api.Raw {
-	status := api.StatusOf(err)
-	if status == http.StatusUnauthorized && r.Method == http.MethodGet && r.Header.Get("HX-Request") == "" {
+	status, script := api.StatusOf(err), r.Header.Get("HX-Request") == "true"
+	if status == http.StatusUnauthorized && r.Method == http.MethodPost && p.cross.Check(r) != nil { // nothing else is said of what another site sends
+		err = fault.Wrap(err, fault.Denied, "%s", p.texts["problem.cross"])
+		status = http.StatusForbidden
+	}
+	if status == http.StatusUnauthorized && r.Method == http.MethodGet && !script {
 		to := "/sign-in"
 		if r.URL.Path != "/" {
 			to += "?to=" + url.QueryEscape(r.URL.RequestURI())
 		}
 		return api.Raw{Status: http.StatusSeeOther, Fields: []api.Field{field("Location", to)}}
 	}
-	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
-		answer := api.PlainText(api.MessageOf(err) + "\n")
-		answer.Status = status
-		return answer
+	plain := api.PlainText(api.MessageOf(err) + "\n")
+	plain.Status = status
+	if script || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		return plain
 	}
+	shown := page{name: "problem", title: p.texts["problem.title"], data: problemOf(r, err, status), status: status}
+	if status == http.StatusUnauthorized && r.Method == http.MethodPost && api.Actor(r.Context()) == (access.Actor{}) { // the form is not read yet
+		shown = p.ended(r)
+	}
+	answer, failed := p.render(r, &shown)
+	if failed != nil {
+		return plain
+	}
+	return answer
+}
+
+func problemOf(r *http.Request, err error, status int) problem {
 	v := problem{Status: status, Text: api.MessageOf(err)}
 	if status >= http.StatusInternalServerError {
 		v.Request = api.RequestID(r.Context())
 	}
-	answer, failed := p.render(r, &page{name: "problem", title: p.texts["problem.title"], data: v, status: status})
-	if failed != nil {
-		answer = api.PlainText(api.MessageOf(err) + "\n")
-		answer.Status = status
-	}
-	return answer
+	return v
 }

@@ -17,12 +17,22 @@
     t.innerHTML = text;
     return t.content.querySelector("tbody[data-list]");
   };
+  let out = false; // nobody is signed in any more
   const bring = async (address, signal) => {
     const answer = await fetch(address, { ...ask, signal }).catch(() => null);
+    if (!signal.aborted) out = answer?.status === 401;
     return answer?.ok && !answer.redirected ? parse(await answer.text().catch(() => "")) : null;
+  };
+  // why says why rows did not come.
+  const why = () => {
+    const said = words().content.querySelector("[role=alert]").cloneNode(true);
+    const signedOut = out && document.getElementById("signed-out");
+    if (signedOut) said.replaceChildren(signedOut.content.cloneNode(true));
+    return said;
   };
   const failedRow = (columns, again) => {
     const row = words().content.cloneNode(true).firstElementChild;
+    row.querySelector("[role=alert]").replaceWith(why());
     row.cells[0].colSpan = columns;
     row.querySelector("button").addEventListener("click", again);
     return row;
@@ -344,7 +354,7 @@
       if (!p) return;
       sheet.failed = true;
       if (p.failed) { // it is said again
-        p.body.querySelector("[role=alert]").replaceWith(words().content.querySelector("[role=alert]").cloneNode(true));
+        p.body.querySelector("[role=alert]").replaceWith(why());
         return;
       }
       const body = document.createElement("tbody"), room = Math.max(0, this.heightOf(p) - 3 * this.rowHeight);

@@ -8,6 +8,32 @@
   const nav = document.querySelector(".bar nav"), open = nav?.querySelector("[aria-current]");
   if (open) nav.scrollLeft = open.offsetLeft - nav.offsetLeft - (nav.clientWidth - open.offsetWidth) / 2;
 
+  // What a script asked for and did not get is said in words, with a way on. Nothing leads away from the page: what is typed would be gone.
+  const wordsFor = (status, text) => {
+    const words = document.getElementById(status === 401 ? "signed-out" : "unreached");
+    return text && status !== 401 || !words ? text ?? "" : words.content.cloneNode(true);
+  };
+  const alertOf = (...what) => {
+    const said = document.createElement("p");
+    said.className = "wrong unsent";
+    said.setAttribute("role", "alert");
+    said.append(...what);
+    return said;
+  };
+  const untell = (form) => { for (const said of form?.querySelectorAll(".unsent") ?? []) said.remove(); };
+  // tell says it in a form, below the buttons or the field that asked.
+  const tell = (at, what) => {
+    untell(at.closest("form"));
+    (at.closest(".buttons, .field") ?? at).after(alertOf(what));
+  };
+  const plainly = (headers, text) => headers?.get("Content-Type")?.startsWith("text/plain") ? text : undefined;
+  document.addEventListener("htmx:before:request", (event) => untell(event.detail.ctx.sourceElement.closest("form")));
+  for (const kind of ["htmx:response:error", "htmx:error"]) document.addEventListener(kind, ({ detail: { ctx } }) => {
+    const asked = ctx?.sourceElement;
+    if (!asked?.closest("form")) return; // nobody asked: the page asks again by itself
+    tell(asked, wordsFor(ctx.response?.status, plainly(ctx.response?.headers, ctx.text)));
+  });
+
   // A number opens the reasons for it beside the page. The page's place in the history keeps which, and where the reader was in there: who follows
   // a link of the panel and comes back finds it as it was.
   const panel = document.getElementById("why");
@@ -15,9 +41,14 @@
   const note = (why) => history.replaceState({ ...history.state, why }, "");
   const noteOpen = (link) => note({ of: panel.dataset.of, top: panel.scrollTop, at: links().indexOf(link) });
   const openWhy = async (of, was) => {
-    const answer = await fetch(of, ask).catch(() => null);
-    if (!answer?.ok) return false;
-    document.getElementById("why-body").innerHTML = await answer.text();
+    const answer = await fetch(of, ask).catch(() => null), body = document.getElementById("why-body");
+    if (!answer || answer.status === 401) {
+      body.replaceChildren(alertOf(wordsFor(answer?.status)));
+      if (!panel.open) panel.showModal();
+      return true;
+    }
+    if (!answer.ok) return false;
+    body.innerHTML = await answer.text();
     panel.dataset.of = of;
     panel.showModal();
     panel.scrollTop = was?.top ?? 0;
@@ -49,6 +80,7 @@
     typing = setTimeout(async () => {
       const typed = field.value;
       const answer = await fetch(field.dataset.suggest + "?part=" + encodeURIComponent(typed), ask).catch(() => null);
+      if (answer?.status === 401) tell(field, wordsFor(401));
       const found = answer?.ok ? await answer.json().catch(() => []) : [];
       if (field.value !== typed || !field.list) return;
       for (const old of field.list.querySelectorAll("option:not([data-other])")) old.remove();
