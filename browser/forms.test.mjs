@@ -188,27 +188,60 @@ test("a wrong password is told, and the name is kept", async () => {
   await page.context().close();
 });
 
-test("where a script sends a form, its fields are marked all the same", async () => {
+// complains wants a page to say what is wrong as one that was loaded: above the form, at these fields, in the title, and begin at the first of them.
+async function complains(page, ids) {
+  await page.waitForFunction(() => /^Not right yet – /.test(document.title));
+  const alert = page.locator("main [role=alert]");
+  assert.equal(await alert.count(), 1);
+  assert.ok(await alert.evaluate((x) => x.matches("form.form > :first-child")), "it is not said above the form");
+  assert.deepEqual(await alert.locator("a").evaluateAll((all) => [...new Set(all.map((a) => a.hash.slice(1)))]), ids);
+  for (const id of ids) {
+    const field = page.locator(`#${id}`);
+    assert.equal(await field.getAttribute("aria-invalid"), "true", id);
+    const said = page.locator(`#${id}-wrong`);
+    assert.ok((await field.getAttribute("aria-describedby")).split(" ").includes(`${id}-wrong`), id);
+    assert.ok((await said.textContent()).trim(), `${id} does not say what is wrong`);
+    const [at, words] = [await field.boundingBox(), await said.boundingBox()];
+    assert.ok(words.y - at.y < 130, `${id}: the words are ${words.y - at.y} pixels below`);
+  }
+  assert.deepEqual(await page.locator("main [aria-invalid]").evaluateAll((all) => all.map((x) => x.id)), ids);
+  const first = page.locator(ids.length > 0 ? `#${ids[0]}` : "main [role=alert]");
+  assert.ok(await first.evaluate((x) => x === document.activeElement), `the focus is elsewhere than on ${ids[0]}`);
+  assert.ok(await first.evaluate((x) => { const box = x.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }), "it is out of sight");
+  assert.doesNotMatch(await page.textContent("main"), flags);
+}
+
+test("where a script sends a form, what is wrong is said as on a page that is loaded", async () => {
   const page = await open(browser, console_);
   await signIn(page, console_);
   await page.goto("/servers/new");
   await page.fill("#server-url", "ftp://vbr01");
   await page.fill("#server-password", password);
-  await page.click("text=Test the connection");
-  await page.waitForSelector("#tested [role=alert]");
-  for (const id of ["server-url", "server-username"]) {
-    assert.equal(await page.getAttribute(`#${id}`, "aria-invalid"), "true");
-    const said = (await page.getAttribute(`#${id}`, "aria-describedby")).split(" ").pop();
-    assert.ok((await page.textContent(`#${said}`)).trim());
+  const title = await page.title(), hint = await page.getAttribute("#server-url", "aria-describedby");
+  for (const button of ["Test the connection", "Test the connection", "Add the server and read it"]) { // again, it is said once
+    await page.evaluate(() => { document.title = document.title.replace(/^Not right yet – /, ""); });
+    await page.click(`text=${button}`);
+    await complains(page, button.startsWith("Add") ? ["server-company", "server-url", "server-username"] : ["server-url", "server-username"]);
   }
-  assert.equal(await page.evaluate(() => document.activeElement.id), "server-url");
   assert.equal(await page.inputValue("#server-password"), password);
-  assert.doesNotMatch(await page.textContent("main"), flags);
   await page.fill("#server-url", "127.0.0.1:1");
   await page.fill("#server-username", "reader");
   await page.click("text=Test the connection");
   await page.waitForSelector("#tested .wrong:not([role=alert])"); // it cannot be reached
-  assert.equal(await page.locator("main [aria-invalid]").count(), 0);
+  assert.equal(await page.locator("main :is([aria-invalid], [role=alert], .fault)").count(), 0);
+  assert.equal(await page.title(), title);
+  assert.equal(await page.getAttribute("#server-url", "aria-describedby"), hint);
+
+  await page.goto("/servers/1/edit");
+  await page.fill("#server-edit-url", "127.0.0.1:1");
+  await page.fill("#server-edit-tag", "no colon here");
+  await page.click("button:text-is('Save')");
+  await complains(page, ["server-edit-password", "server-edit-tag"]);
+  await page.fill("#server-edit-password", password);
+  await page.fill("#server-edit-tag", "");
+  await page.click("button:text-is('Save')");
+  await page.waitForSelector("#server-edit-anyway"); // the box that would have to be ticked is a field, too
+  await complains(page, ["server-edit-anyway"]);
   await page.context().close();
 });
 
@@ -226,7 +259,7 @@ test("a server that is there is tested before it is changed, and while it is, no
   await page.waitForSelector("#testing:visible");
   assert.equal(await page.locator("#tested .told:visible").count(), 0, "what was tested before is still said");
   go();
-  await page.waitForSelector("#tested [role=alert] >> text=sent nowhere else");
+  await page.waitForSelector("main form > [role=alert] >> text=sent nowhere else");
   assert.equal(await page.locator("#testing:visible").count(), 0);
   assert.equal(await page.evaluate(() => document.activeElement.id), "server-edit-password");
   assert.doesNotMatch(await page.textContent("main"), flags);
@@ -235,7 +268,7 @@ test("a server that is there is tested before it is changed, and while it is, no
   await page.fill("#server-edit-name", "still here");
   await page.click("text=Save");
   await page.waitForSelector("#tested [name=anyway]"); // it cannot be reached: that it is saved all the same is to be ticked
-  assert.match(await page.textContent("#tested"), /Nothing was saved yet/);
+  assert.match(await page.textContent("#tested .fault"), /Nothing was saved yet/);
   await page.check("#tested [name=anyway]");
   await page.click("button:text-is('Save')");
   await page.waitForURL(/\/servers\/1\?told=saved/);
@@ -246,7 +279,7 @@ test("a server that is there is tested before it is changed, and while it is, no
   await page.click("text=Save");
   await page.waitForSelector("#tested [name=confirmed]"); // it shows a certificate that nobody vouches for
   assert.equal(await page.inputValue("#server-edit-password"), password);
-  assert.match(await page.textContent("#tested"), /Nothing was saved yet/);
+  assert.match(await page.textContent("#tested .fault"), /Nothing was saved yet/);
   await page.check("#tested [name=confirmed]");
   await page.waitForSelector("#tested .wrong >> text=/log-in|account|password/");
   assert.ok(await page.isChecked("#tested [name=confirmed]"));

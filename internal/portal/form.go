@@ -27,7 +27,7 @@ type wrongInput struct{ ID, Label, Text string }
 // input is a field of a form.
 type input struct {
 	Name     string
-	Kind     string   // of an input element; or select, area, checks
+	Kind     string   // of an input element; or select, area, checks, box
 	Value    string   // what is so
 	Choices  []choice // of select and checks
 	Required bool
@@ -46,6 +46,7 @@ const (
 	textArea      = "area"
 	checkBoxes    = "checks"
 	hiddenField   = "hidden"
+	boxField      = "box" // it stands with what a test came to, see testedView
 	passwordField = "password"
 )
 

@@ -51,25 +51,28 @@ func (p *Portal) newServerForm(v *visit, tested *testedView) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := p.form(v, "server", "/servers/new",
-		owners.field(input{Name: "company", Value: v.field("company")}, p.texts["servers.choose-company"]),
-		input{Name: "url", Required: true, Complete: "off"},
-		input{Name: "credential", Kind: selection, Choices: sets},
-		input{Name: "username", Complete: "off"},
-		input{Name: "password", Kind: passwordField, Complete: "new-password"},
-		input{Name: "name", Complete: "off"},
-		input{Name: "product", Kind: selection, Choices: p.productChoices(), Value: string(usage.ProductVBR)},
-		input{Name: "every", Kind: selection, Choices: p.spanChoices(0, fleet.IntervalRead), Value: seconds(fleet.IntervalRead)})
-	f.Buttons = []choice{{Value: doAdd, Name: p.texts["form.server.button"], Chosen: true}}
-	if tested != nil {
-		tested.Wrong, tested.To, tested.Field = f.Wrong, f.To, "fingerprint"
+	if tested == nil {
+		tested = &testedView{}
 	}
+	tested.Field = "fingerprint"
+	f := p.form(v, "server", "/servers/new", append([]input{
+		owners.field(input{Name: "company", Value: v.field("company")}, p.texts["servers.choose-company"]),
+		{Name: "url", Required: true, Complete: "off"},
+		{Name: "credential", Kind: selection, Choices: sets},
+		{Name: "username", Complete: "off"},
+		{Name: "password", Kind: passwordField, Complete: "new-password"},
+		{Name: "name", Complete: "off"},
+		{Name: "product", Kind: selection, Choices: p.productChoices(), Value: string(usage.ProductVBR)},
+		{Name: "every", Kind: selection, Choices: p.spanChoices(0, fleet.IntervalRead), Value: seconds(fleet.IntervalRead)},
+	}, tested.boxes()...)...)
+	f.Buttons = []choice{{Value: doAdd, Name: p.texts["form.server.button"], Chosen: true}}
+	tested.in(&f)
 	out := newServerView{Form: f, Other: "/servers/pushed", Tested: tested}
 	if company := v.field("company"); company != "" {
 		out.Other += "?" + url.Values{"company": {company}}.Encode()
 	}
 	shown := page{name: "server-new", title: p.texts["servers.add"], data: out, status: statusOf(v.wrong)}
-	if tested != nil && v.fragment() { // what is typed stays in the browser, the password among it
+	if v.fragment() && v.Method == http.MethodPost { // what is typed stays in the browser, the password among it
 		shown.data, shown.status, shown.part = tested, 0, "tested"
 	}
 	return shown, nil
@@ -175,7 +178,7 @@ func (p *Portal) addServer(v *visit) (any, error) {
 				return nil, err
 			}
 			if out.Untrusted { // whatever else is wrong with the connection, the server's page says it
-				v.fail("", p.texts["servers.confirm-first"])
+				v.fail("fingerprint", p.texts["servers.confirm-first"])
 				return p.newServerForm(v, out)
 			}
 		}
@@ -377,6 +380,12 @@ func (p *Portal) serverEditPage(v *visit, s *fleet.Server, tested *testedView) (
 		}, Value: string(s.Authority)},
 		input{Name: "domain", Value: s.Domain, Complete: "off"})
 	fields = append(fields, labelFields(s.Labels)...)
+	if tested == nil {
+		tested = &testedView{}
+	}
+	tested.Field = confirmedField
+	tested.Confirmed = tested.Confirmed && v.field(confirmedField) != "" // what stands in the form's own field is not asked for again
+	fields = append(fields, tested.boxes()...)
 	to := serverPath(s.ID)
 	out := serverEditView{Reached: s.Connection != nil, Tested: tested, editView: editView{
 		Name: s.Name, Back: to, Change: p.form(v, "server-edit", to+"/edit", fields...),
@@ -384,15 +393,9 @@ func (p *Portal) serverEditPage(v *visit, s *fleet.Server, tested *testedView) (
 	}}
 	out.Change.Buttons[0].Value = doSave
 	shown := page{name: "server-edit", title: s.Name, data: out, status: statusOf(v.wrong)}
-	if tested == nil && v.fragment() && v.Method == http.MethodPost {
-		tested = &testedView{}
-	}
-	if tested != nil {
-		tested.Wrong, tested.To, tested.Field = out.Change.Wrong, out.Change.To, confirmedField
-		tested.Confirmed = tested.Confirmed && v.field(confirmedField) != "" // what stands in the form's own field is not asked for again
-		if v.fragment() {                                                    // what is typed stays in the browser, the password among it
-			shown.data, shown.status, shown.part = tested, 0, "tested"
-		}
+	tested.in(&out.Change)
+	if v.fragment() && v.Method == http.MethodPost { // what is typed stays in the browser, the password among it
+		shown.data, shown.status, shown.part = tested, 0, "tested"
 	}
 	return shown, nil
 }
@@ -460,8 +463,8 @@ func (p *Portal) editServer(v *visit) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if why := out.keeps(); why != "" {
-			v.fail("", p.texts[why])
+		if why, box := out.keeps(); why != "" {
+			v.fail(box, p.texts[why])
 		}
 		if len(v.wrong) > 0 {
 			return p.serverEditPage(v, &s, out)

@@ -25,10 +25,34 @@ type testedView struct {
 	Install     string
 	License     licenseView
 	Hints       []string
-	Twins       []link // with the same installation id
-	Anyway      tick   // that it is saved although it cannot be logged in to
-	Was         string // the installation id that it had before, where it shows another one
-	Another     tick   // that it is saved although it does
+	Twins       []link   // with the same installation id
+	Anyway      tick     // that it is saved although it cannot be logged in to
+	Was         string   // the installation id that it had before, where it shows another one
+	Another     tick     // that it is saved although it does
+	Boxes       []*input // what there is to tick, as fields of the form
+}
+
+// boxes are the fields of the form that stand with what came of a test.
+func (t *testedView) boxes() (list []input) {
+	if t.Fingerprint != "" && (t.Untrusted || t.Confirmed) {
+		list = append(list, input{Name: t.Field, Kind: boxField})
+	}
+	for _, more := range []tick{t.Another, t.Anyway} {
+		if more.Value != "" {
+			list = append(list, input{Name: more.Name, Kind: boxField})
+		}
+	}
+	return list
+}
+
+// in tells it the form that it stands in.
+func (t *testedView) in(f *form) {
+	t.Wrong, t.To = f.Wrong, f.To
+	for i := range f.Fields {
+		if in := &f.Fields[i]; in.Kind == boxField {
+			t.Boxes = append(t.Boxes, in)
+		}
+	}
 }
 
 // tick is a box by which the reader takes one thing upon himself; without a value it is not offered.
@@ -93,6 +117,7 @@ func (p *Portal) triedEdit(v *visit, s *fleet.Server, e *fleet.ServerEdit, probe
 	if err != nil || !out.Done {
 		return out, err
 	}
+	out.Field = confirmedField
 	if out.Install != "" && s.InstallationID != "" && usage.Fold(out.Install) != usage.Fold(s.InstallationID) {
 		out.Was = s.InstallationID
 	}
@@ -106,15 +131,15 @@ func (p *Portal) triedEdit(v *visit, s *fleet.Server, e *fleet.ServerEdit, probe
 	return out, nil
 }
 
-// keeps gives the key of why a connection that was tried is not kept; empty: it may be.
-func (t *testedView) keeps() string {
+// keeps gives the key of why a connection that was tried is not kept, and the box that would have to be ticked; empty: it may be.
+func (t *testedView) keeps() (why, box string) {
 	switch {
 	case t.Untrusted:
-		return "servers.confirm-before-saving"
+		return "servers.confirm-before-saving", t.Field
 	case t.Failed != "" && !t.Anyway.On:
-		return "servers.unreached-before-saving"
+		return "servers.unreached-before-saving", t.Anyway.Name
 	case t.Was != "" && !t.Another.On:
-		return "servers.another-before-saving"
+		return "servers.another-before-saving", t.Another.Name
 	}
-	return ""
+	return "", ""
 }

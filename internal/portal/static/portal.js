@@ -114,25 +114,45 @@
   document.addEventListener("htmx:before:request", (event) => { if (event.detail.ctx.target?.id === "tested") test(true); });
   document.addEventListener("htmx:finally:request", () => test(false));
 
-  // Where a script sent a form, what is wrong comes alone, with links to its fields: they are marked as on a page, and a keyboard goes to the first.
-  let told = null;
-  document.addEventListener("htmx:after:swap", () => {
-    const tested = document.getElementById("tested");
-    test(false); // what asked for it may be gone with what was there before
-    if (!tested || tested.firstElementChild === told) return;
-    told = tested.firstElementChild;
-    const described = (field) => (field.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && !id.endsWith("-wrong"));
-    for (const field of tested.closest("form").querySelectorAll("[aria-invalid]")) {
-      field.removeAttribute("aria-invalid");
-      field.setAttribute("aria-describedby", described(field).join(" "));
+  // Where a script sent a form, what is wrong comes with what came of it, with links to its fields: it goes above the form, to each field and into
+  // the title, as on a page that is loaded, and a keyboard goes to the first.
+  const described = (field) => (field.getAttribute("aria-describedby") ?? "").split(" ").filter((id) => id && !id.endsWith("-wrong"));
+  const describe = (field, ids) => { if (ids.length > 0) field.setAttribute("aria-describedby", ids.join(" ")); else field.removeAttribute("aria-describedby"); };
+  const unmark = (form, tested) => {
+    const old = [...form.querySelectorAll(":scope > .wrong[role=alert], .field > .fault, [aria-invalid]")].filter((one) => !tested.contains(one));
+    for (const one of old) {
+      if (!one.matches("[aria-invalid]")) { one.remove(); continue; }
+      one.removeAttribute("aria-invalid");
+      describe(one, described(one));
     }
-    tested.querySelectorAll("[role=alert] a[href^='#']").forEach((link, i) => {
-      const field = document.getElementById(link.hash.slice(1));
-      link.parentElement.id = field.id + "-wrong";
-      field.setAttribute("aria-invalid", "true");
-      field.setAttribute("aria-describedby", [...described(field), field.id + "-wrong"].join(" "));
-      if (i === 0) field.focus();
-    });
+    if (document.title.startsWith(tested.dataset.wrong)) document.title = document.title.slice(tested.dataset.wrong.length);
+  };
+  const mark = (tested, link) => {
+    const field = document.getElementById(link.hash.slice(1));
+    if (!field || tested.contains(field)) return field; // with what came of it, it is said already
+    const item = link.parentElement.cloneNode(true), id = field.id + "-wrong";
+    item.querySelector("a").remove();
+    let said = document.getElementById(id);
+    if (!said) {
+      said = Object.assign(document.createElement("p"), { className: "fault", id });
+      field.closest(".field").append(said);
+    }
+    said.append(item.textContent.trim(), document.createElement("br"));
+    if (!field.matches("fieldset")) field.setAttribute("aria-invalid", "true");
+    describe(field, [...described(field), id]);
+    return field;
+  };
+  document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+    const tested = document.getElementById("tested"), form = tested?.closest("form");
+    test(false); // what asked for it may be gone with what was there before
+    if (!form || ctx?.target !== tested || ctx.swap === "none") return;
+    unmark(form, tested);
+    const wrong = tested.querySelector(":scope > .wrong[role=alert]");
+    if (!wrong) return;
+    form.prepend(wrong);
+    document.title = tested.dataset.wrong + document.title;
+    const fields = [...wrong.querySelectorAll("a[href^='#']")].map((link) => mark(tested, link)).filter(Boolean);
+    (fields[0] ?? wrong).focus();
   });
 
   // What changes at the console changes here. A page listens while somebody sees it: a browser has few connections to one host,
