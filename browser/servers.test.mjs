@@ -36,6 +36,7 @@ test("a company and its server are added, and the figure says why", async () => 
   for (const [field, value] of [["#server-url", vbr.address], ["#server-username", vbr.username], ["#server-password", "not this one"]]) assert.equal(await page.inputValue(field), value);
 
   await fill("#server-password", vbr.password);
+  assert.ok(await page.isVisible("#tested .wrong") && await page.isVisible("#outdated")); // why it failed is read while it is mended
   await click("text=Test the connection");
   await page.waitForSelector("#tested .told");
   assert.match(await page.textContent("#tested"), /13\.0.*Rental|It works/s);
@@ -51,6 +52,43 @@ test("a company and its server are added, and the figure says why", async () => 
   go.end();
   assert.deepEqual(page.errors, []);
   assert.deepEqual(page.elsewhere, []);
+  await page.context().close();
+});
+
+test("what was tested says nothing about another address, and its certificate is confirmed anew", async () => {
+  const page = await open(browser, console_);
+  await signIn(page, console_);
+  const other = await server("vbr-other");
+  try {
+    await page.goto("/servers/new?company=2");
+    await page.fill("#server-url", vbr.address);
+    await page.fill("#server-username", vbr.username);
+    await page.fill("#server-password", vbr.password);
+    await page.click("text=Test the connection");
+    await page.check("#tested [name=fingerprint]");
+    await page.waitForSelector("#tested .told:has-text('It works')");
+    const outdated = page.locator("#outdated"), works = page.locator("#tested .told"), box = page.locator("#tested [name=fingerprint]");
+    assert.equal(await outdated.isVisible(), false);
+    await page.fill("#server-name", "another name"); // which changes nothing about it
+    assert.ok(await works.isVisible() && await box.isVisible() && !await outdated.isVisible());
+    await page.fill("#server-username", "somebody else");
+    assert.ok(!await works.isVisible() && await box.isVisible() && await outdated.isVisible());
+    await page.fill("#server-username", vbr.username);
+    assert.ok(await works.isVisible() && !await outdated.isVisible());
+    await page.fill("#server-url", other.address);
+    assert.ok(!await works.isVisible() && !await box.isVisible() && await outdated.isVisible());
+    await page.click("text=Add the server and read it");
+    await page.waitForSelector("#server-fingerprint-wrong:has-text('Nothing was added yet')");
+    assert.equal(await box.getAttribute("value"), other.fingerprint);
+    assert.ok(await box.isVisible() && !await box.isChecked() && !await outdated.isVisible());
+    assert.equal(await page.evaluate(() => document.activeElement.name), "fingerprint");
+    await page.check("#tested [name=fingerprint]");
+    await works.waitFor();
+    await page.click("text=Add the server and read it");
+    await page.waitForURL(/\/servers\/\d+\?told=added-was-read/);
+    assert.match(await page.textContent("main"), new RegExp(other.fingerprint));
+  } finally { await other.stop(); }
+  assert.deepEqual(page.errors, []);
   await page.context().close();
 });
 

@@ -54,7 +54,7 @@ func (p *Portal) newServerForm(v *visit, tested *testedView) (any, error) {
 	if tested == nil {
 		tested = &testedView{}
 	}
-	tested.Field = "fingerprint"
+	tested.Field, tested.ShownBy = "fingerprint", shownBy(v)
 	f := p.form(v, "server", "/servers/new", append([]input{
 		owners.field(input{Name: "company", Value: v.field("company")}, p.texts["servers.choose-company"]),
 		{Name: "url", Required: true, Complete: "off"},
@@ -134,7 +134,7 @@ func (p *Portal) readNewServer(v *visit) (n fleet.NewServer, err error) {
 		Name: v.field("name"), Product: usage.Product(v.field("product")), Interval: v.every(), URL: v.field("url"), InstallationID: v.field("installation-id"),
 		ManagesSets: v.may(access.ManageCredentials, access.Provider),
 	}
-	n.TLS.Fingerprint = v.field("fingerprint")
+	n.TLS.Fingerprint = confirmed(v, "fingerprint", shownBy(v))
 	if n.Credential = v.set(); n.Credential == 0 {
 		n.Username, n.Password = v.field("username"), v.form.Get("password")
 	}
@@ -383,8 +383,8 @@ func (p *Portal) serverEditPage(v *visit, s *fleet.Server, tested *testedView) (
 	if tested == nil {
 		tested = &testedView{}
 	}
-	tested.Field = confirmedField
-	tested.Confirmed = tested.Confirmed && v.field(confirmedField) != "" // what stands in the form's own field is not asked for again
+	tested.Field, tested.ShownBy = confirmedField, shownByEdit(v)
+	tested.Confirmed = tested.Confirmed && confirmed(v, confirmedField, tested.ShownBy) != "" // what stands in the form's own field is not asked for again
 	fields = append(fields, tested.boxes()...)
 	to := serverPath(s.ID)
 	out := serverEditView{Reached: s.Connection != nil, Tested: tested, editView: editView{
@@ -545,8 +545,8 @@ func (p *Portal) readConnection(v *visit, was *fleet.Connection, e *fleet.Server
 	trust := fleet.TLS{
 		Fingerprint: strings.ToLower(strings.ReplaceAll(v.field("fingerprint"), ":", "")), CA: strings.ReplaceAll(v.form.Get("ca"), "\r\n", "\n"), Insecure: v.field("insecure") != "",
 	}
-	if confirmed := v.field(confirmedField); confirmed != "" { // it stands in place of what was trusted before
-		trust = fleet.TLS{Fingerprint: confirmed}
+	if shown := confirmed(v, confirmedField, shownByEdit(v)); shown != "" { // it stands in place of what was trusted before
+		trust = fleet.TLS{Fingerprint: shown}
 	}
 	e.TLS = changed(trust, was.TLS)
 	set, password := v.set(), v.form.Get("password")

@@ -272,6 +272,45 @@ func TestEditServer(t *testing.T) {
 	w.want(http.StatusNotFound, request{path: path})
 }
 
+// A certificate is confirmed of what showed it: at another address, or where something else is trusted, it is asked for again, and nothing is kept.
+func TestConfirmedElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	typed := func(url string) []string {
+		return []string{"company", "2", "url", url, "username", "svc", "password", "right", "fingerprint", shown}
+	}
+	add := func(status int, url, by string) answered {
+		return w.send(status, admin, "/servers/new", append(typed(url), "do", "add", "shown-by", by)...)
+	}
+	by := w.hiddenOf(w.send(http.StatusOK, admin, "/servers/new", append(typed("vbr09"), "do", "test")...), "/servers/new", "shown-by")
+	w.probed = nil
+	elsewhere := add(http.StatusUnprocessableEntity, "vbr10", by)
+	w.begins(elsewhere, "server-fingerprint", "server-fingerprint")
+	w.has(elsewhere, "Nothing was added yet", `value="vbr10"`)
+	w.lacks(elsewhere, " checked")
+	w.lacks(w.send(http.StatusOK, admin, "/servers/new", append(typed("vbr10"), "do", "test", "shown-by", by)...), "It works", " checked")
+	if len(w.probed) > 0 {
+		t.Errorf("a password was sent to %q", w.probed)
+	}
+	add(http.StatusSeeOther, "https://vbr09", by) // which is the same address
+	w.has(w.get("/servers/3"), shown)
+	add(http.StatusSeeOther, "vbr10", w.hiddenOf(elsewhere, "/servers/new", "shown-by"))
+
+	path := "/servers/3/edit"
+	edit := func(status int, url, trusted, by string) answered {
+		return w.send(status, admin, path, "state", w.hiddenOf(w.get(path), path, "state"), "company", "2", "name", "vbr09", "username", "svc", "every", "14400", "authority", "reported",
+			"url", url, "fingerprint", trusted, "password", "right", "do", "save", "confirmed", shown, "shown-by", by)
+	}
+	other := strings.Repeat("cd", 32)
+	asked := edit(http.StatusUnprocessableEntity, "vbr11", other, "none")
+	w.begins(asked, "server-edit-confirmed", "server-edit-confirmed")
+	by = w.hiddenOf(asked, path, "shown-by")
+	w.begins(edit(http.StatusUnprocessableEntity, "vbr12", other, by), "server-edit-confirmed", "server-edit-confirmed")
+	w.begins(edit(http.StatusUnprocessableEntity, "vbr11", strings.Repeat("ef", 32), by), "server-edit-confirmed", "server-edit-confirmed")
+	edit(http.StatusSeeOther, "vbr11", other, by)
+	w.has(w.get("/servers/3"), "vbr11", shown)
+}
+
 // A server is tested on its page for changes as where it is added: the certificate is confirmed first, what is typed stays, and the password that
 // is kept goes where it went before, and nowhere else.
 func TestEditedServerIsTested(t *testing.T) {

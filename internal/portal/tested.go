@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
@@ -19,6 +20,7 @@ type testedView struct {
 	Fingerprint string       // of the certificate
 	Untrusted   bool         // nobody vouches for it: the reader is to confirm it
 	Confirmed   bool         // which was done
+	ShownBy     string       // what showed it, see shownBy
 	Name        string       // what the server calls itself
 	Product     string
 	Version     string
@@ -67,6 +69,26 @@ func (v *visit) tick(name, value string) tick {
 
 // confirmedField is the field of a fingerprint that is confirmed where the form has one for it that can be typed into.
 const confirmedField = "confirmed"
+
+// shownBy tells what shows a certificate from anything else: the address that is typed and, where the form has fields for it, what is trusted there.
+func shownBy(v *visit, trusted ...string) string {
+	var bad []fault.Field
+	address, _ := fleet.CheckURL(&bad, v.field("url"))
+	return stateOf(append([]string{cmp.Or(address, v.field("url"))}, trusted...))
+}
+
+// confirmed gives the fingerprint that is ticked in a field; empty: none is, or it was shown by something else than is typed now.
+func confirmed(v *visit, name, by string) string {
+	if shown := v.field("shown-by"); shown != "" && shown != by {
+		return ""
+	}
+	return v.field(name)
+}
+
+// shownByEdit is shownBy of the form in which what is trusted can be typed.
+func shownByEdit(v *visit) string {
+	return shownBy(v, v.field("fingerprint"), v.field("ca"), v.field("insecure"))
+}
 
 // tried logs in to a server as it would be, and says what came of it, or notes why it is not one to be logged in to.
 func (p *Portal) tried(v *visit, probe *fleet.Server, wrong error) (*testedView, error) {

@@ -111,8 +111,30 @@
     tested.ariaBusy = on ? "true" : null;
     document.getElementById("testing").hidden = !on;
   };
-  document.addEventListener("htmx:before:request", (event) => { if (event.detail.ctx.target?.id === "tested") test(true); });
-  document.addEventListener("htmx:finally:request", () => test(false));
+  // What came of a test is about what was typed then: with another account it says nothing any more, and at another place no certificate is confirmed.
+  const place = ["url", "fingerprint", "ca", "insecure"], login = ["credential", "username", "password", "product"];
+  const typedIn = (form, names) => JSON.stringify(names.map((name) => [...form.elements].filter((x) => x.name === name && !x.closest("#tested")).map((x) => x.type === "checkbox" ? x.checked : x.value.trim())));
+  let sent = {}, about = null; // what was sent to be tested, and what that is about which stands there
+  const compare = () => {
+    const tested = document.getElementById("tested"), form = tested?.closest("form");
+    if (!form) return;
+    const now = { place: typedIn(form, place), login: typedIn(form, login) };
+    about ??= now;
+    const other = now.place !== about.place ? "place" : now.login !== about.login ? "login" : null;
+    if (other && tested.children.length > 0) tested.dataset.otherwise = other; else delete tested.dataset.otherwise;
+    document.getElementById("outdated").hidden = !tested.dataset.otherwise;
+  };
+  for (const kind of ["input", "change"]) document.addEventListener(kind, compare);
+  compare();
+  document.addEventListener("htmx:before:request", (event) => {
+    const { target } = event.detail.ctx;
+    if (target?.id !== "tested") return;
+    const form = target.closest("form");
+    sent = { place: typedIn(form, place), login: typedIn(form, login) };
+    document.getElementById("outdated").hidden = true;
+    test(true);
+  });
+  document.addEventListener("htmx:finally:request", () => { test(false); compare(); });
 
   // Where a script sent a form, what is wrong comes with what came of it, with links to its fields: it goes above the form, to each field and into
   // the title, as on a page that is loaded, and a keyboard goes to the first.
@@ -146,6 +168,8 @@
     const tested = document.getElementById("tested"), form = tested?.closest("form");
     test(false); // what asked for it may be gone with what was there before
     if (!form || ctx?.target !== tested || ctx.swap === "none") return;
+    about = sent;
+    compare();
     unmark(form, tested);
     const wrong = tested.querySelector(":scope > .wrong[role=alert]");
     if (!wrong) return;
