@@ -49,7 +49,7 @@ const forms = {
   "/credentials/N": { at: "/credentials/1", typed: { "credential-edit-name": "another name", "credential-edit-username": "", "credential-edit-host": "*.example.com\n*.*" }, wrong: ["credential-edit-username", "credential-edit-host"] },
   "/credentials/N/remove": { at: "/credentials/1", typed: {}, stale: true, wrong: [] },
   "/alarms/N": { once: true, at: "/alarms", open: "tr:has-text('gone cannot be read') a >> nth=0", typed: { "alarm-reason": "   " }, wrong: ["alarm-reason"] },
-  "/users": { at: "/users/new", typed: { "user-name": "demo", "user-role": "company-readonly", "user-password": "short", "user-again": "shorter" }, wrong: ["user-again"] },
+  "/users": { at: "/users/new", typed: { "user-name": "demo", "user-role": "company-readonly", "user-password": "short", "user-again": "shorter" }, wrong: ["user-company", "user-password", "user-again"] },
   "/users (taken)": { at: "/users/new", typed: { "user-name": "demo", "user-password": password, "user-again": password }, wrong: ["user-name"] },
   "/users/N/role": { at: "/users/1", typed: { "role-role": "company-readonly" }, wrong: ["role-sure"] },
   "/users/N/password": { at: "/users/2", typed: { "password-password": "short", "password-again": "short" }, wrong: ["password-password"] },

@@ -84,6 +84,12 @@ func parsePHC(text string) (*phc, error) {
 	return &p, nil
 }
 
+// CheckPassword gives what is wrong with a password that somebody chose.
+func CheckPassword(password string) (fields []fault.Field) {
+	checkPassword(&fields, password)
+	return fields
+}
+
 func checkPassword(fields *[]fault.Field, password string) {
 	switch {
 	case utf8.RuneCountInString(password) < passwordCharactersMin:

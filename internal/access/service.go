@@ -45,19 +45,23 @@ type NewUser struct {
 	Single   string // its name at the provider of single sign-on; without a password, only that signs the user in
 }
 
-// AddUser adds an enabled user. Invalid names every field; Conflict: the name is taken, or that of single sign-on.
-func (s *Service) AddUser(ctx context.Context, n NewUser) (User, error) {
-	var fields []fault.Field
-	name := checkUserName(&fields, n.Name)
+// Check gives all that is wrong with a new user, as far as it is seen without asking whether its names are taken.
+func (n *NewUser) Check() (fields []fault.Field) {
+	checkUserName(&fields, n.Name)
 	checkRole(&fields, n.Role, n.Company)
-	single := checkSingle(&fields, n.Single)
-	hash := newPHC().String() // matches nothing
-	if single == "" || n.Password != "" {
+	if checkSingle(&fields, n.Single) == "" || n.Password != "" {
 		checkPassword(&fields, n.Password)
 	}
-	if err := fault.InvalidFields("the user is not added", fields); err != nil {
+	return fields
+}
+
+// AddUser adds an enabled user. Invalid names every field; Conflict: the name is taken, or that of single sign-on.
+func (s *Service) AddUser(ctx context.Context, n NewUser) (User, error) {
+	if err := fault.InvalidFields("the user is not added", n.Check()); err != nil {
 		return User{}, err
 	}
+	name, single := strings.TrimSpace(n.Name), strings.TrimSpace(n.Single)
+	hash := newPHC().String() // matches nothing
 	if n.Password != "" {
 		var err error
 		if hash, err = s.hash(ctx, n.Password); err != nil {

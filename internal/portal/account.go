@@ -60,6 +60,7 @@ func (p *Portal) account(v *visit) (any, error) {
 func (p *Portal) changePassword(v *visit) (any, error) {
 	if v.form.Get("password") != v.form.Get("again") {
 		v.fail("again", p.texts["form.not-again"])
+		v.wrong = append(v.wrong, access.CheckPassword(v.form.Get("password"))...)
 		return p.account(v)
 	}
 	pair, err := p.Access.ChangePassword(v.ctx(), api.ClientOf(v.Request), v.actor.User, v.form.Get("old"), v.form.Get("password"))

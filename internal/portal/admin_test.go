@@ -199,6 +199,15 @@ func TestAlarmsOfACompany(t *testing.T) {
 	w.has(w.get("/alarms/1"), "told Anna of Northwind", "told Bert")
 }
 
+// A password that is too short and typed otherwise the second time is told both at once.
+func TestPasswordAllSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.cookie(theirs)
+	w.begins(w.send(http.StatusUnprocessableEntity, theirs, "/account/password", "old", password, "password", "short", "again", "x"), "own-password-password", "own-password-password", "own-password-again")
+	w.begins(w.send(http.StatusUnprocessableEntity, admin, fmt.Sprintf("/users/%d/password", w.users[theirs]), "password", "short", "again", "x"), "password-password", "password-password", "password-again")
+}
+
 // A user is added, and what was wrong with that is said where it is, with what was typed; but passwords are never sent back.
 func TestAddUser(t *testing.T) {
 	t.Parallel()
@@ -206,6 +215,10 @@ func TestAddUser(t *testing.T) {
 	wrong := w.send(http.StatusUnprocessableEntity, admin, "/users", "name", " anna@northwind ", "role", "company-administrator", "password", "secret-one", "again", "secret-two")
 	w.has(wrong, `value=" anna@northwind "`, `<option value="company-administrator" selected>`, "is not the same password", `href="#user-again"`, `aria-describedby="user-again-wrong"`)
 	w.lacks(wrong, "secret-one", "secret-two")
+	all := w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "", "role", "company-administrator", "password", "short", "again", "shorter")
+	w.begins(all, "user-name", "user-name", "user-company", "user-password", "user-again")
+	w.has(all, "is required with the role “Administrator of a company”")
+	w.begins(w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "anna", "role", "company-readonly", "company", "99", "password", "short", "again", "x"), "user-company", "user-company", "user-password", "user-again")
 	wrong = w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "", "role", "company-administrator", "company", "2", "password", "short", "again", "short")
 	w.has(wrong, "is required", "needs at least 8 characters", `<option value="2" selected>Northwind`)
 	w.has(w.send(http.StatusUnprocessableEntity, admin, "/users", "name", "anna", "role", "company-readonly"), "is required with the role “Reader of a company”")

@@ -144,12 +144,16 @@ func (p *Portal) addUser(v *visit) (any, error) {
 	if single := v.field("singleSignOn"); made && single != "" { // that signs the user in, and nothing else
 		password, made = "", false
 	}
+	n := access.NewUser{Name: v.field("name"), Role: access.Role(v.field("role")), Company: company, Password: password, Single: v.field("singleSignOn")}
 	if len(v.wrong) > 0 {
+		wrong := n.Check()
+		if len(textsOf(v.wrong, "company")) > 0 { // which is said already
+			wrong = slices.DeleteFunc(wrong, func(f fault.Field) bool { return f.Path == "company" })
+		}
+		p.faultsOfUser(v, fault.InvalidFields("", wrong))
 		return p.newUserPage(v)
 	}
-	u, err := p.Access.AddUser(v.ctx(), access.NewUser{
-		Name: v.field("name"), Role: access.Role(v.field("role")), Company: company, Password: password, Single: v.field("singleSignOn"),
-	})
+	u, err := p.Access.AddUser(v.ctx(), n)
 	switch {
 	case err != nil && p.faultsOfUser(v, err):
 		return p.newUserPage(v)
@@ -335,6 +339,7 @@ func (p *Portal) setPassword(v *visit) (any, error) {
 	}
 	password, made := p.newPassword(v)
 	if len(v.wrong) > 0 {
+		v.wrong = append(v.wrong, access.CheckPassword(password)...)
 		return p.userPage(v, &u)
 	}
 	switch err := p.Access.SetPassword(v.ctx(), u.ID, password); {
