@@ -284,7 +284,9 @@ func TestOverviewTellsWhatFailsNow(t *testing.T) {
 	}
 	w.clock.Add(time.Minute)
 	w.counted()
-	look := func(path string) answered { return w.want(http.StatusOK, request{path: path, role: access.PortalReadonly}) }
+	look := func(path string) answered {
+		return w.want(http.StatusOK, request{path: path, role: access.PortalReadonly})
+	}
 	a := look("/")
 	w.has(a, `<p class="big n"><a href="#silent">0</a></p>`, "No figure rests on a reading that is missing or too old.",
 		`<a href="/servers?state=failing">2 servers fail now; their last readings are recent enough to count by.</a>`,

@@ -89,7 +89,7 @@ func (p *Portal) take(v *visit, s *stated, do func(v *visit, s *stated) error) (
 // moved says that a statement is another one by now, and what was typed: its form may not be offered any more.
 func (p *Portal) moved(v *visit) error {
 	v.fail("", p.texts["statement.moved"])
-	text := v.field("reason")
+	text := p.typedIn(v)
 	if text == "" {
 		return nil
 	}
@@ -99,6 +99,21 @@ func (p *Portal) moved(v *visit) error {
 	}
 	v.fail("", typed)
 	return nil
+}
+
+// typedIn repeats what was typed into the form of a step, with what it was about; empty: nothing was.
+func (p *Portal) typedIn(v *visit) string {
+	var typed []string
+	if count := v.field("count"); count != "" {
+		typed = append(typed, p.texts["statement.how-many"]+" "+count)
+	}
+	if reason := v.field("reason"); reason != "" {
+		typed = append(typed, reason)
+	}
+	if row, known := rowOfText(v.field("row")); known && len(typed) > 0 {
+		typed = append([]string{row.Type + ", " + string(row.Unit)}, typed...)
+	}
+	return strings.Join(typed, " · ")
 }
 
 func (p *Portal) draftOne(v *visit, s *stated) error {
