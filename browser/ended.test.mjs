@@ -120,5 +120,10 @@ test("what scripts ask for says that one is signed out", async () => {
   await page.locator("main a[data-why]:visible").first().click();
   await page.waitForSelector("dialog[open] table");
   assert.equal(await out("dialog").count(), 0);
+  await page.click("dialog button");
+  await page.route("**/why?*", (route) => route.abort());
+  await page.locator("main a[data-why]:visible").first().click();
+  await page.waitForSelector("dialog[open] [role=alert]:has-text('does not answer')");
+  assert.match(page.url(), /\/companies\/2$/);
   await page.context().close();
 });

@@ -40,6 +40,36 @@ test("a lost connection shows, and heals without a reload", async () => {
   await page.context().close();
 });
 
+test("a form that is sent while the console is gone keeps what was typed, and is sent once when it is back", async () => {
+  const page = await open(browser, console_);
+  await signIn(page, console_);
+  await page.goto("/users/new");
+  await page.waitForLoadState("load");
+  const words = "a sentence of a few words", button = page.locator("main form.form button.main"), said = page.locator("main form [role=alert]");
+  const typed = { "#user-name": "carla", "#user-password": words, "#user-again": words };
+  for (const [at, text] of Object.entries(typed)) await page.fill(at, text);
+  const sent = [];
+  page.on("request", (r) => { if (r.method() === "POST") sent.push(r.url()); });
+  const broken = page.waitForEvent("requestfailed", (r) => new URL(r.url()).pathname === "/live");
+  await console_.down();
+  await broken;
+  await button.click();
+  await said.waitFor();
+  assert.match(await said.textContent(), /does not answer/);
+  const [from, to] = [await button.boundingBox(), await said.boundingBox()];
+  assert.ok(to.y > from.y && to.y - from.y < 100, `it is said ${to.y - from.y} pixels away`);
+  for (const [at, text] of Object.entries(typed)) assert.equal(await page.inputValue(at), text);
+  assert.deepEqual(sent, []);
+
+  await page.route("**/live*", (route) => route.abort()); // the page does not know yet that it is back
+  await console_.up();
+  await button.evaluate((b) => { b.click(); b.click(); });
+  await page.waitForURL(/\/users\/\d+\?told=user-added/);
+  assert.equal(sent.length, 1, "it was sent more than once");
+  assert.match(await page.textContent("h1"), /carla/);
+  await page.context().close();
+});
+
 test("users, tokens, the trail and names follow what is done elsewhere", async () => {
   const [page, other] = [await open(browser, console_, { viewport: { width: 1280, height: 15000 } }), await open(browser, console_)]; // all rows are in sight
   for (const one of [page, other]) await signIn(one, console_);

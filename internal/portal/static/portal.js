@@ -34,6 +34,26 @@
     tell(asked, wordsFor(ctx.response?.status, plainly(ctx.response?.headers, ctx.text)));
   });
 
+  // A form that is sent to a console which does not answer would end on the browser's own page, and what was typed be gone. Where the connection is
+  // broken, the console is asked for first, and the form sent once, when it answers.
+  const patience = 10_000; // milliseconds
+  const asking = new WeakSet();
+  let sure = null; // the form that is sent at this moment
+  document.addEventListener("submit", async (event) => {
+    const { target: form, submitter } = event;
+    if (form === sure || event.defaultPrevented || form.method !== "post" || !lost || (!gone && navigator.onLine)) return;
+    event.preventDefault();
+    if (asking.has(form)) return;
+    asking.add(form);
+    const answer = await fetch("/account", { ...ask, signal: AbortSignal.timeout(patience) }).catch(() => null);
+    asking.delete(form);
+    if (!form.isConnected || submitter && submitter.form !== form) return; // the page shows another one by now
+    if (!answer || answer.status === 401) { tell(submitter ?? form.querySelector("button"), wordsFor(answer?.status)); return; }
+    sure = form;
+    form.requestSubmit(submitter);
+    sure = null;
+  });
+
   // A number opens the reasons for it beside the page. The page's place in the history keeps which, and where the reader was in there: who follows
   // a link of the panel and comes back finds it as it was.
   const panel = document.getElementById("why");
