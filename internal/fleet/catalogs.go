@@ -152,6 +152,8 @@ type CatalogChange struct {
 	Was, Version   string   // the same where the file says what counts already
 	Types, Weights int      // own ones in the new version
 	Gone, Come     []string // own rows, in the form of the file
+	Moves          []catalog.Move
+	Now            *catalog.Catalog // the new version
 }
 
 // SetOwn makes what a file says the own rows that count from now on; with check it only looks. Invalid: every mistake,
@@ -166,10 +168,16 @@ func (c *Catalogs) SetOwn(ctx context.Context, text string, check bool, when ...
 		if err != nil {
 			return "", "", err
 		}
-		own, version, err := c.read(ctx, text, was, inForce, now)
+		base, err := c.program(was)
 		if err != nil {
 			return "", "", err
 		}
+		own, version, err := c.read(ctx, text, base, inForce, now)
+		if err != nil {
+			return "", "", err
+		}
+		done.Now = own.On(base)
+		done.Moves = catalog.Moves(inForce.On(base), done.Now)
 		done.Version, done.Gone, done.Come = version, inForce.Without(own), own.Without(inForce)
 		done.Types, done.Weights = own.Rows()
 		if check {
@@ -181,11 +189,7 @@ func (c *Catalogs) SetOwn(ctx context.Context, text string, check bool, when ...
 }
 
 // read gives what a file says beside the own rows in force, and the version that it makes.
-func (c *Catalogs) read(ctx context.Context, text, was string, inForce *catalog.Own, now time.Time) (own *catalog.Own, version string, err error) {
-	base, err := c.program(was)
-	if err != nil {
-		return nil, "", err
-	}
+func (c *Catalogs) read(ctx context.Context, text string, base *catalog.Catalog, inForce *catalog.Own, now time.Time) (own *catalog.Own, version string, err error) {
 	zone, err := zoneAt(ctx, c.Policy, now)
 	if err != nil {
 		return nil, "", err

@@ -13,6 +13,7 @@ import (
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/fleet"
+	"github.com/tallystick/tallystick/internal/ledger"
 )
 
 // send posts a form.
@@ -423,6 +424,17 @@ func TestOwnCatalogue(t *testing.T) {
 	w.has(wrong, "line 1 has 3 columns", "line 2 begins with", "weight  x  y", `href="#own-catalogue-text"`)
 	look := w.send(http.StatusOK, admin, path, "state", state, "do", "check", "text", row("2"))
 	w.has(look, "there are 0 own types and 1 own weight.", "<ins>weight  VBR_vSphere_VM", "Let this count", "agreed with &lt;b&gt;all")
+	rows := strings.ReplaceAll(look.body, "\n", "")
+	for _, is := range []string{ // old, new, what it weighs now and what it does not
+		`<th scope="row">VBR_vSphere_VM</th><td>Instances</td><td>*</td><td class="short">2026-10</td><td class="n">1</td><td class="n">2</td><td class="n">1` + "\u202f" + `237 <span class="dim">of 2 companies</span></td><td class="n">0</td>`,
+		"A weight counts only where a server does not state the units itself (rule C16)",
+	} {
+		if !strings.Contains(rows, is) {
+			t.Errorf("%q is not in the preview", is)
+		}
+	}
+	w.lacks(look, "Of some of these types nothing is weighed now")
+	w.has(page, "weight  CC_VM_Backup  Points  *  6  2026-11  our contract")
 	if checked := w.hiddenOf(page, path, "checked"); checked != "" {
 		t.Errorf("checked before it was looked at: %q", checked)
 	}
@@ -455,6 +467,27 @@ func TestOwnCatalogue(t *testing.T) {
 	w.has(w.send(http.StatusOK, admin, path, "state", w.hiddenOf(page, path, "state"), "do", "check", "text", row("3")), "<del>weight", "<ins>weight")
 	w.lacks(w.want(http.StatusOK, request{path: path, role: reader}), "<textarea")
 	w.lacks(w.want(http.StatusOK, request{path: "/catalogue", role: theirs}), "/catalogue/own")
+}
+
+// C16: of weights that no workload takes, as their servers state the units, it is said before they count. So it is where nothing moves.
+func TestOwnWeightsThatMoveNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	stated := reading(vbr02, "db", 4, w.clock.Now())
+	for i := range stated.Workloads {
+		five := 5 * usage.One
+		stated.Workloads[i].Type, stated.Workloads[i].Units = "CC_VM_Backup", &five
+	}
+	must[ledger.Receipt](t)(w.ledger.AppendSnapshot(t.Context(), 2, false, stated))
+	const path = "/catalogue/own"
+	look := func(text string) answered {
+		t.Helper()
+		return w.send(http.StatusOK, admin, path, "state", w.hiddenOf(w.get(path), path, "state"), "do", "check", "text", text)
+	}
+	idle := look("weight  CC_VM_Backup  Points  *  6  2026-11  ours")
+	w.has(idle, "Of some of these types nothing is weighed now", `<td class="short">2026-11</td><td class="n">5</td><td class="n">6</td><td class="n">0</td><td class="n">4</td>`)
+	w.has(look("weight  CC_VM_Backup  Points  *  5  2026-11  as the program"), "No weight is another one.")
+	w.has(look("type  X_Machine  -  object  -\nweight  X_Machine  Points  *  2  2026-11  ours"), `<th scope="row">X_Machine</th>`, `<td class="n">not known</td><td class="n">2</td>`)
 }
 
 // The trail goes back from the newest, a part at a time, and is narrowed.

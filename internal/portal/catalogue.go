@@ -2,13 +2,16 @@ package portal
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/fleet"
 )
 
@@ -120,8 +123,54 @@ func (p *Portal) catalogueVersions(v *visit) ([]versionRow, error) {
 // ownView is the value of the page of the provider's own weights.
 type ownView struct {
 	Text    string // that counts
+	Next    string // the month after the one that runs, for an example
 	Change  *form  // nil: the reader may not
-	Preview *fleet.CatalogChange
+	Preview *ownPreview
+}
+
+// ownPreview says what own rows that were typed would change.
+type ownPreview struct {
+	*fleet.CatalogChange
+
+	Moves []movedWeight
+	Idle  bool // some weigh nothing now, as servers state the units themselves
+	Late  bool // what they weigh is not counted: there is too much of it for a page
+}
+
+type movedWeight struct {
+	catalog.Move
+
+	Of figure.Weighing
+}
+
+// weighedWithin bounds how long a page waits for what weights weigh.
+const weighedWithin = 5 * time.Second
+
+// previewOf counts what the weights that move weigh now.
+func (p *Portal) previewOf(v *visit, c *fleet.CatalogChange) (*ownPreview, error) {
+	if c == nil {
+		return nil, nil //nolint:nilnil // nothing was looked at
+	}
+	out := &ownPreview{CatalogChange: c}
+	if len(c.Moves) == 0 {
+		return out, nil
+	}
+	ctx, cancel := context.WithTimeout(v.ctx(), weighedWithin)
+	defer cancel()
+	now, err := p.Figures.Weighings(ctx, c.Now)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil && v.ctx().Err() == nil:
+		out.Late = true
+	default:
+		return nil, err
+	}
+	for _, m := range c.Moves {
+		of := now[m.Type.ID]
+		out.Idle = out.Idle || of.Weighed == 0 && of.Stated > 0
+		out.Moves = append(out.Moves, movedWeight{m, of})
+	}
+	return out, nil
 }
 
 // ownBodyMax is the bound of a form with an own catalogue: of some characters, three are sent.
@@ -145,7 +194,11 @@ func (p *Portal) ownPage(v *visit, preview *fleet.CatalogChange) (any, error) {
 		return nil, err
 	}
 	text := ownText(rows)
-	out := ownView{Text: text, Preview: preview}
+	month := v.days.MonthOf(p.Now())
+	out := ownView{Text: text, Next: month.Next().String()}
+	if out.Preview, err = p.previewOf(v, preview); err != nil {
+		return nil, err
+	}
 	if v.may(access.ManageUsers, access.Provider) {
 		checked := ""
 		if preview != nil {

@@ -341,3 +341,33 @@ func TestOwnOrderDoesNotMatter(t *testing.T) {
 		}
 	})
 }
+
+// Moves say for each weight that is another one from when it is, and what it was: that of the same edition, of any, or what was assumed.
+func TestMoves(t *testing.T) {
+	t.Parallel()
+	on := onBase(t)
+	o := own(t, on, "type  N  -  object  -\nweight  N  Points  *  3  2026-10  o\nweight  A  Points  *  4  2026-11  o\nweight  A  Points  *  2  2027-01  o\n"+
+		"weight  A  Points  Standard  9  2026-12  o\nweight  A  Points  Enterprise Plus  11  2026-12  o\nweight  A  Instances  *  1  2026-12  o\nweight  A  Instances  *  2  2027-12  o\n")
+	list := func(was, now *Catalog) (got []string) {
+		for _, m := range Moves(was, now) {
+			before := m.Was.Units.String()
+			if m.New {
+				before = "new"
+			}
+			got = append(got, fmt.Sprintf("%s %s %s %s: %s → %s", m.Type.ID, m.Unit, m.Edition, m.From, before, m.Now.Units))
+		}
+		return got
+	}
+	want := []string{
+		"A Instances * 2027-12: 1 → 2",                                  // before, none was known: counted as 1
+		"A Points * 2026-11: 2 → 4", "A Points Standard 2026-12: 2 → 9", // back to 2 in January is no other weight, and neither are 11
+		"N Points * 2026-10: new → 3",
+	}
+	if diff := cmp.Diff(want, list(on.Base, o.On(on.Base))); diff != "" {
+		t.Error(diff)
+	}
+	back := []string{"A Instances * 2027-12: 2 → 1", "A Points * 2026-11: 4 → 2", "A Points Standard 2026-12: 9 → 2"}
+	if diff := cmp.Diff(back, list(o.On(on.Base), on.Base)); diff != "" {
+		t.Error(diff)
+	}
+}
