@@ -81,7 +81,7 @@ func (q *Days) calendar(now time.Time, calendar *usage.Calendar) (days []Day, er
 	case q.Last.Before(q.First):
 		return nil, wrong("from", "the first day, %s, lies after the last one, %s", q.First, q.Last)
 	case q.First.Add(daysMax).Before(q.Last):
-		return nil, wrong("from", "from %s to %s are more than %d days", q.First, q.Last, daysMax)
+		return nil, wrong("from", "there are more than %d days from %s to %s", daysMax, q.First, q.Last)
 	}
 	begin := calendar.First(q.First)
 	for date := q.First; !q.Last.Before(date); date = date.Next() {

@@ -171,6 +171,13 @@ func TestMissingIsNotZero(t *testing.T) {
 	}
 	w.has(w.get("/companies/2/why?unit=Instances&state=used&day=2026-01-01"), `<p class="big">not there yet</p>`)
 	w.has(w.want(http.StatusUnprocessableEntity, request{path: "/companies/2/changes?from=2026-10-12&to=2026-10-11"}), "the first day, 2026-10-12, lies after the last one, 2026-10-11")
+	for path, says := range map[string]string{
+		"/changes?from=2026-10-12&to=2026-10-11": "the first day, 2026-10-12, lies after the last one, 2026-10-11",
+		"/trend?from=2026-10-12&to=2026-10-11":   "the first day, 2026-10-12, lies after the last one, 2026-10-11",
+		"/trend?from=2010-01-01&to=2026-10-11":   "there are more than 3660 days from 2010-01-01 to 2026-10-11",
+	} { // said of both days, with no name of a field before it
+		w.has(w.want(http.StatusUnprocessableEntity, request{path: "/companies/2" + path}), "<li>"+says+"</li>")
+	}
 	w.has(w.want(http.StatusUnprocessableEntity, request{path: "/companies/2/changes?from=2026-10-12&to=2026-10-12"}), "the first day and the last one are both 2026-10-12")
 	changes := w.get("/companies/2/changes?from=2026-01-01")
 	if strings.Contains(changes.body, ">&#43;1\u202f2") || !strings.Contains(changes.body, `<td class="n">unknown</td>`) {

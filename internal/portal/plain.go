@@ -17,6 +17,7 @@ var spoken = []struct{ said, key string }{
 	{" (--insecure)", "plain.insecure"},
 	{"Run server test for it: it says in words what is wrong.", "plain.test"},
 	{"Run reconcile without a company, which shows shared servers as a whole, too: it names the machines that may be why.", "plain.reconcile"},
+	{"reconcile says by how much", "plain.by-how-much"},
 	{"Run usage diff over the two months: it says by what.", "plain.diff"},
 	{"See statement list for the month; draft, approve", "plain.statements"},
 	{"See collect status, and run server test for it;", "plain.status"},

@@ -21,10 +21,11 @@ func TestPlainWords(t *testing.T) {
 			t.Errorf("%s is no text", w.key)
 		}
 	}
-	command := regexp.MustCompile(`--[a-z]|\b(server|collect|usage|company|catalogue|statement) (test|edit|status|show|set|add|diff|list)\b|\b[Rr]un [a-z]`)
+	command := regexp.MustCompile(`--[a-z]|\b(server|collect|usage|company|catalogue|statement) (test|edit|status|show|set|add|diff|list)\b|\b[Rr]un [a-z]|\breconcile says\b`)
 	said := []string{
 		"the certificate of vbr01 is signed by nobody whom we trust. If it is the right server (compare it), pin it with server edit --fingerprint ab, or name its authority with --ca",
 		"the authority given is damaged: give a PEM file with server edit --ca", "use that name in --url.",
+		"VBR01: its own counters and our count of its list have differed about VBR_vSphere_VM for longer than a day; reconcile says by how much",
 		"the certificate is not verified (--insecure): pin it with server edit --fingerprint",
 	}
 	for _, template := range alarm.Templates() {

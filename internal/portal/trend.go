@@ -120,6 +120,10 @@ func (p *Portal) trend(v *visit) (any, error) {
 			out.Late, out.Series = true, nil
 		case !v.faults(err):
 			return nil, err
+		default:
+			for i := range v.wrong { // it is about both days, and names them
+				v.wrong[i].Path = ""
+			}
 		}
 		if out.Late {
 			break
@@ -378,7 +382,7 @@ func (p *Portal) spanOf(v *visit, now time.Time) (ledger.Span, error) {
 	if from == to {
 		text, err = p.texts.say("trend.same-day", from)
 	}
-	v.fail("from", text)
+	v.fail("", text)
 	return span, err
 }
 
