@@ -146,6 +146,7 @@ test("what is typed wrong is kept, and what is wrong stands at its field", async
     { at: "/users/1", form: "/enabled", kept: {}, wrong: "#disable-sure" },
     { at: "/tokens/new", fill: { "#token-name": "no scopes", "#token-expiresAt": "2020-01-01" }, kept: { "#token-name": "no scopes", "#token-expiresAt": "2020-01-01" }, wrong: "#token-scopes" },
     { at: "/settings", fill: { "#settings-zone": "Mars", "#settings-licensees": "Contoso\nFabrikam" }, kept: { "#settings-zone": "Mars", "#settings-licensees": "Contoso\nFabrikam" }, wrong: "#settings-zone" },
+    { at: "/settings", fill: { "#settings-zone": "Europe/Berlin" }, kept: { "#settings-zone": "Europe/Berlin" }, wrong: "#settings-moves" }, // another zone moves months: it asks
     { at: "/catalogue/own", fill: { "#own-catalogue-text": "weight  nothing" }, kept: { "#own-catalogue-text": "weight  nothing" }, wrong: "#own-catalogue-text" },
     { at: "/account", fill: { "#own-password-old": "not this one", "#own-password-password": "a longer sentence", "#own-password-again": "a longer sentence" }, kept: { "#own-password-old": "" }, wrong: "#own-password-old" },
   ];
