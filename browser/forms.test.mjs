@@ -207,7 +207,9 @@ async function complains(page, ids) {
   assert.deepEqual(await page.locator("main [aria-invalid]").evaluateAll((all) => all.map((x) => x.id)), ids);
   const first = page.locator(ids.length > 0 ? `#${ids[0]}` : "main [role=alert]");
   assert.ok(await first.evaluate((x) => x === document.activeElement), `the focus is elsewhere than on ${ids[0]}`);
-  assert.ok(await first.evaluate((x) => { const box = x.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }), "it is out of sight");
+  for (const one of ids.length > 0 ? [first, page.locator(`#${ids[0]}-wrong`)] : [first]) {
+    assert.ok(await one.evaluate((x) => { const box = x.getBoundingClientRect(); return box.top >= 0 && box.bottom <= innerHeight; }), "it is out of sight");
+  }
   assert.doesNotMatch(await page.textContent("main"), flags);
 }
 

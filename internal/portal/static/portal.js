@@ -196,7 +196,9 @@
     form.prepend(wrong);
     document.title = tested.dataset.wrong + document.title;
     const fields = [...wrong.querySelectorAll("a[href^='#']")].map((link) => mark(tested, link)).filter(Boolean);
-    (fields[0] ?? wrong).focus();
+    const first = fields[0] ?? wrong;
+    first.focus();
+    (first.closest(".field") ?? first).scrollIntoView({ block: "nearest" }); // with the words below it
   });
 
   // What changes at the console changes here. A page listens while somebody sees it: a browser has few connections to one host,
