@@ -62,11 +62,11 @@ func (s *Service) allApproved(ctx context.Context, month usage.Month, zone strin
 	for _, err := range standing.Failed {
 		return err
 	}
-	passed, err := s.passed(ctx, month)
+	passed, err := s.passed(ctx, month, standing.Waiting)
 	if err != nil {
 		return err
 	}
-	standing.Waiting = slices.DeleteFunc(standing.Waiting, func(w Waiting) bool { return w.State == Approved || w.State == Open && passed(w.Company) })
+	standing.Waiting = slices.DeleteFunc(standing.Waiting, func(w Waiting) bool { return w.State == Approved || w.State == Open && passed[w.Company] })
 	if len(standing.Waiting) > 0 {
 		return fault.New(fault.Conflict, "%s: each is to be approved before, with a reason for what needs one", standing.WaitingText())
 	}
@@ -75,18 +75,17 @@ func (s *Service) allApproved(ctx context.Context, month usage.Month, zone strin
 
 // passed tells which of the companies without a statement of a month can have none any more: their first one is of a later month, and is no mere
 // draft, before which there may still come others (see ground.next).
-func (s *Service) passed(ctx context.Context, month usage.Month) (func(usage.CompanyID) bool, error) {
+func (s *Service) passed(ctx context.Context, month usage.Month, waiting []Waiting) (map[usage.CompanyID]bool, error) {
 	firsts, err := s.Store.FirstMonths(ctx)
 	if err != nil {
 		return nil, err
 	}
-	begun := make(map[usage.Month]bool)
-	for _, first := range firsts {
-		if month.Before(first) {
-			begun[first] = true
+	passed, begun := make(map[usage.CompanyID]bool), make(map[usage.Month]bool)
+	for i := range waiting {
+		if first := firsts[waiting[i].Company]; month.Before(first) {
+			passed[waiting[i].Company], begun[first] = true, true
 		}
 	}
-	open := make(map[usage.CompanyID]bool)
 	for first := range begun {
 		all, err := s.Store.StatementsIn(ctx, first)
 		if err != nil {
@@ -94,9 +93,9 @@ func (s *Service) passed(ctx context.Context, month usage.Month) (func(usage.Com
 		}
 		for i := range all {
 			if t := &all[i]; firsts[t.Company] == first && t.Begins() {
-				open[t.Company] = true
+				delete(passed, t.Company)
 			}
 		}
 	}
-	return func(id usage.CompanyID) bool { return month.Before(firsts[id]) && !open[id] }, nil
+	return passed, nil
 }
