@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/figure"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
 
@@ -59,6 +60,13 @@ func TestAnotherZoneMovesNoPast(t *testing.T) {
 	shown()
 	w.has(w.get("/companies/2?day=2026-10-31"), "Times and days are those of the time zone Europe/Berlin. Those before 2026-11-02 09:50 are of UTC.")
 	w.has(w.want(http.StatusOK, request{path: "/companies/2/trend?from=2026-10-30&to=2026-11-01"}), "1\u202f240", "1\u202f300")
+
+	october := usage.Month{Year: 2026, Month: time.October}
+	figures := &figure.Service{Ledger: w.ledger, Companies: w.store, Calendar: w.fleet.Calendar, Now: w.clock.Now}
+	begin, end, err := figures.Period(t.Context(), &october)
+	if o := must[*figure.Overview](t)(w.board.Overview(t.Context())); err != nil || !begin.Equal(october.Start(time.UTC)) || !end.Equal(october.Last(time.UTC)) || !o.Begin.Equal(october.End(time.UTC)) {
+		t.Errorf("October is from %s to %s, and November begins at %s: %v", begin, end, o.Begin, err)
+	}
 
 	w.clock.Add(15*time.Hour + 10*time.Minute) // 3 November, 00:00 in UTC: a day in Berlin has ended an hour ago
 	w.has(w.want(http.StatusOK, request{path: "/companies/2?day=2026-11-02", role: reader}), "2026-11-02 23:59", "at=2026-11-02T22%3A59%3A59.999999Z")
