@@ -2,6 +2,8 @@
 import { test, before, after } from "node:test";
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { get } from "node:https";
 import { createRequire } from "node:module";
 import { every, fill, paths } from "./every.mjs";
 import { demo, lastMonth, launch, open, signIn } from "./world.mjs";
@@ -96,6 +98,45 @@ test("words stay whole, badges in their columns, and on a laptop every column is
       assert.deepEqual(wrong, [], `${path} at ${width}`);
     }
     await page.context().close();
+  }
+});
+
+test("a page that comes slowly is shown when it is there, and does not move meanwhile", async () => {
+  const first = await open(browser, console_);
+  await signIn(first, console_);
+  const cookie = (await first.context().cookies()).map((c) => `${c.name}=${c.value}`).join("; ");
+  await first.context().close();
+  const slow = createServer((q, answer) => { // what stands between, as a bad line does, gives pages in pieces
+    get(console_.base + q.url, { rejectUnauthorized: false, headers: { cookie, accept: q.headers.accept } }, async (from) => {
+      const body = Buffer.concat(await from.toArray());
+      answer.writeHead(from.statusCode, { "content-type": from.headers["content-type"], "content-length": body.length });
+      const step = from.headers["content-type"].startsWith("text/html") ? Math.ceil(body.length / 6) : body.length;
+      for (let at = 0; at < body.length; at += step) {
+        answer.write(body.subarray(at, at + step));
+        if (at + step < body.length) await new Promise((on) => setTimeout(on, 100));
+      }
+      answer.end();
+    });
+  });
+  await new Promise((on) => slow.listen(0, "127.0.0.1", on));
+  const base = `http://127.0.0.1:${slow.address().port}`;
+  try {
+    for (const width of [360, 768, 2560]) {
+      const page = await open(browser, { base }, { viewport: { width, height: 800 } });
+      await page.addInitScript(() => {
+        window.shifts = 0;
+        new PerformanceObserver((list) => { for (const e of list.getEntries()) window.shifts += e.value; }).observe({ type: "layout-shift", buffered: true });
+      });
+      for (const path of ["/companies/2/changes", "/servers/1", "/settings", "/credentials"]) {
+        await page.goto(path, { waitUntil: "load" });
+        await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+        assert.equal(await page.evaluate(() => window.shifts), 0, `${path} shifts at ${width} where it comes slowly`);
+      }
+      await page.context().close();
+    }
+  } finally {
+    slow.closeAllConnections();
+    slow.close();
   }
 });
 
