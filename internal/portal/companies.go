@@ -41,7 +41,7 @@ type companyRow struct {
 }
 
 // Nobody reports whether it is of what belongs to no company.
-func (r *companyRow) Nobody() bool { return r.order == usage.Unassigned }
+func (r companyRow) Nobody() bool { return r.order == usage.Unassigned }
 
 func (p *Portal) companies(v *visit) (any, error) {
 	if v.only() != 0 {

@@ -79,7 +79,7 @@ func (p *Portal) orderOf(v *visit, month usage.Month, m *monthly, waiting []stat
 	}
 	have, some := m.companies(), make(map[usage.CompanyID]usage.Month)
 	for company, at := range firsts {
-		first, begun := usage.MonthOf(at, v.zone), last[company] != usage.Month{}
+		first, begun := v.days.MonthOf(at), last[company] != usage.Month{}
 		if !begun && !have[company] && !month.Before(first) {
 			o.next[company] = true
 		}
@@ -216,7 +216,7 @@ func (p *Portal) skips(v *visit, s *stated) (usage.Month, error) {
 	if err != nil || !read {
 		return usage.Month{}, err
 	}
-	if had, err := p.had(v, s.company.ID, usage.MonthOf(at, v.zone), s.month); err != nil || !had {
+	if had, err := p.had(v, s.company.ID, v.days.MonthOf(at), s.month); err != nil || !had {
 		return usage.Month{}, err
 	}
 	return s.month.Previous(), nil

@@ -151,7 +151,7 @@ func TestServersByAlarms(t *testing.T) {
 	for sort, want := range map[string][2]string{"alarms": {"ascending", "VBR10"}, "-alarms": {"descending", "VBR01"}} {
 		a := w.get("/servers?sort=" + sort)
 		w.has(a, `<th scope="col" class="n" aria-sort="`+want[0]+`">`)
-		if found := first.FindStringSubmatch(a.body); found == nil || found[1] != want[1] {
+		if found := first.FindStringSubmatch(a.body); len(found) != 2 || found[1] != want[1] {
 			t.Errorf("%s: %q is first", sort, found)
 		}
 	}

@@ -137,17 +137,16 @@ func (l *listening) moved(wakes uint64) (event string, err error) {
 	if err != nil || at == l.at {
 		return "", err
 	}
-	before, of, only := l.at, "", l.visit.only()
+	before, only := l.at, l.visit.only()
 	l.at = at
 	concerned, err := l.concerned(before)
+	of := only.String()
 	switch {
 	case err != nil:
 		return "", err
 	case only == 0:
 		of = concerned.words()
-	case concerned.all || slices.Contains(concerned.companies, only):
-		of = only.String()
-	default:
+	case !concerned.all && !slices.Contains(concerned.companies, only):
 		return "", nil
 	}
 	return changedEvent(of), nil

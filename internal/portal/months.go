@@ -53,7 +53,7 @@ func (p *Portal) months(v *visit) (any, error) {
 		return nil, err
 	}
 	var out monthsView
-	for i, month := range monthsFrom(list, firsts, usage.MonthOf(p.Now(), v.zone).Previous(), v.zone) {
+	for i, month := range monthsFrom(list, firsts, v.days.MonthOf(p.Now()).Previous(), v.zone) {
 		item := monthItem{Name: p.month(month), To: monthPath(month), Begun: slices.Contains(list, month)}
 		if item.Begun && i < monthsCounted {
 			m, err := p.monthly(v.ctx(), month)
@@ -77,7 +77,7 @@ func (p *Portal) months(v *visit) (any, error) {
 func (p *Portal) passedOver(v *visit, month usage.Month, starts, last map[usage.CompanyID]usage.Month, firsts map[usage.CompanyID]time.Time) (bool, error) {
 	var over []usage.CompanyID
 	for company, at := range firsts {
-		switch begun := !month.Before(usage.MonthOf(at, v.zone)); {
+		switch begun := !month.Before(v.days.MonthOf(at)); {
 		case begun && !month.Before(last[company]):
 			return false, nil
 		case begun:

@@ -333,7 +333,7 @@ func TestAhead(t *testing.T) {
 	for _, page := range []string{"/companies/2?", "/companies/2/why?state=used&unit=Instances&"} {
 		a := w.get(page + "at=2030-01-01T00:00:00Z")
 		w.has(a, "This lies ahead", "2030-01-01 00:00")
-		if slide := regexp.MustCompile(`type="range" min="\d+" max="(\d+)" value="(\d+)"`).FindStringSubmatch(a.body); slide == nil || slide[1] != slide[2] {
+		if slide := regexp.MustCompile(`type="range" min="\d+" max="(\d+)" value="(\d+)"`).FindStringSubmatch(a.body); len(slide) != 3 || slide[1] != slide[2] {
 			t.Errorf("%s: the slider is %q", page, slide)
 		}
 		w.lacks(w.get(page+"at=2026-10-19T00:00:00Z"), "This lies ahead")

@@ -446,7 +446,7 @@ func (p *Portal) workloadsOf(v *visit, s *stated) (list []statement.Workload, er
 func (p *Portal) byNumber(v *visit, s *stated, out *statementView) (map[statement.RowKey]bool, error) {
 	reported := func(v statement.Server) bool { return v.Origin == metering.FromReport && len(v.Rows) > 0 }
 	if !out.May.Adjust || !slices.ContainsFunc(s.Content.Servers, reported) {
-		return nil, nil
+		return map[statement.RowKey]bool{}, nil
 	}
 	workloads, err := p.workloadsOf(v, s)
 	if err != nil {
@@ -484,7 +484,7 @@ func (p *Portal) issues(v *visit, s *stated, out *statementView) {
 // namesOf gives the names of the workloads that adjustments take out. What the ledger does not say again any more has none.
 func (p *Portal) namesOf(v *visit, s *stated) (map[statement.Ref]string, error) {
 	if !slices.ContainsFunc(s.Adjustments, func(a statement.Adjustment) bool { return len(a.Workloads) > 0 }) {
-		return nil, nil
+		return map[statement.Ref]string{}, nil
 	}
 	list, err := p.workloadsOf(v, s)
 	if fault.Is(err, fault.Internal) {

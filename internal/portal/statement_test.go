@@ -930,9 +930,19 @@ func TestMonthReadInParts(t *testing.T) {
 		path string
 		form url.Values
 	}{
-		{northwind + "/draft", nil}, {november + "/2/draft", nil}, {november + "/4/draft", nil}, {november + "/3/draft", nil}, {november + "/2/adjust", url.Values{"row": {row}, "count": {"200"}, "reason": {"agreed"}}},
-		{northwind + "/draft", nil}, {octoberPath + "/3/draft", nil}, {northwind + "/adjust", url.Values{"row": {row}, "count": {"100"}, "reason": {"agreed"}}}, {northwind + "/approve", url.Values{"*": {"it was off"}}}, {northwind + "/finalise", nil},
-		{november + "/2/withdraw", url.Values{"adjustment": {"1"}, "reason": {"not agreed"}}}, {november + "/2/approve", url.Values{"*": {"it was off"}}}, {november + "/2/reopen", url.Values{"reason": {"not yet"}}},
+		{northwind + "/draft", nil},
+		{november + "/2/draft", nil},
+		{november + "/4/draft", nil},
+		{november + "/3/draft", nil},
+		{november + "/2/adjust", url.Values{"row": {row}, "count": {"200"}, "reason": {"agreed"}}},
+		{northwind + "/draft", nil},
+		{octoberPath + "/3/draft", nil},
+		{northwind + "/adjust", url.Values{"row": {row}, "count": {"100"}, "reason": {"agreed"}}},
+		{northwind + "/approve", url.Values{"*": {"it was off"}}},
+		{northwind + "/finalise", nil},
+		{november + "/2/withdraw", url.Values{"adjustment": {"1"}, "reason": {"not agreed"}}},
+		{november + "/2/approve", url.Values{"*": {"it was off"}}},
+		{november + "/2/reopen", url.Values{"reason": {"not yet"}}},
 		{northwind + "/supersede", url.Values{"reason": {"to bill less"}, "to-adjust": {"1"}}},
 	}
 	for i, step := range steps {
