@@ -265,7 +265,7 @@
     refresh(!company || about === "*" || about.split(" ").includes(company) ? company : "others");
   };
   const hear = { heard, missed, changed };
-  const tell = (what, about) => { hear[what](about); others.postMessage([what, about]); };
+  const spread = (what, about) => { hear[what](about); others.postMessage([what, about]); };
   others.addEventListener("message", (event) => { const [what, about] = event.data; if (leave) hear[what](about); });
 
   // Who is not signed in any more is told so, where something is typed, and else is led to where one signs in.
@@ -280,11 +280,11 @@
     const source = new EventSource(waited ? "/live" : "/live?seen=" + (document.body.dataset.seen ?? ""));
     let again = 0, afresh = waited; // what happened before it was open, nobody was told
     leave = () => { clearTimeout(again); source.close(); left(); };
-    source.addEventListener("open", () => { tell(...(afresh ? ["changed", "*"] : ["heard"])); afresh = false; });
-    source.addEventListener("changed", (event) => tell("changed", event.data));
+    source.addEventListener("open", () => { spread(...(afresh ? ["changed", "*"] : ["heard"])); afresh = false; });
+    source.addEventListener("changed", (event) => spread("changed", event.data));
     source.addEventListener("error", () => {
       afresh = true;
-      tell("missed");
+      spread("missed");
       if (source.readyState !== EventSource.CLOSED) return; // it tries again by itself
       again = setTimeout(async () => { // refused: perhaps nobody is signed in any more
         const over = await isOut();
