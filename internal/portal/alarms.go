@@ -254,7 +254,7 @@ type alarmStep struct {
 
 // alarmOf finds the alarm of the path among those that the reader sees.
 func (p *Portal) alarmOf(v *visit) (alarm.Event, error) {
-	absent := fault.New(fault.NotFound, "There is no alarm %q.", v.id("alarm"))
+	absent := p.texts.refuse(fault.NotFound, "absent.alarm", strconv.Quote(v.id("alarm")))
 	id, err := strconv.ParseInt(v.id("alarm"), 10, 64)
 	if err != nil {
 		return alarm.Event{}, absent
@@ -356,7 +356,7 @@ func (p *Portal) answerAlarm(v *visit) (any, error) {
 	case resolve:
 		do, told = p.Alarms.Resolve, "resolved"
 	default:
-		return nil, fault.New(fault.Invalid, "What is to be done with the alarm is not said.")
+		return nil, p.texts.refuse(fault.Invalid, "alarms.nothing-said")
 	}
 	if _, err := do(v.ctx(), e.ID, v.actor.Name, v.field("reason")); err != nil {
 		if !v.faults(err) {

@@ -72,10 +72,11 @@ func (a *assets) address(name string) (string, error) {
 	return "/assets/" + a.version + "/" + name, nil
 }
 
-func (a *assets) serve(r *http.Request) (any, error) {
+func (p *Portal) asset(r *http.Request) (any, error) {
+	a := p.assets
 	f, there := a.files[api.PathID(r, "name")]
 	if !there {
-		return nil, fault.New(fault.NotFound, "There is no such file.")
+		return nil, p.texts.refuse(fault.NotFound, "absent.file")
 	}
 	keep := "public, max-age=31536000, immutable"
 	if api.PathID(r, "version") != a.version { // a page that was open during an update gets what there is, and does not keep it

@@ -81,7 +81,7 @@ func (p *Portal) managedCompany(v *visit) (fleet.Company, error) {
 		err = v.allow(access.ManageCompanies, c.ID)
 	}
 	if err == nil && c.ID < usage.FirstCompany {
-		err = fault.New(fault.NotFound, "There is no company %q that can be changed.", v.id("company"))
+		err = p.texts.refuse(fault.NotFound, "absent.company-to-change", strconv.Quote(v.id("company")))
 	}
 	return c, err
 }

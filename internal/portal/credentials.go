@@ -106,7 +106,7 @@ func (p *Portal) setOf(v *visit) (fleet.Credential, error) {
 			return all[i], nil
 		}
 	}
-	return fleet.Credential{}, fault.New(fault.NotFound, "There is no credential set %q.", v.id("set"))
+	return fleet.Credential{}, p.texts.refuse(fault.NotFound, "absent.set", strconv.Quote(v.id("set")))
 }
 
 func (p *Portal) set(v *visit) (any, error) {

@@ -37,7 +37,7 @@ func (p *Portal) reportFile(v *visit) (any, error) {
 func (p *Portal) keptOf(v *visit) (stated, error) {
 	s, err := p.statementOf(v)
 	if err == nil && !s.known.IsZero() {
-		err = fault.New(fault.Invalid, "%s", p.texts["statement.not-kept"])
+		err = p.texts.refuse(fault.Invalid, "statement.not-kept")
 	}
 	return s, err
 }

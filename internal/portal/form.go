@@ -149,7 +149,7 @@ func (p *Portal) meanwhile(v *visit, state string) error {
 	if state != "" && v.form.Get("state") == state {
 		return nil
 	}
-	return fault.New(fault.Conflict, "%s", p.texts["form.meanwhile"])
+	return p.texts.refuse(fault.Conflict, "form.meanwhile")
 }
 
 func hidden(name, value string) input { return input{Name: name, Kind: hiddenField, Value: value} }

@@ -323,7 +323,7 @@ func (p *Portal) statedColumns(list *listing) []column {
 func (v *visit) month() (usage.Month, error) {
 	m, err := usage.ParseMonth(v.id("month"))
 	if err != nil {
-		err = fault.Wrap(err, fault.NotFound, "There is no month %q: months are written as 2026-10.", v.id("month"))
+		err = v.texts.refuse(fault.NotFound, "absent.month", strconv.Quote(v.id("month")))
 	}
 	return m, err
 }

@@ -126,7 +126,7 @@ func New(o Options) (*Portal, error) {
 // table is what there is.
 func (p *Portal) table() []api.Route {
 	return []api.Route{
-		api.Open("/assets/{version}/{name}", p.assets.serve),
+		api.Open("/assets/{version}/{name}", p.asset),
 		api.Open("/favicon.ico", p.favicon),
 		p.open(http.MethodGet, "/sign-in", p.signInPage),
 		p.open(http.MethodPost, "/sign-in", p.signIn),
@@ -251,7 +251,7 @@ func (p *Portal) Routes() []api.Route { return p.routes }
 // Admit lets everybody in who is signed in: each page asks what its reader may see. An API token signs nobody in.
 func (p *Portal) Admit(actor access.Actor, _ string) error {
 	if actor.Token != 0 {
-		return fault.New(fault.Unauthenticated, "an API token is for programs, and signs nobody in")
+		return p.texts.refuse(fault.Unauthenticated, "sign-in.api-token")
 	}
 	return nil
 }

@@ -125,7 +125,7 @@ func (t *trail) set(ctx context.Context, id int64) (link, error) {
 	if found, known := t.names["credential set "+strconv.FormatInt(id, 10)]; known {
 		return found, nil
 	}
-	return link{}, fault.New(fault.NotFound, "there is no credential set %d", id)
+	return link{}, t.texts.refuse(fault.NotFound, "absent.set", strconv.FormatInt(id, 10))
 }
 
 // worded says a value as the portal does; nil: as it is.

@@ -176,7 +176,7 @@ func (p *Portal) removeSecond(v *visit) (any, error) {
 		return nil, err
 	}
 	if u.ID == v.actor.User {
-		return nil, fault.New(fault.Denied, "%s", p.texts["users.own-factor"])
+		return nil, p.texts.refuse(fault.Denied, "users.own-factor")
 	}
 	if err := p.Access.RemoveFactor(v.ctx(), u.ID); err != nil && !fault.Is(err, fault.NotFound) { // one that is off already is what was wanted
 		return nil, err

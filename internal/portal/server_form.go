@@ -482,7 +482,7 @@ func (p *Portal) editServer(v *visit) (any, error) {
 // testEdit logs in to a server as it would be reached after a change. What else is changed does not matter yet.
 func (p *Portal) testEdit(v *visit, s *fleet.Server) (any, error) {
 	if s.Connection == nil {
-		return nil, api.NewStatusError(http.StatusConflict, "%s sends its readings itself: there is nothing to log in to.", s.Name)
+		return nil, p.texts.refuse(fault.Conflict, "servers.nothing-to-log-in", s.Name)
 	}
 	e := fleet.ServerEdit{ManagesSets: v.may(access.ManageCredentials, access.Provider)}
 	e.When = func(now *fleet.Server) error { return p.meanwhile(v, editionOf(now)) }

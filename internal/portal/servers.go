@@ -3,9 +3,9 @@ package portal
 import (
 	"cmp"
 	"context"
-	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -272,7 +272,7 @@ func (p *Portal) serverColumns(v *visit, out *serversView) []column {
 // serverOf finds the server of the path, for who may do something with it. One that was removed is there to be read, and whoever may not
 // read there is told that there is none.
 func (p *Portal) serverOf(v *visit, action access.Action) (fleet.Server, error) {
-	absent := fault.New(fault.NotFound, "There is no server %q.", v.id("server"))
+	absent := p.texts.refuse(fault.NotFound, "absent.server", strconv.Quote(v.id("server")))
 	if !isNumber(v.id("server")) { // names and installation ids may be another server's tomorrow
 		return fleet.Server{}, absent
 	}
@@ -301,7 +301,7 @@ func (p *Portal) readServer(v *visit) (any, error) {
 		return nil, err
 	}
 	if s.Connection == nil {
-		return nil, api.NewStatusError(http.StatusConflict, "%s sends its readings itself: there is nothing to read.", s.Name)
+		return nil, p.texts.refuse(fault.Conflict, "servers.nothing-to-read", s.Name)
 	}
 	told, err := p.read(v, s.ID)
 	if err != nil {

@@ -25,15 +25,13 @@ func keepSingle(keep string) api.Field {
 	return field("Set-Cookie", c.String())
 }
 
-var errNoSingle = fault.New(fault.NotFound, "Nobody signs in elsewhere here: the console was not told where (--oidc-issuer).")
-
 // beginSingle sends a browser to where its reader signs in.
 func (p *Portal) beginSingle(v *visit) (any, error) {
 	if p.Single == nil {
-		return nil, errNoSingle
+		return nil, p.texts.refuse(fault.NotFound, "sign-in.no-single")
 	}
 	if dest := v.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" { // a picture in a page of somebody else's, who has others come here
-		return nil, fault.New(fault.Denied, "%s", p.texts["sign-in.no-page"])
+		return nil, p.texts.refuse(fault.Denied, "sign-in.no-page")
 	}
 	to := clean(v.field("to"))
 	if _, err := p.Access.Check(v.ctx(), p.Token(v.Request)); err == nil {
@@ -45,7 +43,7 @@ func (p *Portal) beginSingle(v *visit) (any, error) {
 	}
 	if err != nil && !fault.Is(err, fault.Unavailable) { // of the key file, perhaps, which is nobody's business here
 		p.Log.Error("nobody can sign in elsewhere", "error", err)
-		err = fault.New(fault.Unavailable, "%s", p.texts["sign-in.single-broken"])
+		err = p.texts.refuse(fault.Unavailable, "sign-in.single-broken")
 	}
 	if err != nil {
 		return p.notSingle(to, err)
@@ -81,7 +79,7 @@ func (p *Portal) takeBack(v *visit, keep string) (vouched access.Vouched, to str
 // finishSingle signs in whom the provider vouches for. What the browser kept is over then, whatever comes of it but a wait.
 func (p *Portal) finishSingle(v *visit) (any, error) {
 	if p.Single == nil {
-		return nil, errNoSingle
+		return nil, p.texts.refuse(fault.NotFound, "sign-in.no-single")
 	}
 	keep := ""
 	if c, err := v.Cookie(singleCookie); err == nil {

@@ -164,7 +164,7 @@ func (p *Portal) statementOf(v *visit) (s stated, err error) {
 		return s, err
 	}
 	number, err := strconv.Atoi(cmp.Or(v.field("number"), "0"))
-	absent := fault.New(fault.NotFound, "There is no such statement of %s.", s.month)
+	absent := p.texts.refuse(fault.NotFound, "absent.statement", s.month)
 	if err != nil || number < 0 {
 		return s, absent
 	}
@@ -201,9 +201,9 @@ func (p *Portal) statementAsOf(v *visit, s *stated) (err error) {
 	case err != nil:
 		return err
 	case v.only() != 0:
-		return fault.New(fault.NotFound, "There is no such statement of %s.", s.month)
+		return p.texts.refuse(fault.NotFound, "absent.statement", s.month)
 	case v.Method == http.MethodPost: // nothing can be done with it
-		return fault.New(fault.Invalid, "%s", p.texts["statement.not-kept"])
+		return p.texts.refuse(fault.Invalid, "statement.not-kept")
 	}
 	s.Statement, err = p.Months.ShowAsOf(v.ctx(), s.company.ID, s.month, s.known)
 	return err

@@ -200,7 +200,7 @@ func (p *Portal) adjustOne(v *visit, s *stated) error {
 func (p *Portal) withdrawOne(v *visit, s *stated) error {
 	number, err := strconv.Atoi(v.field("adjustment"))
 	if err != nil {
-		return fault.New(fault.Invalid, "There is no adjustment %q.", v.field("adjustment"))
+		return p.texts.refuse(fault.Invalid, "absent.adjustment", strconv.Quote(v.field("adjustment")))
 	}
 	_, err = s.steps.Withdraw(v.ctx(), s.company.ID, s.month, number, v.actor.Name, v.field("reason"))
 	return err

@@ -93,6 +93,15 @@ func isWhole(v any) bool {
 	return k >= reflect.Int && k <= reflect.Uint64
 }
 
+// refuse gives an error in the words of a text. Internal: there is none of that key, or it wants other arguments.
+func (t texts) refuse(code fault.Code, key string, args ...any) error {
+	text, err := t.say(key, args...)
+	if err != nil {
+		return err
+	}
+	return fault.New(code, "%s", text)
+}
+
 // count gives the text for one or for another whole number of any type, which stands in it.
 func (t texts) count(key string, n any) (string, error) {
 	if fmt.Sprint(n) == "1" {

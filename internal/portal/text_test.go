@@ -22,6 +22,7 @@ var (
 	tags      = regexp.MustCompile(`(?s)<[^>]*>`)
 	namedText = regexp.MustCompile(`"([a-z-]+(?:\.[a-z-]+)*\.?)"`)
 	letter    = regexp.MustCompile(`[A-Za-z]{2,}`)
+	refused   = regexp.MustCompile(`(?:fault\.(?:New|Wrap)\((?:err, )?fault\.(\w+)|NewStatusError\([^"]*|\.fail\([^,]+), "([^"]*)"`)
 )
 
 // What people read stands in en.toml, all of it, and nothing else does.
@@ -85,6 +86,11 @@ func inCode(t *testing.T) (named map[string]bool, begun []string) {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for _, m := range refused.FindAllStringSubmatch(string(text), -1) {
+			if m[1] != "Internal" && letter.MatchString(m[2]) {
+				t.Errorf("%s: %q is written into the code", name, m[2])
+			}
 		}
 		for _, m := range namedText.FindAllStringSubmatch(string(text), -1) {
 			if named[m[1]] = true; strings.HasSuffix(m[1], ".") {

@@ -247,7 +247,7 @@ func (p *Portal) wordScopes(v *visit) error {
 }
 
 func (p *Portal) revokeToken(v *visit) (any, error) {
-	absent := fault.New(fault.NotFound, "There is no token %q.", v.id("token"))
+	absent := p.texts.refuse(fault.NotFound, "absent.token", strconv.Quote(v.id("token")))
 	id, err := strconv.ParseInt(v.id("token"), 10, 64)
 	if err != nil {
 		return nil, absent

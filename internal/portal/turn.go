@@ -26,7 +26,7 @@ func (p *Portal) inTurn(do endpoint) endpoint {
 		case <-v.ctx().Done():
 			return nil, v.ctx().Err()
 		case <-timer.C:
-			return nil, fault.New(fault.Unavailable, "%s", p.texts["problem.turn"])
+			return nil, p.texts.refuse(fault.Unavailable, "problem.turn")
 		}
 	}
 }

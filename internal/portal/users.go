@@ -202,7 +202,7 @@ func (p *Portal) userOf(v *visit) (access.User, error) {
 	if err := v.allow(access.ManageUsers, access.Provider); err != nil {
 		return access.User{}, err
 	}
-	absent := fault.New(fault.NotFound, "There is no user %q.", v.id("user"))
+	absent := p.texts.refuse(fault.NotFound, "absent.user", strconv.Quote(v.id("user")))
 	id, err := strconv.ParseInt(v.id("user"), 10, 64)
 	if err != nil {
 		return access.User{}, absent
@@ -335,7 +335,7 @@ func (p *Portal) setPassword(v *visit) (any, error) {
 		return nil, err
 	}
 	if u.ID == v.actor.User { // who is asked for the old one
-		return nil, fault.New(fault.Denied, "%s", p.texts["users.own"])
+		return nil, p.texts.refuse(fault.Denied, "users.own")
 	}
 	password, made := p.newPassword(v)
 	if len(v.wrong) > 0 {

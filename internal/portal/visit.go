@@ -58,7 +58,11 @@ func (v *visit) readForm() error {
 	if v.Method == http.MethodPost {
 		kind := v.Header.Get("Content-Type")
 		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/x-www-form-urlencoded" {
-			return api.NewStatusError(http.StatusUnsupportedMediaType, "The body is %q: a form is expected.", kind)
+			text, err := v.texts.say("form.no-form", strconv.Quote(kind))
+			if err != nil {
+				return err
+			}
+			return api.NewStatusError(http.StatusUnsupportedMediaType, "%s", text)
 		}
 		body, err := api.ReadBody(v.Request)
 		if err != nil {
@@ -67,11 +71,11 @@ func (v *visit) readForm() error {
 		text = string(body)
 	}
 	if strings.Count(text, "&") >= valuesMax {
-		return fault.New(fault.Invalid, "%s", v.texts["form.too-many"])
+		return v.texts.refuse(fault.Invalid, "form.too-many")
 	}
 	var err error
 	if v.form, err = url.ParseQuery(text); err != nil {
-		return fault.Wrap(err, fault.Invalid, "What was sent is not percent-encoded correctly.")
+		return v.texts.refuse(fault.Invalid, "form.not-encoded")
 	}
 	return nil
 }
@@ -123,7 +127,7 @@ func (v *visit) instant(name string) time.Time {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		v.fail(name, "is no time as 2026-10-31T23:59:59Z")
+		v.fail(name, v.texts["form.no-time"])
 	}
 	return usage.Truncate(at)
 }
@@ -189,7 +193,7 @@ func (p *Portal) companyOf(v *visit) (fleet.Company, error) { return p.companyNa
 // companyNamed is companyOf; ever: also of one that was removed, by its number.
 func (p *Portal) companyNamed(v *visit, ever bool) (fleet.Company, error) {
 	ref := v.id("company")
-	absent := fault.New(fault.NotFound, "There is no company %q.", ref)
+	absent := p.texts.refuse(fault.NotFound, "absent.company", strconv.Quote(ref))
 	if strings.Contains(ref, ":") { // a name may be another company's tomorrow
 		return fleet.Company{}, absent
 	}
@@ -229,7 +233,7 @@ func (v *visit) day(name string, absent usage.Date) usage.Date {
 	}
 	d, err := usage.ParseDate(text)
 	if err != nil {
-		v.fail(name, "is no day as 2026-10-31")
+		v.fail(name, v.texts["form.no-day"])
 		return absent
 	}
 	return d

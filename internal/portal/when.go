@@ -85,7 +85,7 @@ func (v *visit) chosenDay(today usage.Date) usage.Date {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 0 || n > slideMax {
-		v.fail(slideField, "is no day")
+		v.fail(slideField, v.texts["form.no-such-day"])
 		return day
 	}
 	if slid := dayNumbered(n); slid.String() != v.field(shownField) {

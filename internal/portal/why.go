@@ -132,7 +132,7 @@ func (v *visit) asked() asked {
 func (v *visit) checkAsked() {
 	a := v.asked()
 	if !slices.Contains(whyStates, a.State) {
-		v.fail("state", "is none of used, new, rental")
+		v.fail("state", v.texts["why.no-state"])
 	}
 	if a.Resource != "" {
 		if _, err := a.Resource.Product(); err != nil {

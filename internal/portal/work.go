@@ -94,19 +94,19 @@ const (
 func newWorkshop() *workshop { return &workshop{queue: make(chan *work, worksWaiting)} }
 
 // begin puts a work into the queue. Conflict: another one with the month has not ended; Unavailable: too many wait.
-func (s *workshop) begin(w *work) error {
+func (s *workshop) begin(w *work, t texts) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.works {
 		if o.month == w.month && !o.ended() {
-			return fault.New(fault.Conflict, "%s has begun something with the statements of %s that has not ended yet: wait for it", o.by, o.month)
+			return t.refuse(fault.Conflict, "work.begun", o.by, o.month)
 		}
 	}
 	w.number, w.over = s.last+1, make(chan struct{})
 	select {
 	case s.queue <- w:
 	default:
-		return fault.New(fault.Unavailable, "Too much is being done with statements already: try again in a minute.")
+		return t.refuse(fault.Unavailable, "work.too-much")
 	}
 	s.last++
 	s.works = append(s.works, w)
@@ -221,7 +221,7 @@ func (p *Portal) start(action access.Action, step monthStep, run func(ctx contex
 			return nil, err
 		}
 		w := &work{month: month, step: step, by: v.actor.Name, run: run}
-		if err := p.works.begin(w); err != nil {
+		if err := p.works.begin(w, p.texts); err != nil {
 			return nil, err
 		}
 		select {

@@ -154,7 +154,7 @@ func (p *Portal) life(v *visit) (any, error) {
 		return nil, err
 	}
 	key := usage.WorkloadKey{Tenant: v.form.Get("tenant"), ID: v.form.Get("id")}
-	absent := fault.New(fault.NotFound, "There is no workload %q.", key.ID)
+	absent := p.texts.refuse(fault.NotFound, "absent.workload", strconv.Quote(key.ID))
 	if !isNumber(v.field("server")) {
 		return nil, absent
 	}
