@@ -633,11 +633,11 @@ func TestNothingToBeginWith(t *testing.T) {
 	const nag = "There is no statement of September 2026"
 	w.lacks(w.get(octoberPath), nag)
 	w.lacks(w.get("/"), "are still open")
-	w.has(w.all("draft"), `Unassigned</a> <span class="dim">billed to nobody</span>`, "Fabrikam</a></th>")
+	w.has(w.all("draft"), `Unassigned</a><br><span class="dim">no company</span>`, "Fabrikam</a></th>")
 	for _, path := range []string{octoberPath + "/1", "/companies/1"} {
 		w.has(w.get(path), "belongs to no company")
 	}
-	w.has(w.get("/companies"), `Unassigned</a> <span class="dim">billed to nobody</span>`)
+	w.has(w.get("/companies"), `Unassigned</a><br><span class="dim">no company</span>`)
 	w.lacks(w.get(octoberPath), nag)
 	for _, company := range []usage.CompanyID{usage.Unassigned, idle.ID} {
 		w.did(fmt.Sprint(octoberPath, "/", company, "/approve"), url.Values{"*": {"known"}})
