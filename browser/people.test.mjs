@@ -57,7 +57,7 @@ first(async () => {
 after(async () => { await browser?.close(); await console_?.stop(); await rm(dir, { recursive: true }); });
 
 // billedOf reads what is billed of each type on the page of a statement.
-const billedOf = (page) => page.locator("table.figures").first().locator("tbody tr").evaluateAll((rows) => rows.filter((r) => r.querySelector("td.n b")).map((r) => [r.querySelector("th").firstChild.textContent.trim(), r.querySelector("td.n b").textContent]));
+const billedOf = (page) => page.locator("table.figures").first().locator("tbody tr").evaluateAll((rows) => rows.filter((r) => r.querySelector("td.n b")).map((r) => [(r.querySelector("th .id") ?? r.querySelector("th").firstChild).textContent.trim(), r.querySelector("td.n b").textContent]));
 
 test("a customer's administrator sees the own figure and its machines, and no other company in any of many ways", async () => {
   const anna = await open(browser, console_);
@@ -194,7 +194,7 @@ test("an integrator runs the lines of README as they are, and gets the portal's 
   const token = await page.inputValue("#secret");
   await go.click("nav >> text=Companies");
   await go.click('tbody a:text-is("Northwind")');
-  const shown = await page.locator("section:has(h2:has-text('Backup servers')) table").first().locator("tbody tr").evaluateAll((rows) => rows.map((r) => [r.querySelector("th").textContent, ...[...r.querySelectorAll("td.n a")].map((a) => a.textContent)]));
+  const shown = await page.locator("section:has(h2:has-text('Backup servers')) table").first().locator("tbody tr").evaluateAll((rows) => rows.map((r) => [(r.querySelector("th .id") ?? r.querySelector("th")).textContent, ...[...r.querySelectorAll("td.n a")].map((a) => a.textContent)]));
   const readme = await readFile(join(root, "README.md"), "utf8");
   const lines = /```sh\n(TOKEN=\$\([\s\S]*?)```/.exec(readme)[1];
   const here = lines.replaceAll("https://127.0.0.1:1281", console_.base).replace("username=admin", `username=${console_.user}`).replace("a long pass phrase", console_.password);

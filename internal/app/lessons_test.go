@@ -69,7 +69,7 @@ func saidInStatement(rows []statement.Row) (lines []string) {
 }
 
 var (
-	pageRow  = regexp.MustCompile(`(?s)<tr><th scope="row">(?:<a [^>]*>)?([A-Z]+_\w+)(.*?)</tr>`)
+	pageRow  = regexp.MustCompile(`(?s)<tr><th scope="row">(?:<a [^>]*>)?[^<]*(?:</a> )?<span class="dim id">([A-Z]+_\w+)</span>(.*?)</tr>`)
 	pageCell = regexp.MustCompile(`<td class="n"><a [^>]*>(?:<b>)?([\d. \x{202f}]+)(?:</b>)?</a> <span class="dim">(\d+) objects?</span>`)
 )
 

@@ -427,7 +427,7 @@ func TestOwnCatalogue(t *testing.T) {
 	w.has(look, "there are 0 own types and 1 own weight.", "<ins>weight  VBR_vSphere_VM", "Let this count", "agreed with &lt;b&gt;all")
 	rows := strings.ReplaceAll(look.body, "\n", "")
 	for _, is := range []string{ // old, new, what it weighs now and what it does not
-		`<th scope="row">VBR_vSphere_VM</th><td>Instances</td><td>*</td><td class="short">2026-10</td><td class="n">1</td><td class="n">2</td><td class="n">1` + "\u202f" + `237 <span class="dim">of 2 companies</span></td><td class="n">0</td>`,
+		`<th scope="row">Virtual machine, vSphere <span class="dim id">VBR_vSphere_VM</span></th><td>Instances</td><td>*</td><td class="short">2026-10</td><td class="n">1</td><td class="n">2</td><td class="n">1` + "\u202f" + `237 <span class="dim">of 2 companies</span></td><td class="n">0</td>`,
 		"A weight counts only where a server does not state the units itself (rule C16)",
 	} {
 		if !strings.Contains(rows, is) {

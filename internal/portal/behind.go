@@ -76,7 +76,7 @@ func (p *Portal) behindPage(v *visit, s *stated) (any, error) {
 	}
 	for i := range s.Content.Rows {
 		key := s.Content.Rows[i].RowKey
-		out.Choices = append(out.Choices, choice{rowText(key), key.Type + ", " + string(key.Unit), rowText(key) == out.Row})
+		out.Choices = append(out.Choices, choice{rowText(key), rowName(key), rowText(key) == out.Row})
 	}
 	for _, state := range []metering.State{metering.Used, metering.New, metering.Rental, metering.Covered, metering.Lapsed, metering.Revoked} {
 		out.States = append(out.States, choice{string(state), p.texts["workload-state."+string(state)], state == out.State})

@@ -371,7 +371,7 @@ func TestOverviewSaysWhatCompaniesSay(t *testing.T) {
 		t.Errorf("Northwind is there %d times", n)
 	}
 	for _, cell := range [][]string{moved[0], moved[1], listed[0], listed[3]} {
-		w.has(w.get(html.UnescapeString(cell[1])), `<p class="big"><span class="n">`+cell[2]+"</span>", "VBR_vSphere_VM", "CC_VM_Backup")
+		w.has(w.get(html.UnescapeString(cell[1])), `<p class="big"><span class="n">`+cell[2]+"</span>", "Virtual machine, vSphere", "Cloud backup of a virtual machine")
 	}
-	w.has(w.get(html.UnescapeString(moved[2][1])), "VBR_vSphere_VM", "CC_VM_Backup", "&#43;6<")
+	w.has(w.get(html.UnescapeString(moved[2][1])), "Virtual machine, vSphere", "Cloud backup of a virtual machine", "&#43;6<")
 }

@@ -78,7 +78,7 @@ func (p *Portal) monthPage(v *visit) (any, error) {
 	}
 	out := monthView{Name: p.month(month), Path: monthPath(month), Search: v.field("search"), State: v.field("state"), Sort: cmp.Or(v.field("sort"), "name")}
 	if key, is := rowOfText(v.field("row")); is {
-		out.Row, out.Of, out.Type = rowText(key), v.field("of"), key.Type+", "+string(key.Unit)
+		out.Row, out.Of, out.Type = rowText(key), v.field("of"), rowName(key)
 		if !slices.Contains(amountColumns, out.Of) {
 			out.Of = amountColumns[0]
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/access"
 	"github.com/tallystick/tallystick/internal/api"
+	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -101,7 +102,7 @@ func (p *Portal) readPages() (pages, error) {
 func (p *Portal) functions() template.FuncMap {
 	return template.FuncMap{
 		"t": p.texts.say, "n": p.texts.count, "asset": p.assets.address,
-		"number": number, "signed": signed, "dict": dict, "pieces": pieces,
+		"plain": catalog.TypeName, "number": number, "signed": signed, "dict": dict, "pieces": pieces,
 	}
 }
 

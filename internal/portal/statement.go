@@ -519,7 +519,7 @@ func (p *Portal) adjustments(v *visit, s *stated, out *statementView) error {
 	chosen := p.input(v, "adjust", "row", "").Value
 	for i := range s.Content.Rows {
 		key := s.Content.Rows[i].RowKey
-		out.Adjust.Rows = append(out.Adjust.Rows, choice{rowText(key), key.Type + ", " + string(key.Unit), rowText(key) == chosen})
+		out.Adjust.Rows = append(out.Adjust.Rows, choice{rowText(key), rowName(key), rowText(key) == chosen})
 	}
 	out.Adjust.Count, out.Adjust.Reason = p.input(v, "adjust", "count", p.texts["statement.how-many"]), p.reason(v, "adjust")
 	out.Adjust.Count.Kind, out.Adjust.Count.Required = "number", true

@@ -146,8 +146,8 @@ func TestMonthToFinal(t *testing.T) {
 	w.has(w.did(northwind+"/adjust", url.Values{"row": {row}, "count": {"34"}, "reason": {"test machines"}}), "Less is billed now.", "<b>1\u202f200</b>", "test machines")
 
 	old := url.Values{"revision": {"1.1"}, "row": {row}, "count": {"7"}, "reason": {"another clerk's"}}
-	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", old, ""), "Somebody changed this statement", `value="7"`, "You had typed: VBR_vSphere_VM, Instances · How many fewer 7 · another clerk&#39;s")
-	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"revision": {"1.1"}, "row": {row}, "count": {"8"}, "reason": {""}}, ""), "You had typed: VBR_vSphere_VM, Instances · How many fewer 8")
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", old, ""), "Somebody changed this statement", `value="7"`, "You had typed: Virtual machine, vSphere, Instances · How many fewer 7 · another clerk&#39;s")
+	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"revision": {"1.1"}, "row": {row}, "count": {"8"}, "reason": {""}}, ""), "You had typed: Virtual machine, vSphere, Instances · How many fewer 8")
 	w.lacks(w.take(http.StatusUnprocessableEntity, northwind+"/adjust", url.Values{"revision": {"1.1"}, "row": {row}, "count": {""}, "reason": {""}}, ""), "You had typed")
 	w.has(w.take(http.StatusUnprocessableEntity, northwind+"/withdraw", url.Values{"adjustment": {"1"}, "reason": {""}}, ""), `aria-describedby="withdraw-1-hint withdraw-1-wrong"`)
 	w.has(w.did(northwind+"/withdraw", url.Values{"adjustment": {"1"}, "reason": {"they are real"}}), "The adjustment is withdrawn.", "<b>1\u202f234</b>", "they are real")
@@ -709,7 +709,7 @@ func TestTotals(t *testing.T) {
 		if found == nil {
 			t.Fatalf("%s: no total of 4: %s", path, page.body)
 		}
-		w.has(w.get(html.UnescapeString(found[1])), "web0000", "web0003", "VBR_HyperV_VM", "VBR_vSphere_VM")
+		w.has(w.get(html.UnescapeString(found[1])), "web0000", "web0003", "Virtual machine, Hyper-V", "Virtual machine, vSphere")
 	}
 	if one := w.get(octoberPath + "/3"); strings.Contains(one.body, "<tfoot>") {
 		t.Error("one row is added up")

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tallystick/tallystick/internal/access"
+	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/statement"
@@ -111,7 +112,7 @@ func (p *Portal) typedIn(v *visit) string {
 		typed = append(typed, reason)
 	}
 	if row, known := rowOfText(v.field("row")); known && len(typed) > 0 {
-		typed = append([]string{row.Type + ", " + string(row.Unit)}, typed...)
+		typed = append([]string{rowName(row)}, typed...)
 	}
 	return strings.Join(typed, " · ")
 }
@@ -204,6 +205,11 @@ func (p *Portal) withdrawOne(v *visit, s *stated) error {
 	}
 	_, err = s.steps.Withdraw(v.ctx(), s.company.ID, s.month, number, v.actor.Name, v.field("reason"))
 	return err
+}
+
+// rowName is what people call a row.
+func rowName(key statement.RowKey) string {
+	return catalog.TypeName(key.Type) + ", " + string(key.Unit)
 }
 
 // rowText names a row in a form and in addresses.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
@@ -118,7 +119,7 @@ func (p *Portal) why(v *visit) (any, error) {
 	}
 	head := p.texts["why.every-type"]
 	if out.Type != "" {
-		head = out.Type
+		head = catalog.TypeName(out.Type)
 	}
 	return page{name: "why", title: head + ", " + strings.ToLower(p.texts["state."+string(out.State)]) + " – " + c.Name, data: &out, days: true}, nil
 }

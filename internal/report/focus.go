@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/plan"
 	"github.com/tallystick/tallystick/internal/statement"
@@ -170,7 +171,7 @@ func (f *focusing) addUsage(b *billed, inv *invoice) {
 			c := charge{
 				of: b, invoice: inv, category: isUsage, frequency: usageBased, product: v.Product, server: v, resource: r.Type, kind: r.Unit, peakAt: r.PeakAt,
 				consumed: OfWhole(r.Used.Count), figures: statement.Billing{Used: r.Used, New: r.New, Rental: r.Rental, Billed: r.Used},
-				description: "Protected workloads, " + typeName(r.Type) + ", on " + v.Name, completeness: serverCompleteness(inv.t, v, r.Type),
+				description: "Protected workloads, " + catalog.TypeName(r.Type) + ", on " + v.Name, completeness: serverCompleteness(inv.t, v, r.Type),
 			}
 			edition, class := licenseOf(v, r)
 			c.sku, c.class = skuID(edition, r.Type), class
@@ -244,7 +245,7 @@ func (f *focusing) addAdjustments(b *billed, inv *invoice) {
 		a := &inv.t.Adjustments[i]
 		c := charge{
 			of: b, invoice: inv, category: isAdjustment, frequency: oneTime, product: a.Product, resource: a.Type, kind: a.Unit,
-			description: "Not billed, " + typeName(a.Type) + ": " + a.Reason, completeness: completeness(inv.t),
+			description: "Not billed, " + catalog.TypeName(a.Type) + ": " + a.Reason, completeness: completeness(inv.t),
 		}
 		c.sku, c.class = b.skuOf(a.Product, a.Type)
 		less := statement.Amount{Count: -a.Amount.Count, Units: -a.Amount.Units}
@@ -274,7 +275,7 @@ func (f *focusing) addCorrections(b *billed, inv *invoice) {
 		d := &inv.t.Differences[i]
 		c := charge{
 			of: b, invoice: inv, category: isUsage, correction: true, frequency: oneTime, product: d.Product, resource: d.Type, kind: d.Unit,
-			description: fmt.Sprintf("Correction of statement %d, %s", inv.t.Supersedes, typeName(d.Type)), completeness: completeness(inv.t),
+			description: fmt.Sprintf("Correction of statement %d, %s", inv.t.Supersedes, catalog.TypeName(d.Type)), completeness: completeness(inv.t),
 		}
 		c.sku, c.class = b.skuOf(d.Product, d.Type)
 		for _, part := range []struct{ to, before, after *statement.Amount }{

@@ -220,7 +220,7 @@ func figureColumns(peaks bool) []Column {
 // figures are the cells of figureColumns.
 func (l *line) figures() []Cell {
 	return []Cell{
-		OfText(productName(l.Product)), OfText(l.edition), OfText(l.Type), OfText(typeName(l.Type)),
+		OfText(productName(l.Product)), OfText(l.edition), OfText(l.Type), OfText(catalog.TypeName(l.Type)),
 		OfWhole(l.Used.Count), OfUnits(l.Used.Units), OfWhole(l.New.Count), OfUnits(l.New.Units), OfWhole(l.Rental.Count), OfUnits(l.Rental.Units),
 		OfWhole(l.Billed.Count), OfText(l.weight.String()), OfText(string(l.Unit)), OfUnits(l.Billed.Units), OfTime(l.peakAt),
 	}

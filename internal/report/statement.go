@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/statement"
@@ -185,7 +186,7 @@ func adjustments(t *statement.Statement) Section {
 			names = append(names, refText(w))
 		}
 		s.Rows = append(s.Rows, []Cell{
-			OfWhole(int64(a.Number)), OfText(productName(a.Product)), OfText(a.Type), OfText(typeName(a.Type)), OfWhole(-a.Amount.Count), OfText(string(a.Unit)),
+			OfWhole(int64(a.Number)), OfText(productName(a.Product)), OfText(a.Type), OfText(catalog.TypeName(a.Type)), OfWhole(-a.Amount.Count), OfText(string(a.Unit)),
 			OfUnits(-a.Amount.Units), OfText(strings.Join(names, ", ")), OfText(a.Reason), OfText(a.Actor), OfTime(&a.At),
 		})
 	}
@@ -215,7 +216,7 @@ func differences(t *statement.Statement) Section {
 	for i := range t.Differences {
 		d := &t.Differences[i]
 		s.Rows = append(s.Rows, []Cell{
-			OfText(productName(d.Product)), OfText(d.Type), OfText(typeName(d.Type)), OfText(string(d.Unit)), OfWhole(d.Before.Used.Count), OfWhole(d.After.Used.Count),
+			OfText(productName(d.Product)), OfText(d.Type), OfText(catalog.TypeName(d.Type)), OfText(string(d.Unit)), OfWhole(d.Before.Used.Count), OfWhole(d.After.Used.Count),
 			OfWhole(d.Before.New.Count), OfWhole(d.After.New.Count), OfWhole(d.Before.Billed.Count), OfWhole(d.After.Billed.Count),
 			OfUnits(d.Before.Billed.Units), OfUnits(d.After.Billed.Units),
 		})
@@ -311,7 +312,7 @@ func serverFigures(t *statement.Statement) Section {
 		v := &t.Content.Servers[i]
 		for _, r := range v.Rows {
 			s.Rows = append(s.Rows, []Cell{
-				OfText(v.Name), OfText(productName(v.Product)), OfText(r.Type), OfText(typeName(r.Type)), OfWhole(r.Used.Count), OfUnits(r.Used.Units),
+				OfText(v.Name), OfText(productName(v.Product)), OfText(r.Type), OfText(catalog.TypeName(r.Type)), OfWhole(r.Used.Count), OfUnits(r.Used.Units),
 				OfWhole(r.New.Count), OfUnits(r.New.Units), OfWhole(r.Rental.Count), OfUnits(r.Rental.Units), OfText(string(r.Unit)),
 			})
 		}
@@ -373,7 +374,7 @@ func behind(t *statement.Statement, workloads []statement.Workload) Section {
 			counted = "yes"
 		}
 		s.Rows = append(s.Rows, []Cell{
-			OfText(w.Name), OfText(w.ID), OfText(names[w.Server]), OfText(w.Tenant), OfText(w.Type), OfText(typeName(w.Type)), OfText(string(w.State)), OfText(w.Rule),
+			OfText(w.Name), OfText(w.ID), OfText(names[w.Server]), OfText(w.Tenant), OfText(w.Type), OfText(catalog.TypeName(w.Type)), OfText(string(w.State)), OfText(w.Rule),
 			OfText(string(w.Unit)), OfUnits(w.Units), OfText(counted), OfTime(w.First), OfTime(w.Last), OfTime(w.PeakAt),
 		})
 	}
