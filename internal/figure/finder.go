@@ -109,28 +109,38 @@ func (s *Service) findable(ctx context.Context) ([]usage.CompanyID, *filling, er
 	return nil, fill, nil
 }
 
-// listedTexts reads what is listed now.
-func (s *Service) listedTexts(ctx context.Context) (map[usage.CompanyID]string, error) {
-	written := make(map[usage.CompanyID]*strings.Builder)
+// everyListed reads the workloads of all lists, as of now.
+func (s *Service) everyListed(ctx context.Context, do func(w *ledger.Listed)) error {
 	for _, product := range usage.Products() {
 		all, err := s.Ledger.Listed(ctx, product)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for i := range all {
-			w := &all[i]
-			id := w.Company
-			if id == usage.Provider {
-				id = usage.Unassigned
-			}
-			if written[id] == nil {
-				written[id] = &strings.Builder{}
-			}
-			for _, text := range []string{w.Name, w.ID, w.Key.Tenant} {
-				written[id].WriteString(strings.ToLower(text))
-				written[id].WriteByte('\n')
-			}
+			do(&all[i])
 		}
+	}
+	return nil
+}
+
+// listedTexts reads what is listed now.
+func (s *Service) listedTexts(ctx context.Context) (map[usage.CompanyID]string, error) {
+	written := make(map[usage.CompanyID]*strings.Builder)
+	err := s.everyListed(ctx, func(w *ledger.Listed) {
+		id := w.Company
+		if id == usage.Provider {
+			id = usage.Unassigned
+		}
+		if written[id] == nil {
+			written[id] = &strings.Builder{}
+		}
+		for _, text := range []string{w.Name, w.ID, w.Key.Tenant} {
+			written[id].WriteString(strings.ToLower(text))
+			written[id].WriteByte('\n')
+		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	texts := make(map[usage.CompanyID]string, len(written))
 	for id, text := range written {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/tallystick/tallystick/internal/core/catalog"
 	"github.com/tallystick/tallystick/internal/core/usage"
+	"github.com/tallystick/tallystick/internal/ledger"
 )
 
 // Weighing says where the units of the workloads of a type come from that are listed now (C16).
@@ -16,30 +17,26 @@ type Weighing struct {
 // Weighings counts what is listed now by the types of a catalogue. It reads all lists: for who changes weights, not for every page.
 func (s *Service) Weighings(ctx context.Context, types *catalog.Catalog) (map[string]Weighing, error) {
 	all, companies := make(map[string]Weighing), make(map[string]map[usage.CompanyID]bool)
-	for _, product := range usage.Products() {
-		listed, err := s.Ledger.Listed(ctx, product)
-		if err != nil {
-			return nil, err
+	err := s.everyListed(ctx, func(w *ledger.Listed) {
+		t, known := types.Resolve(w.Type)
+		if !known {
+			return
 		}
-		for i := range listed {
-			w := &listed[i]
-			t, known := types.Resolve(w.Type)
-			if !known {
-				continue
+		n := all[t.ID]
+		if w.Units != nil {
+			n.Stated++
+		} else {
+			n.Weighed++
+			if companies[t.ID] == nil {
+				companies[t.ID] = make(map[usage.CompanyID]bool)
 			}
-			n := all[t.ID]
-			if w.Units != nil {
-				n.Stated++
-			} else {
-				n.Weighed++
-				if companies[t.ID] == nil {
-					companies[t.ID] = make(map[usage.CompanyID]bool)
-				}
-				companies[t.ID][w.Company] = true
-			}
-			n.Companies = len(companies[t.ID])
-			all[t.ID] = n
+			companies[t.ID][w.Company] = true
 		}
+		n.Companies = len(companies[t.ID])
+		all[t.ID] = n
+	})
+	if err != nil {
+		return nil, err
 	}
 	return all, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/metering"
 	"github.com/tallystick/tallystick/internal/core/usage"
 )
@@ -43,7 +42,7 @@ func (l *Ledger) Series(ctx context.Context, q Days) (days []Day, err error) {
 		if err != nil {
 			return err
 		}
-		calendar, err := usage.NewCalendar(zones, loadZone)
+		calendar, err := usage.NewCalendar(zones, usage.LoadZone)
 		if err != nil {
 			return err
 		}
@@ -100,12 +99,4 @@ func (q *Days) calendar(now time.Time, calendar *usage.Calendar) (days []Day, er
 		begin = last.Add(time.Microsecond)
 	}
 	return days, nil
-}
-
-func loadZone(name string) (*time.Location, error) {
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		return nil, fault.Wrap(err, fault.Internal, "this machine does not know the time zone %q", name)
-	}
-	return zone, nil
 }

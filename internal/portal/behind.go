@@ -169,7 +169,7 @@ func (out *behindView) row(v *visit, s *stated, w *statement.Workload, names map
 	for i := range s.Adjustments {
 		r.Out = r.Out || slices.Contains(s.Adjustments[i].Workloads, w.Ref)
 	}
-	if named && w.State == metering.Used && !r.Out {
+	if named && !r.Out {
 		r.Ref = refText(w.Ref)
 		r.Taken = slices.Contains(v.form["workload"], r.Ref)
 	}

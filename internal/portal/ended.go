@@ -3,11 +3,9 @@ package portal
 import (
 	"io"
 	"maps"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/tallystick/tallystick/internal/api"
 )
@@ -26,7 +24,7 @@ var unkept = []string{"old", "password", "again", "code"}
 func (p *Portal) ended(r *http.Request) page {
 	var v endedView
 	if form := p.typed(r); form != nil {
-		v.To = (&url.URL{Path: "/" + strings.Trim(r.URL.Path, "/"), RawQuery: r.URL.RawQuery}).String() // see newVisit
+		v.To = (&url.URL{Path: ownPath(r), RawQuery: r.URL.RawQuery}).String()
 		for _, name := range slices.Sorted(maps.Keys(form)) {
 			if slices.Contains(unkept, name) {
 				continue
@@ -60,10 +58,7 @@ func againOf(name string) input {
 // typed reads the form of a request that was not let in; nil: it has none, or one that is not surely of a page of ours. What another site sends
 // is not put before a reader whose one click would send it as theirs.
 func (p *Portal) typed(r *http.Request) url.Values {
-	if !sameOrigin(r) {
-		return nil
-	}
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/x-www-form-urlencoded" {
+	if !sameOrigin(r) || !isForm(r) {
 		return nil
 	}
 	most := p.bodyMax(r)

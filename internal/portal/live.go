@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tallystick/tallystick/internal/access"
@@ -139,14 +140,14 @@ func (l *listening) moved(wakes uint64) (event string, err error) {
 	}
 	before, only := l.at, l.visit.only()
 	l.at = at
-	concerned, err := l.concerned(before)
+	concerned, err := l.concerns(before, at)
 	of := only.String()
 	switch {
 	case err != nil:
 		return "", err
 	case only == 0:
 		of = concerned.words()
-	case !concerned.all && !slices.Contains(concerned.companies, only):
+	case !concerned.all && !slices.Contains(concerned.theirs, only):
 		return "", nil
 	}
 	return changedEvent(of), nil
@@ -156,8 +157,16 @@ func changedEvent(of string) string { return "event: changed\ndata: " + of + "\n
 
 // concern is whom something is about.
 type concern struct {
-	all       bool // any company may be
-	companies []usage.CompanyID
+	all       bool              // any company may be
+	companies []usage.CompanyID // whom a provider's people are told of
+	theirs    []usage.CompanyID // whose own people are told
+}
+
+// concerned keeps about whom the last changes were: pages that listen are told of the same ones, which are read once for all of them.
+type concerned struct {
+	mu       sync.Mutex
+	from, to end
+	last     concern
 }
 
 // Words for a page: it is about any company, or about so many that it may be.
@@ -180,23 +189,39 @@ func (c *concern) words() string {
 // lookMax is how many entries and changes are looked through; where there are more, anybody is told.
 const lookMax = 1000
 
-// concerned says about whom something was written behind a place.
-func (l *listening) concerned(before end) (c concern, err error) {
-	provider := l.visit.only() == 0
+// concerns says about whom something was written behind a place, up to another one.
+func (l *listening) concerns(from, to end) (concern, error) {
+	k := &l.concerned
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.from == from && k.to == to {
+		return k.last, nil
+	}
+	c, err := l.lookBehind(from)
+	if err == nil {
+		k.from, k.to, k.last = from, to, c
+	}
+	return c, err
+}
+
+func (l *listening) lookBehind(from end) (c concern, err error) {
 	err = l.step(func(ctx context.Context) error {
-		entries, err := l.Ledger.History.Logged(ctx, before.entry, lookMax)
+		entries, err := l.Ledger.History.Logged(ctx, from.entry, lookMax)
 		if err != nil {
 			return err
 		}
-		changes, err := l.Feed.ChangesAfter(ctx, before.change, lookMax)
+		changes, err := l.Feed.ChangesAfter(ctx, from.change, lookMax)
 		c.all = len(entries) == lookMax || len(changes) == lookMax
 		for i := range entries {
 			c.all = c.all || entries[i].AnyCompany
 			c.companies = append(c.companies, entries[i].Companies...)
 		}
+		c.theirs = slices.Clone(c.companies)
 		for i := range changes { // of its statements, a company's people are told when they are final
-			if one := &changes[i]; provider || one.Month == "" || one.Status == string(statement.Final) {
-				c.companies = append(c.companies, one.Company)
+			one := &changes[i]
+			c.companies = append(c.companies, one.Company)
+			if one.Month == "" || one.Status == string(statement.Final) {
+				c.theirs = append(c.theirs, one.Company)
 			}
 		}
 		return err

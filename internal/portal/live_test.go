@@ -104,15 +104,22 @@ func TestLive(t *testing.T) {
 	}
 }
 
+// seen gives up to where a page was read.
+func (w *world) seen() string {
+	w.t.Helper()
+	found := regexp.MustCompile(`<body class="in" data-seen="(\d+)">`).FindStringSubmatch(w.get("/companies").body)
+	if len(found) != 2 {
+		w.t.Fatal("a page does not say up to where it was read")
+	}
+	return found[1]
+}
+
 // A page that was read before a change and listens after it hears of it; a company's people are not told how many changes there were.
 func TestLiveFromTheStart(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	seen := regexp.MustCompile(`<body class="in" data-seen="(\d+)">`).FindStringSubmatch(w.get("/companies").body)
-	if seen == nil {
-		t.Fatal("a page does not say up to where it was read")
-	}
-	if lines := w.listen(access.PortalReadonly, "/live?seen="+seen[1]); !next(t, lines, ": here") || <-lines != "" {
+	seen := w.seen()
+	if lines := w.listen(access.PortalReadonly, "/live?seen="+seen); !next(t, lines, ": here") || <-lines != "" {
 		t.Fatal("no beginning")
 	} else {
 		w.portal.Wake()
@@ -126,14 +133,13 @@ func TestLiveFromTheStart(t *testing.T) {
 func TestLiveAfterAChange(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	page := w.get("/companies")
+	seen := w.seen()
 	w.portal.Wake()
-	seen := regexp.MustCompile(`data-seen="(\d+)"`).FindStringSubmatch(page.body)
-	if lines := w.listen(access.PortalReadonly, "/live?seen="+seen[1]); !next(t, lines, "event: changed") || <-lines != "data: *" {
+	if lines := w.listen(access.PortalReadonly, "/live?seen="+seen); !next(t, lines, "event: changed") || <-lines != "data: *" {
 		t.Error("what happened before it listened was not told")
 	}
 	w.lacks(w.want(http.StatusOK, request{path: "/companies/3", role: access.CompanyReadonly}), "data-seen")
-	lines := w.listen(access.CompanyReadonly, "/live?seen="+seen[1])
+	lines := w.listen(access.CompanyReadonly, "/live?seen="+seen)
 	w.portal.EndStreams()
 	if next(t, lines, "event: changed") {
 		t.Error("a company's people are told how busy others are")

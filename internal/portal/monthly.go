@@ -234,10 +234,8 @@ func (p *Portal) unchanged(ctx context.Context, read *int64, ends feed.Ends, con
 // statedPart is a company's part of a month.
 type statedPart struct {
 	company usage.CompanyID
-	state   statement.State
-	needing bool
 	sum     statement.Part
-	rows    []statedRow
+	rows    []statedRow // one at least
 	silent  []silentServer
 }
 
@@ -291,7 +289,8 @@ func (p *Portal) readParts(ctx context.Context, month usage.Month, were []stated
 
 // partOf gives a company's part, from its statement and that of the month before; nil: there is none.
 func partOf(t, before *statement.Statement, month usage.Month) statedPart {
-	part := statedPart{company: t.Company, state: t.State, needing: t.State == statement.Draft && len(t.Missing()) > 0, sum: t.Part(), rows: statedRows(t, before, month)}
+	part := statedPart{company: t.Company, sum: t.Part()}
+	part.rows = statedRows(t, part.sum.Rows, before, month)
 	if t.State != statement.Final {
 		part.silent = silentOf(t, month)
 	}
@@ -304,8 +303,8 @@ func (p *Portal) monthOf(ctx context.Context, parts []statedPart) (*monthly, err
 	sums := make([]statement.Part, len(parts))
 	for i := range parts {
 		part := &parts[i]
-		m.states[part.state]++
-		if part.needing {
+		m.states[part.rows[0].State]++
+		if part.rows[0].Missing > 0 {
 			m.needing++
 		}
 		m.have = append(m.have, statement.Statement{Company: part.company})
@@ -316,8 +315,8 @@ func (p *Portal) monthOf(ctx context.Context, parts []statedPart) (*monthly, err
 	return m, err
 }
 
-// statedRows gives a row for each unit kind of a statement or of the one of the month before; of none, one row.
-func statedRows(t, before *statement.Statement, month usage.Month) []statedRow {
+// statedRows gives a row for each unit kind of a statement, of which the amounts are, or of the one of the month before; of none, one row.
+func statedRows(t *statement.Statement, amounts []statement.TotalRow, before *statement.Statement, month usage.Month) []statedRow {
 	row := statedRow{
 		Name: t.CompanyName, To: statementPath(month, t.Company), State: t.State, Unreviewed: t.Unreviewed, Issues: len(t.Content.Issues), Adjusted: len(t.Adjustments), company: t.Company,
 		corrects: t.Supersedes != 0, folded: strings.ToLower(t.CompanyName),
@@ -334,7 +333,7 @@ func statedRows(t, before *statement.Statement, month usage.Month) []statedRow {
 		}
 		return rows[unit]
 	}
-	for _, r := range t.Part().Rows {
+	for _, r := range amounts {
 		to := of(r.Unit)
 		to.Billed, to.Used, to.New, to.Rental = to.Billed+r.Billed.Units, to.Used+r.Used.Units, to.New+r.New.Units, to.Rental+r.Rental.Units
 		to.types = append(to.types, r)

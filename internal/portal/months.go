@@ -155,7 +155,7 @@ func (p *Portal) companyStatements(v *visit) (any, error) {
 		if at, final := t.FinalisedAt(); final {
 			row.Final = v.momentOf(&at)
 		}
-		for _, r := range statedRows(t, nil, month) {
+		for _, r := range statedRows(t, t.Part().Rows, nil, month) {
 			if r.Unit != "" {
 				row.Billed = append(row.Billed, unitAmount{r.Unit, r.Billed})
 			}

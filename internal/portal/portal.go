@@ -87,13 +87,14 @@ type Portal struct {
 	ReadWithin time.Duration // how long a reader waits for a reading
 	TurnWithin time.Duration // how long a reader waits until others' pasts are counted
 
-	texts  texts
-	assets *assets
-	pages  pages
-	cross  *http.CrossOriginProtection
-	routes []api.Route
-	hub    *api.Hub
-	latest api.Latest[end]
+	texts     texts
+	assets    *assets
+	pages     pages
+	cross     *http.CrossOriginProtection
+	routes    []api.Route
+	hub       *api.Hub
+	latest    api.Latest[end]
+	concerned concerned
 
 	turns       chan struct{}
 	works       *workshop

@@ -107,11 +107,8 @@ func (p *Portal) zoneMoves(v *visit, is string) (string, error) {
 	}
 	month := v.days.MonthOf(now)
 	last, until := v.days.Begins(month.Next()), moved.Begins(month.Next())
-	return p.texts.say("settings.moves", p.month(month), inUTC(until), inUTC(last), v.days.First(v.days.Of(now)).In(v.zone).Format(time.DateOnly), is)
+	return p.texts.say("settings.moves", p.month(month), moment{until, time.UTC}.Text(), moment{last, time.UTC}.Text(), v.days.First(v.days.Of(now)).In(v.zone).Format(time.DateOnly), is)
 }
-
-// inUTC is an instant that is compared with one of another zone.
-func inUTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
 func (s *settingsView) state() string {
 	return stateOf([]any{s.Zone, append([]string{}, s.Licensees...)})

@@ -65,17 +65,7 @@ func takes(text string, args []any) bool {
 		}
 		switch {
 		case strings.HasPrefix(rest, "%"):
-		case len(args) == 0:
-			return false
-		case strings.HasPrefix(rest, "d"):
-			if !isWhole(args[0]) {
-				return false
-			}
-			args = args[1:]
-		case strings.HasPrefix(rest, "s"):
-			if isWhole(args[0]) {
-				return false
-			}
+		case len(args) > 0 && strings.HasPrefix(rest, verbOf(args[0])):
 			args = args[1:]
 		default:
 			return false
@@ -84,13 +74,13 @@ func takes(text string, args []any) bool {
 	}
 }
 
-// isWhole reports whether a value is a whole number that does not write itself.
-func isWhole(v any) bool {
-	if _, writes := v.(fmt.Stringer); writes {
-		return false
+// verbOf is how a text takes a value: d a whole number that does not write itself, s anything else.
+func verbOf(v any) string {
+	_, writes := v.(fmt.Stringer)
+	if k := reflect.ValueOf(v).Kind(); !writes && k >= reflect.Int && k <= reflect.Uint64 {
+		return "d"
 	}
-	k := reflect.ValueOf(v).Kind()
-	return k >= reflect.Int && k <= reflect.Uint64
+	return "s"
 }
 
 // refuse gives an error in the words of a text. Internal: there is none of that key, or it wants other arguments.

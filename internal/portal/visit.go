@@ -39,7 +39,7 @@ func (p *Portal) newVisit(r *http.Request) (*visit, error) {
 	v := &visit{Request: r.WithContext(audit.By(r.Context(), audit.Actor{Name: actor.Name, Via: "portal"})), actor: actor, texts: p.texts}
 	_, v.wakes = p.hub.Next()
 	at := *r.URL
-	at.Path = "/" + strings.Trim(at.Path, "/") // an address that pages build on: with two slashes before it, it would be one of another host
+	at.Path = ownPath(r)
 	v.URL = &at
 	var err error
 	if v.days, err = p.Directory.Calendar(v.ctx()); err != nil {
@@ -50,15 +50,23 @@ func (p *Portal) newVisit(r *http.Request) (*visit, error) {
 	return v, err
 }
 
+// isForm reports whether the body of a request is what a form sends.
+func isForm(r *http.Request) bool {
+	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && media == "application/x-www-form-urlencoded"
+}
+
+// ownPath is the path of a request as pages build on it: with two slashes before it, it would be an address of another host.
+func ownPath(r *http.Request) string { return "/" + strings.Trim(r.URL.Path, "/") }
+
 // valuesMax is how many values a form may have: url.ParseQuery takes no more.
 const valuesMax = 10_000
 
 func (v *visit) readForm() error {
 	text := v.URL.RawQuery
 	if v.Method == http.MethodPost {
-		kind := v.Header.Get("Content-Type")
-		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/x-www-form-urlencoded" {
-			text, err := v.texts.say("form.no-form", strconv.Quote(kind))
+		if !isForm(v.Request) {
+			text, err := v.texts.say("form.no-form", strconv.Quote(v.Header.Get("Content-Type")))
 			if err != nil {
 				return err
 			}

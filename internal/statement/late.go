@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tallystick/tallystick/internal/core/fault"
 	"github.com/tallystick/tallystick/internal/core/usage"
 	"github.com/tallystick/tallystick/internal/ledger"
 )
@@ -87,9 +86,9 @@ func (s *Service) zones(ctx context.Context) ([]*time.Location, error) {
 	zones := []*time.Location{time.UTC}
 	facts, err := s.Policy.SubjectFacts(ctx, usage.PolicySubject, usage.AttrZone)
 	for i := range facts {
-		zone, err := time.LoadLocation(facts[i].Value)
+		zone, err := usage.LoadZone(facts[i].Value)
 		if err != nil {
-			return nil, fault.Wrap(err, fault.Internal, "this machine does not know the time zone %q", facts[i].Value)
+			return nil, err
 		}
 		zones = append(zones, zone)
 	}

@@ -355,9 +355,9 @@ func (s *Store) zone(name string) (*time.Location, error) {
 			return zone, nil
 		}
 	}
-	zone, err := time.LoadLocation(name)
+	zone, err := usage.LoadZone(name)
 	if err != nil {
-		return nil, fault.Wrap(err, fault.Internal, "this machine does not know the time zone %q", name)
+		return nil, err
 	}
 	s.zones.Store(name, zone)
 	return zone, nil
